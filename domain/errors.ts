@@ -1,0 +1,40 @@
+/** Every `code` a problem document or a failure may carry: one closed list for us, open to growth for clients. */
+export const errorCodes = {
+  malformed_request: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  exceeds_limit: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  quota_exceeded: 409,
+  conflict: 409,
+  name_taken: 409,
+  not_ready: 409,
+  precondition_failed: 412,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  invalid_request: 422,
+  idempotency_key_reused: 422,
+  unknown_parameter: 422,
+  template_inactive: 422,
+  mode_unsupported: 422,
+  door_unknown: 422,
+  provider_unknown: 422,
+  precondition_required: 428,
+  too_many_requests: 429,
+  internal: 500,
+  unavailable: 503,
+} as const satisfies Record<string, number>
+export type ErrorCode = keyof typeof errorCodes
+
+/** Types of failures that leave an activity or a workflow on purpose. */
+export const failureTypes = [
+  'foreign_payload',
+  'invalid_input',
+  'provider_unreachable',
+  'database_unavailable',
+] as const
+export type FailureType = (typeof failureTypes)[number]
+
+/** Why a backend would not make an instance; ends the start at once. */
+export type RefusalCode = 'image_missing' | 'start_failed'

@@ -1,0 +1,35 @@
+declare const brand: unique symbol
+/** An id of one kind of thing. Opaque, ordered by time of making, good as host name, label and job name. */
+export type Id<Kind extends string> = string & { readonly [brand]: Kind }
+export type AccountId = Id<'account'>
+export type ProjectId = Id<'project'>
+export type TemplateId = Id<'template'>
+export type SessionId = Id<'session'>
+export type TokenId = Id<'token'>
+export type ProviderId = Id<'provider'>
+
+/** What every id matches; the letter in front says the kind. */
+export const idPattern = /^[a-z][a-z0-9]{1,25}$/
+
+const prefixes = { account: 'a', project: 'p', template: 't', session: 's', token: 'k', audit: 'u' } as const
+export type MintedKind = keyof typeof prefixes
+
+const digits = '0123456789abcdefghjkmnpqrstvwxyz'
+
+/** Makes an id: a letter, 9 digits of time (ms) and 14 random ones, in lower-case base 32. */
+export function newId<K extends MintedKind>(kind: K, now: number = Date.now()): Id<K> {
+  let time = ''
+  for (let rest = now; time.length < 9; rest = Math.floor(rest / 32)) time = digits[rest % 32] + time
+  const random = crypto.getRandomValues(new Uint8Array(14))
+  const tail = Array.from(random, (byte) => digits[byte % 32]).join('')
+  return `${prefixes[kind]}${time}${tail}` as Id<K>
+}
+
+/** The name of what a session's generation runs on: the same for every attempt, so that a lost one is found again. */
+export const instanceName = (sessionId: SessionId, generation: number): string => `carrel-${sessionId}-${generation}`
+export const sessionWorkflowId = (id: SessionId): string => `session/${id}`
+export const teardownWorkflowId = (id: SessionId): string => `teardown/${id}`
+export const observeWorkflowId = (id: ProviderId): string => `observe/${id}`
+export const startQueue = (id: ProviderId): string => `provider/${id}/start`
+export const careQueue = (id: ProviderId): string => `provider/${id}/care`
+export const coreQueue = 'core'

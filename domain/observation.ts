@@ -1,0 +1,46 @@
+/** What a backend's list says of one instance, without its addresses. */
+export type Sighting = 'pending' | 'running' | 'paused' | 'exited' | 'unknown'
+
+/** An instance that Carrel expects to exist. Times in ms since the epoch. */
+export interface Expected {
+  readonly sessionId: string
+  readonly generation: number
+  readonly sessionState: 'provisioning' | 'ready' | 'pausing' | 'paused' | 'resuming'
+  readonly seen: Sighting | 'absent' | null
+  /** When the backend said that it was made; `null` while a create is in flight. */
+  readonly madeAt: number | null
+}
+
+/** What changed since the last list, and whether the session's workflow must be told to look for itself. */
+export interface Observation {
+  readonly sessionId: string
+  readonly generation: number
+  readonly seen: Sighting | 'absent'
+  readonly suspicious: boolean
+}
+
+/**
+ * Compares a complete list with what is expected. Says only what differs from the last look; removes nothing, decides nothing.
+ * An instance made after the list began cannot be missing from it, so `listedAt` bounds what "absent" may mean.
+ */
+export function observe(
+  expected: readonly Expected[],
+  listed: ReadonlyMap<string, Sighting>,
+  listedAt: number,
+): Observation[] {
+  return expected.flatMap((e) => {
+    const sighting = listed.get(observationKey(e.sessionId, e.generation))
+    if (sighting === undefined && (e.madeAt === null || e.madeAt >= listedAt)) return []
+    const seen = sighting ?? 'absent'
+    if (seen === 'unknown' || seen === e.seen) return []
+    return [{ sessionId: e.sessionId, generation: e.generation, seen, suspicious: isSuspicious(e.sessionState, seen) }]
+  })
+}
+
+export const observationKey = (sessionId: string, generation: number): string => `${sessionId}/${generation}`
+
+/** Ended or missing is news in every state; only a session that should run is surprised by a pause. */
+function isSuspicious(state: Expected['sessionState'], seen: Sighting | 'absent'): boolean {
+  if (seen === 'exited' || seen === 'absent') return true
+  return seen === 'paused' && state === 'ready'
+}

@@ -1,0 +1,122 @@
+import type { SessionState } from './lifecycle.ts'
+import { isEnd } from './lifecycle.ts'
+
+export const roles = ['member', 'operator', 'admin'] as const
+export type Role = (typeof roles)[number]
+export const projectRoles = ['owner', 'editor', 'viewer'] as const
+export type ProjectRole = (typeof projectRoles)[number]
+
+/** What a token may be limited to. A token never has more than its account's rights at the time of use. */
+export const scopes = ['read', 'sessions', 'projects', 'tokens', 'admin', 'act-as'] as const
+export type Scope = (typeof scopes)[number]
+
+/** What a route asks for. `own` rights are checked against the thing itself as well, with `relation`. */
+export const rights = {
+  'account:read': { scope: 'admin', relation: 'admin' },
+  'account:admin': { scope: 'admin', relation: 'admin' },
+  'token:read': { scope: 'tokens', relation: 'self' },
+  'token:write': { scope: 'tokens', relation: 'self' },
+  'project:read': { scope: 'read', relation: 'member' },
+  'project:create': { scope: 'projects', relation: 'any' },
+  'project:write': { scope: 'projects', relation: 'project-owner' },
+  'template:read': { scope: 'read', relation: 'any' },
+  'template:admin': { scope: 'admin', relation: 'admin' },
+  'quota:read': { scope: 'read', relation: 'payer' },
+  'quota:admin': { scope: 'admin', relation: 'admin' },
+  'session:create': { scope: 'sessions', relation: 'project-editor' },
+  'session:read': { scope: 'read', relation: 'session-reader' },
+  'session:stop': { scope: 'sessions', relation: 'session-owner' },
+  'session:connect': { scope: 'sessions', relation: 'session-user' },
+  'event:read': { scope: 'read', relation: 'session-reader' },
+  'self:read': { scope: 'read', relation: 'any' },
+  'status:read': { scope: null, relation: 'public' },
+  'codec:decode': { scope: null, relation: 'capability' },
+} as const satisfies Record<string, { scope: Scope | null; relation: string }>
+export type Right = keyof typeof rights
+
+/** Who asks, in the facts that rights stand on. */
+export interface Actor {
+  readonly accountId: string
+  readonly roles: readonly Role[]
+  readonly scopes: readonly Scope[]
+  /** Acting for somebody gives at most that account's rights, never an operator's. */
+  readonly actingFor: boolean
+  readonly disabled: boolean
+}
+
+/** What the actor is to the thing that the route names; absent facts are false. */
+export interface Relation {
+  readonly isOwner?: boolean
+  readonly projectRole?: ProjectRole | null
+}
+
+export const isAdmin = (actor: Actor): boolean => !actor.actingFor && actor.roles.includes('admin')
+export const isOperator = (actor: Actor): boolean =>
+  !actor.actingFor && (actor.roles.includes('operator') || actor.roles.includes('admin'))
+
+/** The scope that a token needs: `admin` holds the others only for an admin's own rights, `sessions` and `projects` imply `read`. */
+export function hasScope(actor: Actor, scope: Scope | null): boolean {
+  if (scope === null || actor.scopes.includes(scope)) return true
+  return scope === 'read' && actor.scopes.some((s) => s === 'sessions' || s === 'projects' || s === 'admin')
+}
+
+/**
+ * Whether the actor may do this to a thing it stands in this relation to.
+ * `hidden` means that it may not even know of the thing: the answer is 404.
+ */
+export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' | 'no' | 'hidden' {
+  const { scope, relation: needed } = rights[right]
+  if (needed === 'public' || needed === 'capability') return 'yes'
+  if (actor.disabled || !hasScope(actor, scope)) return 'no'
+  const role = relation.projectRole ?? null
+  switch (needed) {
+    case 'any':
+    case 'self':
+      return 'yes'
+    case 'admin':
+      return isAdmin(actor) ? 'yes' : 'no'
+    case 'member':
+    case 'payer':
+      return role !== null || relation.isOwner === true || isOperator(actor) ? 'yes' : 'hidden'
+    case 'project-owner':
+      return role === 'owner' || isAdmin(actor) ? 'yes' : role === null ? 'hidden' : 'no'
+    case 'project-editor':
+      return role === 'owner' || role === 'editor' ? 'yes' : role === null ? 'hidden' : 'no'
+    case 'session-reader':
+      return relation.isOwner === true || role !== null || isOperator(actor) ? 'yes' : 'hidden'
+    case 'session-owner':
+      return relation.isOwner === true || isOperator(actor) || role === 'owner'
+        ? 'yes'
+        : role === null
+          ? 'hidden'
+          : 'no'
+    case 'session-user':
+      return relation.isOwner === true ? 'yes' : role === null && !isOperator(actor) ? 'hidden' : 'no'
+    default:
+      return needed satisfies never
+  }
+}
+
+/** What decides whether an account may use a running session now. Times in ms since the epoch. */
+export interface UseFacts {
+  readonly state: SessionState
+  readonly ownerId: string
+  readonly stopRequestedAt: number | null
+  readonly expiresAt: number | null
+}
+
+/**
+ * Whether the account may use the session at this moment: false from the instant a stop is asked, its time is over,
+ * or the right behind it is withdrawn. Asked by the api and the gateway themselves, so that revocation waits for nobody.
+ */
+export function mayUse(
+  session: UseFacts,
+  account: { readonly id: string; readonly disabledAt: number | null },
+  membership: { readonly projectRole: ProjectRole | null },
+  now: number,
+): boolean {
+  if (account.disabledAt !== null && account.disabledAt <= now) return false
+  if (session.stopRequestedAt !== null || isEnd(session.state) || session.state === 'stopping') return false
+  if (session.expiresAt !== null && session.expiresAt <= now) return false
+  return session.ownerId === account.id && membership.projectRole !== null && membership.projectRole !== 'viewer'
+}

@@ -1,0 +1,159 @@
+import type { Resources } from './resources.ts'
+
+/** What can be started. A session keeps the version it started from, so every field here is frozen per version. */
+export interface TemplateSpec {
+  readonly title: string
+  readonly description: string
+  /** Where it may run: one provider by id, or any provider of a kind. */
+  readonly provider: { readonly id: string } | { readonly kind: string }
+  /** What runs there, in the provider's own terms; checked again by the driver. */
+  readonly image: string
+  readonly command: readonly string[] | null
+  readonly environment: Readonly<Record<string, string>>
+  readonly user: { readonly uid: number; readonly gid: number } | 'account' | null
+  readonly capabilities: readonly string[]
+  readonly sizes: Readonly<Record<string, Omit<Resources, 'sessions'>>>
+  readonly defaultSize: string
+  readonly parameters: Readonly<Record<string, ParameterSpec>>
+  readonly doors: Readonly<Record<string, DoorSpec>>
+  readonly readiness: ReadinessSpec
+  readonly mounts: readonly MountAllowance[]
+  readonly egress: Egress
+  readonly startLimitSeconds: number
+  readonly queueLimitSeconds: number
+  readonly lifetimeSeconds: number
+  readonly idleTimeoutSeconds: number | null
+  readonly visibleTo: readonly Visibility[]
+}
+
+export type ParameterValue = string | number | boolean
+export type ParameterSpec =
+  | {
+      readonly type: 'string'
+      readonly default?: string
+      readonly enum?: readonly string[]
+      readonly maxLength?: number
+      readonly env?: string
+      readonly title?: string
+    }
+  | {
+      readonly type: 'integer' | 'number'
+      readonly default?: number
+      readonly min?: number
+      readonly max?: number
+      readonly enum?: readonly number[]
+      readonly env?: string
+      readonly title?: string
+    }
+  | { readonly type: 'boolean'; readonly default?: boolean; readonly env?: string; readonly title?: string }
+
+export const doorModes = ['control', 'view'] as const
+export type DoorMode = (typeof doorModes)[number]
+export interface DoorSpec {
+  readonly protocol: 'http' | 'vnc' | 'rdp' | 'ssh'
+  readonly port: number
+  readonly modes: readonly DoorMode[]
+  /** Where the door starts, below its host; `{secret}` is replaced by the session's secret when it is opened directly. */
+  readonly path?: string
+}
+
+/** When an instance counts as ready; each probe of it is bounded. */
+export type ReadinessSpec =
+  | { readonly kind: 'tcp'; readonly port: number }
+  | { readonly kind: 'http'; readonly port: number; readonly path: string; readonly status: number }
+  | { readonly kind: 'log'; readonly pattern: string }
+
+export type Egress = 'none' | 'internet' | 'site'
+export type MountKind = 'dataset' | 'workspace' | 'experiment'
+export interface MountAllowance {
+  readonly kind: MountKind
+  readonly modes: readonly ('ro' | 'rw')[]
+}
+
+export type Visibility =
+  | { readonly kind: 'everyone' }
+  | { readonly kind: 'organisation'; readonly organisation: string }
+  | { readonly kind: 'group'; readonly group: string }
+  | { readonly kind: 'project'; readonly projectId: string }
+  | { readonly kind: 'account'; readonly accountId: string }
+
+/** Who looks at a template, as far as its visibility cares. */
+export interface Viewer {
+  readonly accountId: string
+  readonly organisation: string | null
+  readonly groups: readonly string[]
+  readonly projectIds: readonly string[]
+}
+
+/** Whether the template may be seen, and so started, by the viewer. */
+export function isVisible(visibleTo: readonly Visibility[], viewer: Viewer): boolean {
+  return visibleTo.some((v) => {
+    switch (v.kind) {
+      case 'everyone':
+        return true
+      case 'organisation':
+        return v.organisation === viewer.organisation
+      case 'group':
+        return viewer.groups.includes(v.group)
+      case 'project':
+        return viewer.projectIds.includes(v.projectId)
+      case 'account':
+        return v.accountId === viewer.accountId
+      default:
+        return v satisfies never
+    }
+  })
+}
+
+export interface ParameterFault {
+  readonly name: string
+  readonly code: 'unknown_parameter' | 'invalid_request'
+  readonly message: string
+}
+
+/** Applies defaults and checks what was asked; unknown names are refused. The result holds every parameter that has a value. */
+export function resolveParameters(
+  specs: TemplateSpec['parameters'],
+  asked: Readonly<Record<string, ParameterValue>>,
+): { readonly values: Record<string, ParameterValue>; readonly faults: readonly ParameterFault[] } {
+  const unknown = Object.keys(asked)
+    .filter((name) => !Object.hasOwn(specs, name))
+    .map((name): ParameterFault => ({
+      name,
+      code: 'unknown_parameter',
+      message: 'The template has no such parameter.',
+    }))
+  const values: Record<string, ParameterValue> = {}
+  const faults: ParameterFault[] = [...unknown]
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = Object.hasOwn(asked, name) ? asked[name] : spec.default
+    if (value === undefined) {
+      faults.push({ name, code: 'invalid_request', message: 'This parameter is required.' })
+      continue
+    }
+    const message = faultOf(spec, value)
+    if (message !== null) faults.push({ name, code: 'invalid_request', message })
+    else values[name] = value
+  }
+  return { values, faults }
+}
+
+function faultOf(spec: ParameterSpec, value: ParameterValue): string | null {
+  switch (spec.type) {
+    case 'boolean':
+      return typeof value === 'boolean' ? null : 'Expected true or false.'
+    case 'string':
+      if (typeof value !== 'string') return 'Expected text.'
+      if (spec.enum && !spec.enum.includes(value)) return `Expected one of: ${spec.enum.join(', ')}.`
+      return value.length > (spec.maxLength ?? 1_000) ? `Expected at most ${spec.maxLength ?? 1_000} characters.` : null
+    case 'integer':
+    case 'number':
+      if (typeof value !== 'number' || !Number.isFinite(value)) return 'Expected a number.'
+      if (spec.type === 'integer' && !Number.isSafeInteger(value)) return 'Expected a whole number.'
+      if (spec.enum && !spec.enum.includes(value)) return `Expected one of: ${spec.enum.join(', ')}.`
+      if (spec.min !== undefined && value < spec.min) return `Expected at least ${spec.min}.`
+      return spec.max !== undefined && value > spec.max ? `Expected at most ${spec.max}.` : null
+    default:
+      return spec satisfies never
+  }
+}

@@ -1,0 +1,55 @@
+/** Every limit, timeout and interval of a session's run, in ms. Resolved once, by the starter, and passed in the workflow's input. */
+export interface Timings {
+  /** Served time in `requested` after which a decision is overdue (an alarm), and after which it fails. */
+  readonly decisionAlarmMs: number
+  readonly decisionLimitMs: number
+  /** A queued session asks for its own dispatch this often. */
+  readonly dispatchEveryMs: number
+  readonly pauseLimitMs: number
+  /** Served time in `stopping` after which `cleanup_overdue` is raised. */
+  readonly cleanupOverdueMs: number
+  readonly databaseTimeoutMs: number
+  readonly databaseRetryMs: number
+  readonly databaseRetryMaxMs: number
+  readonly createTimeoutMs: number
+  readonly removeTimeoutMs: number
+  readonly inspectTimeoutMs: number
+  readonly heartbeatMs: number
+  /** Between two tries of a provider call that failed. */
+  readonly providerRetryMs: number
+  readonly providerRetryMaxMs: number
+  /** One observing activity runs this long before its workflow starts the next. */
+  readonly observeRunMs: number
+  /** Between two lists of a provider: while something begins there, and else. */
+  readonly observeBusyMs: number
+  readonly observeIdleMs: number
+  /** How long the breaker of a provider stays open after the first failure, doubling up to the maximum. */
+  readonly breakerMs: number
+  readonly breakerMaxMs: number
+}
+
+const second = 1_000
+const minute = 60 * second
+const hour = 60 * minute
+
+export const defaultTimings: Timings = {
+  decisionAlarmMs: 10 * second,
+  decisionLimitMs: 24 * hour,
+  dispatchEveryMs: 5 * minute,
+  pauseLimitMs: 10 * minute,
+  cleanupOverdueMs: 30 * minute,
+  databaseTimeoutMs: 5 * second,
+  databaseRetryMs: 200,
+  databaseRetryMaxMs: 10 * second,
+  createTimeoutMs: 10 * minute,
+  removeTimeoutMs: 2 * minute,
+  inspectTimeoutMs: 30 * second,
+  heartbeatMs: 15 * second,
+  providerRetryMs: 1 * second,
+  providerRetryMaxMs: 1 * minute,
+  observeRunMs: 10 * minute,
+  observeBusyMs: 500,
+  observeIdleMs: 5 * second,
+  breakerMs: 5 * second,
+  breakerMaxMs: 5 * minute,
+}
