@@ -1,0 +1,39 @@
+import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
+import type { Transaction } from 'kysely'
+import pg from 'pg'
+import type { Database } from './schema.ts'
+
+export type Db = Kysely<Database>
+export type Trx = Transaction<Database>
+/** What a repository function that does not lock takes: the pool or a transaction. */
+export type Executor = Kysely<Database>
+
+export interface ConnectOptions {
+  readonly url: string
+  readonly poolSize?: number
+  /** No statement runs longer, ms. */
+  readonly statementTimeoutMs?: number
+  readonly name?: string
+}
+
+/** A pool whose every statement is bounded and whose every transaction waits at most 5 s for a lock. */
+export function connect({ url, poolSize = 10, statementTimeoutMs = 10_000, name = 'carrel' }: ConnectOptions): Db {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolSize,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + 1_000,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 15_000,
+    application_name: name,
+  })
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  pool.on('error', () => {})
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** Whether the database answers. */
+export async function ping(db: Db): Promise<void> {
+  await db.executeQuery(CompiledQuery.raw('select 1'))
+}

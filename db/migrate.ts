@@ -1,0 +1,20 @@
+import { Migrator } from 'kysely/migration'
+import type { Migration } from 'kysely/migration'
+import { connect } from './connect.ts'
+import * as spine from './migrations/2026-11-22-spine.ts'
+
+/** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
+export const migrations: Readonly<Record<string, Migration>> = { '2026-11-22-spine': spine }
+
+/** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */
+export async function migrateToLatest(url: string): Promise<readonly string[]> {
+  const db = connect({ url, poolSize: 2, statementTimeoutMs: 5 * 60_000, name: 'carrel-migrate' })
+  try {
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } })
+    const { error, results } = await migrator.migrateToLatest()
+    if (error !== undefined) throw error instanceof Error ? error : new Error('The migration failed.', { cause: error })
+    return (results ?? []).map((result) => result.migrationName)
+  } finally {
+    await db.destroy()
+  }
+}

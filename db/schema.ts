@@ -1,0 +1,265 @@
+import type { ColumnType, Generated } from 'kysely'
+import type { PayerKind } from '../domain/admission.ts'
+import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId, TokenId } from '../domain/ids.ts'
+import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
+import type { Violation } from '../domain/admission.ts'
+import type { ProjectRole, Role, Scope } from '../domain/rights.ts'
+import type { MountKind, ParameterValue, TemplateSpec } from '../domain/template.ts'
+
+type Time = ColumnType<Date, Date | string, Date | string>
+type TimeDefault = ColumnType<Date, Date | string | undefined, Date | string>
+type NullableTime = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
+/** `jsonb`: read as the value, written as text. */
+type Json<T> = ColumnType<T, string, string>
+type JsonDefault<T> = ColumnType<T, string | undefined, string>
+type NullableJson<T> = ColumnType<T | null, string | null | undefined, string | null>
+
+interface ResourceColumns {
+  sessions: number
+  cpu_milli: number
+  memory_mib: number
+  disk_mib: number
+  gpus: number
+}
+type LimitColumns = {
+  [C in keyof ResourceColumns]: ColumnType<number | null, number | null | undefined, number | null>
+}
+
+export interface Posix {
+  readonly user: string
+  readonly uid: number
+  readonly gid: number
+  readonly gids: readonly number[]
+}
+
+export interface MountRequest {
+  readonly source: { readonly kind: MountKind; readonly id: string }
+  readonly target: string
+  readonly mode: 'ro' | 'rw'
+}
+
+export interface Refusal {
+  readonly code: 'exceeds_limit' | 'quota_exceeded'
+  readonly violations: readonly Violation[]
+}
+
+/** Where a port of an instance is reached; kept as the driver said it. */
+export interface StoredEndpoint {
+  readonly port: number
+  readonly host: string
+  readonly hostPort: number
+}
+
+export interface StoredRef {
+  readonly name: string
+  readonly deploymentId: string
+  readonly ids?: Readonly<Record<string, string>>
+}
+
+export interface Database {
+  installation: {
+    one: Generated<boolean>
+    deployment_id: Generated<string>
+    epoch: Generated<number>
+    tick: Generated<string>
+    system_identifier: string | null
+    database_oid: string | null
+    temporal_namespace_id: string | null
+    first_admin_at: NullableTime
+  }
+  account: {
+    id: AccountId
+    display_name: string
+    email: string | null
+    organisation: string | null
+    roles: Role[]
+    groups: Generated<string[]>
+    posix: NullableJson<Posix>
+    version: Generated<number>
+    created_at: TimeDefault
+    disabled_at: NullableTime
+  }
+  identity: { issuer: string; subject: string; account_id: AccountId }
+  token: {
+    id: TokenId
+    account_id: AccountId
+    client: string
+    name: string
+    scopes: Scope[]
+    hash: Buffer
+    created_at: TimeDefault
+    expires_at: Time
+    last_used_at: NullableTime
+    revoked_at: NullableTime
+  }
+  project: {
+    id: ProjectId
+    name: string
+    description: Generated<string>
+    personal_of: AccountId | null
+    version: Generated<number>
+    created_at: TimeDefault
+    closed_at: NullableTime
+  }
+  project_member: { project_id: ProjectId; account_id: AccountId; role: ProjectRole; added_at: TimeDefault }
+  quota_default: { payer_kind: PayerKind } & LimitColumns
+  quota: { payer_kind: PayerKind; payer_id: string; version: Generated<number> } & LimitColumns
+  provider: {
+    id: ProviderId
+    kind: string
+    origin: 'configuration' | 'api'
+    start_limit: number
+    networks: Generated<string[]>
+    settings: JsonDefault<Record<string, unknown>>
+    version: Generated<number>
+    disabled_at: NullableTime
+    draining_at: NullableTime
+  }
+  provider_health: {
+    provider_id: ProviderId
+    state: Generated<'closed' | 'open' | 'probing'>
+    failures: Generated<number>
+    retry_at: NullableTime
+    since: TimeDefault
+    probe_session_id: string | null
+    detail: string | null
+    observed_at: NullableTime
+    observe_error: string | null
+    observe_ms: number | null
+  }
+  template: {
+    id: TemplateId
+    name: string
+    origin: 'configuration' | 'api'
+    current_version: number
+    version: Generated<number>
+    created_at: TimeDefault
+    deactivated_at: NullableTime
+  }
+  template_version: {
+    template_id: TemplateId
+    version: number
+    spec: Json<TemplateSpec>
+    created_at: TimeDefault
+    created_by: AccountId | null
+  }
+  session: {
+    id: SessionId
+    owner_id: AccountId
+    started_by: AccountId
+    client: string
+    project_id: ProjectId
+    template_id: TemplateId
+    template_version: number
+    provider_id: ProviderId
+    name: string
+    size: string
+    parameters: Json<Record<string, ParameterValue>>
+    mounts: JsonDefault<readonly MountRequest[]>
+    queue_limit_seconds: number
+    start_limit_seconds: number
+    lifetime_seconds: number
+    requested_at: TimeDefault
+    expires_at: NullableTime
+    stop_requested_at: NullableTime
+    stop_reason: Reason | null
+    version: Generated<number>
+    state: Generated<SessionState>
+    reason: Reason | null
+    refusal: NullableJson<Refusal>
+    waiting_for: WaitingFor | null
+    generation: Generated<number>
+    state_since: TimeDefault
+    queued_at: NullableTime
+    dispatched_at: NullableTime
+    ready_at: NullableTime
+    ended_at: NullableTime
+    lifetime_ends_at: NullableTime
+    cleanup_overdue_at: NullableTime
+    operator_detail: string | null
+    progress_at: NullableTime
+    event_seq: Generated<number>
+    wake_version: Generated<number>
+    seen_version: Generated<number>
+    next_try_at: TimeDefault
+    tries: Generated<number>
+  } & ResourceColumns
+  instance: {
+    session_id: SessionId
+    generation: number
+    provider_id: ProviderId
+    name: string
+    secret: Buffer
+    ref: NullableJson<StoredRef>
+    endpoints: JsonDefault<readonly StoredEndpoint[]>
+    seen: 'pending' | 'running' | 'paused' | 'exited' | 'absent' | null
+    created_at: TimeDefault
+    made_at: NullableTime
+    tombstoned_at: NullableTime
+    removed_at: NullableTime
+  }
+  reservation: {
+    session_id: SessionId
+    generation: number
+    account_id: AccountId
+    project_id: ProjectId
+    provider_id: ProviderId
+    reserved_at: TimeDefault
+    released_at: NullableTime
+  } & ResourceColumns
+  session_usage: {
+    session_id: SessionId
+    generation: number
+    account_id: AccountId
+    project_id: ProjectId
+    provider_id: ProviderId
+    template_id: TemplateId
+    template_version: number
+    used_from: Time
+    used_to: Time
+    reason: Reason | null
+  } & ResourceColumns
+  session_event: {
+    session_id: SessionId
+    seq: number
+    id: ColumnType<string, never, never>
+    epoch: number
+    xid: ColumnType<string, never, never>
+    at: TimeDefault
+    type: string
+    data: Json<Record<string, unknown>>
+  }
+  audit_event: {
+    id: ColumnType<string, never, never>
+    at: TimeDefault
+    account_id: string | null
+    client: string | null
+    on_behalf_of: string | null
+    action: string
+    subject_kind: string
+    subject_id: string | null
+    outcome: 'accepted' | 'refused'
+    code: string | null
+    request_id: string | null
+    detail: JsonDefault<Record<string, unknown>>
+  }
+  idempotency_key: {
+    account_id: AccountId
+    client: string
+    operation: string
+    key: string
+    body_hmac: string
+    resource_id: string
+    created_at: TimeDefault
+  }
+  beat: { role: string; at: Time }
+  outage: { role: string; began_at: Time; ended_at: Time }
+  dependency_status: {
+    name: string
+    state: 'ok' | 'degraded' | 'down'
+    latency_ms: number | null
+    since: Time
+    checked_at: Time
+    detail: string | null
+  }
+}
