@@ -1,0 +1,39 @@
+import { defineConfig } from 'vitest/config'
+
+const second = 1_000
+const minute = 60 * second
+
+const postgres = './test/setup/postgres.ts'
+const temporal = './test/setup/temporal.ts'
+
+interface Shape {
+  readonly testTimeout: number
+  readonly globalSetup: string[]
+  readonly maxWorkers: number
+}
+
+const shapes: Record<string, Shape> = {
+  unit: { testTimeout: 10 * second, globalSetup: [], maxWorkers: 2 },
+  db: { testTimeout: 60 * second, globalSetup: [postgres], maxWorkers: 2 },
+  temporal: { testTimeout: 2 * minute, globalSetup: [postgres, temporal], maxWorkers: 2 },
+  docker: { testTimeout: 3 * minute, globalSetup: [postgres, temporal], maxWorkers: 1 },
+  e2e: { testTimeout: 5 * minute, globalSetup: [postgres, temporal], maxWorkers: 1 },
+}
+
+export default defineConfig({
+  test: {
+    teardownTimeout: 30 * second,
+    projects: Object.entries(shapes).map(([name, shape], index) => ({
+      test: {
+        name,
+        include: [`test/${name}/**/*.test.ts`],
+        pool: 'forks' as const,
+        globalSetup: shape.globalSetup,
+        testTimeout: shape.testTimeout,
+        hookTimeout: 2 * minute,
+        maxWorkers: shape.maxWorkers,
+        sequence: { groupOrder: index },
+      },
+    })),
+  },
+})
