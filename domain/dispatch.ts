@@ -5,19 +5,30 @@ export interface Waiting {
   readonly queuedAt: number
 }
 
+/** What an account has on the provider already: how many of its sessions begin now, and when one began last (ms). */
+export interface AccountHistory {
+  readonly beginning: number
+  readonly lastBeganAt: number | null
+}
+
 /**
- * The order in which waiting sessions begin: accounts in turn, the oldest first within one. An account that already
- * has sessions beginning (`beginning`: account → how many are in `provisioning`) takes its turn after those that have fewer.
+ * The order in which waiting sessions begin: accounts in turn, the oldest first within one. An account with fewer sessions
+ * beginning goes first, then the one that was served least recently, then the one that waits longest.
  */
-export function dispatchOrder(waiting: readonly Waiting[], beginning: ReadonlyMap<string, number>): Waiting[] {
-  const oldestFirst = [...waiting].sort(byAge)
-  const turns = new Map<string, number>(beginning)
-  const withTurn = oldestFirst.map((session) => {
-    const turn = turns.get(session.accountId) ?? 0
-    turns.set(session.accountId, turn + 1)
-    return { session, turn }
+export function dispatchOrder<W extends Waiting>(
+  waiting: readonly W[],
+  history: ReadonlyMap<string, AccountHistory>,
+): W[] {
+  const taken = new Map<string, number>()
+  const ranked = [...waiting].sort(byAge).map((session) => {
+    const before = history.get(session.accountId)
+    const earlier = taken.get(session.accountId) ?? 0
+    taken.set(session.accountId, earlier + 1)
+    return { session, turn: (before?.beginning ?? 0) + earlier, servedAt: before?.lastBeganAt ?? 0 }
   })
-  return withTurn.sort((a, b) => a.turn - b.turn || byAge(a.session, b.session)).map(({ session }) => session)
+  return ranked
+    .sort((a, b) => a.turn - b.turn || a.servedAt - b.servedAt || byAge(a.session, b.session))
+    .map(({ session }) => session)
 }
 
 const byAge = (a: Waiting, b: Waiting) =>

@@ -1,0 +1,170 @@
+import { sql } from 'kysely'
+import { admit, payerKinds } from '../domain/admission.ts'
+import type { Admission, Books, Payer } from '../domain/admission.ts'
+import type { SessionId } from '../domain/ids.ts'
+import { withDefaults } from '../domain/resources.ts'
+import type { Resources } from '../domain/resources.ts'
+import type { Db, Executor, Trx } from './connect.ts'
+import { freeSlot, providerGate } from './provider-gate.ts'
+import { resourceColumns, resourcesOf, resourceSums } from './resource-columns.ts'
+import { move } from './transitions.ts'
+import type { SessionKey } from './transitions.ts'
+
+export type Admitted =
+  | { readonly kind: 'admitted' }
+  | { readonly kind: 'rejected' }
+  /** A stop was asked before, or the reservation was already given back: nothing is held. */
+  | { readonly kind: 'withdrawn' }
+
+/** A payer's quota row was not there. Payers get theirs when they are made, so this refuses rather than guesses. */
+export class QuotaRowMissing extends Error {
+  override readonly name = 'QuotaRowMissing'
+}
+
+/**
+ * Decides whether a requested session may hold what it asks for, and makes it so, in one short transaction: the payers'
+ * quota rows are locked in order, so that of all who ask at once each is decided after the one before. Repeats change nothing.
+ */
+export async function admitSession(db: Db, key: SessionKey): Promise<Admitted> {
+  return await db.transaction().execute(async (trx) => {
+    const { payers } = await payersOf(trx, key.sessionId)
+    await lockPayers(trx, payers)
+    const session = await trx
+      .selectFrom('session')
+      .selectAll()
+      .where('id', '=', key.sessionId)
+      .where('generation', '=', key.generation)
+      .forNoKeyUpdate()
+      .executeTakeFirstOrThrow()
+    if (session.state === 'rejected') return { kind: 'rejected' }
+    const earlier = await trx
+      .selectFrom('reservation')
+      .select('released_at')
+      .where('session_id', '=', key.sessionId)
+      .where('generation', '=', key.generation)
+      .executeTakeFirst()
+    if (earlier !== undefined) return { kind: earlier.released_at === null ? 'admitted' : 'withdrawn' }
+    if (session.state !== 'requested' || session.stop_requested_at !== null) return { kind: 'withdrawn' }
+
+    const ask = resourcesOf(session)
+    const decision = admit(await booksOf(trx, payers), ask)
+    if (decision.kind === 'refused') {
+      await reject(trx, key, decision)
+      return { kind: 'rejected' }
+    }
+    await trx
+      .insertInto('reservation')
+      .values({
+        session_id: key.sessionId,
+        generation: key.generation,
+        account_id: session.owner_id,
+        project_id: session.project_id,
+        provider_id: session.provider_id,
+        ...resourceColumns(ask),
+      })
+      .execute()
+    const gate = await providerGate(trx, session.provider_id)
+    const waitingFor = freeSlot(gate)
+    await move(
+      trx,
+      waitingFor === null
+        ? { key, from: ['requested'], to: 'provisioning', set: { queued_at: 'now', dispatched_at: 'now' } }
+        : {
+            key,
+            from: ['requested'],
+            to: 'queued',
+            set: { queued_at: 'now', waiting_for: waitingFor },
+            data: { waitingFor },
+          },
+    )
+    return { kind: 'admitted' }
+  })
+}
+
+async function reject(trx: Trx, key: SessionKey, refused: Extract<Admission, { kind: 'refused' }>): Promise<void> {
+  const { code, violations } = refused
+  await move(trx, {
+    key,
+    from: ['requested'],
+    to: 'rejected',
+    set: { reason: 'quota', refusal: JSON.stringify({ code, violations }) },
+    data: { reason: 'quota', code },
+  })
+}
+
+async function payersOf(executor: Executor, sessionId: SessionId): Promise<{ payers: readonly Payer[] }> {
+  const row = await executor
+    .selectFrom('session')
+    .select(['owner_id', 'project_id', 'provider_id'])
+    .where('id', '=', sessionId)
+    .executeTakeFirstOrThrow()
+  return {
+    payers: [
+      { kind: 'account', id: row.owner_id },
+      { kind: 'project', id: row.project_id },
+      { kind: 'provider', id: row.provider_id },
+    ],
+  }
+}
+
+/** Locks the quota rows of the payers, in the one order that everybody takes. Throws `QuotaRowMissing`. */
+export async function lockPayers(trx: Trx, payers: readonly Payer[]): Promise<void> {
+  const inOrder = [...payers].sort((a, b) => payerKinds.indexOf(a.kind) - payerKinds.indexOf(b.kind))
+  for (const payer of inOrder) {
+    const row = await trx
+      .selectFrom('quota')
+      .select('payer_id')
+      .where('payer_kind', '=', payer.kind)
+      .where('payer_id', '=', payer.id)
+      .forNoKeyUpdate()
+      .executeTakeFirst()
+    if (row === undefined) throw new QuotaRowMissing(`The ${payer.kind} ${payer.id} has no quota row.`)
+  }
+}
+
+/**
+ * The books of the payers: limits with the site's defaults applied, and what is held. Only with the payers locked is this
+ * more than a guess. `except`: leave that session's own reservations out (it is being admitted again).
+ */
+export async function booksOf(
+  executor: Executor,
+  payers: readonly Payer[],
+  except?: { readonly sessionId: SessionId },
+): Promise<Books[]> {
+  return await Promise.all(
+    payers.map(async (payer) => {
+      const set = await executor
+        .selectFrom('quota')
+        .selectAll()
+        .where('payer_kind', '=', payer.kind)
+        .where('payer_id', '=', payer.id)
+        .executeTakeFirst()
+      if (set === undefined) throw new QuotaRowMissing(`The ${payer.kind} ${payer.id} has no quota row.`)
+      const defaults = await executor
+        .selectFrom('quota_default')
+        .selectAll()
+        .where('payer_kind', '=', payer.kind)
+        .executeTakeFirstOrThrow()
+      const limits = withDefaults(resourcesOf(set), resourcesOf(defaults))
+      return { payer, limits, held: await heldBy(executor, payer, except) }
+    }),
+  )
+}
+
+const payerColumn = { account: 'account_id', project: 'project_id', provider: 'provider_id' } as const
+
+/** What the payer holds now: a sum over rows, never a counter. */
+export async function heldBy(
+  executor: Executor,
+  payer: Payer,
+  except?: { readonly sessionId: SessionId },
+): Promise<Resources> {
+  const { rows } = await sql<Parameters<typeof resourcesOf<number>>[0]>`
+    select ${resourceSums} from reservation
+    where ${sql.ref(payerColumn[payer.kind])} = ${payer.id} and released_at is null
+      and session_id <> ${except?.sessionId ?? ''}
+  `.execute(executor)
+  const row = rows[0]
+  if (row === undefined) throw new Error('a sum without a row')
+  return resourcesOf(row)
+}

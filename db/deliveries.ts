@@ -1,0 +1,67 @@
+import { sql } from 'kysely'
+import type { SessionId } from '../domain/ids.ts'
+import type { SessionState } from '../domain/lifecycle.ts'
+import type { Db } from './connect.ts'
+
+/** A session whose workflow has not yet seen what was asked of it. */
+export interface Delivery {
+  readonly sessionId: SessionId
+  readonly state: SessionState
+  readonly generation: number
+  readonly providerId: string
+  readonly projectId: string
+  readonly wakeVersion: number
+  /** Whether any run has looked yet: if not, there may be no workflow. */
+  readonly seenBefore: boolean
+}
+
+/**
+ * Takes up to `limit` deliveries that are due, each for one taker, and sets when it is tried again should this try be
+ * lost: 10 s, doubling to 5 min. No lock outlives this call.
+ */
+export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]> {
+  const { rows } = await sql<{
+    id: SessionId
+    state: SessionState
+    generation: number
+    provider_id: string
+    project_id: string
+    wake_version: number
+    seen_version: number
+  }>`
+    update session set tries = tries + 1,
+      next_try_at = now() + least(300, 10 * power(2, least(tries, 10))) * interval '1 second'
+    where id in (
+      select id from session where seen_version < wake_version and next_try_at <= now()
+      order by next_try_at limit ${limit} for no key update skip locked)
+    returning id, state, generation, provider_id, project_id, wake_version, seen_version
+  `.execute(db)
+  return rows.map((row) => ({
+    sessionId: row.id,
+    state: row.state,
+    generation: row.generation,
+    providerId: row.provider_id,
+    projectId: row.project_id,
+    wakeVersion: row.wake_version,
+    seenBefore: row.seen_version > 0,
+  }))
+}
+
+/** In how many ms the next delivery is due; `null` when there is none. */
+export async function nextDeliveryInMs(db: Db): Promise<number | null> {
+  const { rows } = await sql<{ ms: number | null }>`
+    select (extract(epoch from min(next_try_at) - now()) * 1000)::float8 as ms from session where seen_version < wake_version
+  `.execute(db)
+  const ms = rows[0]?.ms ?? null
+  return ms === null ? null : Math.max(0, Math.ceil(ms))
+}
+
+/** Nobody is left to tell: the session is at its end. */
+export async function settleDelivery(db: Db, sessionId: SessionId, wakeVersion: number): Promise<void> {
+  await db
+    .updateTable('session')
+    .set({ seen_version: wakeVersion })
+    .where('id', '=', sessionId)
+    .where('seen_version', '<', wakeVersion)
+    .execute()
+}

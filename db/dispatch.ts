@@ -1,0 +1,131 @@
+import { sql } from 'kysely'
+import { dispatchOrder, expectedWaitSeconds, slots } from '../domain/dispatch.ts'
+import type { AccountHistory, Waiting } from '../domain/dispatch.ts'
+import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { Db, Executor } from './connect.ts'
+import { lockPayers } from './admission.ts'
+import { providerGate } from './provider-gate.ts'
+import type { ProviderBusyness } from './provider-gate.ts'
+import { move } from './transitions.ts'
+
+/** Looked at per dispatch; more wait only behind an outage, and the next dispatch sees them. */
+const longestQueue = 5_000
+
+/**
+ * Lets as many waiting sessions of the provider begin as its limit has room for, in fair order, under the provider's quota
+ * row: exact across processes. While its breaker is open only one begins, the probe, which no one else may claim for `probeMs`.
+ * Returns who begins; the starter tells their workflows.
+ */
+export async function dispatch(db: Db, providerId: ProviderId, probeMs: number): Promise<readonly SessionId[]> {
+  return await db.transaction().execute(async (trx) => {
+    await lockPayers(trx, [{ kind: 'provider', id: providerId }])
+    const gate = await providerGate(trx, providerId)
+    const { count, probe } = slots(gate)
+    if (gate.queued === 0 || count === 0) {
+      if (gate.queued > 0) await explainWaiting(trx, providerId, gate)
+      return []
+    }
+    const chosen = (await inOrder(trx, providerId)).slice(0, count)
+    const begun: SessionId[] = []
+    for (const { sessionId, generation } of chosen) {
+      const moved = await move(trx, {
+        key: { sessionId, generation },
+        from: ['queued'],
+        to: 'provisioning',
+        set: { dispatched_at: 'now', waiting_for: null },
+        wake: true,
+      })
+      if (moved.kind === 'moved') begun.push(sessionId)
+    }
+    if (probe && begun[0] !== undefined) {
+      await trx
+        .updateTable('provider_health')
+        .set({
+          state: 'probing',
+          probe_session_id: begun[0],
+          retry_at: sql<Date>`now() + ${probeMs} * interval '1 millisecond'`,
+        })
+        .where('provider_id', '=', providerId)
+        .execute()
+    }
+    return begun
+  })
+}
+
+async function explainWaiting(executor: Executor, providerId: ProviderId, gate: ProviderBusyness): Promise<void> {
+  const waitingFor = gate.open && gate.breaker === 'closed' ? 'provider_busy' : 'provider_unavailable'
+  await executor
+    .updateTable('session')
+    .set({ waiting_for: waitingFor })
+    .where('provider_id', '=', providerId)
+    .where('state', '=', 'queued')
+    .where('waiting_for', 'is distinct from', waitingFor)
+    .execute()
+}
+
+interface WaitingRow extends Waiting {
+  readonly sessionId: SessionId
+  readonly generation: number
+}
+
+async function inOrder(executor: Executor, providerId: ProviderId): Promise<WaitingRow[]> {
+  const rows = await executor
+    .selectFrom('session')
+    .select(['id', 'generation', 'owner_id', 'queued_at', 'requested_at'])
+    .where('provider_id', '=', providerId)
+    .where('state', '=', 'queued')
+    .where('ended_at', 'is', null)
+    .where('stop_requested_at', 'is', null)
+    .orderBy('queued_at')
+    .limit(longestQueue)
+    .execute()
+  const waiting = rows.map((row): WaitingRow => ({
+    sessionId: row.id,
+    generation: row.generation,
+    accountId: row.owner_id,
+    queuedAt: (row.queued_at ?? row.requested_at).getTime(),
+  }))
+  return dispatchOrder(waiting, await historyOf(executor, providerId, [...new Set(waiting.map((w) => w.accountId))]))
+}
+
+async function historyOf(
+  executor: Executor,
+  providerId: ProviderId,
+  accounts: readonly string[],
+): Promise<ReadonlyMap<string, AccountHistory>> {
+  const { rows } = await sql<{ account: string; beginning: number; last: Date | null }>`
+    select account,
+      (select count(*)::int from session where provider_id = ${providerId} and owner_id = account
+        and state = 'provisioning' and ended_at is null) as beginning,
+      (select max(dispatched_at) from session where provider_id = ${providerId} and owner_id = account) as last
+    from unnest(${accounts}::text[]) as account
+  `.execute(executor)
+  return new Map(rows.map((r) => [r.account, { beginning: r.beginning, lastBeganAt: r.last?.getTime() ?? null }]))
+}
+
+/** Where a queued session stands (0 = next), and in how many seconds it should begin, where recent starts tell. `null`: it does not wait. */
+export async function queuePosition(
+  executor: Executor,
+  session: { readonly id: SessionId; readonly providerId: ProviderId },
+): Promise<{ readonly position: number; readonly etaSeconds: number | null } | null> {
+  const order = await inOrder(executor, session.providerId)
+  const position = order.findIndex((w) => w.sessionId === session.id)
+  if (position < 0) return null
+  return { position, etaSeconds: await expectedWait(executor, session.providerId, position) }
+}
+
+/** In how many seconds the session at `position` of the provider's queue should begin, from the last twenty starts. */
+export async function expectedWait(
+  executor: Executor,
+  providerId: ProviderId,
+  position: number,
+): Promise<number | null> {
+  const { rows } = await sql<{ start_limit: number; seconds: number | null }>`
+    select p.start_limit, (select percentile_cont(0.5) within group (order by extract(epoch from ready_at - dispatched_at))
+      from (select ready_at, dispatched_at from session where provider_id = p.id and ready_at is not null
+        order by ready_at desc limit 20) recent) as seconds
+    from provider p where p.id = ${providerId}
+  `.execute(executor)
+  const row = rows[0]
+  return row === undefined ? null : expectedWaitSeconds(position, row.start_limit, row.seconds)
+}

@@ -1,0 +1,114 @@
+import { sql } from 'kysely'
+import type { EventType } from '../domain/events.ts'
+import type { AccountId, SessionId } from '../domain/ids.ts'
+import type { Executor, Trx } from './connect.ts'
+
+export interface SessionEvent {
+  readonly sessionId: SessionId
+  readonly seq: number
+  readonly at: Date
+  readonly type: string
+  readonly data: Record<string, unknown>
+}
+
+/** A place in the feed across sessions. Epochs, transactions and rows are numbers too large for JSON: text. */
+export interface FeedCursor {
+  readonly epoch: string
+  readonly xid: string
+  readonly id: string
+}
+
+/** Adds a line to the session's history. The session's row lock, taken here, orders the lines. */
+export async function recordEvent(
+  trx: Trx,
+  sessionId: SessionId,
+  type: EventType,
+  data: Record<string, unknown>,
+): Promise<void> {
+  await sql`
+    with numbered as (update session set event_seq = event_seq + 1 where id = ${sessionId} returning event_seq)
+    insert into session_event (session_id, seq, epoch, type, data)
+    select ${sessionId}, event_seq, (select epoch from installation), ${type}, ${JSON.stringify(data)}::jsonb from numbered
+  `.execute(trx)
+}
+
+/** One session's history after `afterSeq`, in order. */
+export async function readSessionEvents(
+  db: Executor,
+  sessionId: SessionId,
+  afterSeq: number,
+  limit: number,
+): Promise<SessionEvent[]> {
+  const rows = await db
+    .selectFrom('session_event')
+    .select(['session_id', 'seq', 'at', 'type', 'data'])
+    .where('session_id', '=', sessionId)
+    .where('seq', '>', afterSeq)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({ sessionId: row.session_id, seq: row.seq, at: row.at, type: row.type, data: row.data }))
+}
+
+/**
+ * The history of every session that the viewer may read (`null`: an operator, who reads all), in the order of
+ * transactions. Lines of a transaction that might still be overtaken by an older one are not shown yet, so that a
+ * reader who goes on from a cursor misses and repeats nothing.
+ */
+export async function readFeed(
+  db: Executor,
+  { viewer }: { readonly viewer: AccountId | null },
+  cursor: FeedCursor | null,
+  limit: number,
+): Promise<(SessionEvent & { readonly cursor: FeedCursor })[]> {
+  const settled = sql<boolean>`(e.epoch < (select epoch from installation)
+    or e.xid < pg_snapshot_xmin(pg_current_snapshot()))`
+  const rows = await db
+    .selectFrom('session_event as e')
+    .innerJoin('session as s', 's.id', 'e.session_id')
+    .select(['e.session_id', 'e.seq', 'e.at', 'e.type', 'e.data', 'e.epoch', 'e.id'])
+    .select(sql<string>`e.xid::text`.as('xid'))
+    .where(settled)
+    .$if(cursor !== null, (q) =>
+      q.where(
+        sql<boolean>`(e.epoch, e.xid, e.id) > (${cursor?.epoch}::int, ${cursor?.xid}::text::xid8, ${cursor?.id}::bigint)`,
+      ),
+    )
+    .$if(viewer !== null, (q) =>
+      q.where((eb) =>
+        eb.or([
+          eb('s.owner_id', '=', viewer),
+          eb.exists(
+            eb
+              .selectFrom('project_member as m')
+              .select('m.account_id')
+              .whereRef('m.project_id', '=', 's.project_id')
+              .where('m.account_id', '=', viewer),
+          ),
+        ]),
+      ),
+    )
+    .orderBy('e.epoch')
+    .orderBy('e.xid')
+    .orderBy('e.id')
+    .limit(limit)
+    .execute()
+  return rows.map((row) => ({
+    sessionId: row.session_id,
+    seq: row.seq,
+    at: row.at,
+    type: row.type,
+    data: row.data,
+    cursor: { epoch: String(row.epoch), xid: row.xid, id: row.id },
+  }))
+}
+
+/** Where the feed ends now: a reader who wants only what comes next starts here. */
+export async function feedEnd(db: Executor): Promise<FeedCursor> {
+  const { rows } = await sql<FeedCursor>`
+    select epoch::text, xid::text, id::text from session_event
+    where epoch < (select epoch from installation) or xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by epoch desc, xid desc, id desc limit 1
+  `.execute(db)
+  return rows[0] ?? { epoch: '0', xid: '0', id: '0' }
+}

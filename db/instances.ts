@@ -1,0 +1,174 @@
+import { sql } from 'kysely'
+import { instanceName } from '../domain/ids.ts'
+import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { Expected, Observation } from '../domain/observation.ts'
+import type { Db, Executor } from './connect.ts'
+import type { StoredEndpoint, StoredRef } from './schema.ts'
+import type { SessionKey } from './transitions.ts'
+
+export interface InstanceRow {
+  readonly key: SessionKey
+  readonly providerId: ProviderId
+  readonly name: string
+  readonly secret: Buffer
+  /** What the backend calls it; without ids as long as no create has answered. */
+  readonly ref: StoredRef
+  /** Whether a create has answered: if not, its outcome is unknown. */
+  readonly made: boolean
+  readonly endpoints: readonly StoredEndpoint[]
+  readonly seen: string | null
+  readonly tombstoned: boolean
+}
+
+/**
+ * Commits that an instance of this generation is about to exist, before anything is made. `secret` is kept only by the first
+ * call. A tombstoned row says that nothing may be made any more.
+ */
+export async function beginInstance(
+  db: Db,
+  key: SessionKey,
+  providerId: ProviderId,
+  secret: Buffer,
+): Promise<InstanceRow> {
+  await db
+    .insertInto('instance')
+    .values({
+      session_id: key.sessionId,
+      generation: key.generation,
+      provider_id: providerId,
+      name: instanceName(key.sessionId, key.generation),
+      secret,
+    })
+    .onConflict((c) => c.columns(['session_id', 'generation']).doNothing())
+    .execute()
+  const row = await readInstance(db, key)
+  if (row === null) throw new Error('The row that was just written is not there.')
+  return row
+}
+
+export async function readInstance(executor: Executor, key: SessionKey): Promise<InstanceRow | null> {
+  const row = await executor
+    .selectFrom('instance')
+    .selectAll()
+    .select((eb) => eb.selectFrom('installation').select('deployment_id').as('deployment_id'))
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .executeTakeFirst()
+  if (row === undefined) return null
+  return {
+    key,
+    providerId: row.provider_id,
+    name: row.name,
+    secret: row.secret,
+    ref: row.ref ?? { name: row.name, deploymentId: row.deployment_id ?? '' },
+    made: row.ref !== null,
+    endpoints: row.endpoints,
+    seen: row.seen,
+    tombstoned: row.tombstoned_at !== null,
+  }
+}
+
+/** Keeps the backend's answer to a create. Returns whether the instance was tombstoned meanwhile: then it must go at once. */
+export async function recordMade(db: Db, key: SessionKey, ref: StoredRef): Promise<{ readonly tombstoned: boolean }> {
+  const row = await db
+    .updateTable('instance')
+    .set({ ref: JSON.stringify(ref), made_at: sql<Date>`coalesce(made_at, now())` })
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .returning('tombstoned_at')
+    .executeTakeFirstOrThrow()
+  return { tombstoned: row.tombstoned_at !== null }
+}
+
+/** Keeps where the running instance is reached. */
+export async function recordRunning(db: Db, key: SessionKey, endpoints: readonly StoredEndpoint[]): Promise<void> {
+  await db
+    .updateTable('instance')
+    .set({ endpoints: JSON.stringify(endpoints), seen: 'running' })
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .execute()
+}
+
+/** An inspection found the suspicion of the list to be wrong, or right: what was seen is what stands. */
+export async function recordSeen(db: Db, key: SessionKey, seen: 'running' | 'exited' | 'absent'): Promise<void> {
+  await db
+    .updateTable('instance')
+    .set({ seen })
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .execute()
+}
+
+/** Forbids the instance to exist, before it is removed, and also where no create has begun: one that comes later finds this. */
+export async function tombstone(db: Db, key: SessionKey, providerId: ProviderId): Promise<void> {
+  await db
+    .insertInto('instance')
+    .values({
+      session_id: key.sessionId,
+      generation: key.generation,
+      provider_id: providerId,
+      name: instanceName(key.sessionId, key.generation),
+      secret: Buffer.alloc(0),
+      tombstoned_at: sql<Date>`now()`,
+    })
+    .onConflict((c) =>
+      c
+        .columns(['session_id', 'generation'])
+        .doUpdateSet({ tombstoned_at: sql<Date>`coalesce(instance.tombstoned_at, now())` }),
+    )
+    .execute()
+}
+
+/** The backend confirmed that nothing is left of it. */
+export async function recordRemoved(db: Db, key: SessionKey): Promise<void> {
+  await db
+    .updateTable('instance')
+    .set({ removed_at: sql<Date>`coalesce(removed_at, now())`, secret: Buffer.alloc(0) })
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .execute()
+}
+
+export interface ExpectedInstance extends Expected {
+  readonly sessionId: SessionId
+}
+
+/** The instances of the provider that live sessions stand on. `busy`: some of them are just beginning. */
+export async function expectedInstances(executor: Executor, providerId: ProviderId): Promise<ExpectedInstance[]> {
+  const rows = await executor
+    .selectFrom('instance as i')
+    .innerJoin('session as s', (join) =>
+      join.onRef('s.id', '=', 'i.session_id').onRef('s.generation', '=', 'i.generation'),
+    )
+    .select(['i.session_id', 'i.generation', 'i.seen', 'i.made_at', 's.state'])
+    .where('i.provider_id', '=', providerId)
+    .where('i.removed_at', 'is', null)
+    .where('i.tombstoned_at', 'is', null)
+    .where('s.state', 'in', ['provisioning', 'ready', 'pausing', 'paused', 'resuming'])
+    .$narrowType<{ state: Expected['sessionState'] }>()
+    .execute()
+  return rows.map((row) => ({
+    sessionId: row.session_id,
+    generation: row.generation,
+    sessionState: row.state,
+    seen: row.seen,
+    madeAt: row.made_at?.getTime() ?? null,
+  }))
+}
+
+/** Writes what a list showed, and wakes the workflows of those that are not as they should be. */
+export async function recordObservations(db: Db, observations: readonly Observation[]): Promise<void> {
+  if (observations.length === 0) return
+  const seen = JSON.stringify(observations)
+  await sql`
+    with seen as (select * from jsonb_to_recordset(${seen}::jsonb)
+      as o("sessionId" text, generation int, seen text, suspicious bool)),
+    noted as (
+      update instance i set seen = o.seen from seen o
+      where i.session_id = o."sessionId" and i.generation = o.generation and i.seen is distinct from o.seen
+      returning i.session_id, o.suspicious)
+    update session s set wake_version = wake_version + 1, next_try_at = now(), tries = 0
+    from noted n where s.id = n.session_id and n.suspicious
+  `.execute(db)
+}

@@ -1,0 +1,92 @@
+import { sql } from 'kysely'
+import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
+import { isEnd } from '../domain/lifecycle.ts'
+import type { StopReason } from '../domain/lifecycle.ts'
+import type { Resources } from '../domain/resources.ts'
+import type { ParameterValue } from '../domain/template.ts'
+import type { Trx } from './connect.ts'
+import { recordEvent } from './events.ts'
+import { resourceColumns } from './resource-columns.ts'
+import type { MountRequest } from './schema.ts'
+
+/** What somebody wants: everything that a session is made from, decided and checked by the server. */
+export interface NewSession {
+  readonly id: SessionId
+  readonly ownerId: AccountId
+  readonly startedBy: AccountId
+  readonly client: string
+  readonly projectId: ProjectId
+  readonly templateId: TemplateId
+  readonly templateVersion: number
+  readonly providerId: ProviderId
+  readonly name: string
+  readonly size: string
+  readonly parameters: Record<string, ParameterValue>
+  readonly mounts: readonly MountRequest[]
+  readonly resources: Resources
+  readonly queueLimitSeconds: number
+  readonly startLimitSeconds: number
+  readonly lifetimeSeconds: number
+  readonly expiresAt: Date | null
+}
+
+/** What every change that the session's workflow must hear of adds to its row: the starter delivers it. */
+export const wake = {
+  wake_version: sql<number>`wake_version + 1`,
+  next_try_at: sql<Date>`now()`,
+  tries: 0,
+} as const
+
+/** Records that a session is wanted. The starter takes it from there. */
+export async function insertSession(trx: Trx, session: NewSession): Promise<void> {
+  await trx
+    .insertInto('session')
+    .values({
+      id: session.id,
+      owner_id: session.ownerId,
+      started_by: session.startedBy,
+      client: session.client,
+      project_id: session.projectId,
+      template_id: session.templateId,
+      template_version: session.templateVersion,
+      provider_id: session.providerId,
+      name: session.name,
+      size: session.size,
+      parameters: JSON.stringify(session.parameters),
+      mounts: JSON.stringify(session.mounts),
+      ...resourceColumns(session.resources),
+      queue_limit_seconds: session.queueLimitSeconds,
+      start_limit_seconds: session.startLimitSeconds,
+      lifetime_seconds: session.lifetimeSeconds,
+      expires_at: session.expiresAt,
+    })
+    .execute()
+  await recordEvent(trx, session.id, 'session.state', { state: 'requested' })
+}
+
+/**
+ * Records that a session is to end, whatever its state. The first reason stays. From this transaction on `mayUse()` is
+ * false. The api and the system's own activities write this intent through here alike.
+ */
+export async function requestStop(
+  trx: Trx,
+  sessionId: SessionId,
+  reason: StopReason,
+): Promise<'requested' | 'already' | 'ended' | 'absent'> {
+  const session = await trx
+    .selectFrom('session')
+    .select(['state', 'stop_requested_at'])
+    .where('id', '=', sessionId)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  if (session === undefined) return 'absent'
+  if (isEnd(session.state)) return 'ended'
+  if (session.stop_requested_at !== null) return 'already'
+  await trx
+    .updateTable('session')
+    .set({ stop_requested_at: sql<Date>`now()`, stop_reason: reason, version: sql<number>`version + 1`, ...wake })
+    .where('id', '=', sessionId)
+    .execute()
+  await recordEvent(trx, sessionId, 'session.stop_requested', { reason })
+  return 'requested'
+}

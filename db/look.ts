@@ -1,0 +1,83 @@
+import { sql } from 'kysely'
+import { dueInMs, expiry } from '../domain/deadlines.ts'
+import type { SessionId } from '../domain/ids.ts'
+import type { Reason, SessionState } from '../domain/lifecycle.ts'
+import type { Timings } from '../domain/timings.ts'
+import type { Db } from './connect.ts'
+import { outagesSince } from './beats.ts'
+
+/** What a session's workflow sees when it looks: state, wishes, suspicion, and how long nothing is due. */
+export interface Look {
+  readonly state: SessionState
+  readonly generation: number
+  readonly providerId: string
+  readonly projectId: string
+  /** Why it is to end, once somebody wants that. */
+  readonly stop: Reason | null
+  /** In how many ms the deadline of the present state is due, outages not counted; ≤ 0 is now, `null` never. */
+  readonly dueInMs: number | null
+  /** The backend's list says that the instance is not as the state says: worth an inspection. */
+  readonly suspect: boolean
+  /** When a closed door of the provider may be tried again, in ms from now. */
+  readonly retryInMs: number | null
+}
+
+/**
+ * Reads the session for its workflow and notes how much of what was asked it has seen by that. `null`: there is no such session.
+ * All of time is reckoned here, by the database's clock: workflows never compare clocks.
+ */
+export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Promise<Look | null> {
+  const { rows } = await sql<{
+    state: SessionState
+    generation: number
+    provider_id: string
+    project_id: string
+    stop_reason: Reason | null
+    requested_at: Date
+    queued_at: Date | null
+    dispatched_at: Date | null
+    state_since: Date
+    expires_at: Date | null
+    lifetime_ends_at: Date | null
+    queue_limit_seconds: number
+    start_limit_seconds: number
+    seen: string | null
+    retry_at: Date | null
+    now: Date
+  }>`
+    update session s set seen_version = wake_version where s.id = ${sessionId}
+    returning s.state, s.generation, s.provider_id, s.project_id, s.stop_reason, s.requested_at, s.queued_at, s.dispatched_at,
+      s.state_since, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds,
+      (select seen from instance i where i.session_id = s.id and i.generation = s.generation) as seen,
+      (select retry_at from provider_health h where h.provider_id = s.provider_id and h.state <> 'closed') as retry_at,
+      now() as now
+  `.execute(db)
+  const row = rows[0]
+  if (row === undefined) return null
+  const now = row.now.getTime()
+  const outages = await outagesSince(db, row.provider_id, row.requested_at)
+  return {
+    state: row.state,
+    generation: row.generation,
+    providerId: row.provider_id,
+    projectId: row.project_id,
+    stop: row.stop_reason,
+    dueInMs: dueInMs(
+      {
+        state: row.state,
+        requestedAt: row.requested_at.getTime(),
+        queuedAt: row.queued_at?.getTime() ?? null,
+        dispatchedAt: row.dispatched_at?.getTime() ?? null,
+        stateSince: row.state_since.getTime(),
+        expiresAt: expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null),
+        queueLimitMs: row.queue_limit_seconds * 1_000,
+        startLimitMs: row.start_limit_seconds * 1_000,
+      },
+      outages,
+      timings,
+      now,
+    ),
+    suspect: row.seen === 'exited' || row.seen === 'absent',
+    retryInMs: row.retry_at === null ? null : Math.max(0, row.retry_at.getTime() - now),
+  }
+}

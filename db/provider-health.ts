@@ -1,0 +1,71 @@
+import { sql } from 'kysely'
+import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { Timings } from '../domain/timings.ts'
+import type { Db } from './connect.ts'
+
+/**
+ * Opens the provider's breaker, or keeps it open: nobody begins there until `retry_at`, which the answer gives in ms from now.
+ * A probe that failed moves it further; a call that began before it opened does not.
+ */
+export async function recordUnavailable(
+  db: Db,
+  providerId: ProviderId,
+  outage: { readonly sessionId: SessionId; readonly retryAfterMs: number | null; readonly detail: string },
+  timings: Timings,
+): Promise<void> {
+  await sql`
+    insert into provider_health (provider_id, state, failures, retry_at, detail)
+    values (${providerId}, 'open', 1,
+      now() + greatest(${timings.breakerMs}::int, ${outage.retryAfterMs}::int) * interval '1 millisecond', ${outage.detail})
+    on conflict (provider_id) do update set
+      since = case when provider_health.state = 'closed' then now() else provider_health.since end,
+      state = 'open', detail = excluded.detail, probe_session_id = null,
+      failures = provider_health.failures + 1,
+      retry_at = now() + greatest(${outage.retryAfterMs}::int,
+        least(${timings.breakerMaxMs}::int, ${timings.breakerMs}::int * power(2, least(provider_health.failures, 16)))::int)
+        * interval '1 millisecond'
+    where provider_health.state = 'closed' or provider_health.probe_session_id = ${outage.sessionId}
+      or provider_health.retry_at <= now()
+  `.execute(db)
+}
+
+/** The provider answered a create: its breaker closes. Returns whether it was open, so that those who wait may begin. */
+export async function recordAvailable(db: Db, providerId: ProviderId): Promise<boolean> {
+  const changed = await db
+    .updateTable('provider_health')
+    .set({
+      state: 'closed',
+      failures: 0,
+      retry_at: null,
+      probe_session_id: null,
+      detail: null,
+      since: sql<Date>`now()`,
+    })
+    .where('provider_id', '=', providerId)
+    .where('state', '<>', 'closed')
+    .executeTakeFirst()
+  return changed.numUpdatedRows > 0n
+}
+
+/** The session that was the probe goes away without an answer: somebody else may probe at once. */
+export async function giveUpProbe(db: Db, sessionId: SessionId): Promise<void> {
+  await db
+    .updateTable('provider_health')
+    .set({ state: 'open', probe_session_id: null, retry_at: sql<Date>`now()` })
+    .where('probe_session_id', '=', sessionId)
+    .execute()
+}
+
+/** How the last list of the provider went. */
+export async function recordObserved(
+  db: Db,
+  providerId: ProviderId,
+  list: { readonly tookMs: number; readonly error: string | null },
+): Promise<void> {
+  await sql`
+    insert into provider_health (provider_id, observed_at, observe_error, observe_ms)
+    values (${providerId}, now(), ${list.error}, ${list.tookMs})
+    on conflict (provider_id) do update set observe_error = excluded.observe_error, observe_ms = excluded.observe_ms,
+      observed_at = case when excluded.observe_error is null then now() else provider_health.observed_at end
+  `.execute(db)
+}

@@ -1,0 +1,10 @@
+/** What a line in a session's history may say. Open to growth for clients. */
+export const eventTypes = [
+  'session.state',
+  'session.progress',
+  'session.stop_requested',
+  'session.decision_overdue',
+  'session.cleanup_overdue',
+  'connection.opened',
+] as const
+export type EventType = (typeof eventTypes)[number]
