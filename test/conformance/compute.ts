@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { faultCases } from './compute-faults.ts'
+import { freshDeployment, sweep } from './compute-harness.ts'
+import type { ComputeHarness } from './compute-harness.ts'
+import { lifecycleCases } from './compute-lifecycle.ts'
+import { mountCases } from './compute-mounts.ts'
+import { listCases, raceCases } from './compute-races.ts'
+
+/**
+ * What every compute driver promises (ports/compute/provider.ts), as a suite: call it in a driver's test file.
+ * `faults` and `mounts` say, before anything is set up, which cases the driver can be put to; where it cannot, a test
+ * says so by name and holds the harness to it.
+ */
+export function computeConformance(
+  name: string,
+  can: { readonly faults: boolean; readonly mounts: boolean },
+  setup: () => Promise<ComputeHarness>,
+): void {
+  describe(`${name} keeps the promises of a compute provider`, () => {
+    let harness: ComputeHarness
+    const deployment = freshDeployment()
+    beforeAll(async () => {
+      harness = await setup()
+    }, 300_000)
+    afterAll(async () => {
+      const left = await sweep(harness, deployment)
+      await harness.close()
+      expect(left).toEqual([])
+    }, 120_000)
+
+    const h = () => harness
+    lifecycleCases(h, deployment)
+    raceCases(h, deployment)
+    listCases(h, deployment)
+    if (can.faults) faultCases(h, deployment)
+    else
+      test('WITHOUT FAULTS: nothing stands between this driver and its backend', () =>
+        expect(h().faults).toBeUndefined())
+    if (can.mounts) mountCases(h, deployment)
+    else
+      test('WITHOUT MOUNTS: this driver mounts nothing, and says so', () => {
+        expect(h().mounts).toBeUndefined()
+        expect(h().provider.capabilities.mounts).toBe(false)
+      })
+  })
+}
