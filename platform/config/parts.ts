@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import { address, flag, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
+import { keys } from './keys.ts'
+import { providersPart } from './providers.ts'
+
+const webUrl = (expected: string) => urlOf(['http', 'https'], expected)
+const limit = z.int().min(0).nullable()
+const limits = z
+  .strictObject({ sessions: limit, cpuMilli: limit, memoryMib: limit, diskMib: limit, gpus: limit })
+  .partial()
+const quotaDefaults = z.strictObject({ account: limits, project: limits, provider: limits }).partial()
+const template = z.strictObject({ name: z.string().min(1).max(100), spec: z.record(z.string(), z.unknown()) })
+const role = z.string().regex(/^(core|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
+  error: 'must be core, provider/* or provider/<id>',
+})
+
+/** What every process has. */
+export const basePart = z
+  .object({
+    CARREL_ENV: z
+      .enum(['development', 'production'], { error: 'must be development or production' })
+      .default('production'),
+    CARREL_LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+        error: 'must be trace, debug, info, warn, error, fatal or silent',
+      })
+      .default('info'),
+  })
+  .transform((env) => ({ environment: env.CARREL_ENV, logLevel: env.CARREL_LOG_LEVEL }))
+
+const apiPart = z
+  .object({
+    CARREL_ENV: z.string().default('production'),
+    CARREL_API_HOST: z.string().default('127.0.0.1'),
+    CARREL_API_PORT: port.default(8080),
+    CARREL_PUBLIC_URL: webUrl('http(s)://host[:port]').optional(),
+    CARREL_CORS_ORIGINS: listOf(origin).default([]),
+    CARREL_CODEC_CAPABILITY: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{32,128}$/, { error: 'must be 32 to 128 random characters of A-Z a-z 0-9 _ -' })
+      .optional(),
+    CARREL_DIRECT_DOORS: flag.default(false),
+    CARREL_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 1_000_000).default(600),
+  })
+  .superRefine((env, context) => {
+    if (env.CARREL_DIRECT_DOORS && env.CARREL_ENV !== 'development')
+      context.addIssue({ code: 'custom', path: ['CARREL_DIRECT_DOORS'], message: 'must be false outside development' })
+  })
+  .transform((env) => ({
+    host: env.CARREL_API_HOST,
+    port: env.CARREL_API_PORT,
+    publicUrl: env.CARREL_PUBLIC_URL ?? `http://${env.CARREL_API_HOST}:${env.CARREL_API_PORT}`,
+    corsOrigins: env.CARREL_CORS_ORIGINS,
+    codecCapability: env.CARREL_CODEC_CAPABILITY ?? null,
+    directDoors: env.CARREL_DIRECT_DOORS,
+    rateLimitPerMinute: env.CARREL_RATE_LIMIT_PER_MINUTE,
+  }))
+
+const toolsPart = z
+  .object({
+    PATH: z.string().default(''),
+    HOME: z.string().optional(),
+    XDG_CACHE_HOME: z.string().optional(),
+    CI: z.string().optional(),
+    NO_COLOR: z.string().optional(),
+    TEMPORAL_CLI_PATH: z.string().optional(),
+    DOCKER_HOST: z.string().optional(),
+    DOCKER_TLS_VERIFY: z.string().optional(),
+    DOCKER_CERT_PATH: z.string().optional(),
+    CARREL_STATE_DIRECTORY: z.string().optional(),
+    CARREL_EXTRA_CA: z.string().optional(),
+    NODE_EXTRA_CA_CERTS: z.string().optional(),
+    SSL_CERT_FILE: z.string().optional(),
+    PIP_CERT: z.string().optional(),
+  })
+  .transform((env) => ({
+    path: env.PATH,
+    home: env.HOME,
+    cacheHome: env.XDG_CACHE_HOME,
+    isCi: env.CI !== undefined && env.CI !== 'false' && env.CI !== '0',
+    noColor: env.NO_COLOR !== undefined,
+    temporalCliPath: env.TEMPORAL_CLI_PATH,
+    docker: { host: env.DOCKER_HOST, tlsVerify: env.DOCKER_TLS_VERIFY, certPath: env.DOCKER_CERT_PATH },
+    stateDirectory: env.CARREL_STATE_DIRECTORY,
+    /** Files that may hold an extra certificate authority, the first that exists counts. */
+    extraCaFiles: [
+      env.CARREL_EXTRA_CA,
+      env.NODE_EXTRA_CA_CERTS,
+      env.SSL_CERT_FILE,
+      env.PIP_CERT,
+      '/etc/ssl/certs/ca-certificates.crt',
+    ].filter((file) => file !== undefined),
+  }))
+
+/** What a process may ask for, each with the variables it is read from. */
+export const parts = {
+  database: z
+    .object({ CARREL_DATABASE_URL: urlOf(['postgres', 'postgresql'], 'postgres://user:password@host:port/database') })
+    .transform((env) => ({ url: env.CARREL_DATABASE_URL })),
+  temporal: z
+    .object({
+      CARREL_TEMPORAL_ADDRESS: address,
+      CARREL_TEMPORAL_NAMESPACE: z.string().default('carrel'),
+      CARREL_TEMPORAL_UI_URL: webUrl('http(s)://host[:port]').optional(),
+    })
+    .transform((env) => ({
+      address: env.CARREL_TEMPORAL_ADDRESS,
+      namespace: env.CARREL_TEMPORAL_NAMESPACE,
+      uiUrl: env.CARREL_TEMPORAL_UI_URL ?? null,
+    })),
+  keys: z.object({ CARREL_KEYS: keys }).transform((env) => env.CARREL_KEYS),
+  api: apiPart,
+  providers: providersPart,
+  seed: z
+    .object({
+      CARREL_TEMPLATES_FILE: jsonFile(z.array(template)).optional(),
+      CARREL_QUOTA_DEFAULTS: json(quotaDefaults).optional(),
+    })
+    .transform((env) => ({
+      templates: env.CARREL_TEMPLATES_FILE ?? [],
+      quotaDefaults: env.CARREL_QUOTA_DEFAULTS ?? {},
+    })),
+  worker: z
+    .object({ CARREL_WORKER_ROLES: listOf(role).default(['core', 'provider/*']), CARREL_METRICS_PORT: port.optional() })
+    .transform((env) => ({ roles: env.CARREL_WORKER_ROLES, metricsPort: env.CARREL_METRICS_PORT ?? null })),
+  /** Names of timings and milliseconds; whoever knows the names checks them. */
+  timings: z
+    .object({ CARREL_TIMINGS: json(z.record(z.string(), z.int().min(0))).optional() })
+    .transform((env) => env.CARREL_TIMINGS ?? {}),
+  tools: toolsPart,
+} as const

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+import { cidr, identifier, json, jsonFile } from './fields.ts'
+
+/** A provider as the site configures it; `settings` is checked by the driver of its kind. */
+export interface ProviderConfig {
+  readonly id: string
+  readonly kind: 'docker' | 'process' | 'fake'
+  /** How many sessions may be starting there at once. */
+  readonly startLimit: number
+  /** Where its instances may be reached; an endpoint outside is refused. */
+  readonly networks: readonly string[]
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+const provider: z.ZodType<ProviderConfig> = z.strictObject({
+  id: identifier,
+  kind: z.enum(['docker', 'process', 'fake'], { error: 'must be docker, process or fake' }),
+  startLimit: z.int().min(1).max(1_000).default(4),
+  networks: z.array(cidr).default([]),
+  settings: z.record(z.string(), z.unknown()).default({}),
+})
+
+const list = z.array(provider).max(100)
+
+/** Which providers there are: in the variable itself or in a file, not in both. */
+export const providersPart = z
+  .object({
+    CARREL_ENV: z.string().default('production'),
+    CARREL_PROVIDERS: json(list).optional(),
+    CARREL_PROVIDERS_FILE: jsonFile(list).optional(),
+    CARREL_PROCESS_PROVIDER_ALLOWED: z.string().optional(),
+  })
+  .superRefine((env, context) => {
+    const report = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message })
+    if (env.CARREL_PROVIDERS !== undefined && env.CARREL_PROVIDERS_FILE !== undefined)
+      report('CARREL_PROVIDERS', 'must not be set together with CARREL_PROVIDERS_FILE')
+    const all = [...(env.CARREL_PROVIDERS ?? []), ...(env.CARREL_PROVIDERS_FILE ?? [])]
+    for (const id of new Set(all.map((p) => p.id)))
+      if (all.filter((p) => p.id === id).length > 1) report('CARREL_PROVIDERS', `must name the provider ${id} once`)
+    const confined = env.CARREL_ENV === 'development'
+    for (const { id, kind } of all)
+      if (kind === 'process' && !confined && env.CARREL_PROCESS_PROVIDER_ALLOWED !== id)
+        report(
+          'CARREL_PROCESS_PROVIDER_ALLOWED',
+          `must be ${id} to run that provider outside development: sessions of the kind process share the host's kernel, ` +
+            `network and files with Carrel itself`,
+        )
+  })
+  .transform((env) => env.CARREL_PROVIDERS ?? env.CARREL_PROVIDERS_FILE ?? [])

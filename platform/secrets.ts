@@ -1,0 +1,69 @@
+import { createHmac } from 'node:crypto'
+import type { Keyring } from './keyring.ts'
+import { open, seal } from './sealing.ts'
+
+/** Where a secret stands: it opens in this place only, so a row's secret cannot be moved to another row. */
+export interface SecretPlace {
+  readonly table: string
+  readonly column: string
+  readonly id: string
+}
+
+/** A secret could not be opened: its key is gone, or it stands in another place than it was sealed for. */
+export class SecretUnreadable extends Error {
+  constructor(place: SecretPlace) {
+    super(`the secret in ${place.table}.${place.column} cannot be opened with this site's keys`)
+    this.name = 'SecretUnreadable'
+  }
+}
+
+export interface Secrets {
+  /** Bytes for a `bytea` column. */
+  encrypt(place: SecretPlace, plain: Uint8Array | string): Buffer
+  /** @throws SecretUnreadable */
+  decrypt(place: SecretPlace, sealed: Uint8Array): Buffer
+  /** Whether it was sealed with an older key than the current one. */
+  isStale(sealed: Uint8Array): boolean
+}
+
+const version = 1
+
+/** Encrypts columns: version, length of the key's id, the id, then nonce, ciphertext and tag. */
+export function createSecrets(keyring: Keyring): Secrets {
+  return {
+    encrypt(place, plain) {
+      const key = keyring.current('column')
+      const id = Buffer.from(key.id)
+      const bytes = typeof plain === 'string' ? Buffer.from(plain) : plain
+      return Buffer.concat([Buffer.from([version, id.length]), id, seal(key.secret, contextOf(place), bytes)])
+    },
+    decrypt(place, sealed) {
+      const keyId = keyIdOf(sealed)
+      const key = keyring.named('column', keyId)
+      if (key === undefined) throw new SecretUnreadable(place)
+      try {
+        return Buffer.from(open(key.secret, contextOf(place), sealed.subarray(2 + Buffer.byteLength(keyId))))
+      } catch {
+        throw new SecretUnreadable(place)
+      }
+    },
+    isStale: (sealed) => keyIdOf(sealed) !== keyring.current('column').id,
+  }
+}
+
+/**
+ * The HMAC of a request's body, for idempotency rows: `<key id>:<base64url>`. A row made with an older key is compared
+ * by giving that key's id.
+ */
+export function bodyDigest(keyring: Keyring, body: Uint8Array | string, keyId?: string): string | undefined {
+  const key = keyId === undefined ? keyring.current('idempotency') : keyring.named('idempotency', keyId)
+  if (key === undefined) return undefined
+  return `${key.id}:${createHmac('sha256', key.secret).update(body).digest('base64url')}`
+}
+
+const contextOf = (place: SecretPlace) => JSON.stringify([place.table, place.column, place.id])
+
+function keyIdOf(sealed: Uint8Array): string {
+  if (sealed[0] !== version || sealed[1] === undefined) return ''
+  return Buffer.from(sealed.subarray(2, 2 + sealed[1])).toString()
+}
