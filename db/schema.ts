@@ -127,6 +127,14 @@ export interface Database {
     observe_error: string | null
     observe_ms: number | null
   }
+  storage_source: {
+    kind: MountKind
+    id: string
+    project_id: ProjectId | null
+    provider_id: ProviderId
+    host_path: string
+    modes: ('ro' | 'rw')[]
+  }
   template: {
     id: TemplateId
     name: string

@@ -3,7 +3,6 @@ export const eventTypes = [
   'session.state',
   'session.progress',
   'session.stop_requested',
-  'session.decision_overdue',
   'session.cleanup_overdue',
   'connection.opened',
 ] as const

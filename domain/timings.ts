@@ -1,7 +1,6 @@
 /** Every limit, timeout and interval of a session's run, in ms. Resolved once, by the starter, and passed in the workflow's input. */
 export interface Timings {
-  /** Served time in `requested` after which a decision is overdue (an alarm), and after which it fails. */
-  readonly decisionAlarmMs: number
+  /** Served time in `requested` after which it fails; that it is overdue shows in the metrics much earlier. */
   readonly decisionLimitMs: number
   /** A queued session asks for its own dispatch this often. */
   readonly dispatchEveryMs: number
@@ -12,6 +11,8 @@ export interface Timings {
   readonly databaseRetryMs: number
   readonly databaseRetryMaxMs: number
   readonly createTimeoutMs: number
+  /** One try of awaiting readiness; the state's own limit ends the tries. */
+  readonly readyTimeoutMs: number
   readonly removeTimeoutMs: number
   readonly inspectTimeoutMs: number
   readonly heartbeatMs: number
@@ -33,7 +34,6 @@ const minute = 60 * second
 const hour = 60 * minute
 
 export const defaultTimings: Timings = {
-  decisionAlarmMs: 10 * second,
   decisionLimitMs: 24 * hour,
   dispatchEveryMs: 5 * minute,
   pauseLimitMs: 10 * minute,
@@ -42,6 +42,7 @@ export const defaultTimings: Timings = {
   databaseRetryMs: 200,
   databaseRetryMaxMs: 10 * second,
   createTimeoutMs: 10 * minute,
+  readyTimeoutMs: 1 * hour,
   removeTimeoutMs: 2 * minute,
   inspectTimeoutMs: 30 * second,
   heartbeatMs: 15 * second,

@@ -116,6 +116,18 @@ const statements = [
     observe_ms int
   )`,
 
+  `create table storage_source (
+    kind text not null check (kind in ('dataset', 'workspace', 'experiment')),
+    id text not null,
+    project_id text references project,
+    provider_id text not null references provider,
+    host_path text not null check (host_path like '/%'),
+    modes text[] not null check (cardinality(modes) > 0 and modes <@ array['ro', 'rw']),
+    primary key (kind, id, provider_id)
+  )`,
+  `create index storage_source_project on storage_source (project_id)`,
+  `create index storage_source_provider on storage_source (provider_id)`,
+
   `create table template (
     id text primary key,
     name text not null unique check (name ~ '^[a-z][a-z0-9-]{0,62}$'),
@@ -330,6 +342,7 @@ const tables = [
   'session',
   'template',
   'template_version',
+  'storage_source',
   'provider_health',
   'provider',
   'quota',

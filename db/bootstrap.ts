@@ -1,0 +1,141 @@
+import { sql } from 'kysely'
+import type { PayerKind } from '../domain/admission.ts'
+import { payerKinds } from '../domain/admission.ts'
+import { newId } from '../domain/ids.ts'
+import type { ProviderId, TemplateId } from '../domain/ids.ts'
+import { unlimited } from '../domain/resources.ts'
+import type { Limits } from '../domain/resources.ts'
+import type { MountKind, TemplateSpec } from '../domain/template.ts'
+import type { Db, Trx } from './connect.ts'
+import { resourceColumns } from './resource-columns.ts'
+
+/** What an installation's configuration says should stand in the database. */
+export interface Configuration {
+  readonly providers: readonly {
+    readonly id: string
+    readonly kind: string
+    readonly startLimit: number
+    readonly networks: readonly string[]
+    readonly settings: Readonly<Record<string, unknown>>
+  }[]
+  readonly templates: readonly { readonly name: string; readonly spec: TemplateSpec }[]
+  readonly quotaDefaults: Partial<Record<PayerKind, Partial<Limits>>>
+  readonly storageSources?: readonly {
+    readonly kind: MountKind
+    readonly id: string
+    readonly projectId?: string
+    readonly providerId: string
+    readonly hostPath: string
+    readonly modes: readonly ('ro' | 'rw')[]
+  }[]
+}
+
+/**
+ * Makes the database say what the configuration says, in one transaction: providers, quota defaults, templates (a changed one
+ * becomes a new version), storage sources. What configuration made and no longer names is disabled, never deleted.
+ */
+export async function applyConfiguration(db: Db, configuration: Configuration): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await sql`select pg_advisory_xact_lock(hashtext('carrel configuration'))`.execute(trx)
+    await applyProviders(trx, configuration.providers)
+    for (const kind of payerKinds) {
+      await trx
+        .updateTable('quota_default')
+        .set(resourceColumns({ ...unlimited, ...configuration.quotaDefaults[kind] }))
+        .where('payer_kind', '=', kind)
+        .execute()
+    }
+    await applyTemplates(trx, configuration.templates)
+    await trx.deleteFrom('storage_source').execute()
+    for (const source of configuration.storageSources ?? []) {
+      await trx
+        .insertInto('storage_source')
+        .values({
+          kind: source.kind,
+          id: source.id,
+          // Names in configuration are checked by the foreign keys, which refuse the whole of it.
+          project_id: (source.projectId ?? null) as never,
+          provider_id: source.providerId as ProviderId,
+          host_path: source.hostPath,
+          modes: [...source.modes],
+        })
+        .execute()
+    }
+  })
+}
+
+async function applyProviders(trx: Trx, providers: Configuration['providers']): Promise<void> {
+  for (const provider of providers) {
+    const values = {
+      kind: provider.kind,
+      start_limit: provider.startLimit,
+      networks: [...provider.networks],
+      settings: JSON.stringify(provider.settings),
+    }
+    await trx
+      .insertInto('provider')
+      .values({ id: provider.id as ProviderId, origin: 'configuration', ...values })
+      .onConflict((c) =>
+        c.column('id').doUpdateSet({ ...values, version: sql<number>`provider.version + 1`, disabled_at: null }),
+      )
+      .execute()
+    await trx
+      .insertInto('provider_health')
+      .values({ provider_id: provider.id as ProviderId })
+      .onConflict((c) => c.doNothing())
+      .execute()
+    await trx
+      .insertInto('quota')
+      .values({ payer_kind: 'provider', payer_id: provider.id })
+      .onConflict((c) => c.doNothing())
+      .execute()
+  }
+  await trx
+    .updateTable('provider')
+    .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })
+    .where('origin', '=', 'configuration')
+    .where('disabled_at', 'is', null)
+    .where('id', 'not in', ['', ...providers.map((p) => p.id)] as ProviderId[])
+    .execute()
+}
+
+async function applyTemplates(trx: Trx, templates: Configuration['templates']): Promise<void> {
+  for (const { name, spec } of templates) {
+    const present = await trx
+      .selectFrom('template as t')
+      .innerJoin('template_version as v', (join) =>
+        join.onRef('v.template_id', '=', 't.id').onRef('v.version', '=', 't.current_version'),
+      )
+      .select(['t.id', 't.current_version'])
+      .select(sql<boolean>`v.spec = ${JSON.stringify(spec)}::jsonb`.as('same'))
+      .where('t.name', '=', name)
+      .forUpdate('t')
+      .executeTakeFirst()
+    if (present?.same === true) {
+      await trx.updateTable('template').set({ deactivated_at: null }).where('id', '=', present.id).execute()
+      continue
+    }
+    const id: TemplateId = present?.id ?? newId('template')
+    const version = (present?.current_version ?? 0) + 1
+    if (present === undefined) {
+      await trx.insertInto('template').values({ id, name, origin: 'configuration', current_version: version }).execute()
+    } else {
+      await trx
+        .updateTable('template')
+        .set({ current_version: version, version: sql<number>`version + 1`, deactivated_at: null })
+        .where('id', '=', id)
+        .execute()
+    }
+    await trx
+      .insertInto('template_version')
+      .values({ template_id: id, version, spec: JSON.stringify(spec) })
+      .execute()
+  }
+  await trx
+    .updateTable('template')
+    .set({ deactivated_at: sql<Date>`now()` })
+    .where('origin', '=', 'configuration')
+    .where('deactivated_at', 'is', null)
+    .where('name', 'not in', ['', ...templates.map((t) => t.name)])
+    .execute()
+}

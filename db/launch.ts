@@ -1,0 +1,61 @@
+import type { ProviderId } from '../domain/ids.ts'
+import type { Resources } from '../domain/resources.ts'
+import type { ParameterValue, TemplateSpec } from '../domain/template.ts'
+import type { Executor } from './connect.ts'
+import { resourcesOf } from './resource-columns.ts'
+import type { Posix } from './schema.ts'
+import type { SessionKey } from './transitions.ts'
+
+/** Everything that an instance of a session is made from, as the server knows it. */
+export interface Launch {
+  readonly providerId: ProviderId
+  readonly deploymentId: string
+  readonly template: TemplateSpec
+  readonly parameters: Record<string, ParameterValue>
+  readonly resources: Resources
+  readonly posix: Posix | null
+  /** Resolved by the server from storage sources; a mount without a source for this provider is in `missing`. */
+  readonly mounts: readonly { readonly hostPath: string; readonly target: string; readonly mode: 'ro' | 'rw' }[]
+  readonly missing: readonly string[]
+}
+
+/** Reads what to make for the session. Throws where there is no such session. */
+export async function readLaunch(executor: Executor, key: SessionKey): Promise<Launch> {
+  const row = await executor
+    .selectFrom('session as s')
+    .innerJoin('template_version as t', (join) =>
+      join.onRef('t.template_id', '=', 's.template_id').onRef('t.version', '=', 's.template_version'),
+    )
+    .innerJoin('account as a', 'a.id', 's.owner_id')
+    .selectAll('s')
+    .select(['t.spec', 'a.posix'])
+    .select((eb) => eb.selectFrom('installation').select('deployment_id').as('deployment_id'))
+    .where('s.id', '=', key.sessionId)
+    .executeTakeFirstOrThrow()
+  const sources = await executor
+    .selectFrom('storage_source')
+    .selectAll()
+    .where('provider_id', '=', row.provider_id)
+    .where((eb) => eb.or([eb('project_id', 'is', null), eb('project_id', '=', row.project_id)]))
+    .execute()
+  const mounts = row.mounts.map((mount) => ({
+    mount,
+    source: sources.find(
+      (s) => s.kind === mount.source.kind && s.id === mount.source.id && s.modes.includes(mount.mode),
+    ),
+  }))
+  return {
+    providerId: row.provider_id,
+    deploymentId: row.deployment_id ?? '',
+    template: row.spec,
+    parameters: row.parameters,
+    resources: resourcesOf(row),
+    posix: row.posix,
+    mounts: mounts.flatMap(({ mount, source }) =>
+      source === undefined ? [] : [{ hostPath: source.host_path, target: mount.target, mode: mount.mode }],
+    ),
+    missing: mounts.flatMap(({ mount, source }) =>
+      source === undefined ? [`${mount.source.kind}/${mount.source.id}`] : [],
+    ),
+  }
+}

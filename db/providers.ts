@@ -1,0 +1,54 @@
+import type { ProviderId } from '../domain/ids.ts'
+import type { Executor } from './connect.ts'
+
+export interface ProviderRow {
+  readonly id: ProviderId
+  readonly kind: string
+  readonly origin: 'configuration' | 'api'
+  readonly startLimit: number
+  /** Where its instances may be reached: CIDRs. */
+  readonly networks: readonly string[]
+  readonly settings: Record<string, unknown>
+  readonly version: number
+  readonly disabled: boolean
+  readonly draining: boolean
+}
+
+/** Every provider there is, the disabled ones too: those are looked after until they hold nothing. */
+export async function listProviders(executor: Executor): Promise<ProviderRow[]> {
+  const rows = await executor.selectFrom('provider').selectAll().orderBy('id').execute()
+  return rows.map((row) => ({
+    id: row.id,
+    kind: row.kind,
+    origin: row.origin,
+    startLimit: row.start_limit,
+    networks: row.networks,
+    settings: row.settings,
+    version: row.version,
+    disabled: row.disabled_at !== null,
+    draining: row.draining_at !== null,
+  }))
+}
+
+export interface ProviderHealth {
+  readonly providerId: ProviderId
+  readonly state: 'closed' | 'open' | 'probing'
+  readonly since: Date
+  readonly retryAt: Date | null
+  readonly observedAt: Date | null
+  readonly observeError: string | null
+  readonly observeMs: number | null
+}
+
+export async function readHealth(executor: Executor): Promise<ProviderHealth[]> {
+  const rows = await executor.selectFrom('provider_health').selectAll().orderBy('provider_id').execute()
+  return rows.map((row) => ({
+    providerId: row.provider_id,
+    state: row.state,
+    since: row.since,
+    retryAt: row.retry_at,
+    observedAt: row.observed_at,
+    observeError: row.observe_error,
+    observeMs: row.observe_ms,
+  }))
+}
