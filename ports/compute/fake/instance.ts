@@ -1,0 +1,66 @@
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { SessionId } from '../../../domain/ids.ts'
+import type { Endpoint, InstanceSpec, InstanceState } from '../provider.ts'
+
+/** Where a running fake is reached: nowhere, at one fixed place, or at a real HTTP server of its own on loopback. */
+export type FakeEndpoint = 'nowhere' | 'serve' | { readonly host: string; readonly hostPort: number }
+
+export interface FakeInstance {
+  readonly name: string
+  readonly deploymentId: string
+  readonly sessionId: SessionId
+  readonly generation: number
+  readonly spec: Omit<InstanceSpec, 'secret'>
+  state(): InstanceState
+  become(state: InstanceState): void
+  end(): void
+}
+
+/**
+ * What the fake makes of a spec. Its command is read as a script: `exit <code>` ends at once, `oom` runs out of
+ * memory, anything else (and `null`) runs. It is `pending` for `startMs` first.
+ */
+export async function startFakeInstance(
+  { secret: _, ...spec }: InstanceSpec,
+  { endpoint, startMs }: { readonly endpoint: FakeEndpoint; readonly startMs: number },
+): Promise<FakeInstance> {
+  const servers = endpoint === 'serve' ? await Promise.all(spec.ports.map(() => serve())) : []
+  const endpoints = spec.ports.map((port, i): Endpoint => {
+    if (typeof endpoint === 'object') return { port, ...endpoint }
+    return { port, host: endpoint === 'serve' ? '127.0.0.1' : '192.0.2.1', hostPort: servers[i]?.port ?? port }
+  })
+  const runsFrom = Date.now() + startMs
+  const end = () => servers.forEach(({ server }) => server.close().closeAllConnections())
+  let overridden: InstanceState | null = null
+  const { name, deploymentId, sessionId, generation } = spec
+  return {
+    name,
+    deploymentId,
+    sessionId,
+    generation,
+    spec,
+    state: () =>
+      overridden ??
+      (Date.now() < runsFrom ? { kind: 'pending', reason: 'starting' } : scripted(spec.command, endpoints)),
+    become(state) {
+      overridden = state.kind === 'running' ? { kind: 'running', endpoints } : state
+      if (state.kind === 'exited' || state.kind === 'absent') end()
+    },
+    end,
+  }
+}
+
+function scripted(command: readonly string[] | null, endpoints: readonly Endpoint[]): InstanceState {
+  if (command?.[0] === 'exit') return { kind: 'exited', exitCode: Number(command[1] ?? 0), outOfMemory: false }
+  if (command?.[0] === 'oom') return { kind: 'exited', exitCode: 137, outOfMemory: true }
+  return { kind: 'running', endpoints }
+}
+
+async function serve(): Promise<{ readonly server: Server; readonly port: number }> {
+  const server = createServer((_, response) => response.end('a fake instance\n')).unref()
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has an address with a port')
+  return { server, port: address.port }
+}

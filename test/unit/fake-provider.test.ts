@@ -1,0 +1,92 @@
+import { expect, test } from 'vitest'
+import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
+import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import type { InstanceSpec } from '../../ports/compute/provider.ts'
+import { computeConformance } from '../conformance/compute.ts'
+import { call, freshDeployment, freshKey, refOf } from '../conformance/compute-harness.ts'
+import type { InstanceKey } from '../conformance/compute-harness.ts'
+
+const server = (key: InstanceKey): InstanceSpec => ({
+  ...key,
+  image: 'fake:1',
+  command: null,
+  environment: {},
+  secret: 'not for lists',
+  resources: { sessions: 1, cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 },
+  user: null,
+  capabilities: [],
+  ports: [8080],
+  readiness: { kind: 'tcp', port: 8080 },
+  mounts: [],
+  egress: 'none',
+})
+
+computeConformance('fake', { faults: true, mounts: false }, async () => {
+  const backend = createFakeBackend()
+  const open = () =>
+    createFakeProvider({ backend, endpoint: 'serve', startMs: 20, requestTimeoutMs: 100, pageSize: 4, settleMs: 50 })
+  const provider = open()
+  return {
+    provider,
+    another: open,
+    specs: {
+      server,
+      exiting: (key, exitCode) => ({ ...server(key), command: ['exit', `${exitCode}`] }),
+      outOfMemory: (key) => ({ ...server(key), command: ['oom'] }),
+      missingImage: (key) => ({ ...server(key), image: 'missing:1' }),
+    },
+    leftovers: async (deployment) =>
+      [...backend.instances.values()].filter((i) => i.deploymentId === deployment).map((i) => i.name),
+    faults: {
+      loseNextAnswer: () => backend.failNextCreate('after'),
+      holdNextCreate: backend.holdNextCreate,
+      goDown: backend.goDown,
+      hang: backend.hang,
+      recover: backend.goUp,
+    },
+    mounts: undefined,
+    pageSize: 4,
+    limits: { startMs: 2000, imageMissingMs: 1000, boundedMs: 1000 },
+    close: () => provider.close(),
+  }
+})
+
+test('what a test does to the fake is what its driver says', async () => {
+  const fake = createFakeProvider()
+  const key = freshKey(freshDeployment())
+  await fake.create(server(key), call())
+  expect(await fake.inspect(refOf(key), call())).toMatchObject({ kind: 'running', endpoints: [{ port: 8080 }] })
+
+  expect(await fake.pause(refOf(key), call())).toEqual({ kind: 'paused' })
+  expect(await fake.resume(refOf(key), call())).toMatchObject({ kind: 'running', endpoints: [{ port: 8080 }] })
+
+  fake.backend.exit(key.name, { exitCode: 137, outOfMemory: true })
+  expect(await fake.inspect(refOf(key), call())).toEqual({ kind: 'exited', exitCode: 137, outOfMemory: true })
+
+  fake.backend.vanish(key.name)
+  expect(await fake.inspect(refOf(key), call())).toEqual({ kind: 'absent' })
+  expect(fake.backend.count()).toBe(0)
+})
+
+test('creates go as planned, in the order of the plans', async () => {
+  const fake = createFakeProvider()
+  const key = freshKey(freshDeployment())
+  const create = () => fake.create(server(key), call())
+  fake.backend.failNextCreate('before', 7000)
+  fake.backend.refuseNextCreate('start_failed', 'no room')
+  expect(await create()).toMatchObject({ kind: 'unavailable', retryAfterMs: 7000 })
+  expect(await create()).toMatchObject({ kind: 'refused', code: 'start_failed', detail: 'no room' })
+  expect(fake.backend.count()).toBe(0)
+  expect((await create()).kind).toBe('made')
+  expect(fake.backend.calls.create).toBe(3)
+})
+
+test('its endpoints can point at a server of the test', async () => {
+  const fake = createFakeProvider({ endpoint: { host: '127.0.0.1', hostPort: 4711 } })
+  const key = freshKey(freshDeployment())
+  await fake.create(server(key), call())
+  expect(await fake.inspect(refOf(key), call())).toEqual({
+    kind: 'running',
+    endpoints: [{ port: 8080, host: '127.0.0.1', hostPort: 4711 }],
+  })
+})
