@@ -12,10 +12,12 @@ export type Scope = (typeof scopes)[number]
 
 /** What a route asks for. `own` rights are checked against the thing itself as well, with `relation`. */
 export const rights = {
+  'account:list': { scope: 'admin', relation: 'admin' },
   'account:read': { scope: 'admin', relation: 'admin' },
   'account:admin': { scope: 'admin', relation: 'admin' },
   'token:read': { scope: 'tokens', relation: 'self' },
   'token:write': { scope: 'tokens', relation: 'self' },
+  'project:list': { scope: 'read', relation: 'any' },
   'project:read': { scope: 'read', relation: 'member' },
   'project:create': { scope: 'projects', relation: 'any' },
   'project:write': { scope: 'projects', relation: 'project-owner' },
@@ -24,11 +26,15 @@ export const rights = {
   'quota:read': { scope: 'read', relation: 'payer' },
   'quota:admin': { scope: 'admin', relation: 'admin' },
   'session:create': { scope: 'sessions', relation: 'project-editor' },
+  'session:preview': { scope: 'read', relation: 'project-editor' },
+  'session:list': { scope: 'read', relation: 'any' },
   'session:read': { scope: 'read', relation: 'session-reader' },
   'session:stop': { scope: 'sessions', relation: 'session-owner' },
   'session:connect': { scope: 'sessions', relation: 'session-user' },
+  'event:list': { scope: 'read', relation: 'any' },
   'event:read': { scope: 'read', relation: 'session-reader' },
   'self:read': { scope: 'read', relation: 'any' },
+  'metrics:read': { scope: 'read', relation: 'operator' },
   'status:read': { scope: null, relation: 'public' },
   'codec:decode': { scope: null, relation: 'capability' },
 } as const satisfies Record<string, { scope: Scope | null; relation: string }>
@@ -60,21 +66,34 @@ export function hasScope(actor: Actor, scope: Scope | null): boolean {
   return scope === 'read' && actor.scopes.some((s) => s === 'sessions' || s === 'projects' || s === 'admin')
 }
 
+/** Whether the token reaches this far at all; what the thing itself says comes after. */
+export const mayTry = (actor: Actor, right: Right): boolean => !actor.disabled && hasScope(actor, rights[right].scope)
+
+/** Whether a right is decided by what the actor is to the thing, so that the thing must be looked up first. */
+export function needsRelation(right: Right): boolean {
+  const free = ['public', 'capability', 'any', 'self', 'admin', 'operator']
+  return !free.includes(rights[right].relation)
+}
+
 /**
  * Whether the actor may do this to a thing it stands in this relation to.
  * `hidden` means that it may not even know of the thing: the answer is 404.
  */
 export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' | 'no' | 'hidden' {
-  const { scope, relation: needed } = rights[right]
+  const needed = rights[right].relation
   if (needed === 'public' || needed === 'capability') return 'yes'
-  if (actor.disabled || !hasScope(actor, scope)) return 'no'
+  if (!mayTry(actor, right)) return 'no'
   const role = relation.projectRole ?? null
   switch (needed) {
     case 'any':
-    case 'self':
       return 'yes'
+    // A portal that acts for somebody must not come by a token of theirs: it would outlive the portal's own right.
+    case 'self':
+      return actor.actingFor ? 'no' : 'yes'
     case 'admin':
       return isAdmin(actor) ? 'yes' : 'no'
+    case 'operator':
+      return isOperator(actor) ? 'yes' : 'no'
     case 'member':
     case 'payer':
       return role !== null || relation.isOwner === true || isOperator(actor) ? 'yes' : 'hidden'

@@ -1,0 +1,56 @@
+import { expiry } from '../domain/deadlines.ts'
+import type { AccountId, SessionId } from '../domain/ids.ts'
+import type { ProjectRole, UseFacts } from '../domain/rights.ts'
+import type { DoorSpec } from '../domain/template.ts'
+import type { Executor } from './connect.ts'
+import type { StoredEndpoint } from './schema.ts'
+
+/** What opening a door of a session by an account is decided from. `secret` is still encrypted. */
+export interface DoorFacts {
+  readonly use: UseFacts
+  readonly account: { readonly id: string; readonly disabledAt: number | null }
+  readonly projectRole: ProjectRole | null
+  readonly doors: Readonly<Record<string, DoorSpec>>
+  readonly instance: {
+    readonly endpoints: readonly StoredEndpoint[]
+    readonly secret: Buffer
+    readonly name: string
+  } | null
+}
+
+/** Reads it all in one statement: the facts are of one moment. */
+export async function doorFacts(executor: Executor, id: SessionId, accountId: AccountId): Promise<DoorFacts | null> {
+  const row = await executor
+    .selectFrom('session as s')
+    .innerJoin('account as a', (join) => join.on('a.id', '=', accountId))
+    .innerJoin('template_version as v', (join) =>
+      join.onRef('v.template_id', '=', 's.template_id').onRef('v.version', '=', 's.template_version'),
+    )
+    .leftJoin('project_member as m', (join) =>
+      join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
+    )
+    .leftJoin('instance as i', (join) =>
+      join
+        .onRef('i.session_id', '=', 's.id')
+        .onRef('i.generation', '=', 's.generation')
+        .on('i.tombstoned_at', 'is', null),
+    )
+    .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at'])
+    .select(['a.disabled_at', 'm.role', 'v.spec', 'i.endpoints', 'i.secret', 'i.name'])
+    .where('s.id', '=', id)
+    .executeTakeFirst()
+  if (row === undefined) return null
+  const { endpoints, secret, name } = row
+  return {
+    use: {
+      state: row.state,
+      ownerId: row.owner_id,
+      stopRequestedAt: row.stop_requested_at?.getTime() ?? null,
+      expiresAt: expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null),
+    },
+    account: { id: accountId, disabledAt: row.disabled_at?.getTime() ?? null },
+    projectRole: row.role,
+    doors: row.spec.doors,
+    instance: endpoints === null || secret === null || name === null ? null : { endpoints, secret, name },
+  }
+}

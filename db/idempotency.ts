@@ -1,0 +1,72 @@
+import { sql } from 'kysely'
+import type { AccountId } from '../domain/ids.ts'
+import type { Executor, Trx } from './connect.ts'
+
+/** One intent of one principal. The row holds what it made, never an answer. */
+export interface IntentKey {
+  readonly accountId: AccountId
+  readonly client: string
+  readonly operation: string
+  readonly key: string
+  readonly bodyHmac: string
+}
+
+export type Claim =
+  | { readonly kind: 'new' }
+  | { readonly kind: 'replay'; readonly resourceId: string }
+  /** The key was used before, with another body. */
+  | { readonly kind: 'reused' }
+
+/** What is known of the key. `new` is no promise: only `claimKey` takes it. */
+export async function findKey(executor: Executor, intent: IntentKey): Promise<Claim> {
+  const row = await executor
+    .selectFrom('idempotency_key')
+    .select(['body_hmac', 'resource_id'])
+    .where('account_id', '=', intent.accountId)
+    .where('client', '=', intent.client)
+    .where('operation', '=', intent.operation)
+    .where('key', '=', intent.key)
+    .executeTakeFirst()
+  if (row === undefined) return { kind: 'new' }
+  return row.body_hmac === intent.bodyHmac ? { kind: 'replay', resourceId: row.resource_id } : { kind: 'reused' }
+}
+
+/**
+ * Takes the key for `resourceId`, which the same transaction goes on to make; or says what it stands for already.
+ * Of those who ask at once, all but one wait here until that one has committed.
+ */
+export async function claimKey(trx: Trx, intent: IntentKey, resourceId: string): Promise<Claim> {
+  const taken = await trx
+    .insertInto('idempotency_key')
+    .values({
+      account_id: intent.accountId,
+      client: intent.client,
+      operation: intent.operation,
+      key: intent.key,
+      body_hmac: intent.bodyHmac,
+      resource_id: resourceId,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('resource_id')
+    .executeTakeFirst()
+  return taken === undefined ? await findKey(trx, intent) : { kind: 'new' }
+}
+
+/** Forgets keys older than 24 h whose session, if they made one, is decided. Returns how many. */
+export async function pruneKeys(executor: Executor): Promise<number> {
+  const { numDeletedRows } = await executor
+    .deleteFrom('idempotency_key')
+    .where('created_at', '<', sql<Date>`now() - interval '24 hours'`)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('session')
+            .select('session.id')
+            .whereRef('session.id', '=', 'idempotency_key.resource_id')
+            .where('session.state', '=', 'requested'),
+        ),
+      ),
+    )
+    .executeTakeFirstOrThrow()
+  return Number(numDeletedRows)
+}

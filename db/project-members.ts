@@ -1,0 +1,91 @@
+import type { AccountId, ProjectId } from '../domain/ids.ts'
+import type { ProjectRole } from '../domain/rights.ts'
+import type { Executor, Trx } from './connect.ts'
+import type { Page, PageAsk } from './paging.ts'
+import { pageOf } from './paging.ts'
+import { lockProject, touchProject } from './projects.ts'
+
+export interface Member {
+  readonly accountId: AccountId
+  readonly displayName: string
+  readonly role: ProjectRole
+  readonly addedAt: Date
+}
+
+export async function listMembers(
+  executor: Executor,
+  projectId: ProjectId,
+  { after, limit }: PageAsk,
+): Promise<Page<Member>> {
+  const rows = await executor
+    .selectFrom('project_member as m')
+    .innerJoin('account as a', 'a.id', 'm.account_id')
+    .select(['a.id', 'a.display_name', 'm.role', 'm.added_at'])
+    .where('m.project_id', '=', projectId)
+    .$if(after !== null, (q) => q.where('a.id', '<', after as AccountId))
+    .orderBy('a.id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return pageOf(rows, limit, (row) => ({
+    accountId: row.id,
+    displayName: row.display_name,
+    role: row.role,
+    addedAt: row.added_at,
+  }))
+}
+
+/** `personal`: its members are not changed. `last_owner`: a project keeps an owner. `changed`: it is at another version. */
+export type MemberChange = 'done' | 'absent' | 'no_account' | 'personal' | 'last_owner' | 'changed'
+
+/** Makes the account a member in this role, or gives it this one instead. `versions`: `null` whatever the project's is. */
+export async function putMember(
+  trx: Trx,
+  projectId: ProjectId,
+  member: { readonly accountId: AccountId; readonly role: ProjectRole },
+  versions: readonly number[] | null,
+): Promise<MemberChange> {
+  const project = await lockProject(trx, projectId)
+  if (project === null) return 'absent'
+  if (project.personalOf !== null) return 'personal'
+  if (versions !== null && !versions.includes(project.version)) return 'changed'
+  if (!(await isUsable(trx, member.accountId))) return 'no_account'
+  if (member.role !== 'owner' && (await isLastOwner(trx, projectId, member.accountId))) return 'last_owner'
+  await trx
+    .insertInto('project_member')
+    .values({ project_id: projectId, account_id: member.accountId, role: member.role })
+    .onConflict((conflict) => conflict.columns(['project_id', 'account_id']).doUpdateSet({ role: member.role }))
+    .execute()
+  await touchProject(trx, projectId)
+  return 'done'
+}
+
+/** Ends a membership. Whoever is no member is `absent`. */
+export async function removeMember(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<MemberChange> {
+  const project = await lockProject(trx, projectId)
+  if (project === null) return 'absent'
+  if (project.personalOf !== null) return 'personal'
+  if (await isLastOwner(trx, projectId, accountId)) return 'last_owner'
+  const { numDeletedRows } = await trx
+    .deleteFrom('project_member')
+    .where('project_id', '=', projectId)
+    .where('account_id', '=', accountId)
+    .executeTakeFirstOrThrow()
+  if (numDeletedRows === 0n) return 'absent'
+  await touchProject(trx, projectId)
+  return 'done'
+}
+
+async function isUsable(trx: Trx, accountId: AccountId): Promise<boolean> {
+  const row = await trx.selectFrom('account').select('disabled_at').where('id', '=', accountId).executeTakeFirst()
+  return row !== undefined && row.disabled_at === null
+}
+
+async function isLastOwner(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<boolean> {
+  const owners = await trx
+    .selectFrom('project_member')
+    .select('account_id')
+    .where('project_id', '=', projectId)
+    .where('role', '=', 'owner')
+    .execute()
+  return owners.length === 1 && owners[0]?.account_id === accountId
+}

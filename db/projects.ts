@@ -1,0 +1,135 @@
+import { sql } from 'kysely'
+import type { AccountId, ProjectId } from '../domain/ids.ts'
+import type { ProjectRole } from '../domain/rights.ts'
+import type { Executor, Trx } from './connect.ts'
+import { pageOf } from './paging.ts'
+import type { Page, PageAsk } from './paging.ts'
+import { openBooks } from './quotas.ts'
+
+export interface Project {
+  readonly id: ProjectId
+  readonly name: string
+  readonly description: string
+  readonly personalOf: AccountId | null
+  readonly version: number
+  readonly createdAt: Date
+  readonly closedAt: Date | null
+}
+
+export interface NewProject {
+  readonly id: ProjectId
+  readonly name: string
+  readonly description: string
+  readonly ownerId: AccountId
+  readonly personal?: boolean
+}
+
+/** Makes the project with its owner and its quota row. */
+export async function insertProject(trx: Trx, project: NewProject): Promise<void> {
+  await trx
+    .insertInto('project')
+    .values({
+      id: project.id,
+      name: project.name,
+      description: project.description,
+      personal_of: project.personal === true ? project.ownerId : null,
+    })
+    .execute()
+  await trx
+    .insertInto('project_member')
+    .values({ project_id: project.id, account_id: project.ownerId, role: 'owner' })
+    .execute()
+  await openBooks(trx, { kind: 'project', id: project.id })
+}
+
+const projects = (executor: Executor) => executor.selectFrom('project').selectAll('project')
+type Row = Awaited<ReturnType<ReturnType<typeof projects>['executeTakeFirstOrThrow']>>
+
+const view = (row: Row): Project => ({
+  id: row.id,
+  name: row.name,
+  description: row.description,
+  personalOf: row.personal_of,
+  version: row.version,
+  createdAt: row.created_at,
+  closedAt: row.closed_at,
+})
+
+export async function getProject(executor: Executor, id: ProjectId): Promise<Project | null> {
+  const row = await projects(executor).where('id', '=', id).executeTakeFirst()
+  return row === undefined ? null : view(row)
+}
+
+/** The projects that `memberId` belongs to, or all of them (`null`), newest first. */
+export async function listProjects(
+  executor: Executor,
+  memberId: AccountId | null,
+  { after, limit }: PageAsk,
+): Promise<Page<Project>> {
+  const rows = await projects(executor)
+    .$if(memberId !== null, (q) =>
+      q.where('project.id', 'in', (eb) =>
+        eb
+          .selectFrom('project_member')
+          .select('project_id')
+          .where('account_id', '=', memberId as AccountId),
+      ),
+    )
+    .$if(after !== null, (q) => q.where('project.id', '<', after as ProjectId))
+    .orderBy('project.id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return pageOf(rows, limit, view)
+}
+
+/** What the account is in the project now. `absent`: there is no such project, or it is closed. */
+export async function projectRole(
+  executor: Executor,
+  projectId: ProjectId,
+  accountId: AccountId,
+): Promise<{ readonly exists: boolean; readonly role: ProjectRole | null; readonly closed: boolean }> {
+  const row = await executor
+    .selectFrom('project')
+    .leftJoin('project_member as m', (join) =>
+      join.onRef('m.project_id', '=', 'project.id').on('m.account_id', '=', accountId),
+    )
+    .select(['m.role', 'project.closed_at'])
+    .where('project.id', '=', projectId)
+    .executeTakeFirst()
+  if (row === undefined) return { exists: false, role: null, closed: false }
+  return { exists: true, role: row.role, closed: row.closed_at !== null }
+}
+
+/** The ids of every project that the account belongs to. */
+export async function projectIdsOf(executor: Executor, accountId: AccountId): Promise<ProjectId[]> {
+  const rows = await executor
+    .selectFrom('project_member')
+    .select('project_id')
+    .where('account_id', '=', accountId)
+    .execute()
+  return rows.map((row) => row.project_id)
+}
+
+export async function personalProject(executor: Executor, accountId: AccountId): Promise<ProjectId> {
+  const row = await executor
+    .selectFrom('project')
+    .select('id')
+    .where('personal_of', '=', accountId)
+    .executeTakeFirstOrThrow()
+  return row.id
+}
+
+/** Locks the project's row, so that changes of its members follow one another. */
+export async function lockProject(trx: Trx, id: ProjectId): Promise<Project | null> {
+  const row = await projects(trx).where('id', '=', id).forNoKeyUpdate().executeTakeFirst()
+  return row === undefined ? null : view(row)
+}
+
+/** Marks that the project, or who belongs to it, changed. */
+export async function touchProject(trx: Trx, id: ProjectId): Promise<void> {
+  await trx
+    .updateTable('project')
+    .set({ version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .execute()
+}

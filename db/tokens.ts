@@ -1,0 +1,204 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { sql } from 'kysely'
+import { newId } from '../domain/ids.ts'
+import type { AccountId, TokenId } from '../domain/ids.ts'
+import { scopes } from '../domain/rights.ts'
+import type { Role, Scope } from '../domain/rights.ts'
+import { createAccount } from './accounts.ts'
+import { recordAudit } from './audit.ts'
+import type { Executor, Trx } from './connect.ts'
+import { pageOf } from './paging.ts'
+import type { Page, PageAsk } from './paging.ts'
+
+export interface Token {
+  readonly id: TokenId
+  readonly accountId: AccountId
+  readonly client: string
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly lastUsedAt: Date | null
+  readonly revokedAt: Date | null
+}
+
+export interface NewToken {
+  readonly id: TokenId
+  readonly accountId: AccountId
+  readonly client: string
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  readonly expiresAt: Date
+}
+
+/** A new secret: 32 random bytes. What is stored is its hash. */
+export const newTokenSecret = (): string => `carrel_${randomBytes(32).toString('base64url')}`
+
+/** What a secret looks like: anything else is not worth a query. */
+export const looksLikeToken = (text: string): boolean => /^carrel_[A-Za-z0-9_-]{43}$/.test(text)
+
+/** 32 random bytes need no slow hash. */
+const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()
+
+/** Stores a token and returns its secret, which is shown once and nowhere kept. */
+export async function createToken(trx: Trx, token: NewToken): Promise<string> {
+  const secret = newTokenSecret()
+  await trx
+    .insertInto('token')
+    .values({
+      id: token.id,
+      account_id: token.accountId,
+      client: token.client,
+      name: token.name,
+      scopes: [...token.scopes],
+      hash: hashOf(secret),
+      expires_at: token.expiresAt,
+    })
+    .execute()
+  return secret
+}
+
+/** Who a token speaks for, while it holds. */
+export interface Bearer {
+  readonly tokenId: TokenId
+  readonly accountId: AccountId
+  readonly client: string
+  readonly scopes: readonly Scope[]
+  readonly roles: readonly Role[]
+  readonly expiresAt: Date
+  readonly lastUsedAt: Date | null
+}
+
+const holding = (executor: Executor) =>
+  executor
+    .selectFrom('token')
+    .innerJoin('account', 'account.id', 'token.account_id')
+    .where('token.revoked_at', 'is', null)
+    .where('token.expires_at', '>', sql<Date>`now()`)
+    .where('account.disabled_at', 'is', null)
+
+/** The bearer of a secret. `null`: unknown, expired, revoked, or its account is disabled. */
+export async function findByHash(executor: Executor, secret: string): Promise<Bearer | null> {
+  const row = await holding(executor)
+    .select(['token.id', 'token.account_id', 'token.client', 'token.scopes', 'token.expires_at', 'token.last_used_at'])
+    .select('account.roles')
+    .where('token.hash', '=', hashOf(secret))
+    .executeTakeFirst()
+  if (row === undefined) return null
+  return {
+    tokenId: row.id,
+    accountId: row.account_id,
+    client: row.client,
+    scopes: row.scopes,
+    roles: row.roles,
+    expiresAt: row.expires_at,
+    lastUsedAt: row.last_used_at,
+  }
+}
+
+/** Whether the token still holds: for streams, which outlive the check at their start. */
+export async function stillHolds(executor: Executor, id: TokenId): Promise<boolean> {
+  const row = await holding(executor).select('token.id').where('token.id', '=', id).executeTakeFirst()
+  return row !== undefined
+}
+
+/** Notes that the token was used, at most once a minute. */
+export async function touchToken(executor: Executor, id: TokenId): Promise<void> {
+  await executor
+    .updateTable('token')
+    .set({ last_used_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .where((eb) =>
+      eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<', sql<Date>`now() - interval '1 minute'`)]),
+    )
+    .execute()
+}
+
+const tokens = (executor: Executor) =>
+  executor
+    .selectFrom('token')
+    .select(['id', 'account_id', 'client', 'name', 'scopes', 'created_at', 'expires_at', 'last_used_at', 'revoked_at'])
+type Row = Awaited<ReturnType<ReturnType<typeof tokens>['executeTakeFirstOrThrow']>>
+
+const view = (row: Row): Token => ({
+  id: row.id,
+  accountId: row.account_id,
+  client: row.client,
+  name: row.name,
+  scopes: row.scopes,
+  createdAt: row.created_at,
+  expiresAt: row.expires_at,
+  lastUsedAt: row.last_used_at,
+  revokedAt: row.revoked_at,
+})
+
+export async function getToken(executor: Executor, id: TokenId): Promise<Token | null> {
+  const row = await tokens(executor).where('id', '=', id).executeTakeFirst()
+  return row === undefined ? null : view(row)
+}
+
+/** The account's tokens, newest first; revoked and expired ones too. */
+export async function listTokens(
+  executor: Executor,
+  accountId: AccountId,
+  { after, limit }: PageAsk,
+): Promise<Page<Token>> {
+  const rows = await tokens(executor)
+    .where('account_id', '=', accountId)
+    .$if(after !== null, (q) => q.where('id', '<', after as TokenId))
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return pageOf(rows, limit, view)
+}
+
+/** Ends a token at once. Repeats keep the first time. */
+export async function revokeToken(trx: Trx, id: TokenId): Promise<void> {
+  await trx
+    .updateTable('token')
+    .set({ revoked_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .execute()
+}
+
+const yearMs = 365 * 24 * 60 * 60 * 1_000
+
+/**
+ * Makes the installation's first admin and its token, exactly once: whoever comes later, also at the same moment, gets
+ * `null`. The secret is returned for the one time it is shown.
+ */
+export async function firstAdmin(
+  trx: Trx,
+): Promise<{ readonly accountId: AccountId; readonly token: string; readonly expiresAt: Date } | null> {
+  const first = await trx
+    .updateTable('installation')
+    .set({ first_admin_at: sql<Date>`now()` })
+    .where('first_admin_at', 'is', null)
+    .returning('one')
+    .executeTakeFirst()
+  if (first === undefined) return null
+  const accountId = newId('account')
+  await createAccount(trx, {
+    id: accountId,
+    displayName: 'First admin',
+    email: null,
+    organisation: null,
+    roles: ['admin'],
+    groups: [],
+    posix: null,
+  })
+  const expiresAt = new Date(Date.now() + yearMs)
+  const id = newId('token')
+  const token = await createToken(trx, { id, accountId, client: 'bootstrap', name: 'First admin', scopes, expiresAt })
+  await recordAudit(trx, {
+    accountId: null,
+    client: 'bootstrap',
+    onBehalfOf: null,
+    action: 'createFirstAdmin',
+    subject: { kind: 'account', id: accountId },
+    outcome: 'accepted',
+    requestId: null,
+  })
+  return { accountId, token, expiresAt }
+}
