@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { basePart, parts } from './config/parts.ts'
 
 export type { Key } from './config/keys.ts'

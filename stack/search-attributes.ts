@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Connection } from '@temporalio/client'
+import type { Connection } from '@temporalio/client'
 
 /** What an operator may search sessions by in Temporal; all of them single words. */
 export const searchAttributes = ['SessionState', 'ProviderId', 'ProjectId'] as const

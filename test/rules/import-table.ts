@@ -1,0 +1,61 @@
+/** What a folder may import; DESIGN's table as data. Its own files and `domain/` are always allowed. */
+export interface ImportRule {
+  /** Folders whose files may be imported. */
+  readonly folders: readonly string[]
+  /** Folders of which only types may be imported. */
+  readonly types?: readonly string[]
+  /** Files (by the end of their name) that may be imported from folders that are else closed, or open for types only. */
+  readonly files?: readonly { readonly folder: string; readonly ending: string }[]
+  /** Packages, `node:*` and `@scope/*` included; `*` means every one. */
+  readonly packages: readonly string[]
+}
+
+export const folders = [
+  'domain',
+  'workflows',
+  'activities',
+  'ports',
+  'api',
+  'gateway',
+  'worker',
+  'db',
+  'platform',
+  'stack',
+  'cli',
+  'test',
+] as const
+export type Folder = (typeof folders)[number]
+
+const messages = { folder: 'workflows', ending: '.messages.ts' }
+
+export const importTable: Readonly<Record<Exclude<Folder, 'test'>, ImportRule>> = {
+  domain: { folders: [], packages: [] },
+  workflows: { folders: [], types: ['activities'], packages: ['@temporalio/workflow', '@temporalio/common'] },
+  activities: {
+    folders: ['db', 'ports'],
+    files: [messages],
+    packages: ['@temporalio/activity', '@temporalio/common', 'node:*'],
+  },
+  ports: { folders: [], packages: ['*'] },
+  db: { folders: [], files: [{ folder: 'platform', ending: '/config.ts' }], packages: ['kysely', 'pg', 'node:*'] },
+  api: {
+    folders: ['db', 'platform', 'ports/identity'],
+    types: ['workflows'],
+    files: [messages],
+    packages: [
+      'hono',
+      '@hono/*',
+      'zod',
+      '@temporalio/client',
+      '@temporalio/common',
+      'rate-limiter-flexible',
+      'swagger-ui-dist',
+      'node:*',
+    ],
+  },
+  gateway: { folders: ['db', 'platform', 'ports/access', 'ports/storage'], packages: ['*'] },
+  worker: { folders: ['workflows', 'activities', 'ports', 'db', 'platform'], packages: ['*'] },
+  platform: { folders: [], packages: ['*'] },
+  stack: { folders: ['platform', 'db', 'ports'], packages: ['*'] },
+  cli: { folders: [], types: ['api'], packages: ['*'] },
+}
