@@ -1,7 +1,7 @@
 import type { Resources } from '../../../domain/resources.ts'
 import type { InstancePlaces } from './places.ts'
 import type { RunAs } from './record.ts'
-import { systemPath, type Tools } from './tools.ts'
+import type { Tools } from './tools.ts'
 
 const mib = 1024 * 1024
 const openFiles = 4_096
@@ -25,7 +25,7 @@ export function confinedArgv(confinement: Confinement): string[] {
     ...sandboxArgv(confinement),
     ...userArgv(confinement),
     '/bin/sh',
-    confinement.places.launch,
+    insideOf(confinement.tools, confinement.places).launch,
   ]
 }
 
@@ -49,17 +49,9 @@ function limitsArgv({ tools, resources, runAs }: Confinement): string[] {
 }
 
 const systemReadable = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']
-const settingsReadable = [
-  'alternatives',
-  'ca-certificates',
-  'fonts',
-  'group',
-  'hosts',
-  'ld.so.cache',
-  'localtime',
-  'mime.types',
-]
-  .concat(['nsswitch.conf', 'passwd', 'pki', 'protocols', 'resolv.conf', 'services', 'ssl', 'terminfo', 'timezone'])
+const settingsReadable = `alternatives ca-certificates fonts group hosts ld.so.cache localtime mime.types nsswitch.conf
+  passwd pki protocols resolv.conf services ssl terminfo timezone`
+  .split(/\s+/)
   .map((name) => `/etc/${name}`)
 
 /** What the sandbox shows; everything else of the machine is not there. */
@@ -71,20 +63,42 @@ export const visibleDirectories = (readable: readonly string[]): string[] => [..
  */
 function sandboxArgv({ tools, places, readable, hostname }: Confinement): string[] {
   if (tools.bwrap === null) return []
+  const inside = insideOf(tools, places)
   const readOnly = (path: string) => ['--ro-bind-try', path, path]
   return [
     tools.bwrap,
     ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--hostname', hostname],
+    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run', '--bind', places.temporary, inside.temporary],
+    // Made on the way to something, a directory would be private to root.
+    ...['/run/carrel', '/home', '/etc', ...readable.flatMap(waysTo)].flatMap((path) => [
+      '--perms',
+      '0755',
+      '--dir',
+      path,
+    ]),
     ...visibleDirectories(readable).flatMap(readOnly),
     ...settingsReadable.flatMap(readOnly),
-    ...['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/run'],
-    ...['--bind', places.temporary, '/tmp', '--bind', places.home, places.home],
-    ...[places.secret, places.launch].flatMap((path) => ['--ro-bind', path, path]),
+    ...['--bind', places.home, inside.home],
+    ...['--ro-bind', places.secret, inside.secret, '--ro-bind', places.launch, inside.launch],
     // Root needs no user namespace, and keeps for one step what the next one needs to become the instance's user.
     ...(tools.asRoot ? ['SETUID', 'SETGID', 'SETPCAP'].flatMap((name) => ['--cap-add', `CAP_${name}`]) : []),
     '--',
   ]
 }
+
+/** The directories above a path, outermost first. */
+const waysTo = (path: string): string[] =>
+  path
+    .split('/')
+    .slice(1, -1)
+    .map((_, i, parts) => `/${parts.slice(0, i + 1).join('/')}`)
+
+/** Where the instance's own processes find what is theirs. */
+export function insideOf(tools: Pick<Tools, 'bwrap'>, places: InstancePlaces): Inside {
+  if (tools.bwrap === null) return places
+  return { home: '/home/session', temporary: '/tmp', secret: '/run/carrel/secret', launch: '/run/carrel/launch' }
+}
+export type Inside = Pick<InstancePlaces, 'home' | 'temporary' | 'secret' | 'launch'>
 
 function userArgv({ tools, runAs }: Confinement): string[] {
   if (tools.setpriv === null) return []
@@ -96,40 +110,3 @@ function userArgv({ tools, runAs }: Confinement): string[] {
     ...['--no-new-privs', '--inh-caps=-all', '--bounding-set=-all', '--'],
   ]
 }
-
-/** Where the instance's processes find their temporary directory. */
-export const temporaryPath = (tools: Tools, places: InstancePlaces): string =>
-  tools.bwrap === null ? places.temporary : '/tmp'
-
-/**
- * The script that runs as the instance's user, in the sandbox, and becomes the command. What a caller chose of the
- * environment appears here first, so that it can't lead astray what still had rights, and stands in no argument list.
- */
-export function launchScript(
-  home: string,
-  environment: Readonly<Record<string, string>>,
-  argv: readonly string[],
-): string {
-  const assignments = Object.entries(environment).map(([name, value]) => quote(`${name}=${value}`))
-  return [
-    'umask 077',
-    `cd ${quote(home)} || exit 126`,
-    `exec env -i ${[...assignments, ...argv.map(quote)].join(' ')}`,
-    '',
-  ].join('\n')
-}
-
-/** A word that the shell takes as it is. */
-export const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`
-
-/** The environment of the command: the instance's own words over the image's, and Carrel's over both. */
-export function commandEnvironment(
-  own: Readonly<Record<string, string>>,
-  carrel: Readonly<Record<string, string>>,
-): Record<string, string> {
-  return { PATH: systemPath, LANG: 'C.UTF-8', ...own, ...carrel }
-}
-
-/** Replaces `{port}`, `{home}`, `{secretFile}`; other braces stay. */
-export const fillPlaceholders = (words: readonly string[], values: Readonly<Record<string, string>>): string[] =>
-  words.map((word) => word.replaceAll(/\{(port|home|secretFile)\}/g, (whole, name: string) => values[name] ?? whole))

@@ -13,16 +13,25 @@ export const livingOf = (belonging: Belonging): number[] =>
 
 /** Asks all processes of the instance to end, then ends them, again and again until none is left. Says how many still live. */
 export async function endProcesses(belonging: Belonging): Promise<number> {
-  signalAll(livingOf(belonging), 'SIGTERM')
-  if ((await untilNone(belonging, graceMs, null)) === 0) return 0
-  return await untilNone(belonging, killLimitMs, 'SIGKILL')
+  const asked = new Set<number>()
+  const ask = (living: readonly number[]) => {
+    const born = living.filter((pid) => !asked.has(pid)) // also those that begin while the others end
+    for (const pid of born) asked.add(pid)
+    signalAll(born, 'SIGTERM')
+  }
+  if ((await untilNone(belonging, graceMs, ask)) === 0) return 0
+  return await untilNone(belonging, killLimitMs, (living) => signalAll(living, 'SIGKILL'))
 }
 
-async function untilNone(belonging: Belonging, limitMs: number, signal: NodeJS.Signals | null): Promise<number> {
+async function untilNone(
+  belonging: Belonging,
+  limitMs: number,
+  act: (pids: readonly number[]) => void,
+): Promise<number> {
   for (const until = Date.now() + limitMs; ; await delay(everyMs)) {
     const living = livingOf(belonging)
     if (living.length === 0 || Date.now() > until) return living.length
-    if (signal !== null) signalAll(living, signal)
+    act(living)
   }
 }
 

@@ -1,32 +1,47 @@
 import { accessSync, constants, lstatSync, readlinkSync, realpathSync, statSync, type Stats } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
+import { visibleDirectories } from './confine.ts'
 import type { RunAs } from './record.ts'
 import type { Tools } from './tools.ts'
-import { visibleDirectories } from './confine.ts'
 
-/** Why the program can't be run by the instance's user; `null` if it can. */
-export function unreachable(path: string, runAs: RunAs, tools: Tools, readable: readonly string[]): string | null {
+export type User = Pick<RunAs, 'uid' | 'gid' | 'gids'>
+
+/** Why the instance's user can't run the program, or can't read what it needs, where the instance will be; `null` if it can. */
+export function unreachable(
+  program: string,
+  readable: readonly string[],
+  user: User,
+  tools: Pick<Tools, 'bwrap' | 'asRoot'>,
+): string | null {
   try {
-    if (!statSync(path).isFile()) return `${path} is not a file`
-    if (tools.bwrap !== null) return hiddenInSandbox(path, readable)
-    if (!tools.asRoot) return (accessSync(path, constants.X_OK), null)
+    if (!statSync(program).isFile()) return `${program} is not a file`
+    const shown = tools.bwrap === null ? null : visibleDirectories(readable)
+    const hidden = shown === null ? null : hiddenStep(program, shown)
+    if (hidden !== null) return `${hidden} is outside what the sandbox shows; its directory belongs in "readable"`
+    if (!tools.asRoot) return (accessSync(program, constants.X_OK), null)
+    for (const path of [program, ...readable]) {
+      const barred = barredStep(path, user, shown ?? [])
+      if (barred !== null) return `user ${user.uid} may not pass ${barred} on the way to ${path}`
+    }
+    return null
   } catch {
-    return `${path} is not there or may not be executed`
+    return `${program}, or what it needs, is not there or may not be executed`
   }
-  const barred = barredStep(path, runAs)
-  return barred === null ? null : `user ${runAs.uid} may not go through ${barred} on the way to ${path}`
 }
 
-function hiddenInSandbox(path: string, readable: readonly string[]): string | null {
-  const visible = visibleDirectories(readable)
-  const hidden = linksOf(path).find((step) => !visible.some((directory) => step.startsWith(`${directory}/`)))
-  return hidden === undefined ? null : `${hidden} is outside what the sandbox shows: name its directory in "readable"`
+/** The first link on the way that leads out of the shown directories; `null` if none does. */
+function hiddenStep(path: string, shown: readonly string[]): string | null {
+  return linksOf(path).find((step) => !shown.some((directory) => step.startsWith(`${directory}/`))) ?? null
 }
 
-/** The first directory or file on the way, links followed, that the user may not pass; `null` if the way is free. */
-export function barredStep(path: string, user: Pick<RunAs, 'uid' | 'gid' | 'gids'>): string | null {
+/**
+ * The first directory or file on the way, links followed, that the user may not pass; `null` if the way is free. The
+ * sandbox itself makes the way to the directories that it shows.
+ */
+export function barredStep(path: string, user: User, shown: readonly string[] = []): string | null {
   const steps = new Set([...linksOf(path), realpathSync(path)].flatMap(ancestors))
-  return [...steps].find((step) => !mayPass(statSync(step), user)) ?? null
+  const made = (step: string) => shown.some((directory) => directory.startsWith(step === '/' ? step : `${step}/`))
+  return [...steps].find((step) => !made(step) && !mayPass(statSync(step), user)) ?? null
 }
 
 /** The path and, where it is a link, what it leads to, one by one. */
@@ -42,7 +57,7 @@ function linksOf(path: string): string[] {
 
 const ancestors = (path: string): string[] => (path === '/' ? [path] : [...ancestors(dirname(path)), path])
 
-function mayPass(stats: Stats, { uid, gid, gids }: Pick<RunAs, 'uid' | 'gid' | 'gids'>): boolean {
+function mayPass(stats: Stats, { uid, gid, gids }: User): boolean {
   const bit = stats.uid === uid ? 0o100 : stats.gid === gid || gids.includes(stats.gid) ? 0o010 : 0o001
   return (stats.mode & bit) !== 0
 }
