@@ -15,6 +15,8 @@ export type Admitted =
   | { readonly kind: 'rejected' }
   /** A stop was asked before, or the reservation was already given back: nothing is held. */
   | { readonly kind: 'withdrawn' }
+  /** A payer has no quota row: nobody can say what it may hold, so nothing is. */
+  | { readonly kind: 'broken' }
 
 /** A payer's quota row was not there. Payers get theirs when they are made, so this refuses rather than guesses. */
 export class QuotaRowMissing extends Error {
@@ -26,6 +28,15 @@ export class QuotaRowMissing extends Error {
  * quota rows are locked in order, so that of all who ask at once each is decided after the one before. Repeats change nothing.
  */
 export async function admitSession(db: Db, key: SessionKey): Promise<Admitted> {
+  try {
+    return await decide(db, key)
+  } catch (error) {
+    if (error instanceof QuotaRowMissing) return { kind: 'broken' }
+    throw error
+  }
+}
+
+async function decide(db: Db, key: SessionKey): Promise<Admitted> {
   return await db.transaction().execute(async (trx) => {
     const { payers } = await payersOf(trx, key.sessionId)
     await lockPayers(trx, payers)

@@ -4,6 +4,7 @@ import type { ProjectRole, UseFacts } from '../domain/rights.ts'
 import type { DoorSpec } from '../domain/template.ts'
 import type { Executor } from './connect.ts'
 import type { StoredEndpoint } from './schema.ts'
+import type { SessionKey } from './transitions.ts'
 
 /** What opening a door of a session by an account is decided from. `secret` is still encrypted. */
 export interface DoorFacts {
@@ -11,11 +12,7 @@ export interface DoorFacts {
   readonly account: { readonly id: string; readonly disabledAt: number | null }
   readonly projectRole: ProjectRole | null
   readonly doors: Readonly<Record<string, DoorSpec>>
-  readonly instance: {
-    readonly endpoints: readonly StoredEndpoint[]
-    readonly secret: Buffer
-    readonly name: string
-  } | null
+  readonly instance: { readonly key: SessionKey; readonly endpoints: readonly StoredEndpoint[]; readonly secret: Buffer } | null
 }
 
 /** Reads it all in one statement: the facts are of one moment. */
@@ -36,11 +33,11 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
         .on('i.tombstoned_at', 'is', null),
     )
     .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at'])
-    .select(['a.disabled_at', 'm.role', 'v.spec', 'i.endpoints', 'i.secret', 'i.name'])
+    .select(['a.disabled_at', 'm.role', 'v.spec', 'i.endpoints', 'i.secret', 'i.generation'])
     .where('s.id', '=', id)
     .executeTakeFirst()
   if (row === undefined) return null
-  const { endpoints, secret, name } = row
+  const { endpoints, secret, generation } = row
   return {
     use: {
       state: row.state,
@@ -51,6 +48,6 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
     account: { id: accountId, disabledAt: row.disabled_at?.getTime() ?? null },
     projectRole: row.role,
     doors: row.spec.doors,
-    instance: endpoints === null || secret === null || name === null ? null : { endpoints, secret, name },
+    instance: endpoints === null || secret === null || generation === null ? null : { key: { sessionId: id, generation }, endpoints, secret },
   }
 }

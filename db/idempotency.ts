@@ -9,6 +9,8 @@ export interface IntentKey {
   readonly operation: string
   readonly key: string
   readonly bodyHmac: string
+  /** Whether a stored HMAC, perhaps made with an older key, is of this body. */
+  readonly isSameBody: (stored: string) => boolean
 }
 
 export type Claim =
@@ -28,7 +30,7 @@ export async function findKey(executor: Executor, intent: IntentKey): Promise<Cl
     .where('key', '=', intent.key)
     .executeTakeFirst()
   if (row === undefined) return { kind: 'new' }
-  return row.body_hmac === intent.bodyHmac ? { kind: 'replay', resourceId: row.resource_id } : { kind: 'reused' }
+  return intent.isSameBody(row.body_hmac) ? { kind: 'replay', resourceId: row.resource_id } : { kind: 'reused' }
 }
 
 /**

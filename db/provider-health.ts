@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Timings } from '../domain/timings.ts'
-import type { Db } from './connect.ts'
+import type { Db, Executor } from './connect.ts'
 
 /**
  * Opens the provider's breaker, or keeps it open: nobody begins there until `retry_at`, which the answer gives in ms from now.
@@ -48,7 +48,7 @@ export async function recordAvailable(db: Db, providerId: ProviderId): Promise<b
 }
 
 /** The session that was the probe goes away without an answer: somebody else may probe at once. */
-export async function giveUpProbe(db: Db, sessionId: SessionId): Promise<void> {
+export async function giveUpProbe(db: Executor, sessionId: SessionId): Promise<void> {
   await db
     .updateTable('provider_health')
     .set({ state: 'open', probe_session_id: null, retry_at: sql<Date>`now()` })

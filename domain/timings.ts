@@ -54,3 +54,10 @@ export const defaultTimings: Timings = {
   breakerMs: 5 * second,
   breakerMaxMs: 5 * minute,
 }
+
+/** The defaults with some replaced. Throws the names that are no timings. */
+export function withTimings(overrides: Readonly<Record<string, number>>): Timings {
+  const unknown = Object.keys(overrides).filter((name) => !Object.hasOwn(defaultTimings, name))
+  if (unknown.length > 0) throw new RangeError(`There are no timings named ${unknown.join(', ')}.`)
+  return { ...defaultTimings, ...overrides }
+}

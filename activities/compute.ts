@@ -1,0 +1,147 @@
+import { ApplicationFailure, Context } from '@temporalio/activity'
+import type { Db } from '../db/connect.ts'
+import { noteOperatorDetail, toQueued } from '../db/endings.ts'
+import { beginInstance, readInstance, recordMade, recordRemoved, recordSeen, tombstone } from '../db/instances.ts'
+import type { InstanceRow } from '../db/instances.ts'
+import { readLaunch } from '../db/launch.ts'
+import { dispatch } from '../db/dispatch.ts'
+import { recordAvailable, recordUnavailable } from '../db/provider-health.ts'
+import type { SessionKey } from '../db/transitions.ts'
+import type { ProviderId } from '../domain/ids.ts'
+import type { FailReason } from '../domain/lifecycle.ts'
+import type { Timings } from '../domain/timings.ts'
+import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
+import { specify } from './instance-spec.ts'
+import { pause } from './pause.ts'
+import { createProgressLine } from './progress.ts'
+import { confirmRemoval } from './removal.ts'
+
+/** Opens and seals a session's own secret; what is sealed is bound to its row. */
+export interface InstanceSecrets {
+  mint(key: SessionKey): Buffer
+  open(key: SessionKey, sealed: Buffer): string
+}
+
+export interface ComputeDeps {
+  readonly db: Db
+  readonly providerId: ProviderId
+  readonly provider: ComputeProvider
+  readonly secrets: InstanceSecrets
+  readonly timings: Timings
+}
+
+export type Creation =
+  | { readonly kind: 'created' }
+  | { readonly kind: 'refused'; readonly reason: FailReason }
+  /** The provider does not answer: the session waits again, and everything that stands stays. */
+  | { readonly kind: 'unavailable' }
+  /** It must not exist any more: a stop came first. */
+  | { readonly kind: 'withdrawn' }
+
+export type Inspection = { readonly kind: 'fine' } | { readonly kind: 'gone'; readonly reason: FailReason }
+
+/** How often a long call says that it lives, as a part of its heartbeat timeout. */
+const heartbeatsPerTimeout = 5
+
+/** What is done at one provider. Every deed is named by session and generation, so that repeats are harmless. */
+export function createComputeActivities({ db, providerId, provider, secrets, timings }: ComputeDeps) {
+  return {
+    /** Makes the instance, or finds the one an earlier attempt made. */
+    async createInstance(key: SessionKey): Promise<Creation> {
+      const row = await beginInstance(db, key, providerId, secrets.mint(key))
+      if (row.tombstoned) return { kind: 'withdrawn' }
+      const specified = specify(key, await readLaunch(db, key), secrets.open(key, row.secret))
+      if (specified.kind === 'refused') return await refuse(key, 'start_failed', specified.detail)
+      const line = createProgressLine(db, key)
+      const created = await alive(
+        timings,
+        async (call) => await provider.create(specified.spec, { ...call, progress: (p) => line.say(p) }),
+      ).finally(async () => await line.close())
+      switch (created.kind) {
+        case 'refused':
+          await answered()
+          return await refuse(key, created.code, created.detail)
+        case 'unavailable':
+          await recordUnavailable(db, providerId, { sessionId: key.sessionId, ...created }, timings)
+          await toQueued(db, key, 'provider_unavailable')
+          return { kind: 'unavailable' }
+        case 'made':
+        case 'adopted': {
+          const { tombstoned } = await recordMade(db, key, created.ref)
+          await answered()
+          if (!tombstoned) return { kind: 'created' }
+          await alive(timings, async (call) => await provider.remove(created.ref, call))
+          return { kind: 'withdrawn' }
+        }
+        default:
+          return created satisfies never
+      }
+    },
+
+    /** Removes the instance and confirms that it is gone; an answer of this activity means: nothing is left. */
+    async removeInstance(key: SessionKey): Promise<void> {
+      await tombstone(db, key, providerId)
+      const row = await readInstance(db, key)
+      if (row === null) throw new Error('The tombstone that was just written is not there.')
+      const removed = await alive(timings, async (call) => await confirmRemoval(provider, row, call))
+      if (removed.kind === 'unknown')
+        throw ApplicationFailure.retryable('The provider did not confirm the removal.', 'provider_unreachable')
+      await recordRemoved(db, key)
+    },
+
+    /** Looks at an instance that a list says is not as it should be. Only what the backend confirms counts. */
+    async inspectInstance(key: SessionKey): Promise<Inspection> {
+      const row = await readInstance(db, key)
+      if (row === null || row.tombstoned) return { kind: 'fine' }
+      const state = await alive(timings, async (call) => await inspectSettled(provider, row, call))
+      const verdict = verdictOf(state)
+      if (verdict.kind === 'gone') await noteLogs(key, row.ref)
+      else if (state.kind === 'running') await recordSeen(db, key, 'running')
+      return verdict
+    },
+  }
+
+  /** The provider answered a create: should its breaker have been open, those who wait may begin. */
+  async function answered(): Promise<void> {
+    if (await recordAvailable(db, providerId)) await dispatch(db, providerId, timings.createTimeoutMs)
+  }
+
+  async function refuse(key: SessionKey, reason: FailReason, detail: string): Promise<Creation> {
+    await noteOperatorDetail(db, key, detail)
+    return { kind: 'refused', reason }
+  }
+
+  async function noteLogs(key: SessionKey, ref: Parameters<ComputeProvider['inspect']>[0]): Promise<void> {
+    if (provider.logs === undefined) return
+    const text = await provider.logs(ref, 50, { signal: AbortSignal.timeout(10_000) }).catch(() => '')
+    if (text !== '') await noteOperatorDetail(db, key, text)
+  }
+}
+
+export type ComputeActivities = ReturnType<typeof createComputeActivities>
+
+/** What the state of an instance means for a session that stands on it. `unknown` and `paused` change nothing. */
+export function verdictOf(state: InstanceState): Inspection {
+  if (state.kind === 'absent') return { kind: 'gone', reason: 'instance_lost' }
+  if (state.kind === 'exited') return { kind: 'gone', reason: state.outOfMemory ? 'out_of_memory' : 'exited' }
+  return { kind: 'fine' }
+}
+
+/** "Absent" is believed twice, `settleMs` apart, as long as nobody knows how the create ended. */
+async function inspectSettled(provider: ComputeProvider, row: InstanceRow, call: CallContext): Promise<InstanceState> {
+  const first = await provider.inspect(row.ref, call)
+  if (first.kind !== 'absent' || row.made) return first
+  await pause(provider.settleMs, call.signal)
+  return await provider.inspect(row.ref, call)
+}
+
+/** Runs a long call: heartbeats while it lasts, and ends it when the activity is cancelled or its worker goes. */
+export async function alive<T>(timings: Timings, call: (context: CallContext) => Promise<T>): Promise<T> {
+  const context = Context.current()
+  const pulse = setInterval(() => context.heartbeat(), timings.heartbeatMs / heartbeatsPerTimeout)
+  try {
+    return await call({ signal: context.cancellationSignal })
+  } finally {
+    clearInterval(pulse)
+  }
+}

@@ -1,0 +1,57 @@
+import type { Launch } from '../db/launch.ts'
+import type { SessionKey } from '../db/transitions.ts'
+import { instanceName } from '../domain/ids.ts'
+import type { InstanceSpec } from '../ports/compute/provider.ts'
+
+/** What cannot be made from what the server knows; `detail` is for operators. */
+export type Specified =
+  { readonly kind: 'spec'; readonly spec: InstanceSpec } | { readonly kind: 'refused'; readonly detail: string }
+
+/** Puts together what is to run. Callers' words come in through declared parameters alone. */
+export function specify(key: SessionKey, launch: Launch, secret: string): Specified {
+  const { template } = launch
+  if (launch.missing.length > 0)
+    return { kind: 'refused', detail: `No storage source on this provider for: ${launch.missing.join(', ')}` }
+  const user = userOf(launch)
+  if (user === undefined)
+    return { kind: 'refused', detail: 'The template runs as its account, which has no POSIX user.' }
+  return {
+    kind: 'spec',
+    spec: {
+      name: instanceName(key.sessionId, key.generation),
+      deploymentId: launch.deploymentId,
+      sessionId: key.sessionId,
+      generation: key.generation,
+      image: template.image,
+      command: template.command,
+      environment: { ...template.environment, ...parameterEnvironment(launch) },
+      secret,
+      resources: launch.resources,
+      user,
+      capabilities: template.capabilities,
+      ports: portsOf(launch),
+      readiness: template.readiness,
+      mounts: launch.mounts,
+      egress: template.egress,
+    },
+  }
+}
+
+function userOf({ template, posix }: Launch): InstanceSpec['user'] | undefined {
+  if (template.user === null) return null
+  if (template.user !== 'account') return { ...template.user, gids: [] }
+  return posix === null ? undefined : { uid: posix.uid, gid: posix.gid, gids: posix.gids }
+}
+
+function parameterEnvironment({ template, parameters }: Launch): Record<string, string> {
+  const named = Object.entries(template.parameters).flatMap(([name, spec]) => {
+    const value = parameters[name]
+    return spec.env === undefined || value === undefined ? [] : [[spec.env, String(value)] as const]
+  })
+  return Object.fromEntries(named)
+}
+
+function portsOf({ template }: Launch): readonly number[] {
+  const ready = template.readiness.kind === 'log' ? [] : [template.readiness.port]
+  return [...new Set([...Object.values(template.doors).map((door) => door.port), ...ready])]
+}

@@ -1,0 +1,61 @@
+import type { Db } from '../db/connect.ts'
+import { expectedInstances, recordObservations } from '../db/instances.ts'
+import { recordObserved } from '../db/provider-health.ts'
+import type { ProviderId } from '../domain/ids.ts'
+import { observationKey, observe } from '../domain/observation.ts'
+import type { Sighting } from '../domain/observation.ts'
+import type { Timings } from '../domain/timings.ts'
+import type { CallContext, ComputeProvider } from '../ports/compute/provider.ts'
+import { alive } from './compute.ts'
+import { pause } from './pause.ts'
+
+export interface ObserveDeps {
+  readonly db: Db
+  readonly providerId: ProviderId
+  readonly provider: ComputeProvider
+  readonly deploymentId: string
+  readonly timings: Timings
+}
+
+/** Looks at a whole provider: one list per tick for all its sessions. Notes what differs; removes nothing. */
+export function createObserveActivities({ db, providerId, provider, deploymentId, timings }: ObserveDeps) {
+  return {
+    /** Ticks for `observeRunMs`: often while something begins at the provider, seldom else. */
+    async observeProvider(run: { readonly providerId: string; readonly timings: Timings }): Promise<void> {
+      const until = Date.now() + run.timings.observeRunMs
+      await alive(timings, async (call) => {
+        while (Date.now() < until) {
+          const busy = await tick(call)
+          await pause(busy ? run.timings.observeBusyMs : run.timings.observeIdleMs, call.signal)
+        }
+      })
+    },
+  }
+
+  async function tick(call: CallContext): Promise<boolean> {
+    const listedAt = Date.now()
+    const listed = await listAll(call, listedAt)
+    const expected = await expectedInstances(db, providerId)
+    if (listed !== null) await recordObservations(db, observe(expected, listed, listedAt))
+    return expected.some((e) => e.sessionState === 'provisioning' || e.sessionState === 'resuming')
+  }
+
+  /** The whole list, or `null`: a part of a list says nothing about what is missing from it. */
+  async function listAll(call: CallContext, startedAt: number): Promise<ReadonlyMap<string, Sighting> | null> {
+    const listed = new Map<string, Sighting>()
+    try {
+      for await (const instance of provider.list(deploymentId, call)) {
+        const { kind } = instance.state
+        if (kind !== 'absent') listed.set(observationKey(instance.sessionId, instance.generation), kind)
+      }
+      await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error: null })
+      return listed
+    } catch {
+      call.signal.throwIfAborted()
+      await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error: 'The provider does not answer.' })
+      return null
+    }
+  }
+}
+
+export type ObserveActivities = ReturnType<typeof createObserveActivities>

@@ -1,0 +1,124 @@
+import type { Db } from '../db/connect.ts'
+import { noteOperatorDetail } from '../db/endings.ts'
+import { readInstance, recordRunning } from '../db/instances.ts'
+import type { InstanceRow } from '../db/instances.ts'
+import { readLaunch } from '../db/launch.ts'
+import type { SessionKey } from '../db/transitions.ts'
+import type { FailReason } from '../domain/lifecycle.ts'
+import type { ReadinessSpec } from '../domain/template.ts'
+import type { Timings } from '../domain/timings.ts'
+import { probeHttp, probeTcp } from '../ports/access/probe.ts'
+import type { CallContext, ComputeProvider, Endpoint, InstanceState } from '../ports/compute/provider.ts'
+import { alive, verdictOf } from './compute.ts'
+import { createProgressLine } from './progress.ts'
+import type { ProgressLine } from './progress.ts'
+import { pause } from './pause.ts'
+
+export type Readiness =
+  { readonly kind: 'ready' } | { readonly kind: 'gone'; readonly reason: FailReason } | { readonly kind: 'withdrawn' }
+
+export interface ReadinessDeps {
+  readonly db: Db
+  readonly provider: ComputeProvider
+  readonly timings: Timings
+}
+
+const firstProbeMs = 50
+const slowestProbeMs = 250
+/** How often the observer's news are read, and how often the backend itself is asked should there be none. */
+const newsMs = 500
+const inspectMs = 10_000
+
+/** Waits until instances answer. The provider is listed for all of them by its observer; here only doors are knocked at. */
+export function createReadinessActivities({ db, provider, timings }: ReadinessDeps) {
+  return {
+    /** Ends when the instance answers as its template says, or is gone, or must be. The state's own limit bounds it. */
+    async awaitReady(key: SessionKey): Promise<Readiness> {
+      const { template } = await readLaunch(db, key)
+      const line = createProgressLine(db, key)
+      try {
+        return await alive(timings, async (call) => await watch(key, template.readiness, call, line))
+      } finally {
+        await line.close()
+      }
+    },
+  }
+
+  async function watch(
+    key: SessionKey,
+    readiness: ReadinessSpec,
+    call: CallContext,
+    line: ProgressLine,
+  ): Promise<Readiness> {
+    let endpoints: readonly Endpoint[] | null = null
+    let row: InstanceRow | null = null
+    let inspectedAt = 0
+    let newsAt = 0
+    let seen: string | null = null
+    for (let wait = firstProbeMs; ; wait = Math.min(slowestProbeMs, wait * 1.5)) {
+      const now = Date.now()
+      if (now - newsAt >= newsMs) {
+        newsAt = now
+        row = await readInstance(db, key)
+        if (row === null || row.tombstoned) return { kind: 'withdrawn' }
+      }
+      const news: boolean = row !== null && row.seen !== seen && row.seen !== 'running'
+      const due: boolean = endpoints === null ? row?.seen === 'running' || inspectedAt === 0 : news
+      if (row !== null && (due || now - inspectedAt >= inspectMs)) {
+        inspectedAt = now
+        seen = row.seen
+        const state = await provider.inspect(row.ref, call)
+        const verdict = verdictOf(state)
+        if (verdict.kind === 'gone') return await gone(key, row, verdict.reason)
+        endpoints = await runningAt(key, state, endpoints)
+        say(line, state, readiness)
+      }
+      if (row !== null && endpoints !== null && (await answers(row, readiness, endpoints, call)))
+        return { kind: 'ready' }
+      await pause(wait, call.signal)
+    }
+  }
+
+  async function runningAt(
+    key: SessionKey,
+    state: InstanceState,
+    known: readonly Endpoint[] | null,
+  ): Promise<readonly Endpoint[] | null> {
+    if (state.kind !== 'running') return known
+    if (JSON.stringify(known) !== JSON.stringify(state.endpoints)) await recordRunning(db, key, state.endpoints)
+    return state.endpoints
+  }
+
+  async function answers(
+    row: InstanceRow,
+    readiness: ReadinessSpec,
+    endpoints: readonly Endpoint[],
+    call: CallContext,
+  ): Promise<boolean> {
+    if (readiness.kind === 'log') {
+      const text = (await provider.logs?.(row.ref, 200, call)) ?? ''
+      return text.includes(readiness.pattern)
+    }
+    const door = endpoints.find((e) => e.port === readiness.port)
+    if (door === undefined) return false
+    const target = { host: door.host, port: door.hostPort }
+    return readiness.kind === 'tcp'
+      ? await probeTcp(target, call.signal)
+      : await probeHttp({ ...target, path: readiness.path, status: readiness.status }, call.signal)
+  }
+
+  async function gone(key: SessionKey, row: InstanceRow, reason: FailReason): Promise<Readiness> {
+    const text = await provider.logs?.(row.ref, 50, { signal: AbortSignal.timeout(10_000) }).catch(() => '')
+    if (text !== undefined && text !== '') await noteOperatorDetail(db, key, text)
+    return { kind: 'gone', reason }
+  }
+}
+
+export type ReadinessActivities = ReturnType<typeof createReadinessActivities>
+
+function say(line: ProgressLine, state: InstanceState, readiness: ReadinessSpec): void {
+  if (state.kind === 'pending') line.say({ message: `Waiting for the machine: ${state.reason}`, percent: null })
+  if (state.kind !== 'running') return
+  const what = readiness.kind === 'log' ? 'the start to finish' : `port ${readiness.port}`
+  line.say({ message: `Started, waiting for ${what}`, percent: null })
+}

@@ -1,0 +1,78 @@
+import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { Reason, StopReason } from '../domain/lifecycle.ts'
+import type { Timings } from '../domain/timings.ts'
+import { admitSession } from '../db/admission.ts'
+import type { Admitted } from '../db/admission.ts'
+import type { Db } from '../db/connect.ts'
+import { dispatch } from '../db/dispatch.ts'
+import { endSession, markCleanupOverdue, toReady, toStopping } from '../db/endings.ts'
+import { requestStop } from '../db/intents.ts'
+import { lookAt } from '../db/look.ts'
+import type { Look } from '../db/look.ts'
+import { releaseReservation } from '../db/reservations.ts'
+import type { Moved, SessionKey } from '../db/transitions.ts'
+import { pendingUndo } from '../db/undo.ts'
+import type { PendingUndo } from '../db/undo.ts'
+
+export interface SessionDeps {
+  readonly db: Db
+  readonly timings: Timings
+}
+
+/** What a session's workflow does in Carrel's own books. Each is one short transaction and may be repeated. */
+export function createSessionActivities({ db, timings }: SessionDeps) {
+  const next = async (providerId: ProviderId) => {
+    await dispatch(db, providerId, timings.createTimeoutMs)
+  }
+  return {
+    /** Reads state, wishes and deadlines, and notes what was seen. `null`: there is no such session. */
+    look: async (input: { readonly sessionId: SessionId; readonly timings: Timings }): Promise<Look | null> =>
+      await lookAt(db, input.sessionId, input.timings),
+
+    /** Decides whether the session may hold what it asks for; makes it so. */
+    admit: async (key: SessionKey): Promise<Admitted> => await admitSession(db, key),
+
+    /** Lets those begin for whom the provider has room. */
+    dispatch: async (input: { readonly providerId: string }): Promise<void> => {
+      await next(input.providerId as ProviderId)
+    },
+
+    /** The instance answers: the session is ready, its lifetime begins, and the next one may begin. */
+    becomeReady: async (key: SessionKey): Promise<Moved> => {
+      const { moved, providerId } = await toReady(db, key)
+      await next(providerId)
+      return moved
+    },
+
+    /** From here the session only ends. Who waited for its place may begin. */
+    beginStopping: async (input: { readonly key: SessionKey; readonly reason: Reason }): Promise<Moved> => {
+      const { moved, providerId } = await toStopping(db, input.key, input.reason)
+      await next(providerId)
+      return moved
+    },
+
+    /** The system's own wish that a session ends, written like everybody's. */
+    requestStop: async (input: { readonly sessionId: SessionId; readonly reason: StopReason }): Promise<void> => {
+      await db.transaction().execute(async (trx) => await requestStop(trx, input.sessionId, input.reason))
+    },
+
+    /** Gives back what the generation holds; nothing can be reserved for it any more. */
+    releaseReservation: async (key: SessionKey): Promise<void> => {
+      await releaseReservation(db, key)
+    },
+
+    /** Nothing is left: the session is at its end. */
+    end: async (key: SessionKey): Promise<Moved> => await endSession(db, key),
+
+    /** Cleaning takes too long: says so in the session's history, for those who can help. */
+    cleanupOverdue: async (key: SessionKey): Promise<void> => {
+      await markCleanupOverdue(db, key)
+    },
+
+    /** What is still to be undone for a session whose own workflow is gone. */
+    pendingUndo: async (input: { readonly sessionId: SessionId }): Promise<PendingUndo | null> =>
+      await pendingUndo(db, input.sessionId),
+  }
+}
+
+export type SessionActivities = ReturnType<typeof createSessionActivities>

@@ -1,0 +1,101 @@
+import { sql } from 'kysely'
+import type { ProviderId } from '../domain/ids.ts'
+import { endOf } from '../domain/lifecycle.ts'
+import type { Reason, WaitingFor } from '../domain/lifecycle.ts'
+import type { Db, Executor } from './connect.ts'
+import { recordEvent } from './events.ts'
+import { giveUpProbe } from './provider-health.ts'
+import { before, move } from './transitions.ts'
+import type { Moved, SessionKey } from './transitions.ts'
+
+interface MovedAt {
+  readonly moved: Moved
+  readonly providerId: ProviderId
+}
+
+/** Ready: the template's lifetime counts from now. */
+export async function toReady(db: Db, key: SessionKey): Promise<MovedAt> {
+  return await db.transaction().execute(async (trx) => {
+    const moved = await move(trx, { key, from: ['provisioning'], to: 'ready', set: { ready_at: 'now' } })
+    if (moved.kind === 'moved') {
+      await trx
+        .updateTable('session')
+        .set({ lifetime_ends_at: sql<Date>`now() + lifetime_seconds * interval '1 second'` })
+        .where('id', '=', key.sessionId)
+        .execute()
+    }
+    return { moved, providerId: await providerOf(trx, key) }
+  })
+}
+
+/** Back to waiting, because the provider does not answer: everything that stands stays, its instance is adopted later. */
+export async function toQueued(db: Db, key: SessionKey, waitingFor: WaitingFor): Promise<Moved> {
+  return await move(db, {
+    key,
+    from: ['provisioning'],
+    to: 'queued',
+    set: { waiting_for: waitingFor },
+    data: { waitingFor },
+  })
+}
+
+/** From any state that is not an end. The first reason stays. */
+export async function toStopping(db: Db, key: SessionKey, reason: Reason): Promise<MovedAt> {
+  return await db.transaction().execute(async (trx) => {
+    const moved = await move(trx, {
+      key,
+      from: before('stopping'),
+      to: 'stopping',
+      set: { reason, waiting_for: null },
+      data: { reason },
+    })
+    await giveUpProbe(trx, key.sessionId)
+    return { moved, providerId: await providerOf(trx, key) }
+  })
+}
+
+/** The end that the reason leads to. Called when nothing is left. */
+export async function endSession(db: Db, key: SessionKey): Promise<Moved> {
+  const session = await db
+    .selectFrom('session')
+    .select(['reason'])
+    .where('id', '=', key.sessionId)
+    .executeTakeFirstOrThrow()
+  const reason = session.reason ?? 'internal'
+  const end = endOf(reason)
+  if (end === 'rejected') return { kind: 'already' }
+  return await move(db, { key, from: ['stopping'], to: end, data: { reason } })
+}
+
+/** Once: the event, and the time for the metric and the operators' list. */
+export async function markCleanupOverdue(db: Db, key: SessionKey): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const marked = await trx
+      .updateTable('session')
+      .set({ cleanup_overdue_at: sql<Date>`now()` })
+      .where('id', '=', key.sessionId)
+      .where('state', '=', 'stopping')
+      .where('cleanup_overdue_at', 'is', null)
+      .executeTakeFirst()
+    if (marked.numUpdatedRows > 0n) await recordEvent(trx, key.sessionId, 'session.cleanup_overdue', {})
+  })
+}
+
+/** What operators read beside the reason: the backend's own words, capped. */
+export async function noteOperatorDetail(db: Db, key: SessionKey, detail: string): Promise<void> {
+  await db
+    .updateTable('session')
+    .set({ operator_detail: detail.slice(0, 16_384) })
+    .where('id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .execute()
+}
+
+async function providerOf(executor: Executor, key: SessionKey): Promise<ProviderId> {
+  const row = await executor
+    .selectFrom('session')
+    .select('provider_id')
+    .where('id', '=', key.sessionId)
+    .executeTakeFirstOrThrow()
+  return row.provider_id
+}

@@ -1,0 +1,117 @@
+import type { Client } from '@temporalio/client'
+import { claimDeliveries, nextDeliveryInMs } from '../db/deliveries.ts'
+import type { Db } from '../db/connect.ts'
+import { recordDependency } from '../db/dependencies.ts'
+import type { Listener } from '../db/listen.ts'
+import type { Timings } from '../domain/timings.ts'
+import { deliver } from './deliver.ts'
+
+export interface StarterDeps {
+  readonly db: Db
+  readonly client: Client
+  readonly timings: Timings
+  readonly listener: Listener
+  /** What an operator's log says of a delivery that failed; it is tried again by itself. */
+  readonly warn: (message: string, error: unknown) => void
+}
+
+export interface RunningStarter {
+  /** Takes nothing new, and waits for what is under way (each at most 5 s). */
+  stop(): Promise<void>
+}
+
+const atMostInFlight = 20
+const pollMs = 2_000
+const checkTemporalMs = 10_000
+
+/**
+ * Brings what the rows ask for to the workflows, in every api and worker process at once. A row is due while its workflow
+ * has not seen it; who claims it tries once, and a lost try is repeated by whoever comes next.
+ */
+export function createStarter({ db, client, timings, listener, warn }: StarterDeps): { start(): RunningStarter } {
+  return {
+    start() {
+      let stopping = false
+      let woken = false
+      let wake: () => void = () => {}
+      const inFlight = new Set<Promise<void>>()
+      const call = () => {
+        woken = true
+        wake()
+      }
+      const unsubscribe = listener.on('carrel_wake', call)
+
+      const rest = async (ms: number) => {
+        if (woken || stopping) return
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms)
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+
+      const round = async (): Promise<void> => {
+        woken = false
+        const room = atMostInFlight - inFlight.size
+        const claimed = room > 0 ? await claimDeliveries(db, room) : []
+        for (const delivery of claimed) {
+          const attempt = deliver({ db, client, timings }, delivery)
+            .catch((error: unknown) => warn(`A delivery to session ${delivery.sessionId} failed.`, error))
+            .finally(() => {
+              inFlight.delete(attempt)
+              if (inFlight.size === atMostInFlight - 1) call()
+            })
+          inFlight.add(attempt)
+        }
+        if (claimed.length > 0 && claimed.length === room) return
+        const next = room > 0 ? await nextDeliveryInMs(db) : null
+        await rest(Math.min(pollMs, next ?? pollMs))
+      }
+
+      const loop = (async () => {
+        while (!stopping) {
+          await round().catch(async (error: unknown) => {
+            warn('The starter could not read what is due.', error)
+            await rest(pollMs)
+          })
+        }
+      })()
+      const checks = setInterval(() => void checkTemporal(db, client), checkTemporalMs)
+      void checkTemporal(db, client)
+
+      return {
+        async stop() {
+          stopping = true
+          clearInterval(checks)
+          unsubscribe()
+          wake()
+          await loop
+          await Promise.all(inFlight)
+        },
+      }
+    },
+  }
+}
+
+/** Whether Temporal answers, and how fast. */
+export async function temporalAnswers(client: Client): Promise<boolean> {
+  try {
+    await client.withDeadline(Date.now() + 3_000, async () => {
+      await client.connection.workflowService.getSystemInfo({})
+    })
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function checkTemporal(db: Db, client: Client): Promise<void> {
+  const began = performance.now()
+  const ok = await temporalAnswers(client)
+  const latencyMs = Math.round(performance.now() - began)
+  await recordDependency(db, 'temporal', { state: ok ? 'ok' : 'down', latencyMs: ok ? latencyMs : null }).catch(
+    () => {},
+  )
+}

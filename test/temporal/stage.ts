@@ -1,0 +1,225 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { NativeConnection, Runtime } from '@temporalio/worker'
+import { Connection, Client } from '@temporalio/client'
+import { pino } from 'pino'
+import { inject } from 'vitest'
+import { applyConfiguration } from '../../db/bootstrap.ts'
+import { createAccount } from '../../db/accounts.ts'
+import { connect } from '../../db/connect.ts'
+import type { Db } from '../../db/connect.ts'
+import { readInstallation } from '../../db/installation.ts'
+import { insertSession, requestStop } from '../../db/intents.ts'
+import { createListener } from '../../db/listen.ts'
+import { migrateToLatest } from '../../db/migrate.ts'
+import { newId } from '../../domain/ids.ts'
+import type { AccountId, ProjectId, ProviderId, SessionId } from '../../domain/ids.ts'
+import type { SessionState, StopReason } from '../../domain/lifecycle.ts'
+import { withTimings } from '../../domain/timings.ts'
+import type { Timings } from '../../domain/timings.ts'
+import type { TemplateSpec } from '../../domain/template.ts'
+import { createKeyring } from '../../platform/keyring.ts'
+import { createSecrets } from '../../platform/secrets.ts'
+import { createDataConverter } from '../../platform/temporal/data-converter.ts'
+import type { ComputeProvider } from '../../ports/compute/provider.ts'
+import { rolesOf } from '../../worker/roles.ts'
+import { startWorker } from '../../worker/worker.ts'
+import { createDatabase } from '../setup/database.ts'
+
+/** Timings with which a test sees in a second what a site sees in an hour. */
+export const quick: Partial<Timings> = {
+  databaseRetryMs: 50,
+  providerRetryMs: 100,
+  providerRetryMaxMs: 1_000,
+  heartbeatMs: 3_000,
+  observeBusyMs: 200,
+  observeIdleMs: 300,
+  observeRunMs: 60_000,
+  breakerMs: 500,
+  dispatchEveryMs: 1_000,
+}
+
+export const trivialTemplate: TemplateSpec = {
+  title: 'Trivial',
+  description: 'Answers, and nothing else.',
+  provider: { id: 'fake' },
+  image: 'trivial',
+  command: null,
+  environment: {},
+  user: null,
+  capabilities: [],
+  sizes: { small: { cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 } },
+  defaultSize: 'small',
+  parameters: {},
+  doors: { web: { protocol: 'http', port: 8888, modes: ['control'] } },
+  readiness: { kind: 'tcp', port: 8888 },
+  mounts: [],
+  egress: 'none',
+  startLimitSeconds: 60,
+  queueLimitSeconds: 3600,
+  lifetimeSeconds: 3600,
+  idleTimeoutSeconds: null,
+  visibleTo: [{ kind: 'everyone' }],
+}
+
+export interface StageOptions {
+  readonly provider: ComputeProvider
+  readonly timings?: Partial<Timings>
+  readonly startLimit?: number
+  readonly template?: Partial<TemplateSpec>
+}
+
+/** A database, a Temporal namespace of its own, and one fake provider: the spine without its api. */
+export async function createStage({ provider, timings = {}, startLimit = 10, template = {} }: StageOptions) {
+  const database = await createDatabase()
+  await migrateToLatest(database.url)
+  const db = connect({ url: database.url, poolSize: 20 })
+  await applyConfiguration(db, {
+    providers: [{ id: 'fake', kind: 'fake', startLimit, networks: ['127.0.0.1/32'], settings: {} }],
+    templates: [{ name: 'trivial', spec: { ...trivialTemplate, ...template } }],
+    quotaDefaults: {},
+  })
+  const { deploymentId } = await readInstallation(db)
+  const keyring = createKeyring([{ id: 'k1', secret: randomBytes(32) }])
+  const foreign: string[] = []
+  const dataConverter = createDataConverter(keyring, (reason) => foreign.push(reason))
+  const namespace = inject('temporalNamespace')
+  const address = inject('temporalAddress')
+  const listener = createListener(database.url)
+  const connection = await Connection.connect({ address })
+  const client = new Client({ connection, namespace, dataConverter })
+  const native = await NativeConnection.connect({ address })
+  const all = withTimings({ ...quick, ...timings })
+  const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' })
+  const failures: unknown[] = []
+
+  const startWorkers = async (roles: readonly string[] = ['core', 'provider/*'], openProvider = () => provider) =>
+    await startWorker(
+      {
+        db,
+        listener,
+        connection: native,
+        client,
+        namespace,
+        dataConverter,
+        timings: all,
+        secrets: createSecrets(keyring),
+        deploymentId,
+        openProvider,
+        log,
+      },
+      rolesOf(roles),
+      (error) => failures.push(error),
+    )
+
+  return {
+    db,
+    url: database.url,
+    client,
+    deploymentId,
+    timings: all,
+    keyring,
+    foreign,
+    failures,
+    startWorkers,
+    async close() {
+      for (const row of await db.selectFrom('session').select('id').execute()) {
+        await client.workflow
+          .getHandle(`session/${row.id}`)
+          .terminate('the test is over')
+          .catch(() => {})
+      }
+      await client.workflow
+        .getHandle('observe/fake')
+        .terminate('the test is over')
+        .catch(() => {})
+      await listener.close()
+      await native.close()
+      await connection.close()
+      await db.destroy()
+      await database.drop()
+    },
+  }
+}
+export type Stage = Awaited<ReturnType<typeof createStage>>
+
+/** An account with its personal project. */
+export async function addAccount(db: Db): Promise<{ readonly accountId: AccountId; readonly projectId: ProjectId }> {
+  const account = await db
+    .transaction()
+    .execute(
+      async (trx) =>
+        await createAccount(trx, {
+          displayName: `Ada ${randomUUID()}`,
+          email: null,
+          organisation: null,
+          roles: ['member'],
+        } as never),
+    )
+  const project = await db
+    .selectFrom('project')
+    .select('id')
+    .where('personal_of', '=', account.id)
+    .executeTakeFirstOrThrow()
+  return { accountId: account.id, projectId: project.id }
+}
+
+/** Records that the account wants a session of the trivial template. */
+export async function ask(
+  db: Db,
+  who: { readonly accountId: AccountId; readonly projectId: ProjectId },
+  over: {
+    readonly lifetimeSeconds?: number
+    readonly startLimitSeconds?: number
+    readonly queueLimitSeconds?: number
+  } = {},
+): Promise<SessionId> {
+  const template = await db.selectFrom('template').select(['id', 'current_version']).executeTakeFirstOrThrow()
+  const id = newId('session')
+  await db.transaction().execute(async (trx) => {
+    await insertSession(trx, {
+      id,
+      ownerId: who.accountId,
+      startedBy: who.accountId,
+      client: 'test',
+      projectId: who.projectId,
+      templateId: template.id,
+      templateVersion: template.current_version,
+      providerId: 'fake' as ProviderId,
+      name: 'a desk',
+      size: 'small',
+      parameters: {},
+      mounts: [],
+      resources: { sessions: 1, ...trivialTemplate.sizes['small']! },
+      queueLimitSeconds: 3600,
+      startLimitSeconds: 60,
+      lifetimeSeconds: 3600,
+      expiresAt: null,
+      ...over,
+    })
+  })
+  return id
+}
+
+export async function stop(db: Db, id: SessionId, reason: StopReason = 'user'): Promise<void> {
+  await db.transaction().execute(async (trx) => await requestStop(trx, id, reason))
+}
+
+export async function stateOf(db: Db, id: SessionId) {
+  return await db.selectFrom('session').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+}
+
+/** Waits until the session is in one of the states; says where it was instead when the time is over. */
+export async function until(db: Db, id: SessionId, states: readonly SessionState[], withinMs = 20_000): Promise<void> {
+  const deadline = Date.now() + withinMs
+  for (;;) {
+    const row = await stateOf(db, id)
+    if (states.includes(row.state)) return
+    if (Date.now() > deadline) throw new Error(`${id} is ${row.state} (${row.reason}), not ${states.join(' or ')}`)
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+}
+
+export const held = async (db: Db): Promise<number> =>
+  (await db.selectFrom('reservation').selectAll().where('released_at', 'is', null).execute()).length
+
+export const quietRuntime = () => Runtime.install({ shutdownSignals: [] })

@@ -1,0 +1,25 @@
+import type { Client } from '@temporalio/client'
+import { beat, coreRole, providerRole } from '../db/beats.ts'
+import type { Db } from '../db/connect.ts'
+import { temporalAnswers } from '../starter/starter.ts'
+
+const everyMs = 10_000
+
+/** Beats for every role served, as long as work can be served: with Temporal away nobody serves, however many workers run. */
+export function startBeats(
+  db: Db,
+  client: Client,
+  roles: { readonly core: boolean; readonly providers: () => string[] },
+) {
+  const once = async () => {
+    if (!(await temporalAnswers(client))) return
+    if (roles.core) await beat(db, coreRole)
+    for (const provider of roles.providers()) await beat(db, providerRole(provider))
+  }
+  const timer = setInterval(() => void once().catch(() => {}), everyMs)
+  return {
+    /** The first beat stores the outage that ends with it: before anything is served. */
+    once,
+    stop: () => clearInterval(timer),
+  }
+}

@@ -1,0 +1,39 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Metrics } from '../platform/metrics.ts'
+
+/** The worker's own page for its watcher, on loopback: `/healthz`, `/readyz`, `/metrics`. Without a port it takes a free one. */
+export async function serveHealth({ port, metrics }: { readonly port: number | null; readonly metrics: Metrics }) {
+  let isReady = true
+  const server = createServer((request, response) => {
+    const answer = async (): Promise<{ status: number; type: string; text: string }> => {
+      if (request.url === '/healthz') return { status: 200, type: 'text/plain', text: 'ok\n' }
+      if (request.url === '/readyz')
+        return { status: isReady ? 200 : 503, type: 'text/plain', text: isReady ? 'ok\n' : 'stopping\n' }
+      if (request.url !== '/metrics') return { status: 404, type: 'text/plain', text: 'not found\n' }
+      const { contentType, text } = await metrics.expose()
+      return { status: 200, type: contentType, text }
+    }
+    answer().then(
+      ({ status, type, text }) => response.writeHead(status, { 'content-type': type }).end(text),
+      () => response.writeHead(500).end(),
+    )
+  })
+  server.requestTimeout = 5_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port ?? 0, '127.0.0.1', resolve)
+  })
+  // `listen` on a port always yields an AddressInfo.
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    url,
+    ready: (ready: boolean) => {
+      isReady = ready
+    },
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

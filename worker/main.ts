@@ -1,0 +1,86 @@
+import { Runtime, NativeConnection } from '@temporalio/worker'
+import { connect } from '../db/connect.ts'
+import { readInstallation } from '../db/installation.ts'
+import { createListener } from '../db/listen.ts'
+import { withTimings } from '../domain/timings.ts'
+import { ConfigInvalid, readConfig } from '../platform/config.ts'
+import { createKeyring } from '../platform/keyring.ts'
+import { createLogger } from '../platform/logging.ts'
+import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
+import { createSecrets } from '../platform/secrets.ts'
+import { createTemporalClient } from '../platform/temporal/connection.ts'
+import { createDataConverter } from '../platform/temporal/data-converter.ts'
+import { openProvider } from '../ports/compute/drivers.ts'
+import { serveHealth } from './health.ts'
+import { rolesOf } from './roles.ts'
+import { startWorker } from './worker.ts'
+
+/** Longer than the workers' grace time: then the process ends whatever still hangs. */
+const hardLimitMs = 45_000
+
+async function main(): Promise<void> {
+  const config = readConfig(['database', 'temporal', 'keys', 'worker', 'timings', 'providers'])
+  const log = createLogger({ process: 'worker', level: config.logLevel })
+  for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
+  Runtime.install({ shutdownSignals: [] })
+  const metrics = createMetrics('worker')
+  const keyring = createKeyring(config.keys)
+  const dataConverter = createDataConverter(keyring, countForeignPayloads(metrics))
+  const db = connect({ url: config.database.url, poolSize: 20, name: 'carrel-worker' })
+  const listener = createListener(config.database.url, (message) => log.warn(message))
+  const connection = await NativeConnection.connect({ address: config.temporal.address })
+  const client = createTemporalClient(config.temporal, dataConverter)
+  const { deploymentId } = await readInstallation(db)
+
+  let stop: (code: number) => Promise<void> = async () => {}
+  const worker = await startWorker(
+    {
+      db,
+      listener,
+      connection,
+      client,
+      namespace: config.temporal.namespace,
+      dataConverter,
+      timings: withTimings(config.timings),
+      secrets: createSecrets(keyring),
+      deploymentId,
+      log,
+      openProvider: (row) =>
+        openProvider({
+          id: row.id,
+          kind: row.kind,
+          settings: row.settings,
+          networks: [...row.networks],
+          development: config.environment === 'development',
+          processAllowedFor: config.providers.processAllowed,
+        }),
+    },
+    rolesOf(config.worker.roles),
+    (error) => {
+      log.error({ error }, 'a worker ended by itself; the process ends, and what watches it starts another')
+      void stop(1)
+    },
+  )
+  const health = await serveHealth({ port: config.worker.metricsPort, metrics })
+  log.info({ providers: worker.serving(), health: health.url }, 'the worker serves')
+
+  let stopping = false
+  stop = async (code) => {
+    if (stopping) return
+    stopping = true
+    setTimeout(() => process.exit(code === 0 ? 1 : code), hardLimitMs).unref()
+    health.ready(false)
+    await worker.stop()
+    await listener.close()
+    await Promise.allSettled([connection.close(), client.connection.close(), db.destroy(), health.close()])
+    process.exit(code)
+  }
+  process.once('SIGINT', () => void stop(0))
+  process.once('SIGTERM', () => void stop(0))
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof ConfigInvalid) console.error(error.message)
+  else console.error('The worker could not start.', error)
+  process.exit(1)
+})

@@ -1,0 +1,33 @@
+import { createStarter } from '../starter/starter.ts'
+import { startBeats } from './beats.ts'
+import { startCore } from './core.ts'
+import type { WorkerDeps } from './deps.ts'
+import { followProviders } from './providers.ts'
+import type { Roles } from './roles.ts'
+
+/** All that one worker process does, by its roles. `failed`: a part ended by itself, and the process should end. */
+export async function startWorker(deps: WorkerDeps, roles: Roles, failed: (error: unknown) => void) {
+  let serving: () => string[] = () => []
+  const beats = startBeats(deps.db, deps.client, { core: roles.core, providers: () => serving() })
+  await beats.once()
+  const core = roles.core ? await startCore(deps, failed) : null
+  const providers = followProviders(deps, roles, failed)
+  serving = providers.serving
+  await providers.first
+  await beats.once()
+  const starter = createStarter({
+    db: deps.db,
+    client: deps.client,
+    timings: deps.timings,
+    listener: deps.listener,
+    warn: (message, error) => deps.log.warn({ error }, message),
+  }).start()
+  return {
+    serving,
+    async stop() {
+      beats.stop()
+      await starter.stop()
+      await Promise.all([core?.stop(), providers.stop()])
+    },
+  }
+}

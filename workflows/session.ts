@@ -1,0 +1,161 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineSignal,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow'
+import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common'
+import type { Look } from '../db/look.ts'
+import { isEnd } from '../domain/lifecycle.ts'
+import type { Reason, SessionState } from '../domain/lifecycle.ts'
+import { booksOf, careOf } from './activity-proxies.ts'
+import { Attention } from './attention.ts'
+import { Errand } from './errand.ts'
+import { lookAgain, searchAttributes } from './session.messages.ts'
+import type { SessionEnd, SessionRun } from './session.messages.ts'
+import { begin } from './start.ts'
+import type { StartOutcome } from './start.ts'
+import { undoAll, UndoList } from './undo.ts'
+
+const stateAttribute = defineSearchAttributeKey(searchAttributes.state, 'KEYWORD')
+
+/** What a deadline means that has passed. `ready` and `paused` end by the system's own wish, like everybody's. */
+const overdue: Partial<Record<SessionState, Reason>> = {
+  requested: 'internal',
+  queued: 'capacity_timeout',
+  provisioning: 'start_timeout',
+}
+
+/**
+ * A session, from request to nothing left. It holds no truth of its own: it looks at the rows, does the next thing, and
+ * looks again; whoever writes the rows wakes it. So it may be started anew at any point of a session's life.
+ */
+export async function sessionWorkflow(run: SessionRun): Promise<SessionEnd> {
+  const attention = new Attention()
+  setHandler(defineSignal(lookAgain), attention.call)
+  let cancelled = false
+  CancellationScope.current().cancelRequested.catch(() => {
+    cancelled = true
+    attention.call()
+  })
+  return await CancellationScope.nonCancellable(async () => await live(run, attention, () => cancelled))
+}
+
+async function live(run: SessionRun, attention: Attention, wasCancelled: () => boolean): Promise<SessionEnd> {
+  const { sessionId, timings } = run
+  const books = booksOf(timings)
+  const undo = new UndoList(run.undo)
+  let start = null as Errand<StartOutcome> | null
+  let shown: SessionState | null = null
+
+  for (;;) {
+    attention.attend()
+    const seen = await books.look({ sessionId, timings })
+    if (seen === null) throw ApplicationFailure.nonRetryable('There is no such session.', 'invalid_input')
+    const key = { sessionId, generation: seen.generation }
+    if (seen.state !== shown) show(seen)
+    shown = seen.state
+
+    if (isEnd(seen.state)) return await finish(seen.state)
+    if (seen.state !== 'provisioning') start = start?.abandon() ?? null
+    if (seen.state === 'stopping') {
+      await undoAll(sessionId, seen.generation, undo.steps, timings, seen.dueInMs)
+      await books.end(key)
+      continue
+    }
+    const reason = reasonToEnd(seen)
+    if (reason !== null) {
+      await books.beginStopping({ key, reason })
+      continue
+    }
+    if (wasCancelled()) {
+      await books.requestStop({ sessionId, reason: 'admin' })
+      continue
+    }
+    if (start === null && workflowInfo().continueAsNewSuggested) await again({ ...run, undo: undo.steps })
+
+    switch (seen.state) {
+      case 'requested':
+        undo.note({ step: 'releaseReservation', generation: seen.generation })
+        if ((await books.admit(key)).kind === 'broken') await books.beginStopping({ key, reason: 'internal' })
+        break
+      case 'queued':
+        if (!(await attention.wait(soonest(seen.dueInMs, seen.retryInMs, timings.dispatchEveryMs))))
+          await books.dispatch({ providerId: seen.providerId })
+        break
+      case 'provisioning': {
+        undo.note({ step: 'releaseReservation', generation: seen.generation })
+        undo.note({ step: 'removeInstance', providerId: seen.providerId, generation: seen.generation })
+        start ??= new Errand(() => begin(key, seen.providerId, timings))
+        await attention.wait(seen.dueInMs, start.settled)
+        if (!start.settled()) break
+        const outcome = outcomeOf(start)
+        start = null
+        if (outcome.kind === 'ready') await books.becomeReady(key)
+        if (outcome.kind === 'failed') await books.beginStopping({ key, reason: outcome.reason })
+        break
+      }
+      case 'ready':
+        if (run.phase !== 'ready') await again({ ...run, phase: 'ready', undo: undo.steps })
+        if (seen.suspect) {
+          const look = new Errand(() => careOf(timings, seen.providerId).inspectInstance(key))
+          await attention.wait(seen.dueInMs, look.settled)
+          const inspection = look.settled() ? look.result : look.abandon()
+          if (inspection?.kind === 'gone') await books.beginStopping({ key, reason: inspection.reason })
+          else await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs))
+          break
+        }
+        if (!(await attention.wait(seen.dueInMs))) await books.requestStop({ sessionId, reason: 'expired' })
+        break
+      default:
+        await attention.wait(seen.dueInMs)
+    }
+  }
+}
+
+/** Why the session must leave its state now: somebody wants it, or its time there is over. */
+function reasonToEnd(seen: Look): Reason | null {
+  if (seen.stop !== null) return seen.stop
+  return seen.dueInMs !== null && seen.dueInMs <= 0 ? (overdue[seen.state] ?? null) : null
+}
+
+/** A start that failed in a way that no repeat mends is Carrel's own fault. */
+function outcomeOf(start: Errand<StartOutcome>): StartOutcome {
+  try {
+    return start.result ?? { kind: 'elsewhere' }
+  } catch {
+    return { kind: 'failed', reason: 'internal' }
+  }
+}
+
+/** The earliest of some times; `null` is never. */
+const soonest = (...times: readonly (number | null)[]): number => Math.min(...times.map((t) => t ?? Infinity))
+
+/** What an operator sees of the session in Temporal's UI. */
+function show(seen: Look): void {
+  upsertSearchAttributes([{ key: stateAttribute, value: seen.state }])
+  setCurrentDetails(
+    [
+      `**${seen.state}**`,
+      `provider ${seen.providerId}, generation ${seen.generation}`,
+      seen.stop ? `to end: ${seen.stop}` : '',
+    ]
+      .filter((line) => line !== '')
+      .join('  \n'),
+  )
+}
+
+async function again(run: SessionRun): Promise<never> {
+  await condition(allHandlersFinished)
+  return await continueAsNew<typeof sessionWorkflow>(run)
+}
+
+async function finish(state: SessionState): Promise<SessionEnd> {
+  await condition(allHandlersFinished)
+  return { state }
+}

@@ -1,0 +1,23 @@
+import type { SessionKey } from '../db/transitions.ts'
+import type { FailReason } from '../domain/lifecycle.ts'
+import type { Timings } from '../domain/timings.ts'
+import { startOf } from './activity-proxies.ts'
+
+/** How a start ended, once it has. */
+export type StartOutcome =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly reason: FailReason }
+  /** It waits again: its row says for what. */
+  | { readonly kind: 'elsewhere' }
+
+/** Makes the instance and waits until it answers. */
+export async function begin(key: SessionKey, providerId: string, timings: Timings): Promise<StartOutcome> {
+  const { createInstance, awaitReady } = startOf(timings, providerId)
+  const creation = await createInstance(key)
+  if (creation.kind === 'refused') return { kind: 'failed', reason: creation.reason }
+  if (creation.kind === 'withdrawn') return { kind: 'failed', reason: 'internal' }
+  if (creation.kind === 'unavailable') return { kind: 'elsewhere' }
+  const readiness = await awaitReady(key)
+  if (readiness.kind === 'gone') return { kind: 'failed', reason: readiness.reason }
+  return readiness.kind === 'ready' ? { kind: 'ready' } : { kind: 'failed', reason: 'internal' }
+}

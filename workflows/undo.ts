@@ -1,0 +1,63 @@
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow'
+import type { SessionId } from '../domain/ids.ts'
+import type { Timings } from '../domain/timings.ts'
+import { booksOf, careOf } from './activity-proxies.ts'
+import type { UndoStep } from './session.messages.ts'
+
+/** The undo list of a run: each step is noted before what it undoes, once per generation and provider. */
+export class UndoList {
+  readonly #steps: UndoStep[]
+
+  constructor(steps: readonly UndoStep[]) {
+    this.#steps = [...steps]
+  }
+
+  note(step: UndoStep): void {
+    const noted = JSON.stringify(step)
+    if (!this.#steps.some((s) => JSON.stringify(s) === noted)) this.#steps.push(step)
+  }
+
+  get steps(): readonly UndoStep[] {
+    return this.#steps
+  }
+}
+
+/**
+ * Undoes the list from its end, each step as often as it takes, and nothing stops it. What takes too long raises an alarm
+ * after `overdueInMs`, and goes on.
+ */
+export async function undoAll(
+  sessionId: SessionId,
+  generation: number,
+  steps: readonly UndoStep[],
+  timings: Timings,
+  overdueInMs: number | null,
+): Promise<void> {
+  await CancellationScope.nonCancellable(async () => {
+    const alarm = new CancellationScope({ cancellable: true })
+    const alarmed = alarm.run(async () => {
+      await sleep(Math.max(1, Math.ceil(overdueInMs ?? timings.cleanupOverdueMs)), { summary: 'cleanup is overdue' })
+      await booksOf(timings).cleanupOverdue({ sessionId, generation })
+    })
+    const quiet = alarmed.catch((error: unknown) => {
+      if (!isCancellation(error)) throw error
+    })
+    for (const step of steps.toReversed()) await undo(sessionId, step, timings)
+    alarm.cancel()
+    await quiet
+  })
+}
+
+async function undo(sessionId: SessionId, step: UndoStep, timings: Timings): Promise<void> {
+  const key = { sessionId, generation: step.generation }
+  switch (step.step) {
+    case 'removeInstance':
+      await careOf(timings, step.providerId).removeInstance(key)
+      return
+    case 'releaseReservation':
+      await booksOf(timings).releaseReservation(key)
+      return
+    default:
+      step satisfies never
+  }
+}
