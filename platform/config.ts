@@ -52,6 +52,13 @@ export function readConfig<const P extends Part>(needed: readonly P[], env: Envi
   return freeze(config as Config<P>)
 }
 
+/** Carrel's own variables as they are set: what the embedded stack hands on to its processes. */
+export function ownVariables(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([key, value]) => (isOurs(key) && value !== undefined ? [[key, value]] : [])),
+  )
+}
+
 /** The environment for a child process: ours without Carrel's own variables, then `extra`. */
 export function childEnvironment(extra: Environment): Record<string, string> {
   const merged = { ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !isOurs(key))), ...extra }

@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
 
 /** Whether a process with this number exists. It may be another one than you mean: see `startedAt`. */
 export function isAlive(pid: number): boolean {
@@ -11,11 +15,13 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** When a process began, in clock ticks after boot: with the number it names one process. Undefined off Linux. */
+/** When a process began: with the number it names one process. Undefined where the system does not tell. */
 export async function startedAt(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
   // The second field is the command in parentheses and may hold spaces and parentheses itself.
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19]
+  if (text !== undefined) return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
+  const asked = await run('ps', ['-o', 'lstart=', '-p', String(pid)], { timeout: 5_000 }).catch(() => undefined)
+  return asked?.stdout.trim() || undefined
 }
 
 /** Waits until a process is gone; false when it still is there after `limitMs`. */

@@ -1,0 +1,72 @@
+import type { Writable } from 'node:stream'
+
+export interface Progress {
+  /** Runs one step: a spinner with its latest word on a terminal, plain lines otherwise; then one line with the time it took. */
+  step<T>(title: string, work: (say: (word: string) => void) => Promise<T>): Promise<T>
+  /** One line, with the time since the start. */
+  line(text: string): void
+  /** What is going on now: replaced in place on a terminal, a line of its own otherwise. */
+  now(text: string): void
+  /** A line that stands by itself, without a time. */
+  print(text: string): void
+}
+
+export interface ProgressOptions {
+  readonly output: Writable
+  /** Whether the output is a terminal on which a line may be rewritten. */
+  readonly live: boolean
+  readonly columns?: number
+}
+
+const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
+const eraseLine = '\r\u001b[2K'
+
+/** Reports to people: every line carries the seconds since it was made. */
+export function createProgress({ output, live, columns = 100 }: ProgressOptions): Progress {
+  const began = performance.now()
+  let spinning: { text: string; timer: NodeJS.Timeout } | undefined
+  let frame = 0
+
+  const draw = () => {
+    if (spinning === undefined) return
+    frame = (frame + 1) % frames.length
+    output.write(`${eraseLine}${`${frames[frame]} ${stamp(began)} ${spinning.text}`.slice(0, columns - 1)}`)
+  }
+  const settle = () => {
+    if (spinning === undefined) return
+    clearInterval(spinning.timer)
+    spinning = undefined
+    output.write(eraseLine)
+  }
+  const print = (text: string) => {
+    settle()
+    output.write(`${text}\n`)
+  }
+  const line = (text: string) => print(`${stamp(began)} ${text}`)
+  const now = (text: string) => {
+    if (!live) return line(text)
+    if (spinning === undefined) spinning = { text, timer: setInterval(draw, 100).unref() }
+    spinning.text = text
+    draw()
+  }
+  return {
+    line,
+    now,
+    print,
+    async step(title, work) {
+      const start = performance.now()
+      now(live ? title : `${title} …`)
+      try {
+        const result = await work((word) => now(`${title}: ${word}`))
+        line(`${title}: ok (${seconds(performance.now() - start)})`)
+        return result
+      } catch (error) {
+        line(`${title}: FAILED (${seconds(performance.now() - start)})`)
+        throw error
+      }
+    },
+  }
+}
+
+const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
+const stamp = (began: number) => `[${((performance.now() - began) / 1_000).toFixed(1).padStart(6)} s]`
