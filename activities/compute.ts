@@ -135,12 +135,20 @@ async function inspectSettled(provider: ComputeProvider, row: InstanceRow, call:
   return await provider.inspect(row.ref, call)
 }
 
-/** Runs a long call: heartbeats while it lasts, and ends it when the activity is cancelled or its worker goes. */
-export async function alive<T>(timings: Timings, call: (context: CallContext) => Promise<T>): Promise<T> {
+/**
+ * Runs a long call: heartbeats while it lasts, and ends it when the activity is cancelled. A call that only waits takes the
+ * worker's `stopping` as well, and is taken up by the next worker at once.
+ */
+export async function alive<T>(
+  timings: Timings,
+  call: (context: CallContext) => Promise<T>,
+  stopping?: AbortSignal,
+): Promise<T> {
   const context = Context.current()
+  const cancelled = context.cancellationSignal
   const pulse = setInterval(() => context.heartbeat(), timings.heartbeatMs / heartbeatsPerTimeout)
   try {
-    return await call({ signal: context.cancellationSignal })
+    return await call({ signal: stopping === undefined ? cancelled : AbortSignal.any([cancelled, stopping]) })
   } finally {
     clearInterval(pulse)
   }

@@ -15,19 +15,24 @@ export interface ObserveDeps {
   readonly provider: ComputeProvider
   readonly deploymentId: string
   readonly timings: Timings
+  /** Aborts when the worker begins to stop: looking is left to the next one. */
+  readonly stopping: AbortSignal
 }
 
 /** Looks at a whole provider: one list per tick for all its sessions. Notes what differs; removes nothing. */
-export function createObserveActivities({ db, providerId, provider, deploymentId, timings }: ObserveDeps) {
+export function createObserveActivities({ db, providerId, provider, deploymentId, timings, stopping }: ObserveDeps) {
   return {
     /** Ticks for `observeRunMs`: often while something begins at the provider, seldom else. */
     async observeProvider(run: { readonly providerId: string; readonly timings: Timings }): Promise<void> {
       const until = Date.now() + run.timings.observeRunMs
-      await alive(timings, async (call) => {
+      const look = async (call: CallContext) => {
         while (Date.now() < until) {
           const busy = await tick(call)
           await pause(busy ? run.timings.observeBusyMs : run.timings.observeIdleMs, call.signal)
         }
+      }
+      await alive(timings, look, stopping).catch((error: unknown) => {
+        if (!stopping.aborted) throw error
       })
     },
   }

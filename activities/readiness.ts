@@ -21,6 +21,8 @@ export interface ReadinessDeps {
   readonly db: Db
   readonly provider: ComputeProvider
   readonly timings: Timings
+  /** Aborts when the worker begins to stop: waiting is left to the next one. */
+  readonly stopping: AbortSignal
 }
 
 const firstProbeMs = 50
@@ -30,14 +32,14 @@ const newsMs = 500
 const inspectMs = 10_000
 
 /** Waits until instances answer. The provider is listed for all of them by its observer; here only doors are knocked at. */
-export function createReadinessActivities({ db, provider, timings }: ReadinessDeps) {
+export function createReadinessActivities({ db, provider, timings, stopping }: ReadinessDeps) {
   return {
     /** Ends when the instance answers as its template says, or is gone, or must be. The state's own limit bounds it. */
     async awaitReady(key: SessionKey): Promise<Readiness> {
       const { template } = await readLaunch(db, key)
       const line = createProgressLine(db, key)
       try {
-        return await alive(timings, async (call) => await watch(key, template.readiness, call, line))
+        return await alive(timings, async (call) => await watch(key, template.readiness, call, line), stopping)
       } finally {
         await line.close()
       }

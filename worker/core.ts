@@ -31,6 +31,7 @@ export async function startCore(deps: WorkerDeps, failed: (error: unknown) => vo
     ),
     maxConcurrentActivityTaskExecutions: 40,
     shutdownGraceTime: graceTime,
+    ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
   })
   return run(worker, failed)
 }

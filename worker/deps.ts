@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client'
 import type { DataConverter } from '@temporalio/common'
-import type { NativeConnection } from '@temporalio/worker'
+import type { NativeConnection, WorkerInterceptors } from '@temporalio/worker'
 import type { Db } from '../db/connect.ts'
 import type { Listener } from '../db/listen.ts'
 import type { ProviderRow } from '../db/providers.ts'
@@ -22,4 +22,6 @@ export interface WorkerDeps {
   readonly deploymentId: string
   readonly openProvider: (row: ProviderRow) => ComputeProvider
   readonly log: Logger
+  /** Around every activity; the proofs inject their faults here. */
+  readonly interceptors?: WorkerInterceptors
 }

@@ -1,4 +1,4 @@
-import { Runtime, NativeConnection } from '@temporalio/worker'
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { connect } from '../db/connect.ts'
 import { readInstallation } from '../db/installation.ts'
 import { createListener } from '../db/listen.ts'
@@ -6,6 +6,7 @@ import { withTimings } from '../domain/timings.ts'
 import { ConfigInvalid, readConfig } from '../platform/config.ts'
 import { createKeyring } from '../platform/keyring.ts'
 import { createLogger } from '../platform/logging.ts'
+import type { Logger } from '../platform/logging.ts'
 import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
 import { createSecrets } from '../platform/secrets.ts'
 import { createTemporalClient } from '../platform/temporal/connection.ts'
@@ -18,11 +19,17 @@ import { startWorker } from './worker.ts'
 /** Longer than the workers' grace time: then the process ends whatever still hangs. */
 const hardLimitMs = 45_000
 
+/** Temporal's own words, from warnings on, in our log. */
+const temporalLogger = (log: Logger) =>
+  new DefaultLogger('WARN', ({ level, message, meta }) =>
+    level === 'ERROR' ? log.error({ temporal: meta }, message) : log.warn({ temporal: meta }, message),
+  )
+
 async function main(): Promise<void> {
   const config = readConfig(['database', 'temporal', 'keys', 'worker', 'timings', 'providers'])
   const log = createLogger({ process: 'worker', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
-  Runtime.install({ shutdownSignals: [] })
+  Runtime.install({ shutdownSignals: [], logger: temporalLogger(log) })
   const metrics = createMetrics('worker')
   const keyring = createKeyring(config.keys)
   const dataConverter = createDataConverter(keyring, countForeignPayloads(metrics))
@@ -51,8 +58,6 @@ async function main(): Promise<void> {
           kind: row.kind,
           settings: row.settings,
           networks: [...row.networks],
-          development: config.environment === 'development',
-          processAllowedFor: config.providers.processAllowed,
         }),
     },
     rolesOf(config.worker.roles),

@@ -32,6 +32,7 @@ export async function startProvider(
     secrets: createInstanceSecrets(deps.secrets),
     timings,
   })
+  const stopping = new AbortController()
   const report = (activity: string, error: unknown) =>
     log.warn({ activity, provider: row.id, error }, 'an activity failed and will be tried again')
   const shared = {
@@ -39,6 +40,7 @@ export async function startProvider(
     namespace: deps.namespace,
     dataConverter: deps.dataConverter,
     shutdownGraceTime: graceTime,
+    ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
   }
   const starts = await Worker.create({
     ...shared,
@@ -46,7 +48,7 @@ export async function startProvider(
     activities: withFailures(
       {
         createInstance: compute.createInstance,
-        ...createReadinessActivities({ db, provider, timings }),
+        ...createReadinessActivities({ db, provider, timings, stopping: stopping.signal }),
       },
       report,
     ),
@@ -59,7 +61,14 @@ export async function startProvider(
       {
         removeInstance: compute.removeInstance,
         inspectInstance: compute.inspectInstance,
-        ...createObserveActivities({ db, providerId: row.id, provider, deploymentId, timings }),
+        ...createObserveActivities({
+          db,
+          providerId: row.id,
+          provider,
+          deploymentId,
+          timings,
+          stopping: stopping.signal,
+        }),
       },
       report,
     ),
@@ -69,6 +78,7 @@ export async function startProvider(
   await observeForEver(deps, row)
   return {
     async stop() {
+      stopping.abort()
       await Promise.all(running.map(async (worker) => await worker.stop()))
       await provider.close()
     },

@@ -5,7 +5,7 @@ import type { Stage } from './stage.ts'
 
 let stage: Stage
 let worker: Awaited<ReturnType<Stage['startWorkers']>>
-const provider = createFakeProvider({ endpoint: 'http' })
+const provider = createFakeProvider({ endpoint: 'serve' })
 
 beforeAll(async () => {
   stage = await createStage({ provider })

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { NativeConnection, Runtime } from '@temporalio/worker'
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { Connection, Client } from '@temporalio/client'
 import { pino } from 'pino'
 import { inject } from 'vitest'
@@ -144,23 +144,20 @@ export type Stage = Awaited<ReturnType<typeof createStage>>
 
 /** An account with its personal project. */
 export async function addAccount(db: Db): Promise<{ readonly accountId: AccountId; readonly projectId: ProjectId }> {
-  const account = await db
-    .transaction()
-    .execute(
-      async (trx) =>
-        await createAccount(trx, {
-          displayName: `Ada ${randomUUID()}`,
-          email: null,
-          organisation: null,
-          roles: ['member'],
-        } as never),
-    )
-  const project = await db
-    .selectFrom('project')
-    .select('id')
-    .where('personal_of', '=', account.id)
-    .executeTakeFirstOrThrow()
-  return { accountId: account.id, projectId: project.id }
+  const id = newId('account')
+  await db.transaction().execute(async (trx) => {
+    await createAccount(trx, {
+      id,
+      displayName: `Ada ${randomUUID()}`,
+      email: null,
+      organisation: null,
+      roles: ['member'],
+      groups: [],
+      posix: null,
+    })
+  })
+  const project = await db.selectFrom('project').select('id').where('personal_of', '=', id).executeTakeFirstOrThrow()
+  return { accountId: id, projectId: project.id }
 }
 
 /** Records that the account wants a session of the trivial template. */
@@ -222,4 +219,4 @@ export async function until(db: Db, id: SessionId, states: readonly SessionState
 export const held = async (db: Db): Promise<number> =>
   (await db.selectFrom('reservation').selectAll().where('released_at', 'is', null).execute()).length
 
-export const quietRuntime = () => Runtime.install({ shutdownSignals: [] })
+Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') })
