@@ -1,0 +1,18 @@
+/**
+ * How the notebook server of a session is set up: it listens where the session was told to, for whoever has the session's
+ * secret, and shows the session's home. It asks nobody on the internet for news.
+ */
+export const jupyterConfig = `import os
+
+c = get_config()  # noqa: F821
+with open(os.environ["CARREL_SECRET_FILE"]) as secret:
+    c.IdentityProvider.token = secret.read().strip()
+c.ServerApp.ip = os.environ.get("CARREL_ADDRESS", "127.0.0.1")
+c.ServerApp.port = int(os.environ["PORT"])
+c.ServerApp.port_retries = 0
+c.ServerApp.open_browser = False
+c.ServerApp.root_dir = os.environ["HOME"]
+c.ServerApp.quit_button = False
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.LabApp.news_url = None
+`
