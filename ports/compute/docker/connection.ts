@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import { join } from 'node:path'
+import Docker from 'dockerode'
+import type { DockerSettings } from './settings.ts'
+import { openSshAgent } from './ssh.ts'
+
+export interface Connection {
+  readonly docker: Docker
+  close(): void
+}
+
+/** dockerode hands the agent down to its modem; its types do not name it. */
+type Options = Docker.DockerOptions & { readonly agent: HttpAgent }
+
+/** What the modem would otherwise take from the process's environment is set, so that the settings alone decide. */
+const nothingFromEnvironment = {
+  socketPath: undefined,
+  host: undefined,
+  port: undefined,
+  username: undefined,
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+  timeout: undefined,
+  protocol: 'http',
+} as const satisfies Docker.DockerOptions
+
+/** Makes ready to speak to the daemon; connects with the first call. Throws where certificates cannot be read. */
+export function openConnection(settings: DockerSettings): Connection {
+  const options = { ...nothingFromEnvironment, ...transport(settings) }
+  return { docker: new Docker(options), close: () => options.agent.destroy() }
+}
+
+function transport(settings: DockerSettings): Options {
+  const url = new URL(settings.dockerHost)
+  switch (url.protocol) {
+    case 'unix:':
+      // Not kept alive: connecting is free here, and a kept one that the daemon's restart cut fails the next call.
+      return { socketPath: decodeURIComponent(url.pathname), agent: new HttpAgent() }
+    case 'ssh:':
+      return { host: 'docker', port: 80, agent: openSshAgent(url, settings) }
+    default: {
+      const address = { host: url.hostname, port: Number(url.port) }
+      if (settings.certPath === undefined) return { ...address, agent: new HttpAgent({ keepAlive: true }) }
+      const read = (file: string) => readFileSync(join(settings.certPath ?? '', file))
+      const credentials = { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') }
+      return { ...address, ...credentials, protocol: 'https', agent: new HttpsAgent({ keepAlive: true }) }
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import type { CallContext, Created, InstanceRef, InstanceSpec } from '../provider.ts'
+import { findContainer } from './container.ts'
+import type { DiskLimit } from './disk.ts'
+import type { EgressGuard } from './egress.ts'
+import { EngineError } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { ensurePresent } from './image.ts'
+import { checkMounts } from './mounts.ts'
+import { namesOf } from './names.ts'
+import type { Names } from './names.ts'
+import { ensureNetwork } from './network.ts'
+import { Refusal } from './refusal.ts'
+import { removeInstance } from './remove.ts'
+import type { DockerSettings } from './settings.ts'
+import { madeShape } from './shapes.ts'
+import type { ContainerShape } from './shapes.ts'
+import { containerBody, objection } from './spec.ts'
+import { startContainer } from './start.ts'
+
+export interface CreateDeps {
+  readonly engine: Engine
+  readonly settings: DockerSettings
+  readonly egress: EgressGuard
+  readonly policy: string
+  readonly disk: DiskLimit
+}
+
+/**
+ * Image, network, container, secret, start: each step made or found, so that any number of calls at once, or after
+ * one another's deaths, come to the same one instance. What is refused leaves nothing behind.
+ */
+export async function createInstance(deps: CreateDeps, spec: InstanceSpec, call: CallContext): Promise<Created> {
+  const names = namesOf(spec)
+  try {
+    return await makeOrAdopt(deps, spec, names, call)
+  } catch (error) {
+    if (error instanceof Refusal) {
+      await removeInstance(deps.engine, spec, deps.settings, call.signal)
+      return { kind: 'refused', code: error.code, detail: error.message }
+    }
+    if (error instanceof EngineError) return { kind: 'unavailable', retryAfterMs: null, detail: error.message }
+    throw error
+  }
+}
+
+async function makeOrAdopt(deps: CreateDeps, spec: InstanceSpec, names: Names, call: CallContext): Promise<Created> {
+  const { engine, settings } = deps
+  const earlier = await findContainer(engine, spec, names, call.signal)
+  if (earlier !== null && earlier.State.Status !== 'created') return answer('adopted', spec, earlier.Id)
+
+  const objected = objection(spec, settings)
+  if (objected !== null) throw new Refusal('start_failed', objected)
+  const mounts = await checkMounts(spec.mounts, settings)
+  if (mounts.kind === 'refused') throw new Refusal('start_failed', mounts.why)
+  const image = await ensurePresent(engine, spec.image, settings, call)
+  if (image.kind === 'missing') throw new Refusal('image_missing', image.detail)
+
+  // The rules are by the bridge's name, so they need only be there before anything runs.
+  const rules = enforced(deps, call)
+  rules.catch(() => undefined)
+  call.progress?.({ message: 'Making its network', percent: null })
+  const network = await ensureNetwork(engine, spec, { names, settings, policy: deps.policy }, call.signal)
+  if (network === 'foreign') throw new Refusal('start_failed', `the network ${names.object} is not Carrel's`)
+
+  const { kind, container } = await ensureContainer(deps, { ...spec, mounts: mounts.mounts }, names, call)
+  if (container.State.Status !== 'created') return answer('adopted', spec, container.Id)
+  await rules
+  call.progress?.({ message: 'Starting', percent: null })
+  await startContainer(engine, spec, container, settings, call.signal)
+  return answer(kind, spec, container.Id)
+}
+
+async function enforced({ egress, settings }: CreateDeps, call: CallContext): Promise<void> {
+  try {
+    await egress.ensure(call)
+  } catch (error) {
+    if (settings.egressEnforcement === 'required') throw error
+  }
+}
+
+async function ensureContainer(
+  { engine, settings, disk }: CreateDeps,
+  spec: InstanceSpec,
+  names: Names,
+  call: CallContext,
+): Promise<{ readonly kind: 'made' | 'adopted'; readonly container: ContainerShape }> {
+  let kind: 'made' | 'adopted' = 'made'
+  try {
+    await disk.attempt(call.signal, async (limitDisk) => {
+      const body = containerBody(spec, names, settings, limitDisk)
+      await engine.json('POST', '/containers/create', madeShape, call.signal, { query: { name: names.object }, body })
+    })
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    if (error.status === 400) throw new Refusal('start_failed', error.message)
+    if (error.status !== 409) throw error
+    kind = 'adopted'
+  }
+  const container = await findContainer(engine, spec, names, call.signal)
+  if (container !== null) return { kind, container }
+  throw kind === 'adopted'
+    ? new Refusal('start_failed', `the name ${names.object} is taken by what is not Carrel's`)
+    : new EngineError(409, 'it was removed while it was made')
+}
+
+const answer = (kind: 'made' | 'adopted', { name, deploymentId }: InstanceRef, container: string): Created => ({
+  kind,
+  ref: { name, deploymentId, ids: { container } },
+})

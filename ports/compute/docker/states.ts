@@ -1,0 +1,46 @@
+import type { Endpoint, InstanceState } from '../provider.ts'
+import { addressList } from './addresses.ts'
+import type { ContainerShape } from './shapes.ts'
+
+/** What each status of the daemon means to us; a status that is not here is `unknown`. */
+const meaning: Readonly<Record<string, 'pending' | 'running' | 'paused' | 'exited'>> = {
+  created: 'pending',
+  restarting: 'pending',
+  running: 'running',
+  paused: 'paused',
+  exited: 'exited',
+  dead: 'exited',
+}
+
+/** Reads a container's inspection. Endpoints must lie in the provider's networks, or the state is `unknown`. */
+export function instanceState(container: ContainerShape, networks: readonly string[]): InstanceState {
+  const { Status, ExitCode, OOMKilled } = container.State
+  const kind = meaning[Status] ?? 'unknown'
+  switch (kind) {
+    case 'pending':
+      return { kind: 'pending', reason: Status }
+    case 'paused':
+      return { kind: 'paused' }
+    case 'exited':
+      return { kind: 'exited', exitCode: ExitCode, outOfMemory: OOMKilled }
+    case 'running':
+      return runningState(container, networks)
+    case 'unknown':
+      return { kind: 'unknown', why: `a status that is not known: ${Status.slice(0, 40)}` }
+    default:
+      return kind satisfies never
+  }
+}
+
+function runningState(container: ContainerShape, networks: readonly string[]): InstanceState {
+  const allowed = addressList(networks)
+  const endpoints: Endpoint[] = []
+  for (const published of Object.keys(container.HostConfig.PortBindings)) {
+    const found = container.NetworkSettings.Ports[published] ?? []
+    if (found.length === 0) return { kind: 'pending', reason: 'its ports are being published' }
+    const reached = found.find((b) => allowed(b.HostIp) && Number(b.HostPort) > 0)
+    if (reached === undefined) return { kind: 'unknown', why: "an endpoint outside the provider's networks" }
+    endpoints.push({ port: Number.parseInt(published, 10), host: reached.HostIp, hostPort: Number(reached.HostPort) })
+  }
+  return { kind: 'running', endpoints }
+}

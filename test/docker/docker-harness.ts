@@ -1,0 +1,73 @@
+import Docker from 'dockerode'
+import { createDockerProvider } from '../../ports/compute/docker/provider.ts'
+import { dockerSettings } from '../../ports/compute/docker/settings.ts'
+import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
+import type { InstanceKey } from '../conformance/compute-harness.ts'
+
+export const socketPath = '/var/run/docker.sock'
+export const docker = new Docker({ socketPath })
+export const networks = ['127.0.0.0/8']
+export const baseImage = 'debian:bookworm-slim'
+
+/** A web server in the Perl that the base image has. It ends at SIGTERM, as a good program does. */
+const serverProgram = `
+use IO::Socket::INET; $| = 1; $SIG{TERM} = sub { exit 0 };
+my $s = IO::Socket::INET->new(LocalPort => 8080, Listen => 16, ReuseAddr => 1) or die; print "listening on 8080\\n";
+while (my $c = $s->accept) {
+  my ($path) = <$c> =~ /^GET (\\S+)/; my $body = ''; if (open(my $f, '<', $path)) { local $/; $body = <$f> // '' }
+  print $c "HTTP/1.0 200 OK\\r\\nConnection: close\\r\\n\\r\\n$body"; close $c
+}`
+
+/** Answers 200 on port 8080 with the file that the path names. */
+export const serverSpec = (key: InstanceKey): InstanceSpec => ({
+  ...key,
+  image: baseImage,
+  command: ['perl', '-e', serverProgram],
+  environment: {},
+  secret: `secret of ${key.sessionId}`,
+  resources: { sessions: 1, cpuMilli: 500, memoryMib: 64, diskMib: 512, gpus: 0 },
+  user: { uid: 1000, gid: 1000, gids: [] },
+  capabilities: [],
+  ports: [8080],
+  readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
+  mounts: [],
+  egress: 'none',
+})
+
+export function openDocker(settings: Readonly<Record<string, unknown>> = {}): ComputeProvider {
+  const parsed = dockerSettings.parse({ dockerHost: `unix://${socketPath}`, stopGraceSeconds: 1, ...settings })
+  return createDockerProvider(parsed, { networks })
+}
+
+/** Containers, networks and volumes with the deployment's label, asked beside the driver. */
+export async function leftovers(deploymentId: string): Promise<string[]> {
+  const filters = { label: [`carrel.deployment=${deploymentId}`] }
+  const containers = await docker.listContainers({ all: true, filters })
+  const all = await docker.listNetworks({ filters })
+  const { Volumes } = await docker.listVolumes({ filters })
+  return [
+    ...containers.map((c) => `container ${c.Names.join(' ')}`),
+    ...all.map((n) => `network ${n.Name}`),
+    ...Volumes.map((v) => `volume ${v.Name}`),
+  ]
+}
+
+/** What a program in the container prints; it may fail. */
+export async function inside(containerId: string, command: string[]): Promise<string> {
+  const exec = await docker.getContainer(containerId).exec({ Cmd: command, AttachStdout: true, AttachStderr: true })
+  const stream = await exec.start({})
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array))
+  const raw = Buffer.concat(chunks)
+  let text = ''
+  for (let at = 0; at + 8 <= raw.length; at += 8 + raw.readUInt32BE(at + 4))
+    text += raw.toString('utf8', at + 8, at + 8 + raw.readUInt32BE(at + 4))
+  return text
+}
+
+export async function containerOf(key: Pick<InstanceKey, 'name' | 'deploymentId'>): Promise<string> {
+  const filters = { label: [`carrel.deployment=${key.deploymentId}`, `carrel.name=${key.name}`] }
+  const [container] = await docker.listContainers({ all: true, filters })
+  if (container === undefined) throw new Error(`no container of ${key.name}`)
+  return container.Id
+}
