@@ -128,4 +128,8 @@ export const parts = {
     .object({ CARREL_TIMINGS: json(z.record(z.string(), z.int().min(0))).optional() })
     .transform((env) => env.CARREL_TIMINGS ?? {}),
   tools: toolsPart,
+  /** What the embedded stack takes from its surroundings; a port is a free one unless it is named. */
+  stack: z
+    .object({ CARREL_API_PORT: port.optional(), CARREL_TEMPORAL_UI_PORT: port.optional() })
+    .transform((env) => ({ apiPort: env.CARREL_API_PORT, temporalUiPort: env.CARREL_TEMPORAL_UI_PORT })),
 } as const

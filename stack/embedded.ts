@@ -1,0 +1,193 @@
+import { randomBytes } from 'node:crypto'
+import { connect } from '../db/connect.ts'
+import { readInstallation } from '../db/installation.ts'
+import { readConfig } from '../platform/config.ts'
+import { bootstrap, type BootstrapPlan } from './bootstrap-steps.ts'
+import { readKept, writeKept, type Kept } from './kept.ts'
+import { makeOffer, type Kind, type Offer } from './offer.ts'
+import { makePlaces, type Places } from './places.ts'
+import { freePorts } from './ports.ts'
+import { ensureDatabase, startPostgres } from './postgres.ts'
+import { principal, revokeTokens, type Principal } from './principals.ts'
+import { logTo, startProcess } from './processes.ts'
+import type { Progress } from './progress.ts'
+import { startTemporal } from './temporal.ts'
+import { obtainTemporal } from './temporal-cli.ts'
+
+export interface EmbeddedPlan {
+  readonly places: Places
+  readonly progress: Progress
+  /** Forces the provider; without it the best one that works here. */
+  readonly provider?: Kind | undefined
+  /** Ends a start that is under way; what was started is stopped. */
+  readonly signal: AbortSignal
+  /** Shows what the processes log, too. */
+  readonly show?: ((line: string) => void) | undefined
+}
+
+export interface Embedded {
+  readonly apiUrl: string
+  readonly adminToken: string
+  readonly userToken: string
+  readonly temporalAddress: string
+  readonly temporalNamespace: string
+  readonly temporalUiUrl: string
+  readonly postgresUrl: string
+  readonly deploymentId: string
+  readonly offer: Offer
+  readonly pids: Readonly<Record<string, number>>
+  /** Fulfilled with the name of a process that ended by itself. */
+  readonly broken: Promise<string>
+  /** Stops everything, the last started first. Repeats are harmless. */
+  stop(): Promise<void>
+}
+
+const namespace = 'carrel'
+const retentionDays = 7
+/** A worker lets its activities finish for 30 s. */
+const workerGraceMs = 50_000
+
+/** Brings the whole up on this machine, each step with a progress line. @throws after stopping what was started */
+export async function startEmbedded(plan: EmbeddedPlan): Promise<Embedded> {
+  const undo: Undo = []
+  let stopping: Promise<void> | undefined
+  const stop = () => (stopping ??= stopAll(undo))
+  const aborted = new Promise<never>((_resolve, reject) => {
+    plan.signal.addEventListener('abort', () => reject(new Error('interrupted')), { once: true })
+  })
+  try {
+    plan.signal.throwIfAborted()
+    const under = bringUp(plan, undo)
+    under.catch(() => undefined)
+    return { ...(await Promise.race([under, aborted])), stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function stopAll(undo: Undo): Promise<void> {
+  for (let last = undo.pop(); last !== undefined; last = undo.pop()) await last().catch(() => undefined)
+}
+
+/** What to stop, the last started first. After an interruption, what still starts is stopped at once. */
+type Undo = (() => Promise<void>)[]
+
+async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, 'stop'>> {
+  const { places, progress } = plan
+  const { tools, stack } = readConfig(['tools', 'stack'])
+  await makePlaces(places)
+  const kept = await readKept(places.keptFile)
+  const ports = await choosePorts(stack)
+  const apiUrl = `http://127.0.0.1:${ports.api}`
+  const capability = randomBytes(32).toString('base64url')
+  const lineTo = (name: string) => logTo(places.logs, name, plan.show).onLine
+  const started = <T extends Started>(thing: T): T => {
+    if (!plan.signal.aborted) undo.push(() => thing.stop())
+    else void thing.stop()
+    plan.signal.throwIfAborted()
+    return thing
+  }
+
+  const postgres = await progress.step('PostgreSQL', async () => {
+    const { postgresPassword: password } = kept
+    const options = { directory: places.postgres, port: ports.postgres, password, durable: true }
+    const server = started(await startPostgres({ ...options, onLine: lineTo('postgres') }))
+    await ensureDatabase(server, 'carrel')
+    return server
+  })
+  const temporal = await progress.step('Temporal', async (say) => {
+    const cli = await obtainTemporal(
+      { named: tools.temporalCliPath, path: tools.path, cacheHome: tools.cacheHome },
+      say,
+    )
+    const uiCodecEndpoint = `${apiUrl}/v1/admin/codec/${capability}`
+    const options = { cli, port: ports.temporal, uiPort: ports.temporalUi, databaseFile: places.temporalFile }
+    return started(await startTemporal({ ...options, namespace, uiCodecEndpoint, onLine: lineTo('temporal') }))
+  })
+  const offer = await progress.step('notebook', (say) => makeOffer({ ...plan, wanted: plan.provider, tools, say }))
+  progress.line(`notebook: ${offer.why}`)
+  const postgresUrl = postgres.url('carrel')
+  await progress.step('bootstrap', (say) => bootstrap(bootstrapPlan(postgresUrl, temporal.address, offer), say))
+  const people = await makePrincipals(postgresUrl, kept, places)
+  undo.push(() => revokeAll(postgresUrl, people))
+
+  const variables = {
+    CARREL_ENV: 'development',
+    CARREL_DATABASE_URL: postgresUrl,
+    CARREL_TEMPORAL_ADDRESS: temporal.address,
+    CARREL_TEMPORAL_NAMESPACE: namespace,
+    CARREL_TEMPORAL_UI_URL: temporal.uiUrl,
+    CARREL_KEYS: kept.keys,
+    CARREL_PROVIDERS: JSON.stringify([offer.provider]),
+    CARREL_PROVIDERS_FILE: undefined,
+  }
+  const own = (name: string, url: string, more: Record<string, string>, graceMs?: number) =>
+    progress.step(name, async () => {
+      const plans = { name, entry: `${name}/main.ts`, variables: { ...variables, ...more }, logs: places.logs }
+      const { child, ready } = await startProcess({ ...plans, readyUrl: `${url}/readyz`, show: plan.show })
+      started({ stop: () => child.stop(graceMs) })
+      await ready
+      return child
+    })
+  const api = await own('api', apiUrl, {
+    CARREL_API_HOST: '127.0.0.1',
+    CARREL_API_PORT: String(ports.api),
+    CARREL_PUBLIC_URL: apiUrl,
+    CARREL_CODEC_CAPABILITY: capability,
+    CARREL_DIRECT_DOORS: 'true',
+  })
+  const workerUrl = `http://127.0.0.1:${ports.worker}`
+  const worker = await own('worker', workerUrl, { CARREL_METRICS_PORT: String(ports.worker) }, workerGraceMs)
+
+  const processes = { postgres, temporal, api, worker }
+  return {
+    apiUrl,
+    adminToken: people.admin.token,
+    userToken: people.user.token,
+    temporalAddress: temporal.address,
+    temporalNamespace: namespace,
+    temporalUiUrl: temporal.uiUrl ?? '',
+    postgresUrl,
+    deploymentId: people.deploymentId,
+    offer,
+    pids: Object.fromEntries(Object.entries(processes).map(([name, { pid }]) => [name, pid])),
+    broken: Promise.race(Object.entries(processes).map(([name, { ended }]) => ended.then(() => name))),
+  }
+}
+
+interface Started {
+  stop(): Promise<void>
+}
+
+async function choosePorts(stack: { apiPort: number | undefined; temporalUiPort: number | undefined }) {
+  const [postgres = 0, temporal = 0, temporalUi = 0, api = 0, worker = 0] = await freePorts(5)
+  return { postgres, temporal, worker, api: stack.apiPort ?? api, temporalUi: stack.temporalUiPort ?? temporalUi }
+}
+
+function bootstrapPlan(databaseUrl: string, address: string, { provider, template }: Offer): BootstrapPlan {
+  const configuration = { providers: [provider], templates: [template], quotaDefaults: {} }
+  return { databaseUrl, temporal: { address, namespace }, configuration, retentionDays }
+}
+
+async function makePrincipals(url: string, kept: Kept, places: Places) {
+  const db = connect({ url, poolSize: 2, name: 'carrel-stack' })
+  try {
+    const { deploymentId } = await readInstallation(db)
+    const admin = await principal(db, 'admin', 'Demo admin', kept.adminAccountId)
+    const user = await principal(db, 'member', 'Demo researcher', kept.userAccountId)
+    await writeKept(places.keptFile, { ...kept, adminAccountId: admin.accountId, userAccountId: user.accountId })
+    return { deploymentId, admin, user }
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function revokeAll(url: string, { admin, user }: { admin: Principal; user: Principal }): Promise<void> {
+  const db = connect({ url, poolSize: 1, name: 'carrel-stack' })
+  try {
+    for (const { accountId } of [admin, user]) await revokeTokens(db, accountId)
+  } finally {
+    await db.destroy()
+  }
+}

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TemplateSpec } from '../domain/template.ts'
+import { childEnvironment, type Config, type ProviderConfig } from '../platform/config.ts'
+import { ensureImage } from '../ports/compute/docker/build.ts'
+import { dockerAnswers, dockerProviderSettings, withEngine } from './docker.ts'
+import { chooseNotebook, notebookImage } from './notebook/choose.ts'
+import { repository, type Places } from './places.ts'
+
+export type Kind = 'docker' | 'process'
+
+/** What the embedded stack offers: one provider, and the built-in notebook on it. */
+export interface Offer {
+  readonly provider: ProviderConfig
+  readonly template: { readonly name: string; readonly spec: TemplateSpec }
+  /** What was chosen, and why. */
+  readonly why: string
+}
+
+export interface OfferQuestion {
+  /** Forces a provider; without it, Docker where a daemon answers. */
+  readonly wanted: Kind | undefined
+  readonly tools: Config<'tools'>['tools']
+  readonly places: Places
+  readonly signal: AbortSignal
+  readonly say: (word: string) => void
+}
+
+const imageTag = 'carrel-notebook:1'
+const port = 8888
+const startLimit = 4
+
+/** Chooses what the notebook runs on here, and prepares it: an image or a virtual environment on first use. */
+export async function makeOffer(question: OfferQuestion): Promise<Offer> {
+  const { tools, wanted, places, signal, say } = question
+  const docker = wanted === 'process' ? ({ answers: false, why: '' } as const) : await dockerAnswers(tools.docker)
+  if (wanted === 'docker' && !docker.answers) throw new Error(`The Docker daemon does not answer: ${docker.why}`)
+  const choice = await chooseNotebook({
+    docker: docker.answers,
+    directory: places.directory,
+    path: tools.path,
+    environment: childEnvironment({}),
+    extraCaFiles: tools.extraCaFiles,
+    signal,
+    onLine: say,
+  })
+  if (choice.kind === 'docker') {
+    await buildImage(question)
+    const provider = { id: 'docker', kind: 'docker', startLimit, networks: ['127.0.0.0/8'] } as const
+    const settings = dockerProviderSettings(tools.docker)
+    const template = { name: 'notebook', spec: notebook('docker', imageTag, choice.doorPath) }
+    return { provider: { ...provider, settings }, template, why: `Docker, because ${choice.why}` }
+  }
+  const settings = { stateDirectory: choice.stateDirectory, images: choice.images }
+  const provider = { id: 'process', kind: 'process', startLimit, networks: ['127.0.0.0/8'], settings } as const
+  const why = wanted === 'process' ? `${choice.flavour} as a local process, because it was asked for` : choice.why
+  return { provider, template: { name: 'notebook', spec: notebook('process', notebookImage, choice.doorPath) }, why }
+}
+
+async function buildImage({ tools, signal, say }: OfferQuestion): Promise<void> {
+  await withEngine(dockerProviderSettings(tools.docker), async (engine) => {
+    await ensureImage({
+      engine,
+      tag: imageTag,
+      contextDir: join(repository, 'images/notebook'),
+      extraCa: await firstReadable(tools.extraCaFiles),
+      signal,
+      onProgress: ({ message, percent }) => say(percent === null ? message : `${message} (${percent} %)`),
+    })
+  })
+}
+
+async function firstReadable(files: readonly string[]): Promise<Buffer | null> {
+  for (const file of files) {
+    const content = await readFile(file).catch(() => null)
+    if (content !== null) return content
+  }
+  return null
+}
+
+function notebook(kind: Kind, image: string, doorPath: string): TemplateSpec {
+  return {
+    title: 'Notebook',
+    description: 'A JupyterLab of your own, with a home that goes away with the session.',
+    provider: { kind },
+    image,
+    command: null,
+    environment: {},
+    user: null,
+    capabilities: [],
+    sizes: {
+      small: { cpuMilli: 1_000, memoryMib: 1_024, diskMib: 2_048, gpus: 0 },
+      large: { cpuMilli: 2_000, memoryMib: 4_096, diskMib: 8_192, gpus: 0 },
+    },
+    defaultSize: 'small',
+    parameters: {},
+    doors: { web: { protocol: 'http', port, modes: ['control'], path: doorPath } },
+    readiness: { kind: 'http', port, path: '/api', status: 200 },
+    mounts: [],
+    egress: 'internet',
+    startLimitSeconds: 120,
+    queueLimitSeconds: 3_600,
+    lifetimeSeconds: 8 * 3_600,
+    idleTimeoutSeconds: null,
+    visibleTo: [{ kind: 'everyone' }],
+  }
+}

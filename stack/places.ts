@@ -1,0 +1,50 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Where the repository lies. */
+export const repository = fileURLToPath(new URL('..', import.meta.url))
+
+/** Everything that the embedded stack keeps, in one directory that git ignores. */
+export interface Places {
+  readonly directory: string
+  readonly postgres: string
+  readonly temporalFile: string
+  readonly logs: string
+  /** Passwords, keys and account ids, kept between runs. */
+  readonly keptFile: string
+  /** How to reach a running stack; there only while it runs. */
+  readonly stateFile: string
+  readonly lockFile: string
+  /** What a provider of local processes keeps. */
+  readonly sessions: string
+  /** What was fetched or built once: not data, so a fresh start keeps it. */
+  readonly cache: string
+}
+
+export function placesIn(directory: string = join(repository, '.carrel')): Places {
+  const root = resolve(directory)
+  return {
+    directory: root,
+    postgres: join(root, 'postgres'),
+    temporalFile: join(root, 'temporal.db'),
+    logs: join(root, 'logs'),
+    keptFile: join(root, 'secrets.json'),
+    stateFile: join(root, 'stack.json'),
+    lockFile: join(root, 'stack.lock'),
+    sessions: join(root, 'sessions'),
+    cache: join(root, 'cache'),
+  }
+}
+
+export async function makePlaces(places: Places): Promise<void> {
+  await mkdir(places.directory, { recursive: true, mode: 0o755 })
+  await mkdir(places.logs, { recursive: true, mode: 0o700 })
+}
+
+/** Forgets all data and keys. What was fetched or built once stays. */
+export async function removeData(places: Places): Promise<void> {
+  const files = ['', '-shm', '-wal'].map((ending) => `${places.temporalFile}${ending}`)
+  for (const path of [places.postgres, `${places.postgres}.new`, places.keptFile, places.logs, ...files])
+    await rm(path, { recursive: true, force: true })
+}
