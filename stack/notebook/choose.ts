@@ -48,7 +48,8 @@ const jupyterPath = '/lab?token={secret}'
 
 /**
  * Chooses what the built-in notebook runs here, and prepares it: JupyterLab in Docker; without a daemon JupyterLab as a
- * local process, installed on first use; without Python a file browser. Throws only where sessions could reach nothing at all.
+ * local process, installed on first use; without Python a file browser. Throws, with the reason, where there is no Docker and
+ * this machine cannot run local processes either: those need Linux.
  */
 export async function chooseNotebook(question: NotebookQuestion): Promise<NotebookChoice> {
   if (question.docker)
@@ -99,7 +100,13 @@ async function prepareJupyter(question: NotebookQuestion, place: string, othersM
   const command = [join(directory, 'bin/python'), '-m', 'jupyterlab']
   return {
     kind: 'ready',
-    images: { [notebookImage]: { command, environment: {}, readable: [directory, python.prefix] } },
+    images: {
+      [notebookImage]: {
+        command,
+        environment: {},
+        readable: [directory, ...(python.prefix === '/usr' ? [] : [python.prefix])],
+      },
+    },
   }
 }
 
