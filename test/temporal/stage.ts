@@ -1,14 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
+import type { WorkerInterceptors } from '@temporalio/worker'
 import { Connection, Client } from '@temporalio/client'
 import { pino } from 'pino'
+import Long from 'long'
 import { inject } from 'vitest'
 import { applyConfiguration } from '../../db/bootstrap.ts'
 import { createAccount } from '../../db/accounts.ts'
 import { connect } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
+import { readSessionEvents } from '../../db/events.ts'
 import { readInstallation } from '../../db/installation.ts'
 import { insertSession, requestStop } from '../../db/intents.ts'
+import type { NewSession } from '../../db/intents.ts'
 import { createListener } from '../../db/listen.ts'
 import { migrateToLatest } from '../../db/migrate.ts'
 import { newId } from '../../domain/ids.ts'
@@ -17,10 +21,12 @@ import type { SessionState, StopReason } from '../../domain/lifecycle.ts'
 import { withTimings } from '../../domain/timings.ts'
 import type { Timings } from '../../domain/timings.ts'
 import type { TemplateSpec } from '../../domain/template.ts'
+import type { Key } from '../../platform/config.ts'
 import { createKeyring } from '../../platform/keyring.ts'
 import { createSecrets } from '../../platform/secrets.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
 import type { ComputeProvider } from '../../ports/compute/provider.ts'
+import { registerSearchAttributes } from '../../stack/search-attributes.ts'
 import { rolesOf } from '../../worker/roles.ts'
 import { startWorker } from '../../worker/worker.ts'
 import { createDatabase } from '../setup/database.ts'
@@ -66,10 +72,17 @@ export interface StageOptions {
   readonly timings?: Partial<Timings>
   readonly startLimit?: number
   readonly template?: Partial<TemplateSpec>
+  /** Random unless named. */
+  readonly key?: Key
+}
+
+interface WorkerOptions {
+  readonly openProvider?: () => ComputeProvider
+  readonly interceptors?: WorkerInterceptors
 }
 
 /** A database, a Temporal namespace of its own, and one fake provider: the spine without its api. */
-export async function createStage({ provider, timings = {}, startLimit = 10, template = {} }: StageOptions) {
+export async function createStage({ provider, timings = {}, startLimit = 10, template = {}, key }: StageOptions) {
   const database = await createDatabase()
   await migrateToLatest(database.url)
   const db = connect({ url: database.url, poolSize: 20 })
@@ -79,20 +92,24 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
     quotaDefaults: {},
   })
   const { deploymentId } = await readInstallation(db)
-  const keyring = createKeyring([{ id: 'k1', secret: randomBytes(32) }])
+  const keyring = createKeyring([key ?? { id: 'k1', secret: randomBytes(32) }])
   const foreign: string[] = []
   const dataConverter = createDataConverter(keyring, (reason) => foreign.push(reason))
-  const namespace = inject('temporalNamespace')
+  const namespace = `t${randomBytes(6).toString('hex')}`
   const address = inject('temporalAddress')
   const listener = createListener(database.url)
   const connection = await Connection.connect({ address })
+  await makeNamespace(connection, namespace)
   const client = new Client({ connection, namespace, dataConverter })
   const native = await NativeConnection.connect({ address })
   const all = withTimings({ ...quick, ...timings })
   const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' })
   const failures: unknown[] = []
 
-  const startWorkers = async (roles: readonly string[] = ['core', 'provider/*'], openProvider = () => provider) =>
+  const startWorkers = async (
+    roles: readonly string[] = ['core', 'provider/*'],
+    { openProvider = () => provider, interceptors }: WorkerOptions = {},
+  ) =>
     await startWorker(
       {
         db,
@@ -106,6 +123,7 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
         deploymentId,
         openProvider,
         log,
+        ...(interceptors === undefined ? {} : { interceptors }),
       },
       rolesOf(roles),
       (error) => failures.push(error),
@@ -120,18 +138,9 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
     keyring,
     foreign,
     failures,
+    namespace,
     startWorkers,
     async close() {
-      for (const row of await db.selectFrom('session').select('id').execute()) {
-        await client.workflow
-          .getHandle(`session/${row.id}`)
-          .terminate('the test is over')
-          .catch(() => {})
-      }
-      await client.workflow
-        .getHandle('observe/fake')
-        .terminate('the test is over')
-        .catch(() => {})
       await listener.close()
       await native.close()
       await connection.close()
@@ -140,6 +149,15 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
     },
   }
 }
+/** Stages run side by side on one server: each has a namespace of its own. */
+async function makeNamespace(connection: Connection, namespace: string): Promise<void> {
+  await connection.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: { seconds: Long.fromNumber(86_400) },
+  })
+  await registerSearchAttributes(connection, namespace)
+}
+
 export type Stage = Awaited<ReturnType<typeof createStage>>
 
 /** An account with its personal project. */
@@ -164,11 +182,7 @@ export async function addAccount(db: Db): Promise<{ readonly accountId: AccountI
 export async function ask(
   db: Db,
   who: { readonly accountId: AccountId; readonly projectId: ProjectId },
-  over: {
-    readonly lifetimeSeconds?: number
-    readonly startLimitSeconds?: number
-    readonly queueLimitSeconds?: number
-  } = {},
+  over: Partial<NewSession> = {},
 ): Promise<SessionId> {
   const template = await db.selectFrom('template').select(['id', 'current_version']).executeTakeFirstOrThrow()
   const id = newId('session')
@@ -216,7 +230,36 @@ export async function until(db: Db, id: SessionId, states: readonly SessionState
   }
 }
 
-export const held = async (db: Db): Promise<number> =>
-  (await db.selectFrom('reservation').selectAll().where('released_at', 'is', null).execute()).length
+/** The states that the session went through, as its history tells them, each with its reason where it has one. */
+export async function storyOf(db: Db, id: SessionId): Promise<string[]> {
+  const events = await readSessionEvents(db, id, 0, 1_000)
+  return events
+    .filter((e) => e.type === 'session.state')
+    .map((e) => [e.data['state'], e.data['reason'] ?? e.data['waitingFor']].filter((x) => x !== undefined).join(':'))
+}
+
+/** Waits for a condition, and says what it was waiting for when the time is over. */
+export async function eventually(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  withinMs = 20_000,
+): Promise<void> {
+  const deadline = Date.now() + withinMs
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`It did not come true within ${withinMs} ms that ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+}
+
+/** How many reservations the session holds. */
+export async function held(db: Db, id: SessionId): Promise<number> {
+  const rows = await db
+    .selectFrom('reservation')
+    .select('session_id')
+    .where('session_id', '=', id)
+    .where('released_at', 'is', null)
+    .execute()
+  return rows.length
+}
 
 Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') })
