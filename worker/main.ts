@@ -58,6 +58,9 @@ async function main(): Promise<void> {
           kind: row.kind,
           settings: row.settings,
           networks: [...row.networks],
+          development: config.environment === 'development',
+          // The configuration lets through only those that are allowed by name.
+          processAllowedFor: config.providers.filter((p) => p.kind === 'process').map((p) => p.id),
         }),
     },
     rolesOf(config.worker.roles),

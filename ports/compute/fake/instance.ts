@@ -22,7 +22,7 @@ export interface FakeInstance {
  * memory, anything else (and `null`) runs. It is `pending` for `startMs` first.
  */
 export async function startFakeInstance(
-  { secret: _, ...spec }: InstanceSpec,
+  { secret: _secret, ...spec }: InstanceSpec,
   { endpoint, startMs }: { readonly endpoint: FakeEndpoint; readonly startMs: number },
 ): Promise<FakeInstance> {
   const servers = endpoint === 'serve' ? await Promise.all(spec.ports.map(() => serve())) : []
