@@ -62,6 +62,8 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
           await answered()
           return await refuse(key, created.code, created.detail)
         case 'unavailable':
+          // A call that was ended from here says nothing about the provider.
+          Context.current().cancellationSignal.throwIfAborted()
           await recordUnavailable(db, providerId, { sessionId: key.sessionId, ...created }, timings)
           await toQueued(db, key, 'provider_unavailable')
           return { kind: 'unavailable' }

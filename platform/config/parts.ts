@@ -121,8 +121,17 @@ export const parts = {
       quotaDefaults: env.CARREL_QUOTA_DEFAULTS ?? {},
     })),
   worker: z
-    .object({ CARREL_WORKER_ROLES: listOf(role).default(['core', 'provider/*']), CARREL_METRICS_PORT: port.optional() })
-    .transform((env) => ({ roles: env.CARREL_WORKER_ROLES, metricsPort: env.CARREL_METRICS_PORT ?? null })),
+    .object({
+      CARREL_WORKER_ROLES: listOf(role).default(['core', 'provider/*']),
+      CARREL_METRICS_PORT: port.optional(),
+      CARREL_PROCESS_PROVIDER_ALLOWED: z.string().optional(),
+    })
+    .transform((env) => ({
+      roles: env.CARREL_WORKER_ROLES,
+      metricsPort: env.CARREL_METRICS_PORT ?? null,
+      /** The `process` provider that may run outside development, by name. */
+      processAllowedFor: env.CARREL_PROCESS_PROVIDER_ALLOWED === undefined ? [] : [env.CARREL_PROCESS_PROVIDER_ALLOWED],
+    })),
   /** Names of timings and milliseconds; whoever knows the names checks them. */
   timings: z
     .object({ CARREL_TIMINGS: json(z.record(z.string(), z.int().min(0))).optional() })

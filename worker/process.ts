@@ -1,0 +1,93 @@
+import type { WorkerInterceptors } from '@temporalio/worker'
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
+import { connect } from '../db/connect.ts'
+import { readInstallation } from '../db/installation.ts'
+import { createListener } from '../db/listen.ts'
+import { withTimings } from '../domain/timings.ts'
+import { readConfig } from '../platform/config.ts'
+import { createKeyring } from '../platform/keyring.ts'
+import { createLogger } from '../platform/logging.ts'
+import type { Logger } from '../platform/logging.ts'
+import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
+import { createSecrets } from '../platform/secrets.ts'
+import { createTemporalClient } from '../platform/temporal/connection.ts'
+import { createDataConverter } from '../platform/temporal/data-converter.ts'
+import { openProvider } from '../ports/compute/drivers.ts'
+import { serveHealth } from './health.ts'
+import { rolesOf } from './roles.ts'
+import { startWorker } from './worker.ts'
+
+/** Longer than the workers' grace time: then the process ends whatever still hangs. */
+const hardLimitMs = 45_000
+
+/** Temporal's own words, from warnings on, in our log. */
+const temporalLogger = (log: Logger) =>
+  new DefaultLogger('WARN', ({ level, message, meta }) =>
+    level === 'ERROR' ? log.error({ temporal: meta }, message) : log.warn({ temporal: meta }, message),
+  )
+
+/**
+ * The whole of a worker process, from its configuration to its last word on SIGTERM. A proof gives its own interceptors.
+ * Throws `ConfigInvalid`, or what kept it from starting.
+ */
+export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promise<void> {
+  const config = readConfig(['database', 'temporal', 'keys', 'worker', 'timings'])
+  const log = createLogger({ process: 'worker', level: config.logLevel })
+  for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
+  Runtime.install({ shutdownSignals: [], logger: temporalLogger(log) })
+  const metrics = createMetrics('worker')
+  const keyring = createKeyring(config.keys)
+  const dataConverter = createDataConverter(keyring, countForeignPayloads(metrics))
+  const db = connect({ url: config.database.url, poolSize: 20, name: 'carrel-worker' })
+  const listener = createListener(config.database.url, (message) => log.warn(message))
+  const connection = await NativeConnection.connect({ address: config.temporal.address })
+  const client = createTemporalClient(config.temporal, dataConverter)
+  const { deploymentId } = await readInstallation(db)
+
+  let stop: (code: number) => Promise<void> = async () => {}
+  const worker = await startWorker(
+    {
+      db,
+      listener,
+      connection,
+      client,
+      namespace: config.temporal.namespace,
+      dataConverter,
+      timings: withTimings(config.timings),
+      secrets: createSecrets(keyring),
+      deploymentId,
+      log,
+      openProvider: (row) =>
+        openProvider({
+          id: row.id,
+          kind: row.kind,
+          settings: row.settings,
+          networks: [...row.networks],
+          development: config.environment === 'development',
+          // The configuration lets through only those that are allowed by name.
+          processAllowedFor: config.providers.filter((p) => p.kind === 'process').map((p) => p.id),
+        }),
+    },
+    rolesOf(config.worker.roles),
+    (error) => {
+      log.error({ error }, 'a worker ended by itself; the process ends, and what watches it starts another')
+      void stop(1)
+    },
+  )
+  const health = await serveHealth({ port: config.worker.metricsPort, metrics })
+  log.info({ providers: worker.serving(), health: health.url }, 'the worker serves')
+
+  let stopping = false
+  stop = async (code) => {
+    if (stopping) return
+    stopping = true
+    setTimeout(() => process.exit(code === 0 ? 1 : code), hardLimitMs).unref()
+    health.ready(false)
+    await worker.stop()
+    await listener.close()
+    await Promise.allSettled([connection.close(), client.connection.close(), db.destroy(), health.close()])
+    process.exit(code)
+  }
+  process.once('SIGINT', () => void stop(0))
+  process.once('SIGTERM', () => void stop(0))
+}
