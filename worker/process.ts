@@ -62,11 +62,11 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
           id: row.id,
           kind: row.kind,
           settings: row.settings,
-          networks: [...row.networks],
+          networks: row.networks,
           development: config.environment === 'development',
-          // The configuration lets through only those that are allowed by name.
-          processAllowedFor: config.providers.filter((p) => p.kind === 'process').map((p) => p.id),
+          processAllowedFor: config.worker.processAllowedFor,
         }),
+      ...(interceptors === undefined ? {} : { interceptors }),
     },
     rolesOf(config.worker.roles),
     (error) => {
