@@ -1,4 +1,4 @@
-import { ConfigInvalid, readConfig } from '../platform/config.ts'
+import { readConfig } from '../platform/config.ts'
 import type { Kind } from './offer.ts'
 import { placesIn, type Places } from './places.ts'
 import { createProgress, type Progress } from './progress.ts'
@@ -34,7 +34,6 @@ export async function runCommand(command: () => Promise<number>): Promise<void> 
   }
 }
 
-const reasonOf = (error: Error) =>
-  error instanceof ConfigInvalid || error.cause === undefined
-    ? error.message
-    : `${error.message}: ${String(error.cause)}`
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message
+}

@@ -37,7 +37,13 @@ export async function withLock<T>(
   let told = false
   for (;;) {
     const taken = await takeLock(file)
-    if ('release' in taken) return work().finally(taken.release)
+    if ('release' in taken) {
+      try {
+        return await work()
+      } finally {
+        await taken.release()
+      }
+    }
     if (!told) waiting(taken.heldBy)
     told = true
     if (Date.now() > deadline) throw new Error(`process ${taken.heldBy.pid} has held ${file} for too long`)

@@ -24,7 +24,7 @@ export async function ensureNamespace(connection: Connection, namespace: string,
     await connection.workflowService
       .registerNamespace({ namespace, workflowExecutionRetentionPeriod, description: 'Carrel' })
       .catch((error: unknown) => {
-        if (!isGrpcServiceError(error) || error.code !== alreadyExists) throw error
+        if (codeOf(error) !== alreadyExists) throw error
       })
   }
   const deadline = Date.now() + 60_000
@@ -44,7 +44,9 @@ async function exists(connection: Connection, namespace: string): Promise<boolea
     await connection.workflowService.describeNamespace({ namespace })
     return true
   } catch (error) {
-    if (isGrpcServiceError(error) && error.code === notFound) return false
+    if (codeOf(error) === notFound) return false
     throw error
   }
 }
+
+const codeOf = (error: unknown): number | undefined => (isGrpcServiceError(error) ? error.code : undefined)

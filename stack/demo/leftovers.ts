@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WorkflowNotFoundError } from '@temporalio/client'
 import { heldBy } from '../../db/admission.ts'
 import { connect } from '../../db/connect.ts'
-import { instanceName, sessionWorkflowId, type ProviderId, type SessionId } from '../../domain/ids.ts'
+import { instanceName, sessionWorkflowId, type SessionId } from '../../domain/ids.ts'
 import { createTemporalClient } from '../../platform/temporal/connection.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import { markVariable } from '../../ports/compute/process/members.ts'
@@ -63,7 +63,7 @@ function countProcesses({ offer, deploymentId }: Embedded, sessionIds: readonly 
 async function countReservations({ postgresUrl, offer }: Embedded): Promise<number> {
   const db = connect({ url: postgresUrl, poolSize: 1, name: 'carrel-demo' })
   try {
-    return (await heldBy(db, { kind: 'provider', id: offer.provider.id as ProviderId })).sessions
+    return (await heldBy(db, { kind: 'provider', id: offer.provider.id })).sessions
   } finally {
     await db.destroy()
   }

@@ -15,6 +15,7 @@ export const folders = [
   'workflows',
   'activities',
   'ports',
+  'starter',
   'api',
   'gateway',
   'worker',
@@ -38,8 +39,10 @@ export const importTable: Readonly<Record<Exclude<Folder, 'test'>, ImportRule>> 
   },
   ports: { folders: [], packages: ['*'] },
   db: { folders: [], files: [{ folder: 'platform', ending: '/config.ts' }], packages: ['kysely', 'pg', 'node:*'] },
+  // The loop of every api and worker that hands intents to Temporal: between db and the engine, and nothing else.
+  starter: { folders: ['db'], files: [messages], packages: ['@temporalio/client', '@temporalio/common'] },
   api: {
-    folders: ['db', 'platform', 'ports/identity'],
+    folders: ['db', 'platform', 'starter', 'ports/identity'],
     types: ['workflows'],
     files: [messages],
     packages: [
@@ -54,7 +57,7 @@ export const importTable: Readonly<Record<Exclude<Folder, 'test'>, ImportRule>> 
     ],
   },
   gateway: { folders: ['db', 'platform', 'ports/access', 'ports/storage'], packages: ['*'] },
-  worker: { folders: ['workflows', 'activities', 'ports', 'db', 'platform'], packages: ['*'] },
+  worker: { folders: ['workflows', 'activities', 'starter', 'ports', 'db', 'platform'], packages: ['*'] },
   platform: { folders: [], packages: ['*'] },
   stack: { folders: ['platform', 'db', 'ports'], packages: ['*'] },
   cli: { folders: [], types: ['api'], packages: ['*'] },

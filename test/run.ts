@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { readConfig } from '../platform/config.ts'
+import { dockerAnswers } from '../stack/docker.ts'
+import { obtainTemporal } from '../stack/temporal-cli.ts'
+import { outcomeOf, plus, summary, zero, type Outcome } from './outcome.ts'
+
+const help = `npm test [-- project…]
+
+Runs the tests: unit, db, temporal, docker, e2e; or those that are named. Each project starts the servers that it
+needs and has a hard time limit. Without a Docker daemon the docker project is left out, loudly; with CI=true that is
+a failure. Exit code 0: everything passed.
+`
+
+const minute = 60_000
+/** In the order they run, with the time after which a project is killed. */
+const limits = { unit: 3 * minute, db: 10 * minute, temporal: 20 * minute, docker: 30 * minute, e2e: 40 * minute }
+type Project = keyof typeof limits
+const root = fileURLToPath(new URL('..', import.meta.url))
+const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url))
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ options: { help: { type: 'boolean' } }, allowPositionals: true })
+  if (values.help === true) {
+    process.stdout.write(help)
+    return 0
+  }
+  const unknown = positionals.filter((name) => !(name in limits))
+  if (unknown.length > 0)
+    throw new Error(`there is no test project ${unknown.join(', ')}; there are ${Object.keys(limits).join(', ')}`)
+  const all = Object.keys(limits) as Project[]
+  const asked = positionals.length === 0 ? all : all.filter((name) => positionals.includes(name))
+
+  let total = zero
+  for (const project of asked) total = plus(total, await runProject(project))
+  say(summary(total))
+  return total.failed > 0 ? 1 : 0
+}
+
+async function runProject(project: Project): Promise<Outcome> {
+  const { tools } = readConfig(['tools'])
+  const began = performance.now()
+  say(`== ${project}`)
+  if (project === 'docker') {
+    const docker = await dockerAnswers(tools.docker)
+    if (!docker.answers) return withoutDocker(docker.why, tools.isCi)
+  }
+  if (project !== 'unit' && project !== 'db')
+    await obtainTemporal({ named: tools.temporalCliPath, path: tools.path, cacheHome: tools.cacheHome }, (word) =>
+      say(`Temporal CLI: ${word}`),
+    )
+  const outcome = await runVitest(project)
+  const seconds = ((performance.now() - began) / 1_000).toFixed(1)
+  say(`== ${project}: ${summary(outcome)} (${seconds} s)`)
+  return outcome
+}
+
+function withoutDocker(why: string, isCi: boolean): Outcome {
+  say('!!')
+  say(`!! NO DOCKER DAEMON ANSWERS (${why})`)
+  say('!! The docker project is left out: nothing was proven about containers.')
+  say(isCi ? '!! With CI=true that is a failure.' : '!! With CI=true that would be a failure.')
+  say('!!')
+  return isCi ? { ...zero, failed: 1 } : { ...zero, skipped: 1 }
+}
+
+async function runVitest(project: Project): Promise<Outcome> {
+  const directory = await mkdtemp(join(tmpdir(), 'carrel-test-report-'))
+  const report = join(directory, 'report.json')
+  try {
+    const args = ['run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json']
+    const code = await runBounded([vitest, ...args, `--outputFile.json=${report}`], limits[project])
+    if (code === null) say(`== ${project}: KILLED after ${limits[project] / minute} min`)
+    return outcomeOf(await readFile(report, 'utf8').catch(() => undefined), code)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** The exit code, or null where the time was up; then nothing of the process's group is left. */
+async function runBounded(args: readonly string[], limitMs: number): Promise<number | null> {
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
+  let timeUp = false
+  const killGroup = () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+  }
+  const limit = setTimeout(() => {
+    timeUp = true
+    killGroup()
+  }, limitMs)
+  const onSignal = () => {
+    killGroup()
+    process.exit(130)
+  }
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+  const code = await new Promise<number>((resolve) => {
+    child.once('exit', (status) => resolve(status ?? 1))
+    child.once('error', () => resolve(1))
+  })
+  clearTimeout(limit)
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  return timeUp ? null : code
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
