@@ -12,7 +12,11 @@ export interface DoorFacts {
   readonly account: { readonly id: string; readonly disabledAt: number | null }
   readonly projectRole: ProjectRole | null
   readonly doors: Readonly<Record<string, DoorSpec>>
-  readonly instance: { readonly key: SessionKey; readonly endpoints: readonly StoredEndpoint[]; readonly secret: Buffer } | null
+  readonly instance: {
+    readonly key: SessionKey
+    readonly endpoints: readonly StoredEndpoint[]
+    readonly secret: Buffer
+  } | null
 }
 
 /** Reads it all in one statement: the facts are of one moment. */
@@ -48,6 +52,9 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
     account: { id: accountId, disabledAt: row.disabled_at?.getTime() ?? null },
     projectRole: row.role,
     doors: row.spec.doors,
-    instance: endpoints === null || secret === null || generation === null ? null : { key: { sessionId: id, generation }, endpoints, secret },
+    instance:
+      endpoints === null || secret === null || generation === null
+        ? null
+        : { key: { sessionId: id, generation }, endpoints, secret },
   }
 }

@@ -162,3 +162,9 @@ export async function decidedOf(executor: Executor, ids: readonly SessionId[]): 
     .execute()
   return rows.map((row) => row.id)
 }
+
+/** Whether the session has come to an end. */
+export async function hasEnded(executor: Executor, id: SessionId): Promise<boolean> {
+  const row = await executor.selectFrom('session').select('ended_at').where('id', '=', id).executeTakeFirst()
+  return row !== undefined && row.ended_at !== null
+}

@@ -134,7 +134,7 @@ export function mayUse(
   membership: { readonly projectRole: ProjectRole | null },
   now: number,
 ): boolean {
-  if (account.disabledAt !== null && account.disabledAt <= now) return false
+  if (account.disabledAt !== null) return false
   if (session.stopRequestedAt !== null || isEnd(session.state) || session.state === 'stopping') return false
   if (session.expiresAt !== null && session.expiresAt <= now) return false
   return session.ownerId === account.id && membership.projectRole !== null && membership.projectRole !== 'viewer'

@@ -1,0 +1,42 @@
+import { createAccount, disableAccount, getAccount } from '../../db/accounts.ts'
+import type { Account, NewAccount } from '../../db/accounts.ts'
+import type { Db } from '../../db/connect.ts'
+import type { IntentKey } from '../../db/idempotency.ts'
+import { newId } from '../../domain/ids.ts'
+import type { AccountId } from '../../domain/ids.ts'
+import { change, createOnce } from '../changes.ts'
+import type { Deed } from '../env.ts'
+import { notFound, Problem } from '../problem.ts'
+
+/** Makes an account, its personal project and both quota rows; or finds the one that this key made. */
+export async function addAccount(db: Db, deed: Deed, intent: IntentKey, asked: NewAccount): Promise<Account> {
+  const id = newId('account')
+  const made = await createOnce(
+    db,
+    deed,
+    intent,
+    { kind: 'account', id },
+    async () => (trx) =>
+      createAccount(trx, { ...asked, roles: [...new Set(asked.roles)], groups: [...new Set(asked.groups)], id }),
+  )
+  return await readAccount(db, made.id)
+}
+
+/** The account. Throws 404. */
+export async function readAccount(db: Db, id: AccountId): Promise<Account> {
+  const account = await getAccount(db, id)
+  if (account === null) throw notFound('account')
+  return account
+}
+
+/** Disables an account: its tokens end at once, its sessions are asked to stop. */
+export async function disable(db: Db, deed: Deed, id: AccountId): Promise<Account> {
+  return await change(db, deed, { kind: 'account', id }, async (trx) => {
+    const outcome = await disableAccount(trx, id)
+    if (outcome === 'absent') throw notFound('account')
+    if (outcome === 'last_admin') throw new Problem('conflict', 'This is the last admin. Make another one first.')
+    const account = await getAccount(trx, id)
+    if (account === null) throw notFound('account')
+    return account
+  })
+}

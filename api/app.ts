@@ -1,0 +1,42 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { mountDocs } from './docs.ts'
+import type { ApiDeps, Services } from './deps.ts'
+import type { AppEnv } from './env.ts'
+import { createOpenStreams } from './events/open-streams.ts'
+import type { OpenStreams } from './events/open-streams.ts'
+import { onError, onUnknown } from './failures.ts'
+import { bounded, crossOrigin, observed } from './frame.ts'
+import { createGuards } from './guards.ts'
+import { buildOpenApi } from './openapi.ts'
+import { methodsOf, routes } from './registry.ts'
+import type { App } from './route.ts'
+import { createDecisions } from './sessions/decisions.ts'
+import { createStatus } from './status/read.ts'
+import { refuseInvalid } from './validation.ts'
+
+export interface Api {
+  readonly app: App
+  /** The OpenAPI 3.1 document that is served. */
+  readonly description: ReturnType<typeof buildOpenApi>
+  readonly streams: OpenStreams
+}
+
+/** The whole api, ready to be served or asked in process. It begins nothing and opens nothing by itself. */
+export function createApp(deps: ApiDeps): Api {
+  const streams = createOpenStreams()
+  const services: Services = {
+    ...deps,
+    streams,
+    decisions: createDecisions(deps.db, deps.listener, deps.log),
+    readStatus: createStatus(deps.db),
+  }
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid })
+  app.use(observed(services), crossOrigin(deps.settings), bounded())
+  app.onError(onError)
+  app.notFound(onUnknown(methodsOf))
+  const guards = createGuards(deps.settings)
+  for (const route of routes) route.mount(app, guards)
+  const description = buildOpenApi(app)
+  mountDocs(app, description)
+  return { app, description, streams }
+}

@@ -1,0 +1,80 @@
+import { looksLikeToken, findByHash, touchToken } from '../db/tokens.ts'
+import type { Bearer } from '../db/tokens.ts'
+import { getAccount } from '../db/accounts.ts'
+import { idPattern } from '../domain/ids.ts'
+import type { AccountId, TokenId } from '../domain/ids.ts'
+import type { AppContext, Principal } from './env.ts'
+import type { Services } from './deps.ts'
+import { Problem } from './problem.ts'
+
+const touchEveryMs = 60_000
+
+/** Remembers in this process when a token's use was noted, so that a burst of requests does not write the row each time. */
+export interface Touches {
+  due(id: TokenId, now: number): boolean
+}
+
+export function createTouches(): Touches {
+  const last = new Map<TokenId, number>()
+  return {
+    due(id, now) {
+      if (now - (last.get(id) ?? 0) < touchEveryMs) return false
+      // Forgetting costs a write, remembering for ever costs memory.
+      if (last.size > 10_000) last.clear()
+      last.set(id, now)
+      return true
+    },
+  }
+}
+
+const unauthenticated = (detail: string, error?: string): Problem =>
+  new Problem('unauthenticated', detail, {
+    headers: { 'www-authenticate': `Bearer realm="carrel"${error === undefined ? '' : `, error="${error}"`}` },
+  })
+
+/** Who calls. Throws 401, or 403 where it may not act for whom it names. */
+export async function authenticate(c: AppContext, touches: Touches): Promise<Principal> {
+  const { services } = c.var
+  const secret = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
+  if (secret === undefined) throw unauthenticated('Send a token as `Authorization: Bearer carrel_…`.')
+  const bearer = looksLikeToken(secret) ? await findByHash(services.db, secret) : null
+  if (bearer === null) throw unauthenticated('The token is unknown, expired or revoked.', 'invalid_token')
+  if (touches.due(bearer.tokenId, Date.now())) await noteUse(services, bearer)
+  const target = c.req.header('carrel-on-behalf-of')
+  return target === undefined ? principalOf(bearer) : await actingFor(services, bearer, target)
+}
+
+async function noteUse({ db, log }: Services, bearer: Bearer): Promise<void> {
+  try {
+    await touchToken(db, bearer.tokenId)
+  } catch (err) {
+    log.warn({ err }, 'The use of a token could not be noted.')
+  }
+}
+
+function principalOf(bearer: Bearer): Principal {
+  const { tokenId, accountId, client, roles, scopes, expiresAt } = bearer
+  const actor = { accountId, roles, scopes, actingFor: false, disabled: false }
+  return { tokenId, tokenExpiresAt: expiresAt, accountId, actedBy: accountId, client, actor }
+}
+
+/** The rights of another account, at most as a member, within the token's other scopes. Who is unknown is not told. */
+async function actingFor({ db }: Services, bearer: Bearer, target: string): Promise<Principal> {
+  const refused = new Problem('forbidden', 'This token may not act for that account.')
+  if (!bearer.scopes.includes('act-as') || !idPattern.test(target)) throw refused
+  const account = await getAccount(db, target as AccountId)
+  if (account === null || account.disabledAt !== null) throw refused
+  return {
+    ...principalOf(bearer),
+    accountId: account.id,
+    // Another name than that account's own clients can have: their keys and limits stay apart.
+    client: `${bearer.client}@${bearer.accountId}`,
+    actor: {
+      accountId: account.id,
+      roles: ['member'],
+      scopes: bearer.scopes.filter((scope) => scope !== 'act-as' && scope !== 'admin'),
+      actingFor: true,
+      disabled: false,
+    },
+  }
+}

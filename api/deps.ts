@@ -1,0 +1,57 @@
+import type { Db } from '../db/connect.ts'
+import type { Listener } from '../db/listen.ts'
+import type { SessionKey } from '../db/transitions.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import type { Decisions } from './sessions/decisions.ts'
+import type { OpenStreams } from './events/open-streams.ts'
+import type { Dependency } from './status/dependencies.ts'
+
+/** A line in the log, its fields first. */
+type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
+export interface Log {
+  readonly info: Write
+  readonly warn: Write
+  readonly error: Write
+}
+
+/** A payload as Temporal's own type has it, as far as the codec endpoint cares. */
+export interface OpaquePayload {
+  readonly metadata?: Record<string, Uint8Array> | null
+  readonly data?: Uint8Array | null
+}
+
+export interface ApiSettings {
+  /** Origins whose pages may call with bearer tokens: exact, as a browser sends them. */
+  readonly corsOrigins: readonly string[]
+  readonly rateLimitPerMinute: number
+  /** Development only: connections give the instance's own address. */
+  readonly directDoors: boolean
+  /** The random part of the codec endpoint's path; `null`: there is no such endpoint. */
+  readonly codecCapability: string | null
+  /** The origin of the Temporal UI, which alone may call the codec endpoint from a page. */
+  readonly temporalUiOrigin: string | null
+}
+
+/** What the api needs from outside; only `main.ts` makes it. */
+export interface ApiDeps {
+  readonly db: Db
+  readonly listener: Pick<Listener, 'on'>
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly settings: ApiSettings
+  /** The HMAC of a text, with the current key or the one that is named; `undefined` when that key is gone. */
+  readonly digest: (text: string, keyId?: string) => string | undefined
+  /** Opens the sealed secret of a session's instance. */
+  readonly openInstanceSecret: (key: SessionKey, sealed: Uint8Array) => string
+  /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */
+  readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
+  /** False from the moment the process is asked to end. */
+  readonly isServing: () => boolean
+}
+
+/** What handlers see: the dependencies, and what the app itself keeps for its whole life. */
+export interface Services extends ApiDeps {
+  readonly decisions: Decisions
+  readonly streams: OpenStreams
+  readonly readStatus: () => Promise<readonly Dependency[]>
+}

@@ -1,0 +1,57 @@
+import type { Context } from 'hono'
+import type { AuditEntry } from '../db/audit.ts'
+import type { IntentKey } from '../db/idempotency.ts'
+import type { ErrorCode } from '../domain/errors.ts'
+import type { AccountId, TokenId } from '../domain/ids.ts'
+import type { Actor } from '../domain/rights.ts'
+import type { Services } from './deps.ts'
+
+/** Whose rights, and who acts. */
+export interface Principal {
+  readonly tokenId: TokenId
+  readonly tokenExpiresAt: Date
+  /** Whose rights count, and whose things are made. */
+  readonly accountId: AccountId
+  /** Whose token it is; the same, unless it acts for somebody. */
+  readonly actedBy: AccountId
+  /** With the account: what idempotency keys and rate limits count by. */
+  readonly client: string
+  readonly actor: Actor
+}
+
+export interface Variables {
+  services: Services
+  requestId: string
+  /** The operation that was reached; empty for an unknown path. */
+  operation: string
+  /** Set on every route but the public ones, before anything else of the route runs. */
+  principal: Principal
+  /** Set on routes that create, before their handler. */
+  intent: IntentKey
+  /** Things of others were read by an operator's right: to be audited. */
+  othersRead: boolean
+  /** The code of the problem that was answered. */
+  code: ErrorCode | null
+  /** Not in the access log: the path holds a capability. */
+  unlogged: boolean
+}
+
+export interface AppEnv {
+  Variables: Variables
+}
+export type AppContext = Context<AppEnv>
+
+/** Who does what, for the audit. */
+export type Deed = Pick<AuditEntry, 'accountId' | 'client' | 'onBehalfOf' | 'action' | 'requestId'>
+
+export function deedOf(c: AppContext): Deed {
+  const { principal, operation, requestId } = c.var
+  const acted = principal.actedBy !== principal.accountId
+  return {
+    accountId: principal.actedBy,
+    client: principal.client,
+    onBehalfOf: acted ? principal.accountId : null,
+    action: operation,
+    requestId,
+  }
+}

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto'
+import type { MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { cors } from 'hono/cors'
+import type { ApiSettings, Services } from './deps.ts'
+import type { AppEnv } from './env.ts'
+import { Problem } from './problem.ts'
+
+const codecPath = '/v1/admin/codec/'
+const kib = 1_024
+
+/** What every answer carries, an error's too. */
+const headers = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+}
+const unlessSet = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cache-Control': 'no-store',
+}
+
+/** Takes the caller's request id if it is a plain one, makes one else; counts, times and logs the request by its operation. */
+export function observed(services: Services): MiddlewareHandler<AppEnv> {
+  const seconds = services.metrics.histogram('http_request_seconds', 'How long requests took', [
+    'operation',
+    'method',
+    'status',
+  ])
+  return async (c, next) => {
+    const asked = c.req.header('x-request-id') ?? ''
+    const requestId = /^[A-Za-z0-9._-]{8,64}$/.test(asked) ? asked : randomUUID()
+    c.set('services', services)
+    c.set('requestId', requestId)
+    c.set('operation', '')
+    c.set('code', null)
+    c.set('othersRead', false)
+    c.set('unlogged', false)
+    const begun = performance.now()
+    await next()
+    const ms = Math.round(performance.now() - begun)
+    c.res.headers.set('X-Request-Id', requestId)
+    for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value)
+    for (const [name, value] of Object.entries(unlessSet)) if (!c.res.headers.has(name)) c.res.headers.set(name, value)
+    const { operation, code, unlogged } = c.var
+    const status = c.res.status
+    seconds.observe({ operation: operation || 'none', method: c.req.method, status: String(status) }, ms / 1_000)
+    if (unlogged) return
+    // By name, never by path: a path may hold what is no log's business.
+    const caller = c.get('principal') as AppEnv['Variables']['principal'] | undefined
+    const who = caller === undefined ? {} : { account: caller.accountId, client: caller.client }
+    services.log.info({ requestId, operation, method: c.req.method, status, ms, code, ...who }, 'request')
+  }
+}
+
+/** Pages of the configured origins may call with tokens; only the Temporal UI's may call the codec. No credentials. */
+export function crossOrigin(settings: ApiSettings): MiddlewareHandler<AppEnv> {
+  return cors({
+    origin: (origin, c) => {
+      const allowed = c.req.path.startsWith(codecPath) ? [settings.temporalUiOrigin] : settings.corsOrigins
+      return allowed.includes(origin) ? origin : null
+    },
+    allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+    allowHeaders: [
+      'Accept',
+      'Authorization',
+      'Carrel-On-Behalf-Of',
+      'Content-Type',
+      'Idempotency-Key',
+      'If-Match',
+      'Last-Event-ID',
+      'Prefer',
+      'X-Namespace',
+      'X-Request-Id',
+    ],
+    exposeHeaders: [
+      'Allow',
+      'ETag',
+      'Location',
+      'Preference-Applied',
+      'RateLimit',
+      'RateLimit-Policy',
+      'Retry-After',
+      'WWW-Authenticate',
+      'X-Request-Id',
+    ],
+    maxAge: 600,
+  })
+}
+
+/** Refuses large bodies before they are read whole. The codec's are as large as a workflow's payloads. */
+export function bounded(): MiddlewareHandler<AppEnv> {
+  const limitTo = (maxSize: number) =>
+    bodyLimit({
+      maxSize,
+      onError: () => {
+        throw new Problem('payload_too_large', `The body may hold ${maxSize / kib} KiB.`)
+      },
+    })
+  const usual = limitTo(256 * kib)
+  const codec = limitTo(4_096 * kib)
+  return (c, next) => (c.req.path.startsWith(codecPath) ? codec(c, next) : usual(c, next))
+}

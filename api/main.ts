@@ -1,0 +1,88 @@
+import { connect } from '../db/connect.ts'
+import { pruneKeys } from '../db/idempotency.ts'
+import { createListener } from '../db/listen.ts'
+import { withTimings } from '../domain/timings.ts'
+import { ConfigInvalid, readConfig } from '../platform/config.ts'
+import { createKeyring } from '../platform/keyring.ts'
+import { createLogger } from '../platform/logging.ts'
+import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
+import { bodyDigest, createSecrets } from '../platform/secrets.ts'
+import { decodeForDisplay } from '../platform/temporal/codec.ts'
+import { createTemporalClient } from '../platform/temporal/connection.ts'
+import { createDataConverter } from '../platform/temporal/data-converter.ts'
+import { createStarter } from '../starter/starter.ts'
+import { createApp } from './app.ts'
+import { createServer } from './server.ts'
+
+/** Longer than everything that is waited for at the end. */
+const hardLimitMs = 25_000
+/** Between the moment that readiness says no and the last connection: whoever balances load must notice. */
+const drainMs = 500
+const pruneEveryMs = 60 * 60 * 1_000
+
+async function main(): Promise<void> {
+  const config = readConfig(['database', 'temporal', 'keys', 'api', 'timings'])
+  const log = createLogger({ process: 'api', level: config.logLevel })
+  for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
+  const metrics = createMetrics('api')
+  const keyring = createKeyring(config.keys)
+  const secrets = createSecrets(keyring)
+  const db = connect({ url: config.database.url, poolSize: 10, name: 'carrel-api' })
+  const listener = createListener(config.database.url, (message) => log.warn(message))
+  const client = createTemporalClient(config.temporal, createDataConverter(keyring, countForeignPayloads(metrics)))
+  const starter = createStarter({
+    db,
+    client,
+    timings: withTimings(config.timings),
+    listener,
+    warn: (message, err) => log.warn({ err }, message),
+  }).start()
+
+  let serving = true
+  const { app, streams } = createApp({
+    db,
+    listener,
+    log,
+    metrics,
+    settings: {
+      corsOrigins: config.api.corsOrigins,
+      rateLimitPerMinute: config.api.rateLimitPerMinute,
+      directDoors: config.api.directDoors,
+      codecCapability: config.api.codecCapability,
+      temporalUiOrigin: config.temporal.uiUrl === null ? null : new URL(config.temporal.uiUrl).origin,
+    },
+    digest: (text, keyId) => bodyDigest(keyring, text, keyId),
+    openInstanceSecret: ({ sessionId, generation }, sealed) =>
+      secrets.decrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, sealed).toString(),
+    decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
+    isServing: () => serving,
+  })
+  const server = createServer({ app, streams, host: config.api.host, port: config.api.port })
+  const { port } = await server.listen()
+  log.info({ host: config.api.host, port }, 'the api serves')
+
+  const prune = setInterval(() => {
+    pruneKeys(db).catch((err: unknown) => log.warn({ err }, 'Old idempotency keys could not be forgotten.'))
+  }, pruneEveryMs)
+
+  const stop = async () => {
+    if (!serving) return
+    serving = false
+    setTimeout(() => process.exit(1), hardLimitMs).unref()
+    clearInterval(prune)
+    await new Promise((resolve) => setTimeout(resolve, drainMs))
+    await server.close()
+    await starter.stop()
+    await listener.close()
+    await Promise.allSettled([client.connection.close(), db.destroy()])
+    process.exit(0)
+  }
+  process.once('SIGINT', () => void stop())
+  process.once('SIGTERM', () => void stop())
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof ConfigInvalid) console.error(error.message)
+  else console.error('The api could not start.', error)
+  process.exit(1)
+})

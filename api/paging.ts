@@ -1,0 +1,53 @@
+import { z } from '@hono/zod-openapi'
+import type { Page, PageAsk } from '../db/paging.ts'
+import { idPattern } from '../domain/ids.ts'
+import { Problem } from './problem.ts'
+
+/** The query of every list. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(200).default(50).openapi({ type: 'integer', example: 50 }),
+  cursor: z.string().max(512).optional().openapi({ description: 'The `nextCursor` of the page before' }),
+}
+
+/** A list's answer. */
+export const pageOfItems = <T extends z.ZodType>(item: T) =>
+  z.object({
+    items: z.array(item),
+    nextCursor: z.string().nullable().openapi({ description: '`null` on the last page' }),
+  })
+
+const badCursor = () =>
+  new Problem('invalid_request', 'The cursor is not one of this list.', {
+    errors: [{ in: 'query', pointer: '/cursor', message: 'Expected the nextCursor of the page before.' }],
+  })
+
+/** Opaque text that only `openCursor` of the same list reads. */
+export const sealCursor = (list: string, place: readonly string[]): string =>
+  Buffer.from(JSON.stringify([list, ...place])).toString('base64url')
+
+/** The place that a cursor means. Throws a problem if it is not one of this list. */
+export function openCursor(list: string, cursor: string): string[] {
+  let value: unknown
+  try {
+    value = JSON.parse(Buffer.from(cursor, 'base64url').toString())
+  } catch {
+    throw badCursor()
+  }
+  if (!Array.isArray(value) || value[0] !== list) throw badCursor()
+  const place: unknown[] = value.slice(1)
+  if (!place.every((part) => typeof part === 'string')) throw badCursor()
+  return place
+}
+
+/** The page that a query asks of a list that is ordered by id. */
+export function pageAsk(list: string, query: { limit: number; cursor?: string | undefined }): PageAsk {
+  if (query.cursor === undefined) return { after: null, limit: query.limit }
+  const [after, ...rest] = openCursor(list, query.cursor)
+  if (after === undefined || rest.length > 0 || !idPattern.test(after)) throw badCursor()
+  return { after, limit: query.limit }
+}
+
+/** A page as it is answered. */
+export function answerPage<T, A>(list: string, page: Page<T>, present: (item: T) => A) {
+  return { items: page.items.map(present), nextCursor: page.next === null ? null : sealCursor(list, [page.next]) }
+}

@@ -1,0 +1,31 @@
+import { booksOf } from '../../db/admission.ts'
+import type { Db } from '../../db/connect.ts'
+import { expectedWait } from '../../db/dispatch.ts'
+import { freeSlot, providerGate } from '../../db/provider-gate.ts'
+import { admit } from '../../domain/admission.ts'
+import type { Payer } from '../../domain/admission.ts'
+import type { AccountId, ProviderId } from '../../domain/ids.ts'
+import { planSession } from '../sessions/plan.ts'
+import type { Ask } from '../sessions/plan.ts'
+import type { Preview } from './schemas.ts'
+
+/** What would come of asking for this session now. Changes nothing and promises nothing: others may ask first. */
+export async function previewSession(db: Db, accountId: AccountId, ask: Ask): Promise<Preview> {
+  const plan = await planSession(db, accountId, ask)
+  const payers: Payer[] = [
+    { kind: 'account', id: accountId },
+    { kind: 'project', id: plan.projectId },
+    { kind: 'provider', id: plan.providerId },
+  ]
+  const books = await booksOf(db, payers)
+  const admission = admit(books, plan.resources)
+  return { plan, books, admission, expectedWaitSeconds: await waitAt(db, plan.providerId) }
+}
+
+async function waitAt(db: Db, providerId: ProviderId): Promise<number | null> {
+  const gate = await providerGate(db, providerId)
+  const waitingFor = freeSlot(gate)
+  if (waitingFor === null) return 0
+  // While a provider is away nobody knows when it comes back.
+  return waitingFor === 'provider_unavailable' ? null : await expectedWait(db, providerId, gate.queued)
+}

@@ -1,0 +1,61 @@
+import { z } from '@hono/zod-openapi'
+import type { Admission, Books } from '../../domain/admission.ts'
+import { payerKinds } from '../../domain/admission.ts'
+import { remaining } from '../../domain/resources.ts'
+import { id, limits, resources } from '../fields.ts'
+import { ViolationDocument } from '../problem.ts'
+import type { Plan } from '../sessions/plan.ts'
+
+export const PreviewDocument = z
+  .object({
+    admitted: z.boolean().openapi({ description: 'Whether it would be, if it were asked now' }),
+    code: z.string().nullable().openapi({ description: '`null`, quota_exceeded or exceeds_limit' }),
+    violations: z.array(ViolationDocument),
+    template: z.object({ id, version: z.int(), name: z.string() }),
+    projectId: id,
+    providerId: id,
+    size: z.string(),
+    parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    payers: z
+      .array(
+        z.object({
+          payer: z.object({ kind: z.enum(payerKinds), id }),
+          wouldReserve: resources,
+          limits: limits.openapi({ description: '`null`: no limit' }),
+          held: resources,
+          left: limits.openapi({ description: 'Before this session; `null`: no limit' }),
+        }),
+      )
+      .openapi({ description: 'Everybody whose quota it would count against' }),
+    expectedWaitSeconds: z.int().nullable().openapi({ description: '0: it would begin at once; `null`: unknown' }),
+  })
+  .openapi('SessionPreview')
+
+export interface Preview {
+  readonly plan: Plan
+  readonly books: readonly Books[]
+  readonly admission: Admission
+  readonly expectedWaitSeconds: number | null
+}
+
+export const presentPreview = (preview: Preview): z.infer<typeof PreviewDocument> => {
+  const { plan, books, admission, expectedWaitSeconds } = preview
+  return {
+    admitted: admission.kind === 'admitted',
+    code: admission.kind === 'refused' ? admission.code : null,
+    violations: admission.kind === 'refused' ? admission.violations.map((v) => ({ ...v, payer: { ...v.payer } })) : [],
+    template: { id: plan.template.id, version: plan.template.version, name: plan.template.name },
+    projectId: plan.projectId,
+    providerId: plan.providerId,
+    size: plan.size,
+    parameters: { ...plan.parameters },
+    payers: books.map(({ payer, limits: effective, held }) => ({
+      payer: { ...payer },
+      wouldReserve: plan.resources,
+      limits: effective,
+      held,
+      left: remaining(effective, held),
+    })),
+    expectedWaitSeconds,
+  }
+}

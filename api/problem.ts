@@ -1,0 +1,138 @@
+import { z } from '@hono/zod-openapi'
+import type { RouteConfig } from '@hono/zod-openapi'
+import type { Violation } from '../domain/admission.ts'
+import { errorCodes } from '../domain/errors.ts'
+import type { ErrorCode } from '../domain/errors.ts'
+import { payerKinds } from '../domain/admission.ts'
+import { resourceNames } from '../domain/resources.ts'
+
+/** One thing that is wrong with the request. `pointer` is a JSON pointer into what `in` names. */
+export interface Fault {
+  readonly in: 'body' | 'query' | 'header' | 'path'
+  readonly pointer: string
+  readonly message: string
+}
+
+interface More {
+  readonly errors?: readonly Fault[]
+  readonly violations?: readonly Violation[]
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** An answer that is a problem document. Thrown inside a transaction it undoes it. `message` is read by users. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ErrorCode
+  readonly more: More
+
+  constructor(code: ErrorCode, message: string, more: More = {}) {
+    super(message)
+    this.code = code
+    this.more = more
+  }
+}
+
+const titles: Record<ErrorCode, string> = {
+  malformed_request: 'The request is not well formed',
+  unauthenticated: 'Not signed in',
+  forbidden: 'Not allowed',
+  exceeds_limit: 'More than a limit could ever allow',
+  not_found: 'Not found',
+  method_not_allowed: 'Method not allowed',
+  quota_exceeded: 'A quota is used up',
+  conflict: 'Not possible as things stand',
+  name_taken: 'The name is taken',
+  not_ready: 'The session is not ready',
+  precondition_failed: 'It was changed meanwhile',
+  payload_too_large: 'The request is too large',
+  unsupported_media_type: 'The media type is not supported',
+  invalid_request: 'The request is not valid',
+  idempotency_key_reused: 'The idempotency key stands for another request',
+  unknown_parameter: 'The template has no such parameter',
+  template_inactive: 'The template is not active',
+  mode_unsupported: 'The door has no such mode',
+  door_unknown: 'The session has no such door',
+  provider_unknown: 'No provider is in service for this',
+  precondition_required: 'If-Match is required',
+  too_many_requests: 'Too many requests',
+  internal: 'Something went wrong inside Carrel',
+  unavailable: 'Unavailable at the moment',
+}
+
+const FaultDocument = z
+  .object({
+    in: z.enum(['body', 'query', 'header', 'path']),
+    pointer: z.string().openapi({ description: 'JSON pointer into what `in` names', example: '/templateId' }),
+    message: z.string(),
+  })
+  .openapi('Fault')
+
+export const ViolationDocument = z
+  .object({
+    payer: z.object({ kind: z.enum(payerKinds), id: z.string() }),
+    resource: z.enum(resourceNames),
+    limit: z.int(),
+    used: z.int(),
+    requested: z.int(),
+  })
+  .openapi('Violation')
+
+/** RFC 9457, with our members. */
+export const ProblemDocument = z
+  .object({
+    type: z.string().openapi({ example: 'urn:carrel:problem:quota_exceeded' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().openapi({
+      description: `Open to growth. Today: ${Object.keys(errorCodes).join(', ')}.`,
+      example: 'quota_exceeded',
+    }),
+    requestId: z.string(),
+    errors: z.array(FaultDocument).optional(),
+    violations: z.array(ViolationDocument).optional(),
+  })
+  .openapi('Problem')
+
+/** A problem as it is answered; what operators read never comes here. */
+export function problemAnswer(problem: Problem, requestId: string) {
+  const status: ProblemStatus = errorCodes[problem.code]
+  const { errors, violations, headers } = problem.more
+  const document = {
+    type: `urn:carrel:problem:${problem.code}`,
+    title: titles[problem.code],
+    status,
+    detail: problem.message,
+    code: problem.code,
+    requestId,
+    ...(errors === undefined ? {} : { errors }),
+    ...(violations === undefined ? {} : { violations }),
+  }
+  return { status, text: JSON.stringify(document), headers: { 'content-type': 'application/problem+json', ...headers } }
+}
+
+export type ProblemStatus = (typeof errorCodes)[ErrorCode]
+
+/** The documented problem answers of these statuses. */
+export function problems(statuses: readonly ProblemStatus[]): RouteConfig['responses'] {
+  const ofStatus = (status: ProblemStatus) =>
+    (Object.keys(errorCodes) as ErrorCode[]).filter((code) => errorCodes[code] === status)
+  return Object.fromEntries(
+    [...new Set(statuses)].map((status) => [
+      status,
+      {
+        description: `A problem: ${ofStatus(status).join(', ')}`,
+        content: { 'application/problem+json': { schema: ProblemDocument } },
+      },
+    ]),
+  )
+}
+
+/** `invalid_request` for one place of the body. */
+export const invalid = (pointer: string, message: string, code: ErrorCode = 'invalid_request'): Problem =>
+  new Problem(code, message, { errors: [{ in: 'body', pointer, message }] })
+
+export const notFound = (what: string): Problem => new Problem('not_found', `There is no such ${what}.`)
+
+/** What an unknown address answers; one that hides itself answers the same. */
+export const nothingHere = 'There is nothing at this address.'

@@ -1,0 +1,80 @@
+import type { Db } from '../../db/connect.ts'
+import type { IntentKey } from '../../db/idempotency.ts'
+import { putMember, removeMember } from '../../db/project-members.ts'
+import type { MemberChange } from '../../db/project-members.ts'
+import { getProject, insertProject } from '../../db/projects.ts'
+import type { Project } from '../../db/projects.ts'
+import { newId } from '../../domain/ids.ts'
+import type { AccountId, ProjectId } from '../../domain/ids.ts'
+import type { ProjectRole } from '../../domain/rights.ts'
+import { change, createOnce } from '../changes.ts'
+import type { Deed } from '../env.ts'
+import { notFound, Problem } from '../problem.ts'
+import { changedMeanwhile } from '../versions.ts'
+
+/** Makes a project; whoever asks is its owner. */
+export async function addProject(
+  db: Db,
+  deed: Deed,
+  intent: IntentKey,
+  asked: { readonly name: string; readonly description: string; readonly ownerId: AccountId },
+): Promise<Project> {
+  const id = newId('project')
+  const made = await createOnce(
+    db,
+    deed,
+    intent,
+    { kind: 'project', id },
+    async () => (trx) => insertProject(trx, { id, ...asked }),
+  )
+  return await readProject(db, made.id)
+}
+
+/** The project. Throws 404. */
+export async function readProject(db: Db, id: ProjectId): Promise<Project> {
+  const project = await getProject(db, id)
+  if (project === null) throw notFound('project')
+  return project
+}
+
+/** Makes an account a member, or changes its role. Throws 412 if the project changed since it was read. */
+export async function setMember(
+  db: Db,
+  deed: Deed,
+  id: ProjectId,
+  member: { readonly accountId: AccountId; readonly role: ProjectRole },
+  versions: readonly number[] | null,
+): Promise<Project> {
+  return await change(db, deed, { kind: 'project', id }, async (trx) => {
+    expectDone(await putMember(trx, id, member, versions))
+    const project = await getProject(trx, id)
+    if (project === null) throw notFound('project')
+    return project
+  })
+}
+
+/** Ends a membership. */
+export async function dropMember(db: Db, deed: Deed, id: ProjectId, accountId: AccountId): Promise<void> {
+  await change(db, deed, { kind: 'project', id }, async (trx) => {
+    expectDone(await removeMember(trx, id, accountId))
+  })
+}
+
+function expectDone(outcome: MemberChange): void {
+  switch (outcome) {
+    case 'done':
+      return
+    case 'absent':
+      throw notFound('member')
+    case 'no_account':
+      throw notFound('account')
+    case 'personal':
+      throw new Problem('conflict', 'A personal project has one member. Make a project to work together.')
+    case 'last_owner':
+      throw new Problem('conflict', 'A project keeps an owner. Make somebody else an owner first.')
+    case 'changed':
+      throw changedMeanwhile()
+    default:
+      outcome satisfies never
+  }
+}

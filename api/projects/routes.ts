@@ -1,0 +1,73 @@
+import { z } from '@hono/zod-openapi'
+import { listProjects } from '../../db/projects.ts'
+import { body, json } from '../answers.ts'
+import { deedOf } from '../env.ts'
+import { idOf } from '../fields.ts'
+import { allQuery, viewerFor } from '../operators.ts'
+import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
+import { route } from '../route.ts'
+import { etag } from '../versions.ts'
+import { addProject, readProject } from './commands.ts'
+import { presentProject, ProjectCreate, ProjectDocument } from './schemas.ts'
+import { projectOfPath } from './subject.ts'
+
+const createProject = route(
+  {
+    operationId: 'createProject',
+    summary: 'Make a project; you are its owner',
+    tags: ['projects'],
+    method: 'post',
+    path: '/v1/projects',
+    right: 'project:create',
+    creates: true,
+    request: { body: body(ProjectCreate) },
+    responses: { 201: json(ProjectDocument, 'The project') },
+  },
+  async (c) => {
+    const { services, intent, principal } = c.var
+    const asked = { ...c.req.valid('json'), ownerId: principal.accountId }
+    const project = await addProject(services.db, deedOf(c), intent, asked)
+    return c.json(presentProject(project), 201, {
+      location: `/v1/projects/${project.id}`,
+      etag: etag(project.version),
+    })
+  },
+)
+
+const listAll = route(
+  {
+    operationId: 'listProjects',
+    summary: 'List your projects, the newest first',
+    tags: ['projects'],
+    method: 'get',
+    path: '/v1/projects',
+    right: 'project:list',
+    request: { query: z.strictObject({ ...pageQuery, ...allQuery }) },
+    responses: { 200: json(pageOfItems(ProjectDocument), 'A page of projects') },
+  },
+  async (c) => {
+    const query = c.req.valid('query')
+    const page = await listProjects(c.var.services.db, viewerFor(c, query.all), pageAsk('projects', query))
+    return c.json(answerPage('projects', page, presentProject), 200)
+  },
+)
+
+const getOne = route(
+  {
+    operationId: 'getProject',
+    summary: 'Read a project',
+    tags: ['projects'],
+    method: 'get',
+    path: '/v1/projects/{projectId}',
+    right: 'project:read',
+    subject: projectOfPath,
+    request: { params: z.object({ projectId: idOf('project') }) },
+    responses: { 200: json(ProjectDocument, 'The project') },
+  },
+  async (c) => {
+    const project = await readProject(c.var.services.db, c.req.valid('param').projectId)
+    return c.json(presentProject(project), 200, { etag: etag(project.version) })
+  },
+)
+
+export const projectRoutes = [createProject, listAll, getOne]

@@ -1,0 +1,42 @@
+import { z } from '@hono/zod-openapi'
+import type { Member } from '../../db/project-members.ts'
+import type { Project } from '../../db/projects.ts'
+import { projectRoles } from '../../domain/rights.ts'
+import { id, iso, isoOrNull, line, nullableTime, time } from '../fields.ts'
+
+export const ProjectCreate = z
+  .strictObject({ name: line(200), description: line(2_000).or(z.literal('')).default('') })
+  .openapi('ProjectCreate')
+
+export const ProjectDocument = z
+  .object({
+    id,
+    name: z.string(),
+    description: z.string(),
+    personalOf: id.nullable().openapi({ description: 'The account whose personal project this is' }),
+    createdAt: time,
+    closedAt: nullableTime,
+  })
+  .openapi('Project')
+
+export const MemberPut = z.strictObject({ role: z.enum(projectRoles) }).openapi('MemberPut')
+
+export const MemberDocument = z
+  .object({ accountId: id, displayName: z.string(), role: z.enum(projectRoles), addedAt: time })
+  .openapi('Member')
+
+export const presentProject = (project: Project): z.infer<typeof ProjectDocument> => ({
+  id: project.id,
+  name: project.name,
+  description: project.description,
+  personalOf: project.personalOf,
+  createdAt: iso(project.createdAt),
+  closedAt: isoOrNull(project.closedAt),
+})
+
+export const presentMember = (member: Member): z.infer<typeof MemberDocument> => ({
+  accountId: member.accountId,
+  displayName: member.displayName,
+  role: member.role,
+  addedAt: iso(member.addedAt),
+})

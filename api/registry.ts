@@ -1,0 +1,39 @@
+import { accountRoutes } from './accounts/routes.ts'
+import { codecRoutes } from './codec/routes.ts'
+import { connectionRoutes } from './connections/routes.ts'
+import { eventRoutes } from './events/routes.ts'
+import { previewRoutes } from './previews/routes.ts'
+import { memberRoutes } from './projects/member-routes.ts'
+import { projectRoutes } from './projects/routes.ts'
+import { quotaRoutes } from './quotas/routes.ts'
+import type { Route } from './route.ts'
+import { sessionRoutes } from './sessions/routes.ts'
+import { statusRoutes } from './status/routes.ts'
+import { templateRoutes } from './templates/routes.ts'
+import { tokenRoutes } from './tokens/routes.ts'
+import { whoamiRoutes } from './whoami/routes.ts'
+
+/** Every route there is. The rights matrix is generated from it; what is not here is not served. */
+export const routes: readonly Route[] = [
+  ...sessionRoutes,
+  ...previewRoutes,
+  ...connectionRoutes,
+  ...eventRoutes,
+  ...templateRoutes,
+  ...projectRoutes,
+  ...memberRoutes,
+  ...quotaRoutes,
+  ...tokenRoutes,
+  ...accountRoutes,
+  ...whoamiRoutes,
+  ...statusRoutes,
+  ...codecRoutes,
+]
+
+/** The methods that an address takes, of every route whose path it fits. */
+export function methodsOf(path: string): string[] {
+  const fitting = routes.filter((route) => patternOf(route.path).test(path)).map((route) => route.method)
+  return [...new Set(fitting.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
+}
+
+const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`)

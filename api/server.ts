@@ -1,0 +1,50 @@
+import { createAdaptorServer } from '@hono/node-server'
+import { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { OpenStreams } from './events/open-streams.ts'
+import type { App } from './route.ts'
+
+/** What is under way gets this long to end by itself. */
+const graceMs = 10_000
+
+export interface ApiServer {
+  /** Begins to listen; resolves with the port, which the system chooses for 0. Rejects where it is taken. */
+  listen(): Promise<{ readonly port: number }>
+  /** Takes no new connection, ends streams with a hint to come back, waits for the rest at most 10 s. */
+  close(): Promise<void>
+}
+
+export interface ServerOptions {
+  readonly app: App
+  readonly streams: OpenStreams
+  readonly host: string
+  readonly port: number
+}
+
+/** The api on a port of its own. */
+export function createServer({ app, streams, host, port }: ServerOptions): ApiServer {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    serverOptions: { requestTimeout: 30_000, keepAliveTimeout: 65_000 },
+  })
+  if (!(server instanceof Server)) throw new Error('Expected a plain HTTP server.')
+  return {
+    listen: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, host, () => {
+          server.off('error', reject)
+          // An address of a pipe is text; this is a port.
+          resolve({ port: (server.address() as AddressInfo).port })
+        })
+      }),
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      streams.shutDown()
+      server.closeIdleConnections()
+      const force = setTimeout(() => server.closeAllConnections(), graceMs)
+      await closed
+      clearTimeout(force)
+    },
+  }
+}

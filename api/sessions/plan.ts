@@ -1,0 +1,80 @@
+import type { z } from '@hono/zod-openapi'
+import type { Db } from '../../db/connect.ts'
+import { placementCandidates } from '../../db/placement.ts'
+import { personalProject, projectRole } from '../../db/projects.ts'
+import { missingSources } from '../../db/storage-sources.ts'
+import { getTemplate } from '../../db/templates.ts'
+import type { Template } from '../../db/templates.ts'
+import { viewerOf } from '../../db/viewers.ts'
+import type { AccountId, ProjectId, ProviderId } from '../../domain/ids.ts'
+import { choosePlacement } from '../../domain/placement.ts'
+import type { Resources } from '../../domain/resources.ts'
+import { resolveParameters } from '../../domain/template.ts'
+import type { ParameterValue, TemplateSpec } from '../../domain/template.ts'
+import { invalid, Problem } from '../problem.ts'
+import type { Fault } from '../problem.ts'
+import { mountFaults } from './mounts.ts'
+import type { SessionAsk } from './schemas.ts'
+
+export type Ask = z.output<typeof SessionAsk>
+
+/** What would be started: every choice made, every default applied, everything checked but the quotas. */
+export interface Plan {
+  readonly template: Template
+  readonly projectId: ProjectId
+  readonly providerId: ProviderId
+  readonly size: string
+  readonly resources: Resources
+  readonly parameters: Record<string, ParameterValue>
+  readonly mounts: Ask['mounts']
+}
+
+/** Plans a session for the account. That it may work in the project is checked before. Throws a problem that names the place. */
+export async function planSession(db: Db, accountId: AccountId, ask: Ask): Promise<Plan> {
+  const template = await activeTemplate(db, accountId, ask)
+  const { spec } = template
+  const size = ask.size ?? spec.defaultSize
+  const resources = sizeOf(spec, size)
+  const parameters = parametersOf(spec, ask.parameters)
+  refuseIfAny(mountFaults(ask.mounts, spec.mounts), 'What is to be mounted does not fit the template.')
+  const projectId = ask.projectId ?? (await personalProject(db, accountId))
+  if ((await projectRole(db, projectId, accountId)).closed) throw new Problem('conflict', 'The project is closed.')
+  const providerId = choosePlacement(spec.provider, await placementCandidates(db))
+  if (providerId === null)
+    throw new Problem('provider_unknown', 'No provider that could run this template is in service. Ask an operator.')
+  const missing = await missingSources(db, { providerId, projectId }, ask.mounts)
+  refuseIfAny(
+    missing.map((index): Fault => ({
+      in: 'body',
+      pointer: `/mounts/${index}/source`,
+      message: 'There is no such source for this project and mode.',
+    })),
+    'What is to be mounted is not there.',
+  )
+  return { template, projectId, providerId, size, resources, parameters, mounts: ask.mounts }
+}
+
+async function activeTemplate(db: Db, accountId: AccountId, ask: Ask): Promise<Template> {
+  const template = await getTemplate(db, ask.templateId, await viewerOf(db, accountId))
+  if (template === null) throw invalid('/templateId', 'There is no such template.', 'not_found')
+  if (template.deactivatedAt === null) return template
+  throw invalid('/templateId', 'This template is not active any more.', 'template_inactive')
+}
+
+function sizeOf({ sizes }: TemplateSpec, name: string): Resources {
+  const size = Object.hasOwn(sizes, name) ? sizes[name] : undefined
+  if (size === undefined) throw invalid('/size', `Expected one of: ${Object.keys(sizes).join(', ')}.`)
+  return { sessions: 1, ...size }
+}
+
+function parametersOf(spec: TemplateSpec, asked: Ask['parameters']): Record<string, ParameterValue> {
+  const { values, faults } = resolveParameters(spec.parameters, asked)
+  const code = faults.some((f) => f.code === 'unknown_parameter') ? 'unknown_parameter' : 'invalid_request'
+  const errors = faults.map(({ name, message }): Fault => ({ in: 'body', pointer: `/parameters/${name}`, message }))
+  if (errors.length > 0) throw new Problem(code, 'The parameters do not fit the template.', { errors })
+  return values
+}
+
+function refuseIfAny(errors: readonly Fault[], detail: string): void {
+  if (errors.length > 0) throw new Problem('invalid_request', detail, { errors })
+}

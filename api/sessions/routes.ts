@@ -1,0 +1,164 @@
+import { z } from '@hono/zod-openapi'
+import { listSessions } from '../../db/session-queries.ts'
+import type { SessionId } from '../../domain/ids.ts'
+import { isEnd, sessionStates } from '../../domain/lifecycle.ts'
+import { isOperator } from '../../domain/rights.ts'
+import { body, json } from '../answers.ts'
+import { deedOf } from '../env.ts'
+import type { AppContext } from '../env.ts'
+import { flag, idOf, moment } from '../fields.ts'
+import { allQuery, viewerFor } from '../operators.ts'
+import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
+import { route } from '../route.ts'
+import { readSession, requestSession, stopReason, stopSession } from './commands.ts'
+import { answerDecision, showSession } from './decided.ts'
+import { presentSession, SessionCreate, SessionDocument } from './schemas.ts'
+import { projectOfBody, relationToSession, sessionOfPath } from './subject.ts'
+
+const params = z.object({ sessionId: idOf('session') })
+
+const states = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.enum(sessionStates)).max(sessionStates.length))
+  .optional()
+  .openapi({ type: 'string', description: 'One state or several, with commas', example: 'queued,ready' })
+
+const SessionQuery = z.strictObject({
+  ...pageQuery,
+  ...allQuery,
+  state: states,
+  ended: flag.openapi({ description: 'Also those that ended or were rejected' }),
+  project: idOf('project').optional(),
+  template: idOf('template').optional(),
+  owner: idOf('account').optional(),
+  requestedAfter: moment.optional(),
+  requestedBefore: moment.optional(),
+})
+
+const createSession = route(
+  {
+    operationId: 'createSession',
+    summary: 'Start a session',
+    description:
+      'Waits for the decision as long as `Prefer: wait=N` says (seconds, 2 when left out, at most 60; `respond-async` is 0). ' +
+      'What is undecided then is 202: follow its events. A repeat with the same `Idempotency-Key` waits in the same way and ' +
+      'answers what is decided; after a refusal a new try needs a new key.',
+    tags: ['sessions'],
+    method: 'post',
+    path: '/v1/sessions',
+    right: 'session:create',
+    subject: projectOfBody,
+    creates: true,
+    refusals: [403, 404, 409],
+    request: { body: body(SessionCreate) },
+    responses: {
+      201: json(SessionDocument, 'It is admitted'),
+      202: json(SessionDocument, 'It is not decided yet'),
+    },
+  },
+  async (c) => {
+    const { services, intent, principal } = c.var
+    const id = await requestSession(services.db, deedOf(c), intent, principal, c.req.valid('json'))
+    return await answerDecision(c, id)
+  },
+)
+
+const listAll = route(
+  {
+    operationId: 'listSessions',
+    summary: "List your sessions and your projects', the newest first",
+    description: 'Those that ended or were rejected are left out, unless `ended` or `state` asks for them.',
+    tags: ['sessions'],
+    method: 'get',
+    path: '/v1/sessions',
+    right: 'session:list',
+    request: { query: SessionQuery },
+    responses: { 200: json(pageOfItems(SessionDocument), 'A page of sessions') },
+  },
+  async (c) => {
+    const query = c.req.valid('query')
+    const filter = {
+      viewer: viewerFor(c, query.all),
+      states: query.state ?? null,
+      ended: query.ended,
+      projectId: query.project ?? null,
+      templateId: query.template ?? null,
+      ownerId: query.owner ?? null,
+      requestedAfter: query.requestedAfter ?? null,
+      requestedBefore: query.requestedBefore ?? null,
+    }
+    const page = await listSessions(c.var.services.db, filter, pageAsk('sessions', query))
+    const operator = isOperator(c.var.principal.actor)
+    return c.json(
+      answerPage('sessions', page, (session) => presentSession(session, { waiting: null, operator })),
+      200,
+    )
+  },
+)
+
+const getOne = route(
+  {
+    operationId: 'getSession',
+    summary: 'Read a session',
+    tags: ['sessions'],
+    method: 'get',
+    path: '/v1/sessions/{sessionId}',
+    right: 'session:read',
+    subject: sessionOfPath,
+    request: { params },
+    responses: { 200: json(SessionDocument, 'The session') },
+  },
+  async (c) => {
+    const session = await readSession(c.var.services.db, c.req.valid('param').sessionId)
+    return c.json(await showSession(c, session), 200)
+  },
+)
+
+const stopAnswers = {
+  202: json(SessionDocument, 'It is asked to stop; its doors are closed from now on'),
+  200: json(SessionDocument, 'It has ended already'),
+}
+
+async function stop(c: AppContext, id: SessionId) {
+  const { services, principal } = c.var
+  const before = await readSession(services.db, id)
+  const reason = stopReason(principal.actor, (await relationToSession(c)) ?? {}, before)
+  const session = await stopSession(services.db, deedOf(c), id, reason)
+  const document = await showSession(c, session)
+  return isEnd(session.state) ? c.json(document, 200) : c.json(document, 202)
+}
+
+const stopByDelete = route(
+  {
+    operationId: 'deleteSession',
+    summary: 'Stop a session',
+    description: 'The same as `POST …/stop`. Legal in every state; repeats change nothing.',
+    tags: ['sessions'],
+    method: 'delete',
+    path: '/v1/sessions/{sessionId}',
+    right: 'session:stop',
+    subject: sessionOfPath,
+    request: { params },
+    responses: stopAnswers,
+  },
+  (c) => stop(c, c.req.valid('param').sessionId),
+)
+
+const stopByPost = route(
+  {
+    operationId: 'stopSession',
+    summary: 'Stop a session',
+    description: 'Legal in every state; repeats change nothing.',
+    tags: ['sessions'],
+    method: 'post',
+    path: '/v1/sessions/{sessionId}/stop',
+    right: 'session:stop',
+    subject: sessionOfPath,
+    request: { params },
+    responses: stopAnswers,
+  },
+  (c) => stop(c, c.req.valid('param').sessionId),
+)
+
+export const sessionRoutes = [createSession, listAll, getOne, stopByDelete, stopByPost]

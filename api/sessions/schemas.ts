@@ -1,0 +1,110 @@
+import { z } from '@hono/zod-openapi'
+import type { SessionView } from '../../db/session-queries.ts'
+import { reasonSentences, sessionStates } from '../../domain/lifecycle.ts'
+import { mountKinds } from './mounts.ts'
+import { id, idOf, iso, isoOrNull, line, moment, nullableTime, resources, time } from '../fields.ts'
+
+const parameterValue = z.union([z.string().max(1_000), z.number(), z.boolean()])
+
+const Mount = z.strictObject({
+  source: z.strictObject({ kind: z.enum(mountKinds), id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/) }),
+  target: z
+    .string()
+    .max(200)
+    .regex(/^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/, 'Expected an absolute path of plain names.'),
+  mode: z.enum(['ro', 'rw']),
+})
+
+/** What is wanted of a template; shared by what starts a session and what only asks whether it could. */
+export const SessionAsk = z
+  .strictObject({
+    templateId: idOf('template'),
+    projectId: idOf('project').optional().openapi({ description: 'Your personal project when left out' }),
+    size: z.string().max(32).optional().openapi({ description: "The template's default when left out" }),
+    parameters: z.record(z.string().max(64), parameterValue).default({}),
+    mounts: z.array(Mount).max(20).default([]),
+  })
+  .openapi('SessionAsk')
+
+export const SessionCreate = SessionAsk.extend({
+  name: line(100).optional().openapi({ description: "The template's title when left out" }),
+  expiresAt: moment.optional().openapi({ description: 'When it is to end at the latest' }),
+}).openapi('SessionCreate')
+
+const Door = z.object({ name: z.string(), protocol: z.string(), modes: z.array(z.string()) })
+
+export const SessionDocument = z
+  .object({
+    id,
+    name: z.string(),
+    owner: id,
+    startedBy: id,
+    projectId: id,
+    template: z.object({ id, version: z.int(), name: z.string() }),
+    providerId: id,
+    size: z.string(),
+    parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    mounts: z.array(Mount),
+    resources,
+    state: z.string().openapi({ description: `Open to growth. Today: ${sessionStates.join(', ')}.`, example: 'ready' }),
+    reason: z
+      .string()
+      .nullable()
+      .openapi({ description: `Why it ended. Open to growth. Today: ${Object.keys(reasonSentences).join(', ')}.` }),
+    reasonText: z.string().nullable(),
+    waitingFor: z.string().nullable().openapi({ description: 'Today: provider_busy, provider_unavailable.' }),
+    position: z.int().nullable().openapi({ description: 'In the queue, 0 is next; `null` in lists' }),
+    etaSeconds: z.int().nullable().openapi({ description: 'Until it should begin, where recent starts tell' }),
+    doors: z.array(Door),
+    requestedAt: time,
+    queuedAt: nullableTime,
+    readyAt: nullableTime,
+    endedAt: nullableTime,
+    expiresAt: nullableTime,
+    stopRequestedAt: nullableTime,
+    generation: z.int(),
+    cleanupOverdue: z.boolean(),
+    operatorDetail: z.string().nullable().optional().openapi({ description: 'For operators' }),
+  })
+  .openapi('Session')
+
+export interface Waiting {
+  readonly position: number
+  readonly etaSeconds: number | null
+}
+
+/** A session as it is answered: no address, no secret. */
+export function presentSession(
+  session: SessionView,
+  { waiting, operator }: { readonly waiting: Waiting | null; readonly operator: boolean },
+): z.infer<typeof SessionDocument> {
+  return {
+    id: session.id,
+    name: session.name,
+    owner: session.ownerId,
+    startedBy: session.startedBy,
+    projectId: session.projectId,
+    template: { ...session.template },
+    providerId: session.providerId,
+    size: session.size,
+    parameters: { ...session.parameters },
+    mounts: session.mounts.map((mount) => ({ ...mount, source: { ...mount.source } })),
+    resources: session.resources,
+    state: session.state,
+    reason: session.reason,
+    reasonText: session.reason === null ? null : reasonSentences[session.reason],
+    waitingFor: session.waitingFor,
+    position: waiting?.position ?? null,
+    etaSeconds: waiting?.etaSeconds ?? null,
+    doors: Object.entries(session.doors).map(([name, { protocol, modes }]) => ({ name, protocol, modes: [...modes] })),
+    requestedAt: iso(session.requestedAt),
+    queuedAt: isoOrNull(session.queuedAt),
+    readyAt: isoOrNull(session.readyAt),
+    endedAt: isoOrNull(session.endedAt),
+    expiresAt: isoOrNull(session.expiresAt),
+    stopRequestedAt: isoOrNull(session.stopRequestedAt),
+    generation: session.generation,
+    cleanupOverdue: session.cleanupOverdueAt !== null && session.endedAt === null,
+    ...(operator ? { operatorDetail: session.operatorDetail } : {}),
+  }
+}

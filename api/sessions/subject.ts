@@ -1,0 +1,26 @@
+import { sessionRelation } from '../../db/session-queries.ts'
+import { idPattern } from '../../domain/ids.ts'
+import type { SessionId } from '../../domain/ids.ts'
+import type { Relation } from '../../domain/rights.ts'
+import type { RouteSubject } from '../access.ts'
+import type { AppContext } from '../env.ts'
+import { relationToProject } from '../projects/subject.ts'
+
+/** What the caller is to the session that the path names. */
+export async function relationToSession(c: AppContext): Promise<Relation | null> {
+  const id = c.req.param('sessionId') ?? ''
+  if (!idPattern.test(id)) return null
+  return await sessionRelation(c.var.services.db, id as SessionId, c.var.principal.accountId)
+}
+
+export const sessionOfPath: RouteSubject = { kind: 'session', param: 'sessionId', relation: relationToSession }
+
+/** The project that a wanted session would belong to: one's own personal one, where the body names none. */
+export const projectOfBody: RouteSubject = {
+  kind: 'project',
+  relation: async (c) => {
+    // Runs after validation: `projectId` is an id or absent.
+    const { projectId } = await c.req.json<{ projectId?: string }>()
+    return projectId === undefined ? { projectRole: 'owner' } : await relationToProject(c, projectId)
+  },
+}

@@ -1,0 +1,37 @@
+import { ping } from '../../db/connect.ts'
+import type { Db } from '../../db/connect.ts'
+import { listProviders, readHealth } from '../../db/providers.ts'
+import { readBeats, readDependencies } from '../../db/status.ts'
+import { ofBeat, ofProvider, ofRow } from './dependencies.ts'
+import type { Dependency } from './dependencies.ts'
+
+/** Looks at the database itself, and reads what others have written about the rest. Answers also when it is down. */
+export function createStatus(db: Db): () => Promise<readonly Dependency[]> {
+  let known: { readonly state: 'ok' | 'down'; readonly since: Date } | null = null
+  const database = (state: 'ok' | 'down', latencyMs: number | null): Dependency => {
+    const now = new Date()
+    if (known?.state !== state) known = { state, since: now }
+    return { name: 'database', state, latencyMs, since: known.since, checkedAt: now }
+  }
+  return async () => {
+    const begun = Date.now()
+    try {
+      await ping(db)
+      const latencyMs = Date.now() - begun
+      return [database('ok', latencyMs), ...(await others(db))]
+    } catch {
+      return [database('down', null)]
+    }
+  }
+}
+
+async function others(db: Db): Promise<Dependency[]> {
+  const providers = await listProviders(db)
+  const inService = new Set(providers.filter((p) => !p.disabled).map((p) => p.id))
+  const now = new Date()
+  return [
+    ...(await readDependencies(db)).map(ofRow),
+    ...(await readHealth(db)).filter((health) => inService.has(health.providerId)).map(ofProvider),
+    ...(await readBeats(db)).map((beat) => ofBeat(beat, now)),
+  ]
+}

@@ -1,0 +1,82 @@
+import type { z } from '@hono/zod-openapi'
+import { getAccount } from '../../db/accounts.ts'
+import type { Db } from '../../db/connect.ts'
+import type { IntentKey } from '../../db/idempotency.ts'
+import { createToken, getToken, revokeToken } from '../../db/tokens.ts'
+import type { Token } from '../../db/tokens.ts'
+import { newId } from '../../domain/ids.ts'
+import type { AccountId, TokenId } from '../../domain/ids.ts'
+import { isAdmin } from '../../domain/rights.ts'
+import type { Actor, Scope } from '../../domain/rights.ts'
+import { change, createOnce } from '../changes.ts'
+import type { Deed, Principal } from '../env.ts'
+import { invalid, notFound, Problem } from '../problem.ts'
+import type { TokenCreate } from './schemas.ts'
+
+const dayMs = 24 * 60 * 60 * 1_000
+const longestMs = 365 * dayMs
+const usualMs = 30 * dayMs
+
+/** Scopes with which a token reaches beyond its own account: only an admin gives them. */
+const strong: readonly Scope[] = ['admin', 'act-as']
+
+export type Issued =
+  | { readonly kind: 'made'; readonly token: Token; readonly secret: string }
+  | { readonly kind: 'shown'; readonly token: Token }
+
+/** Makes a token. The secret is in the first answer only: it is nowhere kept. */
+export async function issueToken(
+  db: Db,
+  deed: Deed,
+  intent: IntentKey,
+  principal: Principal,
+  asked: z.output<typeof TokenCreate>,
+): Promise<Issued> {
+  const id = newId('token')
+  const accountId = asked.accountId ?? principal.accountId
+  const outcome = await createOnce(db, deed, intent, { kind: 'token', id }, async () => {
+    checkScopes(principal.actor, asked.scopes)
+    const expiresAt = expiryOf(asked.expiresAt, Date.now())
+    await checkAccount(db, principal, accountId)
+    return (trx) =>
+      createToken(trx, {
+        id,
+        accountId,
+        client: asked.client,
+        name: asked.name,
+        scopes: [...new Set(asked.scopes)],
+        expiresAt,
+      })
+  })
+  const token = await getToken(db, outcome.id)
+  if (token === null) throw notFound('token')
+  return outcome.made === null ? { kind: 'shown', token } : { kind: 'made', token, secret: outcome.made }
+}
+
+/** Ends a token at once. */
+export async function revoke(db: Db, deed: Deed, id: TokenId): Promise<void> {
+  await change(db, deed, { kind: 'token', id }, (trx) => revokeToken(trx, id))
+}
+
+function checkScopes(actor: Actor, asked: readonly Scope[]): void {
+  const beyond = asked.filter((scope) => !actor.scopes.includes(scope) || (strong.includes(scope) && !isAdmin(actor)))
+  if (beyond.length > 0)
+    throw new Problem('forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`, {
+      errors: [{ in: 'body', pointer: '/scopes', message: `Not yours to give: ${beyond.join(', ')}.` }],
+    })
+}
+
+function expiryOf(asked: Date | undefined, now: number): Date {
+  const at = asked?.getTime() ?? now + usualMs
+  if (at <= now) throw invalid('/expiresAt', 'Expected a time in the future.')
+  if (at > now + longestMs) throw invalid('/expiresAt', 'Expected at most a year from now.')
+  return new Date(at)
+}
+
+async function checkAccount(db: Db, { actor, accountId }: Principal, wanted: AccountId): Promise<void> {
+  if (wanted === accountId) return
+  if (!isAdmin(actor) || !actor.scopes.includes('admin'))
+    throw new Problem('forbidden', 'Only an admin makes a token for another account.')
+  const account = await getAccount(db, wanted)
+  if (account === null || account.disabledAt !== null) throw invalid('/accountId', 'There is no such active account.')
+}

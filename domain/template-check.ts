@@ -1,0 +1,58 @@
+import { resolveParameters } from './template.ts'
+import type { ParameterSpec, TemplateSpec } from './template.ts'
+
+/** Something that does not fit together in a template. `pointer`: a JSON pointer into its spec. */
+export interface TemplateFault {
+  readonly pointer: string
+  readonly message: string
+}
+
+/** What no schema of single fields sees: whether the parts of a template fit together. Empty: they do. */
+export function templateFaults(spec: TemplateSpec): TemplateFault[] {
+  return [...sizeFaults(spec), ...parameterFaults(spec), ...doorFaults(spec), ...mountFaults(spec)]
+}
+
+function sizeFaults({ sizes, defaultSize }: TemplateSpec): TemplateFault[] {
+  if (Object.hasOwn(sizes, defaultSize)) return []
+  return [{ pointer: '/defaultSize', message: `Expected one of: ${Object.keys(sizes).join(', ')}.` }]
+}
+
+function parameterFaults({ parameters, environment }: TemplateSpec): TemplateFault[] {
+  const seen = new Set(Object.keys(environment))
+  return Object.entries(parameters).flatMap(([name, spec]) => {
+    const pointer = `/parameters/${name}`
+    const faults = [...rangeFaults(pointer, spec), ...defaultFaults(pointer, name, spec)]
+    if (spec.env === undefined) return faults
+    if (seen.has(spec.env)) faults.push({ pointer: `${pointer}/env`, message: `${spec.env} is set already.` })
+    seen.add(spec.env)
+    return faults
+  })
+}
+
+function rangeFaults(pointer: string, spec: ParameterSpec): TemplateFault[] {
+  if (spec.type !== 'integer' && spec.type !== 'number') return []
+  if (spec.min === undefined || spec.max === undefined || spec.min <= spec.max) return []
+  return [{ pointer: `${pointer}/min`, message: 'Expected at most max.' }]
+}
+
+/** A default must pass the same check as a value that somebody gives. */
+function defaultFaults(pointer: string, name: string, spec: ParameterSpec): TemplateFault[] {
+  if (spec.default === undefined) return []
+  const { faults } = resolveParameters({ [name]: spec }, {})
+  return faults.map(({ message }) => ({ pointer: `${pointer}/default`, message }))
+}
+
+function doorFaults({ doors, readiness }: TemplateSpec): TemplateFault[] {
+  if (readiness.kind === 'log') return []
+  const ports = Object.values(doors).map((door) => door.port)
+  if (ports.length === 0 || ports.includes(readiness.port)) return []
+  return [{ pointer: '/readiness/port', message: `Expected the port of a door: ${ports.join(', ')}.` }]
+}
+
+function mountFaults({ mounts }: TemplateSpec): TemplateFault[] {
+  return mounts.flatMap(({ kind }, index) =>
+    mounts.findIndex((other) => other.kind === kind) === index
+      ? []
+      : [{ pointer: `/mounts/${index}/kind`, message: `${kind} is allowed above already.` }],
+  )
+}
