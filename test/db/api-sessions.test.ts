@@ -1,0 +1,285 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { callApp, startApi } from '../setup/api.ts'
+import type { Ask, Person, TestApi } from '../setup/api.ts'
+
+let api: TestApi
+let me: Person
+let templateId: string
+
+beforeAll(async () => {
+  api = await startApi()
+  templateId = await api.template()
+})
+beforeEach(async () => {
+  me = await api.person()
+})
+afterAll(() => api.close())
+
+const wish = (body: object = {}, prefer = 'respond-async'): Ask => ({
+  token: me.token,
+  body: { templateId, ...body },
+  headers: { prefer },
+})
+const create = (body?: object, prefer?: string) => api.call('POST', '/v1/sessions', wish(body, prefer))
+
+/** Limits what the account may hold. */
+const limit = (sessions: number, cpuMilli: number | null = null) =>
+  api.db
+    .updateTable('quota')
+    .set({ sessions, cpu_milli: cpuMilli })
+    .where('payer_kind', '=', 'account')
+    .where('payer_id', '=', me.id)
+    .execute()
+
+test('a session that nobody decides is 202, with every choice made and every default applied', async () => {
+  const made = await create()
+  expect(made.status).toBe(202)
+  expect(made.headers.get('location')).toBe(`/v1/sessions/${made.body.id}`)
+  expect(made.headers.get('preference-applied')).toBe('respond-async')
+  expect(made.body).toMatchObject({
+    owner: me.id,
+    startedBy: me.id,
+    projectId: me.projectId,
+    providerId: 'fake',
+    state: 'requested',
+    name: 'Notebook',
+    size: 'small',
+    parameters: { packages: 'none', threads: 2 },
+    resources: { sessions: 1, cpuMilli: 1_000, memoryMib: 1_024, diskMib: 0, gpus: 0 },
+    doors: [{ name: 'web', protocol: 'http', modes: ['control', 'view'] }],
+    generation: 1,
+    cleanupOverdue: false,
+  })
+  expect(JSON.stringify(made.body)).not.toMatch(/url|secret|operatorDetail/i)
+})
+
+test('without a preference the answer comes after 2 s at most, undecided', async () => {
+  const begun = Date.now()
+  const made = await api.call('POST', '/v1/sessions', { token: me.token, body: { templateId } })
+  expect(made.status).toBe(202)
+  expect(made.headers.get('preference-applied')).toBeNull()
+  expect(Date.now() - begun).toBeGreaterThan(1_800)
+  expect(Date.now() - begun).toBeLessThan(4_000)
+})
+
+test('an admitted session is 201 as soon as it is decided', async () => {
+  const deciding = api.deciding()
+  const begun = Date.now()
+  const made = await create({ name: 'Mine', parameters: { threads: 8 } }, 'wait=30')
+  await deciding.stop()
+  expect(made.status).toBe(201)
+  expect(made.headers.get('preference-applied')).toBe('wait=30')
+  expect(made.headers.get('location')).toBe(`/v1/sessions/${made.body.id}`)
+  expect(made.body).toMatchObject({ state: 'provisioning', name: 'Mine', parameters: { threads: 8 } })
+  expect(Date.now() - begun).toBeLessThan(5_000)
+})
+
+test('a used-up quota is 409, and more than a limit ever allows is 403; both say who, what and how much', async () => {
+  await limit(1, 2_000)
+  const deciding = api.deciding()
+  const first = await create({}, 'wait=30')
+  const second = await create({}, 'wait=30')
+  const large = await create({ size: 'large' }, 'wait=30')
+  await deciding.stop()
+  expect(first.status).toBe(201)
+  expect(second.status).toBe(409)
+  expect(second.headers.get('content-type')).toBe('application/problem+json')
+  expect(second.body).toMatchObject({
+    code: 'quota_exceeded',
+    violations: [
+      { payer: { kind: 'account', id: me.id }, resource: 'sessions', limit: 1, used: 1, requested: 1 },
+    ],
+  })
+  expect(large.status).toBe(403)
+  expect(large.body).toMatchObject({ code: 'exceeds_limit', violations: [{ resource: 'cpuMilli', limit: 2_000 }] })
+})
+
+test.each([
+  [{ parameters: { threads: 9 } }, 'invalid_request', '/parameters/threads'],
+  [{ parameters: { colour: 'red' } }, 'unknown_parameter', '/parameters/colour'],
+  [{ size: 'huge' }, 'invalid_request', '/size'],
+  [{ size: 'toString' }, 'invalid_request', '/size'],
+  [{ expiresAt: '2020-01-01T00:00:00Z' }, 'invalid_request', '/expiresAt'],
+  [{ colour: 'red' }, 'invalid_request', '/colour'],
+  [{ name: 'a\nb' }, 'invalid_request', '/name'],
+  [{ name: 'a\0b' }, 'invalid_request', '/name'],
+  [{ mounts: [{ source: { kind: 'workspace', id: 'w' }, target: '/w', mode: 'ro' }] }, 'invalid_request', '/mounts/0/source/kind'],
+  [{ mounts: [{ source: { kind: 'dataset', id: 'd' }, target: '/w', mode: 'rw' }] }, 'invalid_request', '/mounts/0/mode'],
+  [{ mounts: [{ source: { kind: 'dataset', id: 'd' }, target: '/w/../x', mode: 'ro' }] }, 'invalid_request', '/mounts/0/target'],
+  [{ mounts: [{ source: { kind: 'dataset', id: 'd' }, target: '/w', mode: 'ro' }] }, 'invalid_request', '/mounts/0/source'],
+])('%j is refused: %s at %s', async (body, code, pointer) => {
+  const refused = await create(body)
+  expect(refused.status).toBe(422)
+  expect(refused.body.code).toBe(code)
+  expect(refused.body.errors).toContainEqual({ in: 'body', pointer, message: expect.any(String) as string })
+})
+
+test('a template that is not there, and one that is for others, are the same 404; an inactive one is told', async () => {
+  const others = await api.template({ visibleTo: [{ kind: 'account', accountId: (await api.person()).id }] })
+  const gone = await api.template()
+  const admin = await api.person({ roles: ['admin'] })
+  expect((await api.call('POST', `/v1/templates/${gone}/deactivate`, { token: admin.token, key: null })).status).toBe(200)
+  const [absent, hidden, inactive] = [
+    await create({ templateId: 't00000000000000' }),
+    await create({ templateId: others }),
+    await create({ templateId: gone }),
+  ]
+  expect([absent.status, hidden.status]).toEqual([404, 404])
+  expect({ ...hidden.body, requestId: '' }).toEqual({ ...absent.body, requestId: '' })
+  expect(inactive.body).toMatchObject({ status: 422, code: 'template_inactive', errors: [{ pointer: '/templateId' }] })
+})
+
+test('a template of a kind runs where that kind is in service, and nowhere else', async () => {
+  const fitting = await create({ templateId: await api.template({ provider: { kind: 'fake' } }) })
+  const unfitting = await create({ templateId: await api.template({ provider: { kind: 'cloud' } }) })
+  expect(fitting.body.providerId).toBe('fake')
+  expect(unfitting.body).toMatchObject({ status: 422, code: 'provider_unknown' })
+})
+
+test('only owners and editors of a project start sessions in it', async () => {
+  const owner = await api.person()
+  const project = (await api.call('POST', '/v1/projects', { token: owner.token, body: { name: 'Shared' } })).body.id
+  const put = (role: string) =>
+    api.call('PUT', `/v1/projects/${project}/members/${me.id}`, {
+      token: owner.token,
+      body: { role },
+      headers: { 'if-match': '*' },
+    })
+  expect((await create({ projectId: project })).status).toBe(404)
+  await put('viewer')
+  expect((await create({ projectId: project })).status).toBe(403)
+  await put('editor')
+  const made = await create({ projectId: project })
+  expect(made.status).toBe(202)
+  expect(made.body.projectId).toBe(project)
+})
+
+test('300 replays of one key at once are one session, and equal decisions', async () => {
+  // 1 … 300:  insert key ── (one wins) insert session ── commit
+  //           insert key ── waits ······················ do nothing ── read the winner's id
+  const deciding = api.deciding()
+  const key = randomUUID()
+  const other = api.another()
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, (_, i) =>
+      callApp(i % 2 === 0 ? api.app : other, 'POST', '/v1/sessions', { ...wish({}, 'wait=60'), key }),
+    ),
+  )
+  await deciding.stop()
+  expect(new Set(answers.map((a) => a.status))).toEqual(new Set([201]))
+  expect(new Set(answers.map((a) => a.body.id)).size).toBe(1)
+  expect(new Set(answers.map((a) => a.body.state))).toEqual(new Set(['provisioning']))
+  const rows = await api.db.selectFrom('session').select('id').where('owner_id', '=', me.id).execute()
+  expect(rows).toHaveLength(1)
+})
+
+test('a replay renders what is decided: refused stays refused also when there is room again', async () => {
+  await limit(0)
+  const key = randomUUID()
+  const asked = await api.call('POST', '/v1/sessions', { ...wish(), key })
+  expect(asked.status).toBe(202)
+  await api.decide(asked.body.id)
+  await limit(5)
+  const again = await api.call('POST', '/v1/sessions', { ...wish(), key })
+  expect([again.status, again.body.code]).toEqual([403, 'exceeds_limit'])
+  expect(again.headers.get('location')).toBe(`/v1/sessions/${asked.body.id}`)
+})
+
+test('a replay finds its session also when its template has gone; the order of members does not matter', async () => {
+  const key = randomUUID()
+  const body = { templateId, size: 'small', parameters: { threads: 3 } }
+  const first = await api.call('POST', '/v1/sessions', { ...wish(body), key })
+  const turned = JSON.stringify({ parameters: { threads: 3 }, size: 'small', templateId })
+  const again = await api.call('POST', '/v1/sessions', { ...wish(), body: turned, key })
+  expect(again.body.id).toBe(first.body.id)
+})
+
+test('the same key with another body is refused; another client or account has keys of its own', async () => {
+  const key = randomUUID()
+  const first = await api.call('POST', '/v1/sessions', { ...wish(), key })
+  const reused = await api.call('POST', '/v1/sessions', { ...wish({ size: 'large' }), key })
+  expect([reused.status, reused.body.code]).toEqual([422, 'idempotency_key_reused'])
+  const otherClient = await api.token(me.id, undefined, 'portal')
+  const second = await api.call('POST', '/v1/sessions', { ...wish(), token: otherClient, key })
+  expect(second.status).toBe(202)
+  expect(second.body.id).not.toBe(first.body.id)
+})
+
+test('without a key nothing is made', async () => {
+  const refused = await api.call('POST', '/v1/sessions', { ...wish(), key: null })
+  expect(refused.body).toMatchObject({
+    status: 422,
+    code: 'invalid_request',
+    errors: [{ in: 'header', pointer: '/idempotency-key' }],
+  })
+})
+
+test('200 creates at once are all answered in the usual time, though nobody decides them', async () => {
+  const begun = Date.now()
+  const answers = await Promise.all(Array.from({ length: 200 }, () => create({}, 'wait=2')))
+  expect(answers.filter((a) => a.status !== 202)).toEqual([])
+  expect(Date.now() - begun).toBeLessThan(10_000)
+})
+
+test('while 100 creates wait for their decision, others are answered at once', async () => {
+  const waiting = Array.from({ length: 100 }, () => create({}, 'wait=10'))
+  await expect
+    .poll(async () => (await api.db.selectFrom('session').select('id').where('owner_id', '=', me.id).execute()).length)
+    .toBe(100)
+  const begun = Date.now()
+  expect((await api.call('GET', '/v1/whoami', { token: me.token })).status).toBe(200)
+  expect(Date.now() - begun).toBeLessThan(1_000)
+  const deciding = api.deciding()
+  const answers = await Promise.all(waiting)
+  await deciding.stop()
+  expect(new Set(answers.map((a) => a.status))).toEqual(new Set([201]))
+})
+
+test('stop is an intent in every state: 202 while it lives, 200 when it has ended', async () => {
+  const { id } = (await create()).body
+  const stopped = await api.call('POST', `/v1/sessions/${id}/stop`, { token: me.token, key: null })
+  expect(stopped.status).toBe(202)
+  expect(stopped.body.stopRequestedAt).not.toBeNull()
+  expect((await api.call('DELETE', `/v1/sessions/${id}`, { token: me.token })).status).toBe(202)
+  const row = await api.db.selectFrom('session').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  expect([row.stop_reason, row.wake_version]).toEqual(['cancelled', 2])
+
+  await api.db
+    .updateTable('session')
+    .set({ state: 'stopped', reason: 'cancelled', ended_at: new Date() })
+    .where('id', '=', id)
+    .execute()
+  const ended = await api.call('DELETE', `/v1/sessions/${id}`, { token: me.token })
+  expect(ended.status).toBe(200)
+  expect(ended.body).toMatchObject({ state: 'stopped', reason: 'cancelled', reasonText: 'It was cancelled before it began.' })
+})
+
+test('an operator who stops what is not theirs is named as the reason', async () => {
+  const operator = await api.person({ roles: ['operator'] })
+  const { id } = (await create()).body
+  expect((await api.call('POST', `/v1/sessions/${id}/stop`, { token: operator.token, key: null })).status).toBe(202)
+  const row = await api.db.selectFrom('session').select('stop_reason').where('id', '=', id).executeTakeFirstOrThrow()
+  expect(row.stop_reason).toBe('admin')
+})
+
+test('operators alone read the details of a failure', async () => {
+  const operator = await api.person({ roles: ['operator'] })
+  const { id } = (await create()).body
+  await api.db.updateTable('session').set({ operator_detail: 'exit code 137' }).where('id', '=', id).execute()
+  expect((await api.call('GET', `/v1/sessions/${id}`, { token: me.token })).body).not.toHaveProperty('operatorDetail')
+  const seen = await api.call('GET', `/v1/sessions/${id}`, { token: operator.token })
+  expect(seen.body.operatorDetail).toBe('exit code 137')
+})
+
+test('a queued session says where it stands', async () => {
+  const ids = [(await create()).body.id, (await create()).body.id]
+  for (const [index, id] of ids.entries())
+    await api.db
+      .updateTable('session')
+      .set({ state: 'queued', waiting_for: 'provider_busy', queued_at: new Date(1_000 * index) })
+      .where('id', '=', id)
+      .execute()
+  const second = await api.call('GET', `/v1/sessions/${ids[1]}`, { token: me.token })
+  expect(second.body).toMatchObject({ state: 'queued', waitingFor: 'provider_busy', position: 1 })
+})

@@ -1,0 +1,229 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { createApp } from '../../api/app.ts'
+import type { ApiSettings } from '../../api/deps.ts'
+import { createAccount } from '../../db/accounts.ts'
+import { admitSession } from '../../db/admission.ts'
+import { applyConfiguration } from '../../db/bootstrap.ts'
+import { connect } from '../../db/connect.ts'
+import type { Db } from '../../db/connect.ts'
+import { createListener } from '../../db/listen.ts'
+import type { Listener } from '../../db/listen.ts'
+import { migrateToLatest } from '../../db/migrate.ts'
+import { createToken } from '../../db/tokens.ts'
+import { newId } from '../../domain/ids.ts'
+import type { AccountId, SessionId } from '../../domain/ids.ts'
+import { scopes as allScopes } from '../../domain/rights.ts'
+import type { Role, Scope } from '../../domain/rights.ts'
+import { createKeyring } from '../../platform/keyring.ts'
+import { createMetrics } from '../../platform/metrics.ts'
+import { bodyDigest, createSecrets } from '../../platform/secrets.ts'
+import { decodeForDisplay } from '../../platform/temporal/codec.ts'
+import { createDatabase } from './database.ts'
+
+export const keyring = createKeyring([{ id: 'test', secret: new Uint8Array(randomBytes(32)) }])
+export const secrets = createSecrets(keyring)
+export const capability = randomBytes(32).toString('base64url')
+export const portalOrigin = 'https://portal.example.org'
+
+const settings: ApiSettings = {
+  corsOrigins: [portalOrigin],
+  rateLimitPerMinute: 100_000,
+  directDoors: true,
+  codecCapability: capability,
+  temporalUiOrigin: 'http://127.0.0.1:8233',
+}
+
+/** JSON of an answer, in which a test looks for what it expects. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Json = any
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Json
+}
+
+export interface Ask {
+  readonly token?: string
+  readonly body?: unknown
+  /** Left out: a new key for each creating POST; `null`: none. */
+  readonly key?: string | null
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Person {
+  readonly id: AccountId
+  readonly token: string
+  readonly projectId: string
+}
+
+/** A template that everybody may start on the provider `fake`. */
+export const notebook = {
+  title: 'Notebook',
+  description: 'A notebook for tests',
+  provider: { id: 'fake' },
+  image: 'notebook:1',
+  sizes: {
+    small: { cpuMilli: 1_000, memoryMib: 1_024, diskMib: 0, gpus: 0 },
+    large: { cpuMilli: 4_000, memoryMib: 8_192, diskMib: 0, gpus: 1 },
+  },
+  defaultSize: 'small',
+  parameters: {
+    packages: { type: 'string', default: 'none', enum: ['none', 'all'], env: 'PACKAGES' },
+    threads: { type: 'integer', min: 1, max: 8, default: 2 },
+  },
+  doors: { web: { protocol: 'http', port: 8_888, modes: ['control', 'view'], path: '/lab?token={secret}' } },
+  readiness: { kind: 'http', port: 8_888, path: '/', status: 200 },
+  mounts: [{ kind: 'dataset', modes: ['ro'] }],
+  egress: 'none',
+  startLimitSeconds: 300,
+  lifetimeSeconds: 3_600,
+  visibleTo: [{ kind: 'everyone' }],
+}
+
+/** The api in process, on a database of its own with a provider `fake` and without a worker. */
+export interface TestApi {
+  readonly db: Db
+  readonly url: string
+  readonly listener: Listener
+  readonly app: ReturnType<typeof createApp>
+  /** Everything that the api wrote to its log. */
+  readonly logged: string[]
+  call(method: string, path: string, ask?: Ask): Promise<Answer>
+  person(what?: {
+    roles?: Role[]
+    scopes?: readonly Scope[]
+    organisation?: string
+    groups?: string[]
+  }): Promise<Person>
+  token(accountId: AccountId, scopes?: readonly Scope[], client?: string): Promise<string>
+  template(spec?: Record<string, unknown>): Promise<string>
+  /** Decides as the workflow would: the real admission. */
+  decide(sessionId: string): Promise<void>
+  /** Decides whatever is requested, as workers would, until it is stopped. */
+  deciding(): { stop(): Promise<void> }
+  /** Another api on the same database, as another process would be. */
+  another(changed?: Partial<ApiSettings>): ReturnType<typeof createApp>
+  close(): Promise<void>
+}
+
+export async function startApi(changed: Partial<ApiSettings> = {}): Promise<TestApi> {
+  const { url, drop } = await createDatabase()
+  await migrateToLatest(url)
+  const db = connect({ url, poolSize: 10 })
+  const listener = createListener(url)
+  await applyConfiguration(db, {
+    providers: [{ id: 'fake', kind: 'fake', startLimit: 1_000, networks: [], settings: {} }],
+    templates: [],
+    quotaDefaults: {},
+  })
+  const logged: string[] = []
+  const write = (fields: unknown, message: string) => void logged.push(`${JSON.stringify(fields)} ${message}`)
+  const another = (other: Partial<ApiSettings> = {}) =>
+    createApp({
+      db,
+      listener,
+      log: { info: write, warn: write, error: write },
+      metrics: createMetrics('api'),
+      settings: { ...settings, ...changed, ...other },
+      digest: (text, keyId) => bodyDigest(keyring, text, keyId),
+      openInstanceSecret: ({ sessionId, generation }, sealed) =>
+        secrets.decrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, sealed).toString(),
+      decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
+      isServing: () => true,
+    })
+  const app = another()
+  const token: TestApi['token'] = (accountId, scopes = allScopes, client = 'test') =>
+    db.transaction().execute((trx) =>
+      createToken(trx, {
+        id: newId('token'),
+        accountId,
+        client,
+        name: 'test',
+        scopes,
+        expiresAt: new Date(Date.now() + 3_600_000),
+      }),
+    )
+  const call: TestApi['call'] = (method, path, ask) => callApp(app, method, path, ask)
+  return {
+    db,
+    url,
+    listener,
+    app,
+    logged,
+    call,
+    token,
+    another,
+    async person({ roles = ['member'], scopes = allScopes, organisation = null, groups = [] } = {}) {
+      const id = newId('account')
+      const account = { id, displayName: `Person ${id}`, email: null, organisation, roles, groups, posix: null }
+      await db.transaction().execute((trx) => createAccount(trx, account))
+      const personal = await db
+        .selectFrom('project')
+        .select('id')
+        .where('personal_of', '=', id)
+        .executeTakeFirstOrThrow()
+      return { id, token: await token(id, scopes), projectId: personal.id }
+    },
+    async template(spec = {}) {
+      const admin = await this.person({ roles: ['admin'] })
+      const name = `t${randomUUID()}`
+      const made = await call('POST', '/v1/templates', {
+        token: admin.token,
+        body: { name, spec: { ...notebook, ...spec } },
+      })
+      if (made.status !== 201) throw new Error(JSON.stringify(made.body))
+      return String(made.body.id)
+    },
+    async decide(sessionId) {
+      await admitSession(db, { sessionId: sessionId as SessionId, generation: 1 })
+    },
+    deciding() {
+      let stopping = false
+      const loop = async () => {
+        while (!stopping) {
+          const rows = await db.selectFrom('session').select('id').where('state', '=', 'requested').limit(3).execute()
+          await Promise.all(rows.map((row) => admitSession(db, { sessionId: row.id, generation: 1 })))
+          if (rows.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      }
+      const running = loop()
+      return {
+        stop: () => {
+          stopping = true
+          return running
+        },
+      }
+    },
+    async close() {
+      app.streams.shutDown()
+      await listener.close()
+      await db.destroy()
+      await drop()
+    },
+  }
+}
+
+/** Asks an api in process. */
+export async function callApp(
+  { app }: ReturnType<typeof createApp>,
+  method: string,
+  path: string,
+  { token, body, key, headers = {} }: Ask = {},
+): Promise<Answer> {
+  const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
+  const creates = method === 'POST' && key !== null ? { 'idempotency-key': key ?? randomUUID() } : {}
+  const answer = await app.request(path, {
+    method,
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(text === undefined ? {} : { 'content-type': 'application/json' }),
+      ...creates,
+      ...headers,
+    },
+    ...(text === undefined ? {} : { body: text }),
+  })
+  const answered = await answer.text()
+  const isJson = /json/.test(answer.headers.get('content-type') ?? '')
+  return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(answered) : answered }
+}
