@@ -7,7 +7,10 @@ import type { DockerSettings } from './settings.ts'
 /** Where a session finds its secret; the path stands in its environment as `CARREL_SECRET_FILE`. */
 export const secretFile = '/run/carrel/secret'
 
-/** A name server that is none: an address for documentation, which the session's network refuses. */
+/**
+ * A name server that is none: an address for documentation, which the session's network refuses. The daemon's own
+ * resolver is silent then, so programs are told not to wait for it.
+ */
 const noNameserver = '192.0.2.53'
 
 const imagePattern =
@@ -61,7 +64,7 @@ export function containerBody(spec: InstanceSpec, names: Names, settings: Docker
       ...(spec.user === null ? {} : { GroupAdd: spec.user.gids.map(String) }),
       PortBindings: Object.fromEntries(published.map((p) => [p, [{ HostIp: settings.publishAddress, HostPort: '' }]])),
       NetworkMode: names.object,
-      ...(spec.egress === 'none' ? { Dns: [noNameserver] } : {}),
+      ...(spec.egress === 'none' ? { Dns: [noNameserver], DnsOptions: ['timeout:1', 'attempts:1'] } : {}),
       Mounts: spec.mounts.map(({ hostPath, target, mode }) => ({
         Type: 'bind',
         Source: hostPath,

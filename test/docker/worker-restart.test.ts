@@ -1,0 +1,104 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { addAccount, ask, held, stateOf, stop, trivialTemplate, until } from '../temporal/stage.ts'
+import { createSite } from '../setup/site.ts'
+import type { Site } from '../setup/site.ts'
+import { baseImage, leftovers, serverSpec, socketPath } from './docker-harness.ts'
+
+const { command } = serverSpec({ name: '', deploymentId: '', sessionId: '' as never, generation: 1 })
+const directory = mkdtempSync(join(tmpdir(), 'carrel-faults-'))
+let site: Site
+
+beforeAll(async () => {
+  site = await createSite({
+    configuration: {
+      providers: [
+        {
+          id: 'fake',
+          kind: 'docker',
+          startLimit: 4,
+          networks: ['127.0.0.0/8'],
+          settings: { dockerHost: `unix://${socketPath}`, stopGraceSeconds: 1 },
+        },
+      ],
+      templates: [
+        {
+          name: 'trivial',
+          spec: {
+            ...trivialTemplate,
+            image: baseImage,
+            command,
+            user: { uid: 1000, gid: 1000 },
+            doors: { web: { protocol: 'http', port: 8080, modes: ['control'] } },
+            readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
+          },
+        },
+      ],
+      quotaDefaults: {},
+    },
+    timings: {
+      databaseTimeoutMs: 2_000,
+      heartbeatMs: 2_000,
+      providerRetryMs: 200,
+      providerRetryMaxMs: 1_000,
+      observeBusyMs: 300,
+      observeIdleMs: 500,
+      removeTimeoutMs: 20_000,
+    },
+  })
+})
+afterAll(async () => {
+  await site?.close()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+type When = 'before' | 'during' | 'after'
+let number = 0
+
+/** A worker that is going to be killed in the middle of this step, and the way to know that it was. */
+async function faulty(activity: string, when: When) {
+  const marker = join(directory, String((number += 1)))
+  const fault = JSON.stringify({ activity, when, marker })
+  const { child } = await site.startWorker('test/setup/faulty-worker.ts', { TEST_FAULT: fault })
+  return async () => {
+    await Promise.race([child.ended, new Promise((resolve) => setTimeout(resolve, 30_000))])
+    expect(existsSync(marker), `the worker reached ${activity} and was killed ${when} it`).toBe(true)
+  }
+}
+
+const containers = async () => (await leftovers(site.deploymentId)).filter((left) => left.startsWith('container'))
+
+// start:  worker 1 ──step──✗   worker 2 ── goes on ── ready: one container
+// stop:   worker 2 ──step──✗   worker 3 ── goes on ── stopped: none (worker 3 is worker 1 of the next line)
+const lines: readonly (readonly [string, When, string, When])[] = [
+  ['look', 'before', 'beginStopping', 'after'],
+  ['admit', 'after', 'removeInstance', 'before'],
+  ['createInstance', 'before', 'removeInstance', 'during'],
+  ['createInstance', 'during', 'removeInstance', 'after'],
+  ['createInstance', 'after', 'releaseReservation', 'after'],
+  ['awaitReady', 'during', 'end', 'before'],
+  ['becomeReady', 'after', 'end', 'after'],
+]
+
+test('a worker killed in the middle of any step leaves one container, then none', async () => {
+  const { db } = site
+  const who = await addAccount(db)
+  for (const [startStep, startWhen, stopStep, stopWhen] of lines) {
+    const first = await faulty(startStep, startWhen)
+    const id = await ask(db, who)
+    await first()
+    const second = await faulty(stopStep, stopWhen)
+    await until(db, id, ['ready'], 60_000)
+    expect(await containers()).toHaveLength(1)
+    await stop(db, id)
+    await second()
+    const { child } = await site.startWorker()
+    await until(db, id, ['stopped'], 60_000)
+    expect((await stateOf(db, id)).reason).toBe('user')
+    expect(await leftovers(site.deploymentId)).toEqual([])
+    expect(await held(db, id)).toBe(0)
+    await child.kill()
+  }
+}, 300_000)
