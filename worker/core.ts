@@ -30,6 +30,8 @@ export async function startCore(deps: WorkerDeps, failed: (error: unknown) => vo
       log.warn({ activity, error }, 'an activity failed and will be tried again'),
     ),
     maxConcurrentActivityTaskExecutions: 40,
+    // How long a run waits for a worker that died before another takes it over.
+    stickyQueueScheduleToStartTimeout: '3 seconds',
     shutdownGraceTime: graceTime,
     ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
   })
