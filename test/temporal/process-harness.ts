@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -71,10 +72,12 @@ export const shell = (key: InstanceKey, script: string): InstanceSpec => specOf(
 
 /** Every living process whose environment names the instance, and every file of the deployment below the directory. */
 export function leftoversIn(stateDirectory: string, deploymentId: string): string[] {
-  const records = ['instances', 'staging', 'trash'].flatMap((folder) =>
-    readdirSync(join(stateDirectory, folder)).map((entry) => join(stateDirectory, folder, entry)),
+  const hash = createHash('sha256').update(deploymentId).digest('hex').slice(0, 12)
+  const ours = ['instances', 'staging', 'trash'].flatMap((folder) =>
+    readdirSync(join(stateDirectory, folder))
+      .filter((entry) => entry.includes(hash))
+      .map((entry) => join(stateDirectory, folder, entry)),
   )
-  const ours = records.filter((path) => readFileSync(join(path, 'instance.json'), 'utf8').includes(deploymentId))
   return [...ours, ...processesWith(`CARREL_DEPLOYMENT=${deploymentId}`)]
 }
 

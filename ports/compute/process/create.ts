@@ -1,23 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { CallContext, Created, InstanceRef, InstanceSpec } from '../provider.ts'
+import type { Deps } from './deps.ts'
 import { detailOf, readOrNull } from './files.ts'
 import { takeLock } from './lock.ts'
-import { keyOf, type Places } from './places.ts'
+import { keyOf, type InstancePlaces } from './places.ts'
 import { prepareInstance } from './prepare.ts'
 import { isAlive } from './processes.ts'
 import { readRecord, writeRecord, type InstanceRecord } from './record.ts'
-import type { LocalCommand, ProcessSettings } from './settings.ts'
+import { deleteRemains } from './remove.ts'
+import type { LocalCommand } from './settings.ts'
 import { startSupervisor } from './supervisor.ts'
-import type { Tools } from './tools.ts'
-
-export interface Deps {
-  readonly settings: ProcessSettings
-  readonly places: Places
-  readonly tools: Tools
-}
 
 /** A create does nothing any more after this, ms. */
 export const createLimitMs = 5_000
 const busyRetryMs = 1_000
+const wordMs = 10
 
 /** Makes what is asked, or finds it, or makes whole what a create that died left. Never throws for what can be answered. */
 export async function createInstance(spec: InstanceSpec, call: CallContext, deps: Deps): Promise<Created> {
@@ -58,6 +55,7 @@ async function createLocked(
   const ref: InstanceRef = { name: spec.name, deploymentId: spec.deploymentId }
   const found = await readRecord(deps.places, keyOf(spec))
   if (found !== null) return (await makeRun(found, signal, deps)) ?? { kind: 'adopted', ref }
+  await deleteRemains(deps.places, keyOf(spec))
   const lock = await takeLock(deps.places.allocationLock, createLimitMs, signal)
   if (lock === null) return busy('Ports are being handed out to others.')
   let prepared
@@ -77,7 +75,7 @@ async function createLocked(
 async function makeRun(record: InstanceRecord, signal: AbortSignal, { places }: Deps): Promise<Created | null> {
   const key = keyOf(record)
   const at = places.instance(key)
-  if (record.supervisor !== null && ((await readOrNull(at.started)) !== null || isAlive(record.supervisor))) return null
+  if (await hasBegun(record, at)) return null
   if (signal.aborted) return cancelled
   const supervisor = await startSupervisor(at, places.markOf(key), record.argv)
   if (supervisor === null)
@@ -90,6 +88,20 @@ async function makeRun(record: InstanceRecord, signal: AbortSignal, { places }: 
   }
   await supervisor.begin()
   return null
+}
+
+/**
+ * Whether the command ran or runs. A supervisor whose starter died, or is only just done, waits at most for the moment in
+ * which it reads its word or the end of its input; its starter held the lock that we hold now.
+ */
+async function hasBegun({ supervisor }: InstanceRecord, at: InstancePlaces): Promise<boolean> {
+  while (supervisor !== null) {
+    const alive = isAlive(supervisor)
+    if ((await readOrNull(at.started)) !== null) return true
+    if (!alive) return false
+    await delay(wordMs)
+  }
+  return false
 }
 
 /** What the driver can't do for this spec; `null` if nothing. */

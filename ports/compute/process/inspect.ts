@@ -1,5 +1,5 @@
 import type { Endpoint, InstanceRef, InstanceState } from '../provider.ts'
-import type { Deps } from './create.ts'
+import type { Deps } from './deps.ts'
 import { livingOf } from './ending.ts'
 import { detailOf, readOrNull } from './files.ts'
 import type { Belonging } from './members.ts'

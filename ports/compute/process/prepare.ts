@@ -1,14 +1,15 @@
 import type { InstanceSpec } from '../provider.ts'
 import { allocatePorts, chooseUser } from './allocate.ts'
 import { confinedArgv, insideOf } from './confine.ts'
+import type { Deps } from './deps.ts'
 import { launchScript } from './launch.ts'
 import { layOut } from './lay-out.ts'
-import { keyOf, type Places } from './places.ts'
+import { keyOf } from './places.ts'
 import { seeProcesses } from './processes.ts'
 import { unreachable } from './reach.ts'
 import { readRecords, type InstanceRecord } from './record.ts'
-import type { LocalCommand, ProcessSettings } from './settings.ts'
-import { findProgram, type Tools } from './tools.ts'
+import type { LocalCommand } from './settings.ts'
+import { findProgram } from './tools.ts'
 
 export type Prepared =
   | { readonly kind: 'prepared'; readonly record: InstanceRecord }
@@ -19,11 +20,7 @@ export type Prepared =
  * Chooses ports and user, and lays out the instance's directory, complete before it appears. Call under the allocation
  * lock: what others hold is read from their records.
  */
-export async function prepareInstance(
-  spec: InstanceSpec,
-  image: LocalCommand,
-  deps: { readonly places: Places; readonly settings: ProcessSettings; readonly tools: Tools },
-): Promise<Prepared> {
+export async function prepareInstance(spec: InstanceSpec, image: LocalCommand, deps: Deps): Promise<Prepared> {
   const { places, settings, tools } = deps
   const others = await readRecords(places)
   const self = { uid: process.getuid?.() ?? -1, gid: process.getgid?.() ?? -1 }

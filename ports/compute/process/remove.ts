@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CallContext, InstanceRef, Removed } from '../provider.ts'
-import type { Deps } from './create.ts'
+import type { Deps } from './deps.ts'
 import { endProcesses } from './ending.ts'
 import { deleteTree, detailOf, syncDirectory, systemCodeOf } from './files.ts'
 import { takeLock } from './lock.ts'
@@ -35,7 +35,7 @@ export async function removeInstance(ref: InstanceRef, call: CallContext, { plac
   }
 }
 
-/** From one moment to the next it is no instance any more; then its files go, with those that an earlier crash left. */
+/** From one moment to the next it is no instance any more; then its files go. */
 async function deleteInstance(places: Places, key: string): Promise<void> {
   try {
     await rename(places.instance(key).directory, join(places.trash, `${key}.${randomUUID()}`))
@@ -43,6 +43,13 @@ async function deleteInstance(places: Places, key: string): Promise<void> {
   } catch (error) {
     if (systemCodeOf(error) !== 'ENOENT') throw error
   }
-  const mine = (await readdir(places.trash)).filter((entry) => entry.startsWith(`${key}.`))
-  for (const entry of mine) await deleteTree(join(places.trash, entry))
+  await deleteRemains(places, key)
+}
+
+/** Deletes what creates and removals of this instance that died left aside. Call with its lock taken, or one may live. */
+export async function deleteRemains({ staging, trash }: Places, key: string): Promise<void> {
+  for (const folder of [staging, trash]) {
+    const remains = (await readdir(folder)).filter((entry) => entry.startsWith(`${key}.`))
+    for (const entry of remains) await deleteTree(join(folder, entry))
+  }
 }
