@@ -24,13 +24,16 @@ export function kindOf(text: string | undefined): Kind | undefined {
   throw new Error('--provider is docker or process')
 }
 
-/** Runs a command to its exit code; what it throws is said in one line, with code 1. */
-export async function runCommand(command: () => Promise<number>): Promise<void> {
+/**
+ * Runs a command and ends the process with its exit code; what it throws is said in one line, with code 1. What an
+ * interrupted start still waits for does not keep the process.
+ */
+export async function runCommand(command: () => Promise<number>): Promise<never> {
   try {
-    process.exitCode = await command()
+    process.exit(await command())
   } catch (error) {
     console.error(error instanceof Error ? reasonOf(error) : error)
-    process.exitCode = 1
+    process.exit(1)
   }
 }
 

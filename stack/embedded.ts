@@ -42,6 +42,9 @@ export interface Embedded {
   stop(): Promise<void>
 }
 
+/** What a start ends with that was asked to. */
+export const interrupted = new Error('interrupted')
+
 const namespace = 'carrel'
 const retentionDays = 7
 /** A worker lets its activities finish for 30 s. */
@@ -53,10 +56,11 @@ export async function startEmbedded(plan: EmbeddedPlan): Promise<Embedded> {
   let stopping: Promise<void> | undefined
   const stop = () => (stopping ??= stopAll(undo))
   const aborted = new Promise<never>((_resolve, reject) => {
-    plan.signal.addEventListener('abort', () => reject(new Error('interrupted')), { once: true })
+    plan.signal.addEventListener('abort', () => reject(interrupted), { once: true })
   })
+  aborted.catch(() => undefined)
   try {
-    plan.signal.throwIfAborted()
+    if (plan.signal.aborted) throw interrupted
     const under = bringUp(plan, undo)
     under.catch(() => undefined)
     return { ...(await Promise.race([under, aborted])), stop }
@@ -85,7 +89,7 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
   const started = <T extends Started>(thing: T): T => {
     if (!plan.signal.aborted) undo.push(() => thing.stop())
     else void thing.stop()
-    plan.signal.throwIfAborted()
+    if (plan.signal.aborted) throw interrupted
     return thing
   }
 

@@ -38,7 +38,8 @@ export function placesIn(directory: string = join(repository, '.carrel')): Place
 }
 
 export async function makePlaces(places: Places): Promise<void> {
-  await mkdir(places.directory, { recursive: true, mode: 0o755 })
+  // PostgreSQL and sessions may run as other users: they pass, and list nothing.
+  await mkdir(places.directory, { recursive: true, mode: 0o711 })
   await mkdir(places.logs, { recursive: true, mode: 0o700 })
 }
 

@@ -45,7 +45,10 @@ export async function startProcess(plan: ProcessPlan): Promise<{ child: Child; r
     env: childEnvironment({ ...ownVariables(), ...plan.variables }),
     onLine: log.onLine,
   })
-  return { child, ready: untilReady(plan, child, log.last) }
+  const ready = untilReady(plan, child, log.last)
+  // Whoever is interrupted meanwhile never comes to wait for it.
+  ready.catch(() => undefined)
+  return { child, ready }
 }
 
 async function untilReady(plan: ProcessPlan, child: Child, last: readonly string[]): Promise<void> {

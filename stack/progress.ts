@@ -19,6 +19,10 @@ export interface ProgressOptions {
 }
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
+/** A step that talks much fills no log: without a terminal its words are at least this far apart. */
+const quietMs = 1_000
+/** Nor is it silent for much longer than this. */
+const pulseMs = 15_000
 const eraseLine = '\r\u001b[2K'
 
 /** Reports to people: every line carries the seconds since it was made. */
@@ -56,13 +60,26 @@ export function createProgress({ output, live, columns = 100 }: ProgressOptions)
     async step(title, work) {
       const start = performance.now()
       now(live ? title : `${title} …`)
+      let said = 0
+      let last = 'still at it'
+      const say = (word: string) => {
+        last = word
+        if (!live && performance.now() - said < quietMs) return
+        said = performance.now()
+        now(`${title}: ${word}`)
+      }
+      const pulse = setInterval(() => {
+        if (!live && performance.now() - said > pulseMs) say(last)
+      }, pulseMs).unref()
       try {
-        const result = await work((word) => now(`${title}: ${word}`))
+        const result = await work(say)
         line(`${title}: ok (${seconds(performance.now() - start)})`)
         return result
       } catch (error) {
         line(`${title}: FAILED (${seconds(performance.now() - start)})`)
         throw error
+      } finally {
+        clearInterval(pulse)
       }
     },
   }

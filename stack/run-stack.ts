@@ -1,5 +1,5 @@
 import { endLeftovers, readState, removeState, runningOf, writeState } from './state.ts'
-import { startEmbedded, type Embedded } from './embedded.ts'
+import { interrupted, startEmbedded, type Embedded } from './embedded.ts'
 import { takeLock } from './lock-file.ts'
 import type { Kind } from './offer.ts'
 import { makePlaces, removeData, type Places } from './places.ts'
@@ -37,6 +37,9 @@ export async function runStack(
     if (left.length > 0) progress.line(`an earlier stack was killed; ended what it left running: ${left.join(', ')}`)
     if (options.fresh) await removeData(places)
     return await onStack(options, interruption.asked, work)
+  } catch (error) {
+    if (error === interrupted) return exitCodes.interrupted
+    throw error
   } finally {
     interruption.stop()
     await taken.release()

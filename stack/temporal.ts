@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startChild, type Child } from './child.ts'
@@ -46,6 +47,7 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
     }
     await delay(50)
   }
+  if (options.databaseFile !== undefined) await chmod(options.databaseFile, 0o600)
   return {
     address: `127.0.0.1:${options.port}`,
     uiUrl: options.uiPort === undefined ? undefined : `http://127.0.0.1:${options.uiPort}`,
