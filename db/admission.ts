@@ -63,7 +63,8 @@ async function decide(db: Db, key: SessionKey): Promise<Admitted> {
       await reject(trx, key, decision)
       return { kind: 'rejected' }
     }
-    await trx
+    // A release that commits in this very moment has written its tombstone first: then nothing is held.
+    const reserved = await trx
       .insertInto('reservation')
       .values({
         session_id: key.sessionId,
@@ -73,7 +74,9 @@ async function decide(db: Db, key: SessionKey): Promise<Admitted> {
         provider_id: session.provider_id,
         ...resourceColumns(ask),
       })
-      .execute()
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst()
+    if (reserved.numInsertedOrUpdatedRows !== 1n) return { kind: 'withdrawn' }
     const gate = await providerGate(trx, session.provider_id)
     const waitingFor = freeSlot(gate)
     await move(
@@ -120,17 +123,30 @@ async function payersOf(executor: Executor, sessionId: SessionId): Promise<{ pay
 
 /** Locks the quota rows of the payers, in the one order that everybody takes. Throws `QuotaRowMissing`. */
 export async function lockPayers(trx: Trx, payers: readonly Payer[]): Promise<void> {
-  const inOrder = [...payers].sort((a, b) => payerKinds.indexOf(a.kind) - payerKinds.indexOf(b.kind))
-  for (const payer of inOrder) {
-    const row = await trx
-      .selectFrom('quota')
-      .select('payer_id')
-      .where('payer_kind', '=', payer.kind)
-      .where('payer_id', '=', payer.id)
-      .forNoKeyUpdate()
-      .executeTakeFirst()
-    if (row === undefined) throw new QuotaRowMissing(`The ${payer.kind} ${payer.id} has no quota row.`)
-  }
+  const rows = await quotaRows(trx, payers)
+    .orderBy(sql`array_position(${[...payerKinds]}::text[], payer_kind)`)
+    .orderBy('payer_id')
+    .forNoKeyUpdate()
+    .execute()
+  for (const payer of payers) rowOf(rows, payer)
+}
+
+const quotaRows = (executor: Executor, payers: readonly Payer[]) =>
+  executor
+    .selectFrom('quota')
+    .selectAll()
+    .where(({ eb, refTuple, tuple }) =>
+      eb(
+        refTuple('payer_kind', 'payer_id'),
+        'in',
+        payers.map(({ kind, id }) => tuple(kind, id)),
+      ),
+    )
+
+function rowOf<R extends { payer_kind: string; payer_id: string }>(rows: readonly R[], { kind, id }: Payer): R {
+  const row = rows.find((r) => r.payer_kind === kind && r.payer_id === id)
+  if (row === undefined) throw new QuotaRowMissing(`The ${kind} ${id} has no quota row.`)
+  return row
 }
 
 /**
@@ -142,24 +158,16 @@ export async function booksOf(
   payers: readonly Payer[],
   except?: { readonly sessionId: SessionId },
 ): Promise<Books[]> {
-  return await Promise.all(
-    payers.map(async (payer) => {
-      const set = await executor
-        .selectFrom('quota')
-        .selectAll()
-        .where('payer_kind', '=', payer.kind)
-        .where('payer_id', '=', payer.id)
-        .executeTakeFirst()
-      if (set === undefined) throw new QuotaRowMissing(`The ${payer.kind} ${payer.id} has no quota row.`)
-      const defaults = await executor
-        .selectFrom('quota_default')
-        .selectAll()
-        .where('payer_kind', '=', payer.kind)
-        .executeTakeFirstOrThrow()
-      const limits = withDefaults(resourcesOf(set), resourcesOf(defaults))
-      return { payer, limits, held: await heldBy(executor, payer, except) }
-    }),
-  )
+  const set = await quotaRows(executor, payers).execute()
+  const defaults = await executor.selectFrom('quota_default').selectAll().execute()
+  const books: Books[] = []
+  for (const payer of payers) {
+    const fallback = defaults.find((row) => row.payer_kind === payer.kind)
+    if (fallback === undefined) throw new Error(`There are no default limits of a ${payer.kind}.`)
+    const limits = withDefaults(resourcesOf(rowOf(set, payer)), resourcesOf(fallback))
+    books.push({ payer, limits, held: await heldBy(executor, payer, except) })
+  }
+  return books
 }
 
 const payerColumn = { account: 'account_id', project: 'project_id', provider: 'provider_id' } as const

@@ -25,13 +25,16 @@ export async function beat(db: Db, role: string): Promise<void> {
   })
 }
 
-/** The outages, since then, of what a session on this provider needs: the core, or the provider's own queues. */
+/**
+ * The outages, since then, of what a session on this provider needs: the core, or the provider's own queues. One that
+ * still lasts is among them: a deadline may come before whoever was away has stored it.
+ */
 export async function outagesSince(executor: Executor, providerId: string, since: Date): Promise<Outage[]> {
-  const rows = await executor
-    .selectFrom('outage')
-    .select(['began_at', 'ended_at'])
-    .where('role', 'in', [coreRole, providerRole(providerId)])
-    .where('ended_at', '>', since)
-    .execute()
+  const roles = [coreRole, providerRole(providerId)]
+  const { rows } = await sql<{ began_at: Date; ended_at: Date }>`
+    select began_at, ended_at from outage where role = any(${roles}) and ended_at > ${since}
+    union all
+    select at, now() from beat where role = any(${roles}) and now() - at > ${outageAfterSeconds} * interval '1 second'
+  `.execute(executor)
   return rows.map((row) => ({ from: row.began_at.getTime(), to: row.ended_at.getTime() }))
 }

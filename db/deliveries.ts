@@ -29,12 +29,13 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
     wake_version: number
     seen_version: number
   }>`
-    update session set tries = tries + 1,
-      next_try_at = now() + least(300, 10 * power(2, least(tries, 10))) * interval '1 second'
-    where id in (
+    with due as materialized (
       select id from session where seen_version < wake_version and next_try_at <= now()
       order by next_try_at limit ${limit} for no key update skip locked)
-    returning id, state, generation, provider_id, project_id, wake_version, seen_version
+    update session s set tries = tries + 1,
+      next_try_at = now() + least(300, 10 * power(2, least(tries, 10))) * interval '1 second'
+    from due where s.id = due.id
+    returning s.id, state, generation, provider_id, project_id, wake_version, seen_version
   `.execute(db)
   return rows.map((row) => ({
     sessionId: row.id,

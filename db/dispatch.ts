@@ -21,11 +21,8 @@ export async function dispatch(db: Db, providerId: ProviderId, probeMs: number):
     await lockPayers(trx, [{ kind: 'provider', id: providerId }])
     const gate = await providerGate(trx, providerId)
     const { count, probe } = slots(gate)
-    if (gate.queued === 0 || count === 0) {
-      if (gate.queued > 0) await explainWaiting(trx, providerId, gate)
-      return []
-    }
-    const chosen = (await inOrder(trx, providerId)).slice(0, count)
+    if (gate.queued === 0) return []
+    const chosen = count === 0 ? [] : (await inOrder(trx, providerId)).slice(0, count).sort(byId)
     const begun: SessionId[] = []
     for (const { sessionId, generation } of chosen) {
       const moved = await move(trx, {
@@ -48,18 +45,29 @@ export async function dispatch(db: Db, providerId: ProviderId, probeMs: number):
         .where('provider_id', '=', providerId)
         .execute()
     }
+    if (gate.queued > begun.length) await explainWaiting(trx, providerId, gate)
     return begun
   })
 }
+
+/** Whoever locks many sessions locks them in this order: of two who do, none waits for the other. */
+const byId = (a: WaitingRow, b: WaitingRow) => (a.sessionId < b.sessionId ? -1 : 1)
 
 async function explainWaiting(executor: Executor, providerId: ProviderId, gate: ProviderBusyness): Promise<void> {
   const waitingFor = gate.open && gate.breaker === 'closed' ? 'provider_busy' : 'provider_unavailable'
   await executor
     .updateTable('session')
     .set({ waiting_for: waitingFor })
-    .where('provider_id', '=', providerId)
-    .where('state', '=', 'queued')
-    .where('waiting_for', 'is distinct from', waitingFor)
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('session')
+        .select('id')
+        .where('provider_id', '=', providerId)
+        .where('state', '=', 'queued')
+        .where('waiting_for', 'is distinct from', waitingFor)
+        .orderBy('id')
+        .forNoKeyUpdate(),
+    )
     .execute()
 }
 

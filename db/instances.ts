@@ -167,8 +167,11 @@ export async function recordObservations(db: Db, observations: readonly Observat
     noted as (
       update instance i set seen = o.seen from seen o
       where i.session_id = o."sessionId" and i.generation = o.generation and i.seen is distinct from o.seen
-      returning i.session_id, o.suspicious)
+      returning i.session_id, o.suspicious),
+    locked as (
+      select id from session where id in (select session_id from noted where suspicious)
+      order by id for no key update)
     update session s set wake_version = wake_version + 1, next_try_at = now(), tries = 0
-    from noted n where s.id = n.session_id and n.suspicious
+    from locked where s.id = locked.id
   `.execute(db)
 }

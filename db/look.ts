@@ -41,20 +41,16 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     lifetime_ends_at: Date | null
     queue_limit_seconds: number
     start_limit_seconds: number
-    seen: string | null
-    retry_at: Date | null
     now: Date
   }>`
     update session s set seen_version = wake_version where s.id = ${sessionId}
     returning s.state, s.generation, s.provider_id, s.project_id, s.stop_reason, s.requested_at, s.queued_at, s.dispatched_at,
-      s.state_since, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds,
-      (select seen from instance i where i.session_id = s.id and i.generation = s.generation) as seen,
-      (select retry_at from provider_health h where h.provider_id = s.provider_id and h.state <> 'closed') as retry_at,
-      now() as now
+      s.state_since, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds, now() as now
   `.execute(db)
   const row = rows[0]
   if (row === undefined) return null
   const now = row.now.getTime()
+  const { seen, retryAt } = await readSurroundings(db, sessionId, row)
   const outages = await outagesSince(db, row.provider_id, row.requested_at)
   return {
     state: row.state,
@@ -77,7 +73,23 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
       timings,
       now,
     ),
-    suspect: row.seen === 'exited' || row.seen === 'absent',
-    retryInMs: row.retry_at === null ? null : Math.max(0, row.retry_at.getTime() - now),
+    suspect: seen === 'exited' || seen === 'absent',
+    retryInMs: retryAt === null ? null : Math.max(0, retryAt.getTime() - now),
   }
+}
+
+/**
+ * What other rows say. A statement of its own, after the session's: one that waits for the session's row goes on with
+ * what the other tables held before it waited, and would note a suspicion as seen that it did not see.
+ */
+async function readSurroundings(
+  db: Db,
+  sessionId: SessionId,
+  { generation, provider_id }: { readonly generation: number; readonly provider_id: string },
+): Promise<{ readonly seen: string | null; readonly retryAt: Date | null }> {
+  const { rows } = await sql<{ seen: string | null; retry_at: Date | null }>`
+    select (select seen from instance where session_id = ${sessionId} and generation = ${generation}) as seen,
+      (select retry_at from provider_health where provider_id = ${provider_id} and state <> 'closed') as retry_at
+  `.execute(db)
+  return { seen: rows[0]?.seen ?? null, retryAt: rows[0]?.retry_at ?? null }
 }

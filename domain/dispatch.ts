@@ -47,9 +47,10 @@ export interface ProviderGate {
 /** How many may begin now, and whether the one that does is the breaker's probe. */
 export function slots(gate: ProviderGate): { readonly count: number; readonly probe: boolean } {
   if (!gate.open) return { count: 0, probe: false }
-  if (gate.breaker === 'closed') return { count: Math.max(0, gate.startLimit - gate.provisioning), probe: false }
+  const free = Math.max(0, gate.startLimit - gate.provisioning)
+  if (gate.breaker === 'closed') return { count: free, probe: false }
   const due = gate.retryAt === null || gate.retryAt <= gate.now
-  return due ? { count: 1, probe: true } : { count: 0, probe: false }
+  return due && free > 0 ? { count: 1, probe: true } : { count: 0, probe: false }
 }
 
 /** How long the session at `position` (0 = next) waits, from the recent time between two beginnings. Unknown without history. */
