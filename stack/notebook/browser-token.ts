@@ -16,7 +16,16 @@ export function givenToken(
     .split(/; */)
     .find((pair) => pair.startsWith(`${cookieName}=`))
     ?.slice(cookieName.length + 1)
-  return cookie === undefined ? null : { token: decodeURIComponent(cookie), from: 'cookie' }
+  return cookie === undefined ? null : { token: decoded(cookie), from: 'cookie' }
+}
+
+/** What is no encoding of anything is no token. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return ''
+  }
 }
 
 export const cookieOf = (token: string): string =>

@@ -34,7 +34,7 @@ const answer = z.object({
  * first, else in the PATH's order.
  */
 export async function findPythons(path: string): Promise<Python[]> {
-  const directories = new Set([...path.split(delimiter), '/usr/local/bin', '/usr/bin'].filter((d) => d.startsWith('/')))
+  const directories = new Set(path.split(delimiter).filter((entry) => entry.startsWith('/')))
   const found = await Promise.all([...directories].map((directory) => askPython(join(directory, 'python3'))))
   const usable = found.filter((p) => p !== null).filter(({ version: [major, minor] }) => major === 3 && minor >= oldest)
   return usable

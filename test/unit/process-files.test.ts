@@ -52,8 +52,12 @@ test('a directory on the way that the user may not pass is named, behind a link 
   expect(barredStep(join(directory, 'link'), stranger)).toBe(closed)
   expect(barredStep(program, { ...stranger, uid: process.getuid?.() ?? 0 })).toBeNull()
   expect(barredStep('/bin/sh', stranger)).toBeNull()
-  chmodSync(program, 0o644)
   chmodSync(closed, 0o755)
+  chmodSync(program, 0o754)
+  expect(barredStep(program, stranger)).toBe(program)
+  chmodSync(program, 0o644)
+  expect(barredStep(program, stranger)).toBeNull()
+  chmodSync(program, 0o600)
   expect(barredStep(program, stranger)).toBe(program)
 })
 

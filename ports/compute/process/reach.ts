@@ -57,7 +57,9 @@ function linksOf(path: string): string[] {
 
 const ancestors = (path: string): string[] => (path === '/' ? [path] : [...ancestors(dirname(path)), path])
 
+/** Directories are passed and programs run by their execute bit; what nobody may run is there to be read. */
 function mayPass(stats: Stats, { uid, gid, gids }: User): boolean {
-  const bit = stats.uid === uid ? 0o100 : stats.gid === gid || gids.includes(stats.gid) ? 0o010 : 0o001
-  return (stats.mode & bit) !== 0
+  const wanted = (stats.mode & 0o111) !== 0 ? 0o1 : 0o4
+  const shift = stats.uid === uid ? 6 : stats.gid === gid || gids.includes(stats.gid) ? 3 : 0
+  return ((stats.mode >> shift) & wanted) !== 0
 }
