@@ -15,9 +15,11 @@ export interface ProgressOptions {
   readonly output: Writable
   /** Whether the output is a terminal on which a line may be rewritten. */
   readonly live: boolean
-  readonly columns?: number
+  readonly columns?: number | undefined
 }
 
+/** Some terminals say that they have no columns at all. */
+const narrowest = 40
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 /** A step that talks much fills no log: without a terminal its words are at least this far apart. */
 const quietMs = 1_000
@@ -26,7 +28,8 @@ const pulseMs = 15_000
 const eraseLine = '\r\u001b[2K'
 
 /** Reports to people: every line carries the seconds since it was made. */
-export function createProgress({ output, live, columns = 100 }: ProgressOptions): Progress {
+export function createProgress({ output, live, columns }: ProgressOptions): Progress {
+  const width = Math.max(columns ?? 0, narrowest)
   const began = performance.now()
   let spinning: { text: string; timer: NodeJS.Timeout } | undefined
   let frame = 0
@@ -34,7 +37,7 @@ export function createProgress({ output, live, columns = 100 }: ProgressOptions)
   const draw = () => {
     if (spinning === undefined) return
     frame = (frame + 1) % frames.length
-    output.write(`${eraseLine}${`${frames[frame]} ${stamp(began)} ${spinning.text}`.slice(0, columns - 1)}`)
+    output.write(`${eraseLine}${`${frames[frame]} ${stamp(began)} ${spinning.text}`.slice(0, width - 1)}`)
   }
   const settle = () => {
     if (spinning === undefined) return
@@ -60,7 +63,7 @@ export function createProgress({ output, live, columns = 100 }: ProgressOptions)
     async step(title, work) {
       const start = performance.now()
       now(live ? title : `${title} …`)
-      let said = 0
+      let said = -Infinity
       let last = 'still at it'
       const say = (word: string) => {
         last = word

@@ -17,7 +17,12 @@ const checksums: Readonly<Record<string, string>> = {
   darwin_arm64: 'cca01b7ea35ad56e2a328d9ae596bf716bd22313ef63c7a761c88354457c2415',
 }
 
-const connectLimitMs = 5_000
+interface Source {
+  readonly from: string
+  /** Without an answer within this time there is none. */
+  readonly answerLimitMs: number
+}
+const official: Source = { from: 'https://github.com/temporalio/cli/releases/download', answerLimitMs: 5_000 }
 const downloadLimitMs = 10 * 60_000
 const maxBytes = 512 * 1024 * 1024
 
@@ -28,13 +33,15 @@ const maxBytes = 512 * 1024 * 1024
 export async function downloadTemporal(
   directory: string,
   say: (word: string) => void,
+  { from, answerLimitMs }: Source = official,
 ): Promise<{ file: string } | { why: string }> {
   const system = `${platform()}_${arch() === 'x64' ? 'amd64' : arch()}`
   const checksum = checksums[system]
   if (checksum === undefined) return { why: `no archive is pinned for ${system}` }
   const archive = join(directory, 'temporal.tar.gz')
   try {
-    const digest = await fetchTo(archive, `v${temporalVersion}/temporal_cli_${temporalVersion}_${system}.tar.gz`, say)
+    const url = `${from}/v${temporalVersion}/temporal_cli_${temporalVersion}_${system}.tar.gz`
+    const digest = await fetchTo(archive, { url, answerLimitMs }, say)
     if (digest !== checksum) return { why: 'the archive is not the one that is pinned (its checksum differs)' }
     await unpack(archive, directory)
     return { file: join(directory, 'temporal') }
@@ -45,12 +52,15 @@ export async function downloadTemporal(
   }
 }
 
-async function fetchTo(file: string, path: string, say: (word: string) => void): Promise<string> {
+async function fetchTo(
+  file: string,
+  { url, answerLimitMs }: { url: string; answerLimitMs: number },
+  say: (word: string) => void,
+): Promise<string> {
   const control = new AbortController()
-  const patience = setTimeout(() => control.abort(new Error('no answer within 5 s')), connectLimitMs)
+  const patience = setTimeout(() => control.abort(new Error('no answer in time')), answerLimitMs)
   const limit = setTimeout(() => control.abort(new Error('it took more than 10 min')), downloadLimitMs)
   try {
-    const url = `https://github.com/temporalio/cli/releases/download/${path}`
     const response = await fetch(url, { signal: control.signal })
     clearTimeout(patience)
     if (!response.ok || response.body === null) throw new Error(`the server answered ${response.status}`)
