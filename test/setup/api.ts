@@ -144,6 +144,14 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
         expiresAt: new Date(Date.now() + 3_600_000),
       }),
     )
+  const person: TestApi['person'] = async (what = {}) => {
+    const { roles = ['member'], scopes = allScopes, organisation = null, groups = [] } = what
+    const id = newId('account')
+    const account = { id, displayName: `Person ${id}`, email: null, organisation, roles, groups, posix: null }
+    await db.transaction().execute((trx) => createAccount(trx, account))
+    const personal = await db.selectFrom('project').select('id').where('personal_of', '=', id).executeTakeFirstOrThrow()
+    return { id, token: await token(id, scopes), projectId: personal.id }
+  }
   const call: TestApi['call'] = (method, path, ask) => callApp(app, method, path, ask)
   return {
     db,
@@ -154,19 +162,9 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
     call,
     token,
     another,
-    async person({ roles = ['member'], scopes = allScopes, organisation = null, groups = [] } = {}) {
-      const id = newId('account')
-      const account = { id, displayName: `Person ${id}`, email: null, organisation, roles, groups, posix: null }
-      await db.transaction().execute((trx) => createAccount(trx, account))
-      const personal = await db
-        .selectFrom('project')
-        .select('id')
-        .where('personal_of', '=', id)
-        .executeTakeFirstOrThrow()
-      return { id, token: await token(id, scopes), projectId: personal.id }
-    },
+    person,
     async template(spec = {}) {
-      const admin = await this.person({ roles: ['admin'] })
+      const admin = await person({ roles: ['admin'] })
       const name = `t${randomUUID()}`
       const made = await call('POST', '/v1/templates', {
         token: admin.token,
