@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { recordAudit } from '../db/audit.ts'
 import { errorCodes } from '../domain/errors.ts'
+import { idPattern } from '../domain/ids.ts'
 import { can, isOperator, mayTry, needsRelation } from '../domain/rights.ts'
 import type { Relation, Right } from '../domain/rights.ts'
 import { deedOf } from './env.ts'
@@ -54,10 +55,10 @@ export async function auditAnswer(c: AppContext, subject: RouteSubject | undefin
   const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
   const refused = code !== null && audited.includes(errorCodes[code])
   if (reads ? refused || !othersRead : !refused) return
-  const id = subject?.param === undefined ? null : (c.req.param(subject.param) ?? null)
+  const named = subject?.param === undefined ? '' : (c.req.param(subject.param) ?? '')
   await recordAudit(services.db, {
     ...deedOf(c),
-    subject: { kind: subject?.kind ?? 'list', id: id?.slice(0, 64) ?? null },
+    subject: { kind: subject?.kind ?? 'list', id: idPattern.test(named) ? named : null },
     outcome: refused ? 'refused' : 'accepted',
     ...(code === null ? {} : { code }),
   })

@@ -6,6 +6,7 @@ import type { App } from './route.ts'
 
 /** What is under way gets this long to end by itself. */
 const graceMs = 10_000
+const idleEveryMs = 50
 
 export interface ApiServer {
   /** Begins to listen; resolves with the port, which the system chooses for 0. Rejects where it is taken. */
@@ -41,9 +42,11 @@ export function createServer({ app, streams, host, port }: ServerOptions): ApiSe
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       streams.shutDown()
-      server.closeIdleConnections()
+      // A kept-alive connection becomes idle when its last answer is out, at any moment from now.
+      const idle = setInterval(() => server.closeIdleConnections(), idleEveryMs)
       const force = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
+      clearInterval(idle)
       clearTimeout(force)
     },
   }

@@ -37,8 +37,9 @@ export async function planSession(db: Db, accountId: AccountId, ask: Ask): Promi
   const resources = sizeOf(spec, size)
   const parameters = parametersOf(spec, ask.parameters)
   refuseIfAny(mountFaults(ask.mounts, spec.mounts), 'What is to be mounted does not fit the template.')
-  const projectId = ask.projectId ?? (await personalProject(db, accountId))
-  if ((await projectRole(db, projectId, accountId)).closed) throw new Problem('conflict', 'The project is closed.')
+  const projectId = ask.projectId === undefined ? await personalProject(db, accountId) : ask.projectId
+  if (ask.projectId !== undefined && (await projectRole(db, projectId, accountId)).closed)
+    throw new Problem('conflict', 'The project is closed.')
   const providerId = choosePlacement(spec.provider, await placementCandidates(db))
   if (providerId === null)
     throw new Problem('provider_unknown', 'No provider that could run this template is in service. Ask an operator.')
