@@ -24,7 +24,7 @@ test('without a terminal: plain lines with the time, and nothing is rewritten', 
     'PostgreSQL: ok (N s)',
     'pulling layer 3/7',
   ])
-  expect(text()).not.toMatch(/[\r\u001b]/)
+  expect(['\r', '\u001b'].filter((sign) => text().includes(sign))).toEqual([])
 })
 
 test('without a terminal a step that talks much fills no log', async () => {
@@ -40,7 +40,8 @@ test('on a terminal the spinner is wiped before a line is written, and fits its 
   const { progress, text } = recorded(true)
   await progress.step('PostgreSQL', (say) => Promise.resolve(say('x'.repeat(200))))
   const last = text().split('\r').at(-1) ?? ''
-  expect(last).toMatch(/^\u001b\[2K\[ +\d+\.\d s\] PostgreSQL: ok/)
+  expect(last.startsWith('\u001b[2K[')).toBe(true)
+  expect(last).toMatch(/\d+\.\d s\] PostgreSQL: ok/)
   for (const frame of text().split('\r\u001b[2K')) expect(frame.length).toBeLessThanOrEqual(61)
 })
 
