@@ -24,7 +24,8 @@ export function faultCases(h: Harness, deployment: string): void {
     await duringFault(
       () => faults().loseNextAnswer(),
       async () => {
-        expect((await h().provider.create(h().specs.server(key), call())).kind).toMatch(/^(unavailable|adopted)$/)
+        const answer = await faults().provider.create(h().specs.server(key), call())
+        expect(answer.kind).toMatch(/^(unavailable|adopted)$/)
       },
     )
     expect((await h().provider.create(h().specs.server(key), call())).kind).toBe('adopted')
@@ -40,7 +41,7 @@ export function faultCases(h: Harness, deployment: string): void {
     // A driver cannot prevent this: `settleMs` says how long it may take, reconcile lists again.
     const key = freshKey(deployment)
     const held = faults().holdNextCreate()
-    expect((await h().provider.create(h().specs.server(key), call())).kind).toBe('unavailable')
+    expect((await faults().provider.create(h().specs.server(key), call())).kind).toBe('unavailable')
     faults().recover()
     expect(await h().provider.remove(refOf(key), call())).toEqual({ kind: 'removed' })
     await held.land()
@@ -62,10 +63,10 @@ export function faultCases(h: Harness, deployment: string): void {
       await duringFault(begin, async () => {
         const { ms, result } = await timed(() =>
           Promise.all([
-            h().provider.inspect(refOf(key), call()),
-            h().provider.create(h().specs.server(freshKey(deployment)), call()),
-            h().provider.remove(refOf(key), call()),
-            listed(h().provider, deployment).catch((error: unknown) => error),
+            faults().provider.inspect(refOf(key), call()),
+            faults().provider.create(h().specs.server(freshKey(deployment)), call()),
+            faults().provider.remove(refOf(key), call()),
+            listed(faults().provider, deployment).catch((error: unknown) => error),
           ]),
         )
         const [inspected, created, removal, list] = result

@@ -24,7 +24,7 @@ export interface InstanceKey {
 
 /** What a driver's test brings so that the suite can put it to the proof. */
 export interface ComputeHarness {
-  /** The driver under test. Its request timeout should be small: `limits.boundedMs` is measured against it. */
+  /** The driver under test. */
   readonly provider: ComputeProvider
   /** Another driver object on the same backend, as a second worker has one. The harness closes it. */
   another(): ComputeProvider
@@ -57,8 +57,10 @@ export interface ComputeHarness {
   close(): Promise<void>
 }
 
-/** What may happen between driver and backend. Every fault concerns `harness.provider`, none `harness.another()`. */
+/** What may happen between a driver and its backend. */
 export interface ComputeFaults {
+  /** The driver to which it happens; its timeouts should be small. The others may be spared. */
+  readonly provider: ComputeProvider
   /** The next create takes effect, and its answer is lost on the way back. */
   loseNextAnswer(): void
   /** The next create is held on its way; the caller runs into its timeout. `land` lets it take effect after all. */

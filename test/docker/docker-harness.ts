@@ -6,7 +6,6 @@ import type { InstanceKey } from '../conformance/compute-harness.ts'
 
 export const socketPath = '/var/run/docker.sock'
 export const docker = new Docker({ socketPath })
-export const networks = ['127.0.0.0/8']
 export const baseImage = 'debian:bookworm-slim'
 
 /** A web server in the Perl that the base image has. It ends at SIGTERM, as a good program does. */
@@ -34,7 +33,10 @@ export const serverSpec = (key: InstanceKey): InstanceSpec => ({
   egress: 'none',
 })
 
-export function openDocker(settings: Readonly<Record<string, unknown>> = {}): ComputeProvider {
+export function openDocker(
+  settings: Readonly<Record<string, unknown>> = {},
+  networks = ['127.0.0.0/8'],
+): ComputeProvider {
   const parsed = dockerSettings.parse({ dockerHost: `unix://${socketPath}`, stopGraceSeconds: 1, ...settings })
   return createDockerProvider(parsed, { networks })
 }

@@ -9,8 +9,8 @@ const create = /^POST (\/v[\d.]+)?\/containers\/create/
 
 computeConformance('docker', { faults: true, mounts: true }, async () => {
   const proxy = await openSocketProxy(socketPath)
-  const provider = openDocker({ dockerHost: `unix://${proxy.path}`, requestTimeoutMs: 8000 })
-  const second = openDocker()
+  const [provider, second] = [openDocker(), openDocker()]
+  const faulty = openDocker({ dockerHost: `unix://${proxy.path}`, requestTimeoutMs: 4000 })
   const mounts = await openMountHarness()
   return {
     provider,
@@ -23,6 +23,7 @@ computeConformance('docker', { faults: true, mounts: true }, async () => {
     },
     leftovers,
     faults: {
+      provider: faulty,
       loseNextAnswer: () => proxy.loseAnswer(create),
       holdNextCreate: () => proxy.holdRequest(create),
       goDown: () => proxy.setHealth('down'),
@@ -31,8 +32,9 @@ computeConformance('docker', { faults: true, mounts: true }, async () => {
     },
     mounts: mounts.harness,
     pageSize: null,
-    limits: { startMs: 15_000, imageMissingMs: 5000, boundedMs: 25_000 },
+    limits: { startMs: 15_000, imageMissingMs: 5000, boundedMs: 15_000 },
     async close() {
+      await faulty.close()
       await provider.close()
       await second.close()
       await proxy.close()

@@ -10,7 +10,7 @@ import { containerOf, docker, inside, leftovers, openDocker, serverSpec } from '
 import { asNetworkAdmin, openOutside } from './outside.ts'
 import type { Outside } from './outside.ts'
 
-const settings = { siteNetworks: ['203.0.113.0/24'] }
+const settings = { siteNetworks: ['198.51.100.8/30'] }
 const provider = openDocker(settings)
 const deployment = freshDeployment()
 const classes = ['none', 'internet', 'site'] as const satisfies Egress[]

@@ -7,7 +7,8 @@ import type { InstanceSpec, Progress } from '../../ports/compute/provider.ts'
 import { call, eventually, freshDeployment, freshKey, refOf } from '../conformance/compute-harness.ts'
 import { containerOf, docker, inside, leftovers, openDocker, serverSpec } from './docker-harness.ts'
 
-const tag = 'carrel-notebook:test'
+/** The tag of the embedded stack, so that a machine builds it once. */
+const tag = 'carrel-notebook:1'
 const contextDir = fileURLToPath(new URL('../../images/notebook', import.meta.url))
 const engine = createEngine(docker, 60_000)
 const signal = new AbortController().signal

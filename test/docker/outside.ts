@@ -11,7 +11,7 @@ const label = { 'carrel.test': 'outside' }
 
 /** A web server on port 8080 behind a wire of its own: to sessions, a machine somewhere on the internet. */
 export interface Outside {
-  /** Addresses of documentation, which stand for public ones. */
+  /** Addresses of documentation, in two networks of four, which stand for public ones. */
   readonly site: string
   readonly elsewhere: string
   close(): Promise<void>
@@ -21,7 +21,7 @@ export interface Outside {
 export async function openOutside(): Promise<Outside> {
   const engine = createEngine(docker, 60_000)
   await ensureImage({ engine, tag, contextDir, extraCa: null, signal: AbortSignal.timeout(120_000) })
-  const [site, elsewhere] = ['203.0.113.10', '198.51.100.10']
+  const [site, elsewhere] = ['198.51.100.10', '198.51.100.14']
   const server = await docker.createContainer({
     Image: tag,
     Labels: label,
@@ -34,12 +34,12 @@ export async function openOutside(): Promise<Outside> {
   const onHost = { tag, network: 'host' }
   await asNetworkAdmin(`ip link add ${wire} type veth peer name outside netns ${State.Pid}`, onHost)
   await asNetworkAdmin(
-    `ip addr add ${site}/24 dev outside; ip addr add ${elsewhere}/24 dev outside
-     ip link set outside up; ip route add default via 203.0.113.1`,
+    `ip addr add ${site}/30 dev outside; ip addr add ${elsewhere}/30 dev outside
+     ip link set outside up; ip route add default via 198.51.100.9`,
     { tag, network: `container:${server.id}` },
   )
   await asNetworkAdmin(
-    `ip addr add 203.0.113.1/24 dev ${wire}; ip addr add 198.51.100.1/24 dev ${wire}; ip link set ${wire} up`,
+    `ip addr add 198.51.100.9/30 dev ${wire}; ip addr add 198.51.100.13/30 dev ${wire}; ip link set ${wire} up`,
     onHost,
   )
   return { site, elsewhere, close: () => server.remove({ force: true }) }

@@ -38,6 +38,7 @@ computeConformance('fake', { faults: true, mounts: false }, async () => {
     leftovers: async (deployment) =>
       [...backend.instances.values()].filter((i) => i.deploymentId === deployment).map((i) => i.name),
     faults: {
+      provider,
       loseNextAnswer: () => backend.failNextCreate('after'),
       holdNextCreate: backend.holdNextCreate,
       goDown: backend.goDown,

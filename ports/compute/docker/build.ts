@@ -50,7 +50,7 @@ export async function ensureImage(build: ImageBuild): Promise<'present' | 'built
     labels: JSON.stringify({ [contextLabel]: digest }),
   }
   await follow(build, { query, archive: context, timeoutMs: silenceMs })
-  await dropStages(engine, signal)
+  await dropLeftovers(engine, signal)
   return 'built'
 }
 
@@ -92,8 +92,10 @@ async function presentDigest(engine: Engine, tag: string, signal: AbortSignal): 
   }
 }
 
-/** The stages before the last hold what the result leaves out. */
-async function dropStages(engine: Engine, signal: AbortSignal): Promise<void> {
-  const filters = JSON.stringify({ dangling: ['true'], label: [stageLabel] })
-  await engine.done('POST', '/images/prune', signal, { query: { filters }, timeoutMs: 120_000 }).catch(() => 0)
+/** The stages before the last hold what the result leaves out; an earlier result lost its tag to this one. */
+async function dropLeftovers(engine: Engine, signal: AbortSignal): Promise<void> {
+  for (const label of [stageLabel, contextLabel]) {
+    const filters = JSON.stringify({ dangling: ['true'], label: [label] })
+    await engine.done('POST', '/images/prune', signal, { query: { filters }, timeoutMs: 120_000 }).catch(() => 0)
+  }
 }

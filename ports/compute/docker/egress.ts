@@ -20,6 +20,8 @@ export interface EgressGuard {
   readonly enforced: boolean
   /** Returns when the rules are in place. Cheap while nothing suggests that they went away. Throws `EngineError`. */
   ensure(call: CallContext): Promise<void>
+  /** Returns when nothing of it is under way, so that it leaves nothing behind. */
+  idle(): Promise<void>
 }
 
 export function createEgressGuard(engine: Engine, rules: EgressRules, now: () => number = Date.now): EgressGuard {
@@ -48,6 +50,9 @@ export function createEgressGuard(engine: Engine, rules: EgressRules, now: () =>
       // One at a time per driver, and not ended by the one caller that began it.
       applying ??= apply(run, { ...call, signal: new AbortController().signal })
       await applying
+    },
+    async idle() {
+      await applying?.catch(() => undefined)
     },
   }
 }

@@ -141,6 +141,6 @@ function toEngineError(error: unknown): EngineError {
   if (error instanceof EngineError) return error
   if (!(error instanceof Error)) return new EngineError(null, 'unreachable')
   const { statusCode, code } = error as { statusCode?: number; code?: string } // as the modem and Node make them
-  if (typeof statusCode !== 'number') return new EngineError(null, `unreachable (${code ?? error.name})`)
+  if (typeof statusCode !== 'number') return new EngineError(null, `unreachable (${code ?? error.message})`)
   return new EngineError(statusCode, error.message.replace(/^\(HTTP code \d+\) \S+ - /, '').trim())
 }

@@ -29,7 +29,7 @@ export async function checkMounts(
 
 /** The path, if there is no link in it, each directory above it belongs to root, and nobody else may write there. */
 async function safePath(hostPath: string): Promise<string | null> {
-  if (!posix.isAbsolute(hostPath) || posix.normalize(hostPath) !== hostPath || hostPath === '/') return null
+  if (!posix.isAbsolute(hostPath) || posix.normalize(hostPath) !== hostPath || hostPath.endsWith('/')) return null
   try {
     // From the top down: what was found safe cannot change while the rest is looked at.
     for (const above of directoriesAbove(hostPath)) {

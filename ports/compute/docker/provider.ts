@@ -55,9 +55,9 @@ export function createDockerProvider(
     remove: (ref, { signal }) => removeInstance(engine, ref, settings, signal),
     list: (deploymentId, { signal }) => listInstances(engine, deploymentId, networks, signal),
     logs: (ref, lines, { signal }) => readLogs(engine, ref, lines, signal),
-    close() {
+    async close() {
+      await egress.idle()
       connection.close()
-      return Promise.resolve()
     },
   }
 }

@@ -33,7 +33,8 @@ export function objection(spec: InstanceSpec, settings: DockerSettings): string 
 }
 
 function isMountTarget(target: string): boolean {
-  if (!posix.isAbsolute(target) || posix.normalize(target) !== target || target.includes('\0')) return false
+  if (!posix.isAbsolute(target) || posix.normalize(target) !== target) return false
+  if (target.endsWith('/') || target.includes('\0')) return false
   const below = (outer: string, inner: string) => inner === outer || inner.startsWith(outer === '/' ? '/' : `${outer}/`)
   return !protectedTargets.some((place) => below(place, target) || below(target, place))
 }

@@ -61,15 +61,8 @@ class SshAgent extends Agent {
   override createConnection(): Duplex {
     const child = spawn('ssh', this.#arguments, { stdio: 'pipe' })
     this.#children.add(child)
-    child.stderr.resume()
-    const duplex = Duplex.from({ writable: child.stdin, readable: child.stdout })
-    child.once('error', (error) => duplex.destroy(error))
-    child.once('close', () => {
-      this.#children.delete(child)
-      duplex.destroy()
-    })
-    duplex.once('close', () => child.kill('SIGKILL'))
-    return duplex
+    child.once('close', () => this.#children.delete(child))
+    return asSocket(child)
   }
 
   override destroy(): void {
@@ -77,4 +70,29 @@ class SshAgent extends Agent {
     rmSync(this.#directory, { recursive: true, force: true })
     super.destroy()
   }
+}
+
+/** The process's input and output as one stream. It ends in an error with ssh's last words where ssh does. */
+function asSocket(child: ChildProcessWithoutNullStreams): Duplex {
+  let lastWords = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (lastWords = (lastWords + text).slice(-200)))
+  const socket = new Duplex({
+    read: () => void child.stdout.resume(),
+    write: (chunk: Buffer, _encoding, done) => void child.stdin.write(chunk, done),
+    final: (done) => void child.stdin.end(done),
+    destroy(error, done) {
+      child.kill('SIGKILL')
+      done(error)
+    },
+  })
+  child.stdin.on('error', (error) => socket.destroy(error))
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (!socket.push(chunk)) child.stdout.pause()
+  })
+  child.once('error', ({ message }) => socket.destroy(new Error(`ssh cannot be run: ${message}`)))
+  child.once('close', (code) => {
+    if (code === 0) socket.push(null)
+    else socket.destroy(new Error(`ssh ended: ${lastWords.trim()}`))
+  })
+  return socket
 }

@@ -47,6 +47,7 @@ export function firstFile(archive: Buffer): Buffer | null {
   for (let at = 0; at + block <= archive.length;) {
     const size = Number.parseInt(archive.toString('latin1', at + 124, at + 136), 8) || 0
     const type = archive.toString('latin1', at + 156, at + 157)
+    if (archive[at] === 0) return null // the end
     const from = at + block
     if (type === '0' || type === '\0') return archive.subarray(from, from + size)
     at = from + Math.ceil(size / block) * block
