@@ -1,8 +1,11 @@
 /**
  * How the notebook server of a session is set up: it listens where the session was told to, for whoever has the session's
- * secret, and shows the session's home. It asks nobody on the internet for news.
+ * secret, and shows the session's home. It asks nobody on the internet for news. Its kernels speak over sockets in the home
+ * where the path is short enough for one (108 bytes), for on the machine's loopback any session could read what they print.
  */
 export const jupyterConfig = `import os
+
+from jupyter_core.paths import jupyter_runtime_dir
 
 c = get_config()  # noqa: F821
 with open(os.environ["CARREL_SECRET_FILE"]) as secret:
@@ -12,6 +15,8 @@ c.ServerApp.port = int(os.environ["PORT"])
 c.ServerApp.port_retries = 0
 c.ServerApp.open_browser = False
 c.ServerApp.root_dir = os.environ["HOME"]
+if len(jupyter_runtime_dir()) + len("/kernel-00000000-0000-0000-0000-000000000000-ipc-0") < 104:
+    c.ConnectionFileMixin.transport = "ipc"
 c.ServerApp.quit_button = False
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.news_url = None
