@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js'
-import { bundleWorkflowCode, Worker } from '@temporalio/worker'
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import type { WorkflowBundle } from '@temporalio/worker'
 import { beforeAll, expect, test } from 'vitest'
 import { createKeyring } from '../../platform/keyring.ts'
@@ -13,11 +13,15 @@ const recorded = readdirSync(file('./histories')).filter((name) => name.endsWith
 const dataConverter = createDataConverter(createKeyring([recordingKey]))
 let bundle: WorkflowBundle
 
+const quiet = new DefaultLogger('ERROR')
+Runtime.install({ shutdownSignals: [], logger: quiet })
+
 const bundleOf = async (workflowsPath: string) =>
   await bundleWorkflowCode({
     workflowsPath,
     workflowInterceptorModules: [file('../../workflows/interceptors.ts')],
     failureConverterPath: file('../../platform/temporal/failure-converter.ts'),
+    logger: quiet,
   })
 
 beforeAll(async () => {

@@ -63,7 +63,7 @@ test('a session comes up, answers, and goes away without a trace', async () => {
 
   await stop(db, id)
   await until(db, id, ['stopped'])
-  await expectNothingLeft(id, 'stopped')
+  await expectNothingLeft(id)
   expect(await storyOf(db, id)).toEqual(['requested', 'provisioning', 'ready', 'stopping:user', 'stopped:user'])
   const usage = await db.selectFrom('session_usage').selectAll().where('session_id', '=', id).execute()
   expect(usage).toMatchObject([{ sessions: 1, cpu_milli: 100, reason: 'user' }])
@@ -85,7 +85,7 @@ test('a ready session goes on in a new run, and tells operators where it is', as
   expect(first?.continuedExecutionRunId).not.toBe('')
   await stop(db, id)
   await until(db, id, ['stopped'])
-  await expectNothingLeft(id)
+  await expectNothingLeft(id, 'stopped')
 })
 
 test('a stop that is asked before any worker runs is obeyed by the first one, and nothing is made', async () => {

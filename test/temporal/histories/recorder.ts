@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Client } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
@@ -21,6 +21,7 @@ export async function record(client: Client, path: Path, workflowId: string): Pr
     runId = first?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? ''
   } while (runId !== '')
   const directory = fileURLToPath(new URL('.', import.meta.url))
-  mkdirSync(directory, { recursive: true })
+  for (const old of readdirSync(directory))
+    if (old.startsWith(`${path}.`) && old.endsWith('.json')) rmSync(`${directory}/${old}`)
   runs.forEach((text, n) => writeFileSync(`${directory}/${path}.${n + 1}.json`, `${text}\n`))
 }
