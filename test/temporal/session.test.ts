@@ -102,6 +102,7 @@ test('a stop that is asked before any worker runs is obeyed by the first one, an
   expect(await storyOf(other.db, id)).toEqual(['requested', 'stopping:user', 'stopped:user'])
   expect(quiet.calls.create).toBe(0)
   expect(await held(other.db, id)).toBe(0)
+  await other.client.workflow.getHandle(sessionWorkflowId(id)).result()
   await record(other.client, 'stopped-early', sessionWorkflowId(id))
   await late.stop()
   await other.close()
