@@ -1,7 +1,27 @@
 import { open } from 'node:fs/promises'
-import { systemCodeOf } from './files.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { InstanceRef } from '../provider.ts'
+import type { Deps } from './deps.ts'
+import { readOrNull, systemCodeOf } from './files.ts'
+import { keyOf } from './places.ts'
+import { isAlive } from './processes.ts'
+import { readRecord } from './record.ts'
 
 const capBytes = 64 * 1024
+const drainMs = 500
+const drainEveryMs = 10
+
+/** The last lines that the instance printed. Of one that has ended also what was still on its way to the file. */
+export async function readLogs(ref: InstanceRef, lines: number, { places }: Deps): Promise<string> {
+  const key = keyOf(ref)
+  const at = places.instance(key)
+  const supervisor = (await readRecord(places, key))?.supervisor ?? null
+  if (supervisor !== null && (await readOrNull(at.exit)) !== null) {
+    // The supervisor ends once all is written; a child that lives on may hold the pipe open, hence the limit.
+    for (const until = Date.now() + drainMs; isAlive(supervisor) && Date.now() < until;) await delay(drainEveryMs)
+  }
+  return await lastLines(at.logs, lines)
+}
 
 /** The last lines of the segments, oldest segment first; at most 64 KiB, whatever bytes were printed. */
 export async function lastLines(segments: readonly string[], lines: number): Promise<string> {

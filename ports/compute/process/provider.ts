@@ -1,16 +1,10 @@
-import {
-  ProviderUnreachable,
-  type CallContext,
-  type ComputeProvider,
-  type InstanceRef,
-  type ObservedInstance,
-} from '../provider.ts'
+import { ProviderUnreachable, type CallContext, type ComputeProvider, type ObservedInstance } from '../provider.ts'
 import { createInstance, createLimitMs } from './create.ts'
 import { createNetworkCheck } from './endpoints.ts'
 import { detailOf } from './files.ts'
 import { inspectInstance, stateOf, type InspectDeps } from './inspect.ts'
-import { lastLines } from './logs.ts'
-import { createPlaces, keyOf, makePlaces } from './places.ts'
+import { readLogs } from './logs.ts'
+import { createPlaces, makePlaces } from './places.ts'
 import { readRecords } from './record.ts'
 import { removeInstance } from './remove.ts'
 import type { ProcessSettings } from './settings.ts'
@@ -51,7 +45,7 @@ export function createProcessProvider(
     inspect: (ref) => inspectInstance(ref, deps),
     remove: (ref, call) => removeInstance(ref, call, deps),
     list: (deploymentId, call) => listInstances(deploymentId, call, deps),
-    logs: (ref: InstanceRef, lines) => lastLines(places.instance(keyOf(ref)).logs, lines),
+    logs: (ref, lines) => readLogs(ref, lines, deps),
     close: () => Promise.resolve(), // nothing is held open: what runs has no tie to this process
   }
 }
