@@ -59,6 +59,7 @@ async function onStack(
     if (stopping) return new Promise<never>(() => undefined)
     throw new Error(`The ${name} ended by itself; see ${places.logs}/${name}.log`)
   })
+  broken.catch(() => undefined)
   try {
     await writeState(places.stateFile, { ...reach, pids: { stack: process.pid, ...stack.pids } })
     return await Promise.race([work(stack, asked), broken])
