@@ -33,10 +33,10 @@ export function createApp(deps: ApiDeps): Api {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid })
   app.use(observed(services), crossOrigin(deps.settings), bounded())
   app.onError(onError)
-  app.notFound(onUnknown(methodsOf))
   const guards = createGuards(deps.settings)
   for (const route of routes) route.mount(app, guards)
   const description = buildOpenApi(app)
-  mountDocs(app, description)
+  const docs = mountDocs(app, description)
+  app.notFound(onUnknown((path) => (docs.includes(path) ? ['GET', 'HEAD'] : methodsOf(path))))
   return { app, description, streams }
 }

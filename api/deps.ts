@@ -1,6 +1,7 @@
 import type { Db } from '../db/connect.ts'
+import type { SessionId } from '../domain/ids.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
-import type { SessionKey } from '../db/transitions.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Decisions } from './sessions/decisions.ts'
 import type { OpenStreams } from './events/open-streams.ts'
@@ -43,6 +44,8 @@ export interface ApiDeps {
   readonly digest: (text: string, keyId?: string) => string | undefined
   /** Opens the sealed secret of a session's instance. */
   readonly openInstanceSecret: (key: SessionKey, sealed: Uint8Array) => string
+  /** Seals a session's secret parameters for its row. */
+  readonly sealParameters: (id: SessionId, text: string) => Buffer
   /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */
   readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
   /** False from the moment the process is asked to end. */

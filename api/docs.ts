@@ -32,8 +32,8 @@ const files: Readonly<Record<string, string>> = {
   'favicon-32x32.png': 'image/png',
 }
 
-/** Serves the API's description and its reference page, from this machine alone. */
-export function mountDocs(app: App, description: unknown): void {
+/** Serves the API's description and its reference page, from this machine alone. Returns the addresses. */
+export function mountDocs(app: App, description: unknown): readonly string[] {
   const text = JSON.stringify(description)
   const directory = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'))
   const headers = { 'content-security-policy': policy, 'cache-control': 'public, max-age=300' }
@@ -46,4 +46,5 @@ export function mountDocs(app: App, description: unknown): void {
       return c.body(new Uint8Array(content), 200, { ...headers, 'content-type': type })
     })
   }
+  return ['/openapi.json', '/docs', '/docs/start.js', ...Object.keys(files).map((name) => `/docs/${name}`)]
 }

@@ -105,10 +105,10 @@ export async function insertTemplate(trx: Trx, template: NewTemplate): Promise<'
   return 'made'
 }
 
-/** Locks the template's row and reads it. */
+/** Locks the template's row, then reads it: a join under the lock would miss a version that came while it waited. */
 export async function lockTemplate(trx: Trx, id: TemplateId): Promise<Template | null> {
-  const row = await templates(trx).where('t.id', '=', id).forNoKeyUpdate('t').executeTakeFirst()
-  return row === undefined ? null : view(row)
+  await trx.selectFrom('template').select('id').where('id', '=', id).forNoKeyUpdate().execute()
+  return await getTemplate(trx, id, null)
 }
 
 /** Adds a version, which is the current one from now on; running sessions keep theirs. An inactive template is active again. */

@@ -9,6 +9,7 @@ import type { StopReason } from '../../domain/lifecycle.ts'
 import { can, isOperator } from '../../domain/rights.ts'
 import type { Actor, Relation } from '../../domain/rights.ts'
 import { change, createOnce } from '../changes.ts'
+import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { invalid, notFound } from '../problem.ts'
 import { planSession } from './plan.ts'
@@ -18,7 +19,7 @@ export type Wish = Ask & { readonly name?: string | undefined; readonly expiresA
 
 /** Records that a session is wanted, once per key. Whether it is admitted is decided elsewhere, and read from its row. */
 export async function requestSession(
-  db: Db,
+  { db, sealParameters }: Pick<Services, 'db' | 'sealParameters'>,
   deed: Deed,
   intent: IntentKey,
   principal: Principal,
@@ -29,11 +30,12 @@ export async function requestSession(
     const expiresAt = wish.expiresAt ?? null
     if (expiresAt !== null && expiresAt.getTime() <= Date.now())
       throw invalid('/expiresAt', 'Expected a time in the future.')
-    const { template, ...plan } = await planSession(db, principal.accountId, wish)
+    const { template, secrets, ...plan } = await planSession(db, principal.accountId, wish)
     return (trx) =>
       insertSession(trx, {
         ...plan,
         id,
+        secretParameters: Object.keys(secrets).length === 0 ? null : sealParameters(id, JSON.stringify(secrets)),
         ownerId: principal.accountId,
         startedBy: principal.accountId,
         client: principal.client,

@@ -9,7 +9,7 @@ import { viewerOf } from '../../db/viewers.ts'
 import type { AccountId, ProjectId, ProviderId } from '../../domain/ids.ts'
 import { choosePlacement } from '../../domain/placement.ts'
 import type { Resources } from '../../domain/resources.ts'
-import { resolveParameters } from '../../domain/template.ts'
+import { partSecrets, resolveParameters } from '../../domain/template.ts'
 import type { ParameterValue, TemplateSpec } from '../../domain/template.ts'
 import { invalid, Problem } from '../problem.ts'
 import type { Fault } from '../problem.ts'
@@ -26,6 +26,8 @@ export interface Plan {
   readonly size: string
   readonly resources: Resources
   readonly parameters: Record<string, ParameterValue>
+  /** Values of parameters that the template declares secret: to be sealed, and shown to nobody. */
+  readonly secrets: Record<string, ParameterValue>
   readonly mounts: Ask['mounts']
 }
 
@@ -35,7 +37,7 @@ export async function planSession(db: Db, accountId: AccountId, ask: Ask): Promi
   const { spec } = template
   const size = ask.size ?? spec.defaultSize
   const resources = sizeOf(spec, size)
-  const parameters = parametersOf(spec, ask.parameters)
+  const { open: parameters, secret: secrets } = partSecrets(spec.parameters, parametersOf(spec, ask.parameters))
   refuseIfAny(mountFaults(ask.mounts, spec.mounts), 'What is to be mounted does not fit the template.')
   const projectId = ask.projectId === undefined ? await personalProject(db, accountId) : ask.projectId
   if (ask.projectId !== undefined && (await projectRole(db, projectId, accountId)).closed)
@@ -52,7 +54,7 @@ export async function planSession(db: Db, accountId: AccountId, ask: Ask): Promi
     })),
     'What is to be mounted is not there.',
   )
-  return { template, projectId, providerId, size, resources, parameters, mounts: ask.mounts }
+  return { template, projectId, providerId, size, resources, parameters, secrets, mounts: ask.mounts }
 }
 
 async function activeTemplate(db: Db, accountId: AccountId, ask: Ask): Promise<Template> {

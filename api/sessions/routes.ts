@@ -59,7 +59,7 @@ const createSession = route(
   },
   async (c) => {
     const { services, intent, principal } = c.var
-    const id = await requestSession(services.db, deedOf(c), intent, principal, c.req.valid('json'))
+    const id = await requestSession(services, deedOf(c), intent, principal, c.req.valid('json'))
     return await answerDecision(c, id)
   },
 )

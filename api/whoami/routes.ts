@@ -29,7 +29,7 @@ const whoami = route(
     method: 'get',
     path: '/v1/whoami',
     right: 'self:read',
-    responses: { 200: json(WhoamiDocument, 'You') },
+    responses: { 200: json(WhoamiDocument, 'Whose rights count, and who acts') },
   },
   async (c) => {
     const { principal, services } = c.var

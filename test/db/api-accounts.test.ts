@@ -53,7 +53,7 @@ test.each([
 ])('%j is no account', async (body, pointer) => {
   const refused = await asAdmin('POST', '/v1/accounts', body)
   expect(refused.status).toBe(422)
-  expect(refused.body.errors.map((e: { pointer: string }) => e.pointer)).toContain(pointer)
+  expect(refused.body.errors.map((e) => e.pointer)).toContain(pointer)
 })
 
 test('a disabled account is out at once, its sessions are asked to stop, and it stays listed', async () => {
@@ -73,7 +73,7 @@ test('a disabled account is out at once, its sessions are asked to stop, and it 
   const again = await asAdmin('POST', `/v1/accounts/${person.id}/disable`, undefined, null)
   expect(again.body.disabledAt).toBe(disabled.body.disabledAt)
   const listed = await asAdmin('GET', '/v1/accounts?limit=200')
-  expect(listed.body.items.map((a: { id: string }) => a.id)).toContain(person.id)
+  expect(listed.body.items.map((a) => a.id)).toContain(person.id)
 })
 
 test('of two admins who disable each other at once, one stays', async () => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { recordEvent } from '../../db/events.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { callApp, startApi } from '../setup/api.ts'
-import type { Json, Person, TestApi } from '../setup/api.ts'
+import type { Body, Person, TestApi } from '../setup/api.ts'
 
 let api: TestApi
 let me: Person
@@ -40,7 +40,7 @@ const end = async (id: SessionId) => {
 interface Reading {
   readonly status: number
   readonly headers: Headers
-  readonly events: { id: string | undefined; event: string | undefined; data: Json }[]
+  readonly events: { id: string | undefined; event: string | undefined; data: Body }[]
   readonly raw: () => string
   /** Resolves when the server has closed the stream. */
   readonly closed: Promise<void>
@@ -85,7 +85,7 @@ async function read(path: string, lastId?: string, token = me.token, from = api.
   }
 }
 
-const texts = ({ events }: Pick<Reading, 'events'>) =>
+const texts = ({ events }: { readonly events: readonly { readonly data: Body }[] }) =>
   events.flatMap((e) => (e.data.data?.text === undefined ? [] : [e.data.data.text]))
 const until = (holds: () => boolean) => expect.poll(holds, { timeout: 15_000, interval: 10 }).toBe(true)
 
@@ -186,7 +186,7 @@ test('a stream shows a concurrent, older transaction before a newer one, or afte
   await wrote
   await say(second, 'B')
   const page = await api.call('GET', '/v1/events?limit=200', { token: person.token })
-  expect(texts({ events: page.body.items.map((e: Json) => ({ data: e })) })).toEqual([])
+  expect(texts({ events: page.body.items.map((e) => ({ data: e })) })).toEqual([])
   release()
   await slow
   await until(() => texts(stream).length === 2)
@@ -231,11 +231,11 @@ test('without a stream the same events are pages', async () => {
   const id = await begin()
   for (const text of ['1', '2', '3', '4']) await say(id, text)
   const first = await api.call('GET', `/v1/sessions/${id}/events?limit=2`, { token: me.token })
-  expect(first.body.items.map((e: Json) => e.seq)).toEqual([1, 2])
+  expect(first.body.items.map((e) => e.seq)).toEqual([1, 2])
   const second = await api.call('GET', `/v1/sessions/${id}/events?limit=3&after=${first.body.nextCursor}`, {
     token: me.token,
   })
-  expect(second.body.items.map((e: Json) => e.seq)).toEqual([3, 4, 5])
+  expect(second.body.items.map((e) => e.seq)).toEqual([3, 4, 5])
   expect(second.body.nextCursor).toBeNull()
   const feed = await api.call('GET', '/v1/events?limit=1', { token: me.token })
   expect(feed.body.items).toHaveLength(1)
@@ -247,7 +247,7 @@ test('without a stream the same events are pages', async () => {
 test('ids of another history, and what is no id, are refused', async () => {
   const [one, two] = [await begin(), await begin()]
   const { items } = (await api.call('GET', `/v1/sessions/${one}/events`, { token: me.token })).body
-  for (const after of [items[0].id, 'x', Buffer.from(`["history","${two}","9e9"]`).toString('base64url')])
+  for (const after of [items[0]?.id, 'x', Buffer.from(`["history","${two}","9e9"]`).toString('base64url')])
     expect((await api.call('GET', `/v1/sessions/${two}/events?after=${after}`, { token: me.token })).status).toBe(422)
   const beyond = Buffer.from('["feed","1","99999999999999999999","1"]').toString('base64url')
   expect((await api.call('GET', `/v1/events?after=${beyond}`, { token: me.token })).status).toBe(422)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startApi } from '../setup/api.ts'
-import type { Json, Person, TestApi } from '../setup/api.ts'
+import type { Body, Person, TestApi } from '../setup/api.ts'
 
 let api: TestApi
 let me: Person
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(() => api.close())
 
 const list = (query: string, token = me.token) => api.call('GET', `/v1/sessions${query}`, { token })
-const named = (body: Json): string[] => body.items.map((item: Json) => item.name)
+const named = (body: Body): string[] => body.items.map((item) => item.name)
 
 test('what has ended or was rejected is listed on request only', async () => {
   expect(named((await list('')).body)).toEqual(['n6', 'n5', 'n4', 'n3', 'n2'])
@@ -83,7 +83,7 @@ test.each([
 ])('%s is no query of this list', async (query) => {
   const refused = await list(query)
   expect([refused.status, refused.body.code]).toEqual([422, 'invalid_request'])
-  expect(refused.body.errors[0].in).toBe('query')
+  expect(refused.body.errors[0]?.in).toBe('query')
 })
 
 test('others see nothing of it; an operator sees all on request, and that is audited', async () => {

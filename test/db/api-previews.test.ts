@@ -29,7 +29,7 @@ test('a preview says what each payer would be charged, and changes nothing', asy
     size: 'small',
     expectedWaitSeconds: 0,
   })
-  expect(seen.body.payers.map((p: { payer: unknown }) => p.payer)).toEqual([
+  expect(seen.body.payers.map((p) => p.payer)).toEqual([
     { kind: 'account', id: me.id },
     { kind: 'project', id: me.projectId },
     { kind: 'provider', id: 'fake' },

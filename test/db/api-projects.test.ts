@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startApi } from '../setup/api.ts'
-import type { Json, Person, TestApi } from '../setup/api.ts'
+import type { Person, TestApi } from '../setup/api.ts'
 
 let api: TestApi
 let me: Person
@@ -47,7 +47,7 @@ test('the list holds my projects, the personal one too, page by page', async () 
     ids.unshift((await api.call('POST', '/v1/projects', { token: person.token, body: { name } })).body.id)
   const first = await api.call('GET', '/v1/projects?limit=3', { token: person.token })
   const second = await api.call('GET', `/v1/projects?limit=3&cursor=${first.body.nextCursor}`, { token: person.token })
-  expect([...first.body.items, ...second.body.items].map((p: Json) => p.id)).toEqual(ids)
+  expect([...first.body.items, ...second.body.items].map((p) => p.id)).toEqual(ids)
   expect(second.body.nextCursor).toBeNull()
   expect((await api.call('GET', '/v1/projects?all=true', { token: person.token })).status).toBe(403)
 })

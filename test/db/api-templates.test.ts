@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { notebook, startApi } from '../setup/api.ts'
-import type { Json, Person, TestApi } from '../setup/api.ts'
+import type { Person, TestApi } from '../setup/api.ts'
 
 let api: TestApi
 let admin: Person
@@ -73,7 +73,7 @@ test.each([
 ])('%j is no template: %s', async (spec, pointer) => {
   const refused = await make(spec)
   expect(refused.status).toBe(422)
-  expect(refused.body.errors.map((e: Json) => e.pointer)).toContain(pointer)
+  expect(refused.body.errors.map((e) => e.pointer)).toContain(pointer)
 })
 
 test('a name is taken once', async () => {
@@ -117,7 +117,7 @@ test('an inactive template is listed on request, and a new version makes it acti
   const gone = await api.call('POST', `/v1/templates/${id}/deactivate`, { token: admin.token, key: null })
   expect(gone.body.active).toBe(false)
   const listed = async (query: string) =>
-    (await api.call('GET', `/v1/templates?limit=200${query}`, { token: me.token })).body.items.map((t: Json) => t.id)
+    (await api.call('GET', `/v1/templates?limit=200${query}`, { token: me.token })).body.items.map((t) => t.id)
   expect(await listed('')).not.toContain(id)
   expect(await listed('&inactive=true')).toContain(id)
   await put(id, {}, '*')
@@ -147,7 +147,7 @@ test('who a template is for decides in list and get alike; operators see all on 
   for (const id of theirs) expect(await get(id, me.token)).toBe(404)
   const list = async (token: string, query = '') => {
     const page = await api.call('GET', `/v1/templates?limit=200${query}`, { token })
-    return new Set<string>(page.body.items.map((t: Json) => t.id))
+    return new Set<string>(page.body.items.map((t) => t.id))
   }
   const seen = await list(me.token)
   expect(mine.every((id) => seen.has(id)) && !theirs.some((id) => seen.has(id))).toBe(true)
@@ -167,7 +167,7 @@ test('pages of templates pass over those that are hidden', async () => {
   let cursor = ''
   do {
     const page = await api.call('GET', `/v1/templates?limit=2${cursor}`, { token: person.token })
-    seen.push(...page.body.items.map((t: Json) => t.id))
+    seen.push(...page.body.items.map((t) => t.id))
     cursor = page.body.nextCursor === null ? '' : `&cursor=${page.body.nextCursor}`
   } while (cursor !== '')
   expect(seen.filter((id) => mine.includes(id))).toEqual(mine)

@@ -11,12 +11,12 @@ import type { Listener } from '../../db/listen.ts'
 import { migrateToLatest } from '../../db/migrate.ts'
 import { createToken } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
-import type { AccountId, SessionId } from '../../domain/ids.ts'
+import type { AccountId, Id, SessionId } from '../../domain/ids.ts'
 import { scopes as allScopes } from '../../domain/rights.ts'
 import type { Role, Scope } from '../../domain/rights.ts'
 import { createKeyring } from '../../platform/keyring.ts'
 import { createMetrics } from '../../platform/metrics.ts'
-import { bodyDigest, createSecrets } from '../../platform/secrets.ts'
+import { bodyDigest, createSecrets, sessionParameters } from '../../platform/secrets.ts'
 import { decodeForDisplay } from '../../platform/temporal/codec.ts'
 import { createDatabase } from './database.ts'
 
@@ -33,14 +33,45 @@ const settings: ApiSettings = {
   temporalUiOrigin: 'http://127.0.0.1:8233',
 }
 
-/** JSON of an answer, in which a test looks for what it expects. */
+/** An id of whatever kind the answer is about: tests go on to look its row up. */
 // oxlint-disable-next-line typescript/no-explicit-any
-export type Json = any
+export type AnyId = Id<any>
+
+/** Every field that tests read of an answer's JSON; each answer has its own of them. */
+export interface Body {
+  readonly [field: string]: unknown
+  readonly id: AnyId
+  readonly accountId: AnyId
+  readonly sessionId: AnyId
+  readonly projectId: AnyId
+  readonly providerId: AnyId
+  readonly personalProjectId: AnyId
+  readonly name: string
+  readonly secret: string
+  readonly url: string
+  readonly code: string
+  readonly state: string
+  readonly requestedAt: string
+  readonly expiresAt: string
+  readonly version: number
+  readonly seq: number
+  readonly nextCursor: string | null
+  readonly items: Body[]
+  readonly errors: { readonly in: string; readonly pointer: string; readonly message: string }[]
+  readonly payers: Body[]
+  readonly account: Body
+  readonly held: Body
+  readonly sessions: number
+  readonly data: { readonly text?: string }
+  readonly parameters: Readonly<Record<string, unknown>>
+  readonly paths: Readonly<Record<string, unknown>>
+}
 
 export interface Answer {
   readonly status: number
   readonly headers: Headers
-  readonly body: Json
+  readonly body: Body
+  readonly text: string
 }
 
 export interface Ask {
@@ -54,7 +85,7 @@ export interface Ask {
 export interface Person {
   readonly id: AccountId
   readonly token: string
-  readonly projectId: string
+  readonly projectId: AnyId
 }
 
 /** A template that everybody may start on the provider `fake`. */
@@ -129,6 +160,7 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
       digest: (text, keyId) => bodyDigest(keyring, text, keyId),
       openInstanceSecret: ({ sessionId, generation }, sealed) =>
         secrets.decrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, sealed).toString(),
+      sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
       decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
       isServing: () => true,
     })
@@ -171,7 +203,7 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
         body: { name, spec: { ...notebook, ...spec } },
       })
       if (made.status !== 201) throw new Error(JSON.stringify(made.body))
-      return String(made.body.id)
+      return made.body.id
     },
     async decide(sessionId) {
       await admitSession(db, { sessionId: sessionId as SessionId, generation: 1 })
@@ -222,6 +254,8 @@ export async function callApp(
     ...(text === undefined ? {} : { body: text }),
   })
   const answered = await answer.text()
-  const isJson = /json/.test(answer.headers.get('content-type') ?? '')
-  return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(answered) : answered }
+  const isJson = (answer.headers.get('content-type') ?? '').includes('json')
+  // A test reads only the fields that its answer has.
+  const json = (isJson ? JSON.parse(answered) : {}) as Body
+  return { status: answer.status, headers: answer.headers, body: json, text: answered }
 }
