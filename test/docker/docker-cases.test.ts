@@ -121,6 +121,7 @@ test('a network without a container is listed as pending, and removed', async ()
   expect(await listed(provider, deployment)).toMatchObject([
     { sessionId: spec.sessionId, generation: 1, state: { kind: 'pending', reason: 'no container yet' } },
   ])
+  expect(await provider.inspect(refOf(spec), call())).toEqual({ kind: 'pending', reason: 'no container yet' })
   expect(await provider.remove(refOf(spec), call())).toEqual({ kind: 'removed' })
   await cut.close()
   await proxy.close()

@@ -5,7 +5,8 @@ import type { MountHarness } from '../conformance/compute-harness.ts'
 import { containerOf, inside, leftovers, openDocker, serverSpec, socketPath } from './docker-harness.ts'
 import { openSocketProxy } from './socket-proxy.ts'
 
-const create = /^POST (\/v[\d.]+)?\/containers\/create/
+/** The making of a session's container, which has a name; the one that applies network rules has none. */
+const create = /^POST \/containers\/create\?name=/
 
 computeConformance('docker', { faults: true, mounts: true }, async () => {
   const proxy = await openSocketProxy(socketPath)

@@ -20,7 +20,7 @@ type Fault = {
   readonly match: RegExp
   readonly kind: 'lose' | 'hold'
   readonly landed: Promise<void>
-  readonly answered: () => void
+  readonly answered: (answer: string) => void
 }
 
 /** A Unix socket in front of the daemon's, which knows only as much HTTP as the first line of a request. */
@@ -40,7 +40,7 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
     open.add(daemon)
     daemon.on('error', () => client.destroy()).once('close', () => open.delete(daemon))
     let losing = false
-    let onAnswer: (() => void) | null = null
+    let onAnswer: ((answer: string) => void) | null = null
 
     client.on('data', (chunk) => {
       if (health !== 'up') return health === 'down' ? client.destroy() : undefined
@@ -58,7 +58,7 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
     })
     daemon.on('data', (chunk) => {
       if (losing) return client.destroy()
-      onAnswer?.()
+      onAnswer?.(chunk.toString('latin1'))
       onAnswer = null
       return client.destroyed ? undefined : client.write(chunk)
     })
@@ -77,12 +77,13 @@ export async function openSocketProxy(target: string): Promise<SocketProxy> {
     },
     holdRequest(match) {
       const landing = Promise.withResolvers<void>()
-      const answer = Promise.withResolvers<void>()
+      const answer = Promise.withResolvers<string>()
       fault = { match, kind: 'hold', landed: landing.promise, answered: answer.resolve }
       return {
         async land() {
           landing.resolve()
-          await answer.promise
+          const said = await answer.promise
+          if (!said.startsWith('HTTP/1.1 201')) throw new Error(`the held request had no effect: ${said}`)
         },
       }
     },

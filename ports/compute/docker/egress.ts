@@ -87,7 +87,7 @@ async function applyRules(engine: Engine, rules: EgressRules, call: CallContext)
 
 async function makeHelper(engine: Engine, rules: EgressRules, signal: AbortSignal): Promise<string> {
   // One that a worker left behind when it was killed.
-  const filters = JSON.stringify({ label: [`${labels.part}=${part}`], until: ['10m'] })
+  const filters = JSON.stringify({ label: [`${labels.part}=${part}`], until: ['2m'] })
   await engine.done('POST', '/containers/prune', signal, { query: { filters } })
   const body = {
     Image: tag,

@@ -1,17 +1,15 @@
-import type { Capabilities, ComputeProvider, InstanceState } from '../provider.ts'
+import type { Capabilities, ComputeProvider } from '../provider.ts'
 import { openConnection } from './connection.ts'
-import { findContainer } from './container.ts'
 import { createInstance } from './create.ts'
 import { createDiskLimit } from './disk.ts'
 import { createEgressGuard } from './egress.ts'
 import { egressRules } from './egress-rules.ts'
-import { createEngine, EngineError } from './engine.ts'
+import { createEngine } from './engine.ts'
+import { inspectInstance } from './inspect.ts'
 import { listInstances } from './list.ts'
 import { readLogs } from './logs.ts'
-import { namesOf } from './names.ts'
 import { removeInstance } from './remove.ts'
 import type { DockerSettings } from './settings.ts'
-import { instanceState } from './states.ts'
 
 /**
  * Sessions as containers of one Docker daemon, each in a network of its own, limited and without privileges.
@@ -43,15 +41,7 @@ export function createDockerProvider(
     },
     settleMs: settings.settleMs,
     create: (spec, call) => createInstance(deps, spec, call),
-    async inspect(ref, { signal }): Promise<InstanceState> {
-      try {
-        const container = await findContainer(engine, ref, namesOf(ref), signal)
-        return container === null ? { kind: 'absent' } : instanceState(container, networks)
-      } catch (error) {
-        if (error instanceof EngineError) return { kind: 'unknown', why: error.message }
-        throw error
-      }
-    },
+    inspect: (ref, { signal }) => inspectInstance(engine, ref, networks, signal),
     remove: (ref, { signal }) => removeInstance(engine, ref, settings, signal),
     list: (deploymentId, { signal }) => listInstances(engine, deploymentId, networks, signal),
     logs: (ref, lines, { signal }) => readLogs(engine, ref, lines, signal),

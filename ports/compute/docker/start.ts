@@ -10,7 +10,7 @@ import { identityOf } from './user.ts'
 
 /** Words of the runtime that say that the image or its command is at fault: trying again would not help. */
 const hopeless =
-  /runtime create failed|executable file not found|no such file|permission denied|exec format|is a directory/i
+  /exec: |executable file not found|no such file|permission denied|exec format|chdir to cwd|(is|not) a directory/i
 
 /**
  * Gives a made container its secret, and starts it. A second start of a running one is "already so".

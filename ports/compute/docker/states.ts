@@ -22,7 +22,8 @@ export function instanceState(container: ContainerShape, networks: readonly stri
     case 'paused':
       return { kind: 'paused' }
     case 'exited':
-      return { kind: 'exited', exitCode: ExitCode, outOfMemory: OOMKilled }
+      // The daemon marks it also when some process in it was killed long ago, and it ended well later.
+      return { kind: 'exited', exitCode: ExitCode, outOfMemory: OOMKilled && ExitCode !== 0 }
     case 'running':
       return runningState(container, networks)
     case 'unknown':

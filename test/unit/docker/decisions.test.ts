@@ -40,6 +40,9 @@ test('an exit keeps its code, and a memory kill is told from it', () => {
     exitCode: 137,
     outOfMemory: true,
   })
+  expect(instanceState(inspected({ Status: 'exited', ExitCode: 0, OOMKilled: true }), loopback)).toMatchObject({
+    outOfMemory: false,
+  })
 })
 
 test('it runs once its ports are published where they may be, and is unknown where they may not', () => {
