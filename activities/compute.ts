@@ -6,11 +6,12 @@ import type { InstanceRow } from '../db/instances.ts'
 import { readLaunch } from '../db/launch.ts'
 import { dispatch } from '../db/dispatch.ts'
 import { recordAvailable, recordUnavailable } from '../db/provider-health.ts'
-import type { SessionKey } from '../db/transitions.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { FailReason } from '../domain/lifecycle.ts'
+import type { ParameterValue } from '../domain/template.ts'
 import type { Timings } from '../domain/timings.ts'
-import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
+import type { SessionKey } from '../domain/session.ts'
+import type { CallContext, ComputeProvider, Created, InstanceSpec, InstanceState } from '../ports/compute/provider.ts'
 import { specify } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
@@ -20,6 +21,8 @@ import { confirmRemoval } from './removal.ts'
 export interface InstanceSecrets {
   mint(key: SessionKey): Buffer
   open(key: SessionKey, sealed: Buffer): string
+  /** Opens a session's secret parameters. */
+  parameters(key: SessionKey, sealed: Buffer | null): Readonly<Record<string, ParameterValue>>
 }
 
 export interface ComputeDeps {
@@ -50,13 +53,13 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
     async createInstance(key: SessionKey): Promise<Creation> {
       const row = await beginInstance(db, key, providerId, secrets.mint(key))
       if (row.tombstoned) return { kind: 'withdrawn' }
-      const specified = specify(key, await readLaunch(db, key), secrets.open(key, row.secret))
+      const launch = await readLaunch(db, key)
+      const specified = specify(key, launch, {
+        secret: secrets.open(key, row.secret),
+        parameters: secrets.parameters(key, launch.secretParameters),
+      })
       if (specified.kind === 'refused') return await refuse(key, 'start_failed', specified.detail)
-      const line = createProgressLine(db, key)
-      const created = await alive(
-        timings,
-        async (call) => await provider.create(specified.spec, { ...call, progress: (p) => line.say(p) }),
-      ).finally(async () => await line.close())
+      const created = await create(specified.spec, key)
       switch (created.kind) {
         case 'refused':
           await answered()
@@ -101,6 +104,15 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
       else if (state.kind === 'running') await recordSeen(db, key, 'running')
       return verdict
     },
+  }
+
+  async function create(spec: InstanceSpec, key: SessionKey): Promise<Created> {
+    const line = createProgressLine(db, key)
+    try {
+      return await alive(timings, (call) => provider.create(spec, { ...call, progress: (p) => line.say(p) }))
+    } finally {
+      await line.close()
+    }
   }
 
   /** The provider answered a create: should its breaker have been open, those who wait may begin. */

@@ -1,14 +1,21 @@
 import type { Launch } from '../db/launch.ts'
-import type { SessionKey } from '../db/transitions.ts'
 import { instanceName } from '../domain/ids.ts'
+import type { ParameterValue } from '../domain/template.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { InstanceSpec } from '../ports/compute/provider.ts'
 
 /** What cannot be made from what the server knows; `detail` is for operators. */
 export type Specified =
   { readonly kind: 'spec'; readonly spec: InstanceSpec } | { readonly kind: 'refused'; readonly detail: string }
 
+/** What was sealed, opened for this one call. */
+export interface Opened {
+  readonly secret: string
+  readonly parameters: Readonly<Record<string, ParameterValue>>
+}
+
 /** Puts together what is to run. Callers' words come in through declared parameters alone. */
-export function specify(key: SessionKey, launch: Launch, secret: string): Specified {
+export function specify(key: SessionKey, launch: Launch, { secret, parameters }: Opened): Specified {
   const { template } = launch
   if (launch.missing.length > 0)
     return { kind: 'refused', detail: `No storage source on this provider for: ${launch.missing.join(', ')}` }
@@ -24,7 +31,7 @@ export function specify(key: SessionKey, launch: Launch, secret: string): Specif
       generation: key.generation,
       image: template.image,
       command: template.command,
-      environment: { ...template.environment, ...parameterEnvironment(launch) },
+      environment: { ...template.environment, ...parameterEnvironment(launch, parameters) },
       secret,
       resources: launch.resources,
       user,
@@ -43,7 +50,11 @@ function userOf({ template, posix }: Launch): InstanceSpec['user'] | undefined {
   return posix === null ? undefined : { uid: posix.uid, gid: posix.gid, gids: posix.gids }
 }
 
-function parameterEnvironment({ template, parameters }: Launch): Record<string, string> {
+function parameterEnvironment(
+  { template, parameters: open }: Launch,
+  secret: Opened['parameters'],
+): Record<string, string> {
+  const parameters = { ...open, ...secret }
   const named = Object.entries(template.parameters).flatMap(([name, spec]) => {
     const value = parameters[name]
     return spec.env === undefined || value === undefined ? [] : [[spec.env, String(value)] as const]

@@ -1,6 +1,6 @@
+import type { SessionKey } from '../domain/session.ts'
 import type { Db } from '../db/connect.ts'
 import { recordProgress } from '../db/progress.ts'
-import type { SessionKey } from '../db/transitions.ts'
 import type { Progress } from '../ports/compute/provider.ts'
 
 /** Where a step says how far it is. Saying so never fails and never waits: the newest word wins, at most one a second is kept. */

@@ -4,11 +4,11 @@ import type { Admission, Books, Payer } from '../domain/admission.ts'
 import type { SessionId } from '../domain/ids.ts'
 import { withDefaults } from '../domain/resources.ts'
 import type { Resources } from '../domain/resources.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { freeSlot, providerGate } from './provider-gate.ts'
 import { resourceColumns, resourcesOf, resourceSums } from './resource-columns.ts'
 import { move } from './transitions.ts'
-import type { SessionKey } from './transitions.ts'
 
 export type Admitted =
   | { readonly kind: 'admitted' }

@@ -76,7 +76,15 @@ async function applyProviders(trx: Trx, providers: Configuration['providers']): 
       .insertInto('provider')
       .values({ id: provider.id as ProviderId, origin: 'configuration', ...values })
       .onConflict((c) =>
-        c.column('id').doUpdateSet({ ...values, version: sql<number>`provider.version + 1`, disabled_at: null }),
+        c
+          .column('id')
+          .doUpdateSet({ ...values, version: sql<number>`provider.version + 1`, disabled_at: null })
+          // A version that rises makes every worker open the provider's queues anew: only for a change.
+          .where(
+            sql<boolean>`provider.disabled_at is not null
+              or (provider.kind, provider.start_limit, provider.networks, provider.settings) is distinct from
+                (excluded.kind, excluded.start_limit, excluded.networks, excluded.settings)`,
+          ),
       )
       .execute()
     await trx
@@ -112,7 +120,12 @@ async function applyTemplates(trx: Trx, templates: Configuration['templates']): 
       .forUpdate('t')
       .executeTakeFirst()
     if (present?.same === true) {
-      await trx.updateTable('template').set({ deactivated_at: null }).where('id', '=', present.id).execute()
+      await trx
+        .updateTable('template')
+        .set({ deactivated_at: null, version: sql<number>`version + 1` })
+        .where('id', '=', present.id)
+        .where('deactivated_at', 'is not', null)
+        .execute()
       continue
     }
     const id: TemplateId = present?.id ?? newId('template')
@@ -133,7 +146,7 @@ async function applyTemplates(trx: Trx, templates: Configuration['templates']): 
   }
   await trx
     .updateTable('template')
-    .set({ deactivated_at: sql<Date>`now()` })
+    .set({ deactivated_at: sql<Date>`now()`, version: sql<number>`version + 1` })
     .where('origin', '=', 'configuration')
     .where('deactivated_at', 'is', null)
     .where('name', 'not in', ['', ...templates.map((t) => t.name)])

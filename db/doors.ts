@@ -2,9 +2,9 @@ import { expiry } from '../domain/deadlines.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { ProjectRole, UseFacts } from '../domain/rights.ts'
 import type { DoorSpec } from '../domain/template.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { Executor } from './connect.ts'
 import type { StoredEndpoint } from './schema.ts'
-import type { SessionKey } from './transitions.ts'
 
 /** What opening a door of a session by an account is decided from. `secret` is still encrypted. */
 export interface DoorFacts {

@@ -2,11 +2,12 @@ import { sql } from 'kysely'
 import type { ProviderId } from '../domain/ids.ts'
 import { endOf } from '../domain/lifecycle.ts'
 import type { Reason, WaitingFor } from '../domain/lifecycle.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor } from './connect.ts'
 import { recordEvent } from './events.ts'
 import { giveUpProbe } from './provider-health.ts'
 import { before, move } from './transitions.ts'
-import type { Moved, SessionKey } from './transitions.ts'
+import type { Moved } from './transitions.ts'
 
 interface MovedAt {
   readonly moved: Moved

@@ -18,6 +18,15 @@ export interface FeedCursor {
   readonly id: string
 }
 
+/**
+ * What every new line changes in its session's row: its number, and its place in the feed. A transaction has its number
+ * before it has the row, so of two lines of one session the later may be of the older transaction: a line never takes a
+ * place before the one that precedes it. That is a higher number than its own, so it shows no earlier than it would.
+ */
+export const nextLine = sql`event_seq = event_seq + 1, event_epoch = (select epoch from installation),
+  event_xid = case when event_epoch = (select epoch from installation) then greatest(event_xid, pg_current_xact_id())
+    else pg_current_xact_id() end`
+
 /** Adds a line to the session's history. The session's row lock, taken here, orders the lines. */
 export async function recordEvent(
   trx: Trx,
@@ -26,9 +35,9 @@ export async function recordEvent(
   data: Record<string, unknown>,
 ): Promise<void> {
   await sql`
-    with numbered as (update session set event_seq = event_seq + 1 where id = ${sessionId} returning event_seq)
-    insert into session_event (session_id, seq, epoch, type, data)
-    select ${sessionId}, event_seq, (select epoch from installation), ${type}, ${JSON.stringify(data)}::jsonb from numbered
+    with numbered as (update session set ${nextLine} where id = ${sessionId} returning event_seq, event_epoch, event_xid)
+    insert into session_event (session_id, seq, epoch, xid, type, data)
+    select ${sessionId}, event_seq, event_epoch, event_xid, ${type}, ${JSON.stringify(data)}::jsonb from numbered
   `.execute(trx)
 }
 
@@ -52,7 +61,7 @@ export async function readSessionEvents(
 
 /**
  * The history of every session that the viewer may read (`null`: an operator, who reads all), in the order of
- * transactions. Lines of a transaction that might still be overtaken by an older one are not shown yet, so that a
+ * transactions, and within one session in its own. Lines of a transaction that might still be overtaken by an older one are not shown yet, so that a
  * reader who goes on from a cursor misses and repeats nothing.
  */
 export async function readFeed(
@@ -106,9 +115,9 @@ export async function readFeed(
 /** Where the feed ends now: a reader who wants only what comes next starts here. */
 export async function feedEnd(db: Executor): Promise<FeedCursor> {
   const { rows } = await sql<FeedCursor>`
-    select epoch::text, xid::text, id::text from session_event
-    where epoch < (select epoch from installation) or xid < pg_snapshot_xmin(pg_current_snapshot())
-    order by epoch desc, xid desc, id desc limit 1
+    select e.epoch::text, e.xid::text, e.id::text from session_event e
+    where e.epoch < (select epoch from installation) or e.xid < pg_snapshot_xmin(pg_current_snapshot())
+    order by e.epoch desc, e.xid desc, e.id desc limit 1
   `.execute(db)
   return rows[0] ?? { epoch: '0', xid: '0', id: '0' }
 }

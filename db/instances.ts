@@ -2,9 +2,9 @@ import { sql } from 'kysely'
 import { instanceName } from '../domain/ids.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Expected, Observation } from '../domain/observation.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor } from './connect.ts'
 import type { StoredEndpoint, StoredRef } from './schema.ts'
-import type { SessionKey } from './transitions.ts'
 
 export interface InstanceRow {
   readonly key: SessionKey
@@ -39,7 +39,8 @@ export async function beginInstance(
       name: instanceName(key.sessionId, key.generation),
       secret,
     })
-    .onConflict((c) => c.columns(['session_id', 'generation']).doNothing())
+    // Of two who insert at once the second may meet the unique name first: every conflict means that the row is there.
+    .onConflict((c) => c.doNothing())
     .execute()
   const row = await readInstance(db, key)
   if (row === null) throw new Error('The row that was just written is not there.')
@@ -112,11 +113,14 @@ export async function tombstone(db: Db, key: SessionKey, providerId: ProviderId)
       secret: Buffer.alloc(0),
       tombstoned_at: sql<Date>`now()`,
     })
-    .onConflict((c) =>
-      c
-        .columns(['session_id', 'generation'])
-        .doUpdateSet({ tombstoned_at: sql<Date>`coalesce(instance.tombstoned_at, now())` }),
-    )
+    .onConflict((c) => c.doNothing())
+    .execute()
+  await db
+    .updateTable('instance')
+    .set({ tombstoned_at: sql<Date>`now()` })
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .where('tombstoned_at', 'is', null)
     .execute()
 }
 

@@ -22,6 +22,8 @@ export interface NewSession {
   readonly name: string
   readonly size: string
   readonly parameters: Record<string, ParameterValue>
+  /** Sealed by the caller; `null` where the template has no secret parameters. */
+  readonly secretParameters: Buffer | null
   readonly mounts: readonly MountRequest[]
   readonly resources: Resources
   readonly queueLimitSeconds: number
@@ -53,6 +55,7 @@ export async function insertSession(trx: Trx, session: NewSession): Promise<void
       name: session.name,
       size: session.size,
       parameters: JSON.stringify(session.parameters),
+      secret_parameters: session.secretParameters,
       mounts: JSON.stringify(session.mounts),
       ...resourceColumns(session.resources),
       queue_limit_seconds: session.queueLimitSeconds,

@@ -1,10 +1,10 @@
 import type { ProviderId } from '../domain/ids.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { ParameterValue, TemplateSpec } from '../domain/template.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { Executor } from './connect.ts'
 import { resourcesOf } from './resource-columns.ts'
 import type { Posix } from './schema.ts'
-import type { SessionKey } from './transitions.ts'
 
 /** Everything that an instance of a session is made from, as the server knows it. */
 export interface Launch {
@@ -12,6 +12,8 @@ export interface Launch {
   readonly deploymentId: string
   readonly template: TemplateSpec
   readonly parameters: Record<string, ParameterValue>
+  /** Sealed; `null` where there are none. */
+  readonly secretParameters: Buffer | null
   readonly resources: Resources
   readonly posix: Posix | null
   /** Resolved by the server from storage sources; a mount without a source for this provider is in `missing`. */
@@ -49,6 +51,7 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
     deploymentId: row.deployment_id ?? '',
     template: row.spec,
     parameters: row.parameters,
+    secretParameters: row.secret_parameters,
     resources: resourcesOf(row),
     posix: row.posix,
     mounts: mounts.flatMap(({ mount, source }) =>

@@ -22,9 +22,11 @@ export function createListener(url: string, warn: (message: string) => void = ()
   const tell = (channel: string, payload: string) => {
     for (const [name, set] of hearers) if (name === channel) for (const heard of set) heard(payload)
   }
-  const lost = () => {
+  const lost = (gone: pg.Client) => {
+    // A connection may end long after it was given up: another one listens by then.
+    if (client !== gone) return
     client = null
-    if (closed || retry !== null) return
+    if (closed) return
     retry = setTimeout(() => {
       retry = null
       void open()
@@ -34,21 +36,22 @@ export function createListener(url: string, warn: (message: string) => void = ()
     const fresh = new pg.Client({
       connectionString: url,
       connectionTimeoutMillis: 5_000,
+      query_timeout: 5_000,
       keepAlive: true,
       application_name: 'carrel-listen',
     })
     client = fresh
     fresh.on('notification', (message) => tell(message.channel, message.payload ?? ''))
     fresh.on('error', () => {})
-    fresh.on('end', lost)
+    fresh.on('end', () => lost(fresh))
     try {
       await fresh.connect()
       for (const channel of channels) await fresh.query(`listen ${channel}`)
       for (const channel of channels) tell(channel, '')
     } catch {
       warn('The listening connection to Postgres failed; trying again.')
+      lost(fresh)
       fresh.end().catch(() => {})
-      lost()
     }
   }
   void open()

@@ -2,25 +2,10 @@ import { sql } from 'kysely'
 import { dueInMs, expiry } from '../domain/deadlines.ts'
 import type { SessionId } from '../domain/ids.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
+import type { Look } from '../domain/session.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Db } from './connect.ts'
 import { outagesSince } from './beats.ts'
-
-/** What a session's workflow sees when it looks: state, wishes, suspicion, and how long nothing is due. */
-export interface Look {
-  readonly state: SessionState
-  readonly generation: number
-  readonly providerId: string
-  readonly projectId: string
-  /** Why it is to end, once somebody wants that. */
-  readonly stop: Reason | null
-  /** In how many ms the deadline of the present state is due, outages not counted; ≤ 0 is now, `null` never. */
-  readonly dueInMs: number | null
-  /** The backend's list says that the instance is not as the state says: worth an inspection. */
-  readonly suspect: boolean
-  /** When a closed door of the provider may be tried again, in ms from now. */
-  readonly retryInMs: number | null
-}
 
 /**
  * Reads the session for its workflow and notes how much of what was asked it has seen by that. `null`: there is no such session.

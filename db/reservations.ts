@@ -1,6 +1,6 @@
+import type { SessionKey } from '../domain/session.ts'
 import { sql } from 'kysely'
 import type { Db } from './connect.ts'
-import type { SessionKey } from './transitions.ts'
 
 /**
  * Gives back what the session's generation holds, with its line of usage. A tombstone stays, also where nothing was held yet:

@@ -163,6 +163,8 @@ export interface Database {
     name: string
     size: string
     parameters: Json<Record<string, ParameterValue>>
+    /** Sealed JSON; gone when the session has ended. */
+    secret_parameters: Buffer | null
     mounts: JsonDefault<readonly MountRequest[]>
     queue_limit_seconds: number
     start_limit_seconds: number
@@ -187,6 +189,8 @@ export interface Database {
     operator_detail: string | null
     progress_at: NullableTime
     event_seq: Generated<number>
+    event_epoch: ColumnType<number, never, never>
+    event_xid: ColumnType<string, never, never>
     wake_version: Generated<number>
     seen_version: Generated<number>
     next_try_at: TimeDefault

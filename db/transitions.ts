@@ -1,14 +1,9 @@
 import { sql } from 'kysely'
-import type { SessionId } from '../domain/ids.ts'
 import { lifecycle, mayFollow, sessionStates } from '../domain/lifecycle.ts'
 import type { SessionState } from '../domain/lifecycle.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
-
-/** The session as a workflow means it: a generation that has passed writes nothing any more. */
-export interface SessionKey {
-  readonly sessionId: SessionId
-  readonly generation: number
-}
+import { nextLine } from './events.ts'
 
 export interface Move {
   readonly key: SessionKey
@@ -41,16 +36,16 @@ export async function move(
     value === 'now' ? sql`, ${sql.ref(column)} = now()` : sql`, ${sql.ref(column)} = ${value}`,
   )
   const woken = wake ? sql`, wake_version = wake_version + 1, next_try_at = now(), tries = 0` : sql``
-  const ended = lifecycle[to].next.length === 0 ? sql`, ended_at = now()` : sql``
+  const ended = lifecycle[to].next.length === 0 ? sql`, ended_at = now(), secret_parameters = null` : sql``
   const { rows } = await sql<{ seq: number }>`
     with changed as (
-      update session set state = ${to}, state_since = now(), event_seq = event_seq + 1, version = version + 1
+      update session set state = ${to}, state_since = now(), ${nextLine}, version = version + 1
         ${sql.join(assignments, sql``)} ${woken} ${ended}
       where id = ${key.sessionId} and generation = ${key.generation} and state = any(${from})
-      returning event_seq
+      returning event_seq, event_epoch, event_xid
     )
-    insert into session_event (session_id, seq, epoch, type, data)
-    select ${key.sessionId}, event_seq, (select epoch from installation), 'session.state',
+    insert into session_event (session_id, seq, epoch, xid, type, data)
+    select ${key.sessionId}, event_seq, event_epoch, event_xid, 'session.state',
       ${JSON.stringify({ state: to, ...data })}::jsonb
     from changed returning seq
   `.execute(executor)

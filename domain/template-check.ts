@@ -21,7 +21,7 @@ function parameterFaults({ parameters, environment }: TemplateSpec): TemplateFau
   const seen = new Set(Object.keys(environment))
   return Object.entries(parameters).flatMap(([name, spec]) => {
     const pointer = `/parameters/${name}`
-    const faults = [...rangeFaults(pointer, spec), ...defaultFaults(pointer, name, spec)]
+    const faults = [...rangeFaults(pointer, spec), ...defaultFaults(pointer, name, spec), ...secretFaults(pointer, spec)]
     if (spec.env === undefined) return faults
     if (seen.has(spec.env)) faults.push({ pointer: `${pointer}/env`, message: `${spec.env} is set already.` })
     seen.add(spec.env)
@@ -40,6 +40,12 @@ function defaultFaults(pointer: string, name: string, spec: ParameterSpec): Temp
   if (spec.default === undefined) return []
   const { faults } = resolveParameters({ [name]: spec }, {})
   return faults.map(({ message }) => ({ pointer: `${pointer}/default`, message }))
+}
+
+/** A template is shown to everybody it is for: what stands in it is no secret. */
+function secretFaults(pointer: string, spec: ParameterSpec): TemplateFault[] {
+  if (spec.type !== 'string' || spec.secret !== true || spec.default === undefined) return []
+  return [{ pointer: `${pointer}/default`, message: 'A secret has no default.' }]
 }
 
 function doorFaults({ doors, readiness }: TemplateSpec): TemplateFault[] {

@@ -33,6 +33,8 @@ export type ParameterSpec =
       readonly default?: string
       readonly enum?: readonly string[]
       readonly maxLength?: number
+      /** Kept sealed, given to the instance, and shown to nobody. */
+      readonly secret?: boolean
       readonly env?: string
       readonly title?: string
     }
@@ -103,6 +105,22 @@ export function isVisible(visibleTo: readonly Visibility[], viewer: Viewer): boo
         return v satisfies never
     }
   })
+}
+
+/** The values that anybody may see who sees the session, and those that nobody sees. */
+export function partSecrets(
+  specs: TemplateSpec['parameters'],
+  values: Readonly<Record<string, ParameterValue>>,
+): { readonly open: Record<string, ParameterValue>; readonly secret: Record<string, ParameterValue> } {
+  const isSecret = (name: string): boolean => {
+    const spec = specs[name]
+    return spec?.type === 'string' && spec.secret === true
+  }
+  const entries = Object.entries(values)
+  return {
+    open: Object.fromEntries(entries.filter(([name]) => !isSecret(name))),
+    secret: Object.fromEntries(entries.filter(([name]) => isSecret(name))),
+  }
 }
 
 export interface ParameterFault {

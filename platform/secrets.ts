@@ -26,6 +26,13 @@ export interface Secrets {
   isStale(sealed: Uint8Array): boolean
 }
 
+/** Where the secret parameters of a session stand. */
+export const sessionParameters = (sessionId: string): SecretPlace => ({
+  table: 'session',
+  column: 'secret_parameters',
+  id: sessionId,
+})
+
 const version = 1
 
 /** Encrypts columns: version, length of the key's id, the id, then nonce, ciphertext and tag. */

@@ -10,9 +10,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common'
-import type { Look } from '../db/look.ts'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
+import type { Look } from '../domain/session.ts'
 import { booksOf, careOf } from './activity-proxies.ts'
 import { Attention } from './attention.ts'
 import { Errand } from './errand.ts'
@@ -112,8 +112,16 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         }
         if (!(await attention.wait(seen.dueInMs))) await books.requestStop({ sessionId, reason: 'expired' })
         break
-      default:
+      case 'pausing':
+      case 'paused':
+      case 'resuming':
+      case 'stopped':
+      case 'failed':
+      case 'rejected':
         await attention.wait(seen.dueInMs)
+        break
+      default:
+        seen.state satisfies never
     }
   }
 }

@@ -1,6 +1,6 @@
-import type { SessionKey } from '../db/transitions.ts'
 import type { FailReason } from '../domain/lifecycle.ts'
 import type { Timings } from '../domain/timings.ts'
+import type { SessionKey } from '../domain/session.ts'
 import { startOf } from './activity-proxies.ts'
 
 /** How a start ended, once it has. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { startApi } from '../setup/api.ts'
+import { sessionParameters } from '../../platform/secrets.ts'
+import { secrets, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
 
 let api: TestApi
@@ -220,4 +221,21 @@ test('a queued session says where it stands', async () => {
       .execute()
   const second = await api.call('GET', `/v1/sessions/${ids[1]}`, { token: me.token })
   expect(second.body).toMatchObject({ state: 'queued', waitingFor: 'provider_busy', position: 1 })
+})
+
+test('what is given in confidence is sealed, and read back by nobody', async () => {
+  const secretive = await api.template({ parameters: { key: { type: 'string', secret: true, env: 'KEY' } } })
+  const asked = { templateId: secretive, parameters: { key: 'canary-7391' } }
+  const made = await create(asked)
+  expect(made.status).toBe(202)
+  const row = await api.db.selectFrom('session').selectAll().where('id', '=', made.body.id).executeTakeFirstOrThrow()
+  const sealed = row.secret_parameters ?? Buffer.alloc(0)
+  expect(secrets.decrypt(sessionParameters(row.id), sealed).toString()).toBe('{"key":"canary-7391"}')
+  const preview = await api.call('POST', '/v1/session-previews', { token: me.token, body: asked, key: null })
+  const tables = ['session', 'session_event', 'audit_event', 'idempotency_key'] as const
+  const rows = await Promise.all(tables.map((table) => api.db.selectFrom(table).selectAll().execute()))
+  const shown = JSON.stringify([made.body, preview.body, api.logged, rows])
+  expect(preview.status).toBe(200)
+  expect(shown).not.toContain('canary-7391')
+  expect(sealed.includes('canary-7391')).toBe(false)
 })

@@ -50,6 +50,7 @@ test.each([
   [{ parameters: { s: { type: 'boolean', min: 1 } } }, '/spec/parameters/s/min'],
   [{ doors: { Web: { protocol: 'http', port: 1, modes: ['view'] } } }, '/spec/doors/Web'],
   [{ doors: { web: { protocol: 'ftp', port: 1, modes: ['view'] } } }, '/spec/doors/web/protocol'],
+  [{ parameters: { s: { type: 'string', secret: true, default: 'x' } } }, '/spec/parameters/s/default'],
   [{ visibleTo: [] }, '/spec/visibleTo'],
   [{ visibleTo: [{ kind: 'moon' }] }, '/spec/visibleTo/0/kind'],
   [{ sizes: {} }, '/spec/defaultSize'],

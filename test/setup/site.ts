@@ -24,6 +24,8 @@ export interface SiteOptions {
 export interface Service {
   readonly child: Child
   readonly url: string
+  /** Everything that it printed. */
+  readonly lines: readonly string[]
 }
 
 const root = join(import.meta.dirname, '../..')
@@ -68,7 +70,7 @@ export async function createSite({ configuration, timings = {}, temporalAddress,
       env: { ...own, ...more },
       onLine: (line) => {
         if (process.env['TEST_LOG'] !== undefined) console.log(`[${entry}] ${line}`)
-        if (lines.push(line) > 50) lines.shift()
+        lines.push(line)
       },
     })
     running.add(child)
@@ -77,11 +79,11 @@ export async function createSite({ configuration, timings = {}, temporalAddress,
     while (!(await answers(`${url}/readyz`))) {
       if (!child.isRunning() || Date.now() > deadline) {
         await child.kill()
-        throw new Error(`${entry} did not become ready:\n${lines.join('\n')}`)
+        throw new Error(`${entry} did not become ready:\n${lines.slice(-30).join('\n')}`)
       }
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
-    return { child, url }
+    return { child, url, lines }
   }
 
   return {

@@ -199,6 +199,7 @@ export async function ask(
       name: 'a desk',
       size: 'small',
       parameters: {},
+      secretParameters: null,
       mounts: [],
       resources: { sessions: 1, ...trivialTemplate.sizes['small']! },
       queueLimitSeconds: 3600,
