@@ -2,13 +2,9 @@ import { Migrator } from 'kysely/migration'
 import type { Migration } from 'kysely/migration'
 import { connect } from './connect.ts'
 import * as spine from './migrations/2026-11-22-spine.ts'
-import * as steadyFeed from './migrations/2026-11-22-steady-feed.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
-export const migrations: Readonly<Record<string, Migration>> = {
-  '2026-11-22-spine': spine,
-  '2026-11-22-steady-feed': steadyFeed,
-}
+export const migrations: Readonly<Record<string, Migration>> = { '2026-11-22-spine': spine }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */
 export async function migrateToLatest(url: string): Promise<readonly string[]> {

@@ -147,8 +147,10 @@ const statements = [
     created_by text references account,
     primary key (template_id, version)
   )`,
+  `create index template_version_created_by on template_version (created_by)`,
   `alter table template add foreign key (id, current_version) references template_version (template_id, version)
     deferrable initially deferred`,
+  `create index template_current_version on template (id, current_version)`,
 
   `create table session (
     id text primary key,
@@ -162,6 +164,7 @@ const statements = [
     name text not null,
     size text not null,
     parameters jsonb not null,
+    secret_parameters bytea,
     mounts jsonb not null default '[]',
     ${resources},
     queue_limit_seconds int not null check (queue_limit_seconds > 0),
@@ -191,6 +194,8 @@ const statements = [
     progress_at timestamptz,
 
     event_seq int not null default 0,
+    event_epoch int not null default 0,
+    event_xid xid8 not null default '0',
     wake_version int not null default 1,
     seen_version int not null default 0,
     next_try_at timestamptz not null default now(),
@@ -223,7 +228,7 @@ const statements = [
     removed_at timestamptz,
     primary key (session_id, generation)
   )`,
-  `create index instance_provider on instance (provider_id) where removed_at is null`,
+  `create index instance_provider on instance (provider_id, removed_at)`,
 
   `create table reservation (
     session_id text not null,
