@@ -46,8 +46,6 @@ export interface ApiDeps {
   readonly openInstanceSecret: (key: SessionKey, sealed: Uint8Array) => string
   /** Seals a session's secret parameters for its row. */
   readonly sealParameters: (id: SessionId, text: string) => Buffer
-  /** Seals what the caller of a session gives in confidence, for its row alone. */
-  readonly sealParameters: (sessionId: SessionId, values: Readonly<Record<string, ParameterValue>>) => Buffer
   /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */
   readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
   /** False from the moment the process is asked to end. */

@@ -55,7 +55,6 @@ async function main(): Promise<void> {
     openInstanceSecret: ({ sessionId, generation }, sealed) =>
       secrets.decrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, sealed).toString(),
     sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
-    sealParameters: (sessionId, values) => secrets.encrypt(sessionParameters(sessionId), JSON.stringify(values)),
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
     isServing: () => serving,
   })

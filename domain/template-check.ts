@@ -21,7 +21,11 @@ function parameterFaults({ parameters, environment }: TemplateSpec): TemplateFau
   const seen = new Set(Object.keys(environment))
   return Object.entries(parameters).flatMap(([name, spec]) => {
     const pointer = `/parameters/${name}`
-    const faults = [...rangeFaults(pointer, spec), ...defaultFaults(pointer, name, spec), ...secretFaults(pointer, spec)]
+    const faults = [
+      ...rangeFaults(pointer, spec),
+      ...defaultFaults(pointer, name, spec),
+      ...secretFaults(pointer, spec),
+    ]
     if (spec.env === undefined) return faults
     if (seen.has(spec.env)) faults.push({ pointer: `${pointer}/env`, message: `${spec.env} is set already.` })
     seen.add(spec.env)

@@ -10,7 +10,6 @@ import { can, isOperator } from '../../domain/rights.ts'
 import type { Actor, Relation } from '../../domain/rights.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
-import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { invalid, notFound } from '../problem.ts'
 import { planSession } from './plan.ts'
@@ -35,7 +34,6 @@ export async function requestSession(
     return (trx) =>
       insertSession(trx, {
         ...plan,
-        secretParameters: isSecret ? sealParameters(id, secretParameters) : null,
         id,
         secretParameters: Object.keys(secrets).length === 0 ? null : sealParameters(id, JSON.stringify(secrets)),
         ownerId: principal.accountId,

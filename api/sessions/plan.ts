@@ -26,8 +26,6 @@ export interface Plan {
   readonly size: string
   readonly resources: Resources
   readonly parameters: Record<string, ParameterValue>
-  /** Given in confidence: to be sealed, and shown to nobody. */
-  readonly secretParameters: Record<string, ParameterValue>
   /** Values of parameters that the template declares secret: to be sealed, and shown to nobody. */
   readonly secrets: Record<string, ParameterValue>
   readonly mounts: Ask['mounts']

@@ -31,7 +31,6 @@ const Parameter = z.discriminatedUnion('type', [
       enum: z.array(z.string().max(1_000)).min(1).max(200).optional(),
       maxLength: z.int().min(1).max(1_000).optional(),
       secret: z.boolean().optional().openapi({ description: 'Kept sealed, given to the instance, shown to nobody' }),
-      secret: z.boolean().optional().openapi({ description: 'Kept sealed, and shown to nobody' }),
       ...labels,
     })
     .openapi('StringParameter'),

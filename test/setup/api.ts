@@ -161,7 +161,6 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
       openInstanceSecret: ({ sessionId, generation }, sealed) =>
         secrets.decrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, sealed).toString(),
       sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
-      sealParameters: (sessionId, values) => secrets.encrypt(sessionParameters(sessionId), JSON.stringify(values)),
       decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
       isServing: () => true,
     })

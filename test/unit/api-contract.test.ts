@@ -21,7 +21,6 @@ const { description, app } = createApp({
   digest: () => undefined,
   openInstanceSecret: () => '',
   sealParameters: () => Buffer.alloc(0),
-  sealParameters: () => Buffer.alloc(0),
   decodePayloads: (payloads) => payloads,
   isServing: () => true,
 })
