@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { connect } from '../db/connect.ts'
-import { readInstallation } from '../db/installation.ts'
 import { readConfig } from '../platform/config.ts'
 import { bootstrap, type BootstrapPlan } from './bootstrap-steps.ts'
-import { readKept, writeKept, type Kept } from './kept.ts'
+import { readKept } from './kept.ts'
 import { makeOffer, type Kind, type Offer } from './offer.ts'
 import { makePlaces, type Places } from './places.ts'
 import { freePorts } from './ports.ts'
 import { ensureDatabase, startPostgres } from './postgres.ts'
-import { principal, revokeTokens, type Principal } from './principals.ts'
+import { makePeople } from './people.ts'
 import { logTo, startProcess } from './processes.ts'
 import type { Progress } from './progress.ts'
 import { startTemporal } from './temporal.ts'
@@ -113,8 +111,8 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
   progress.line(`notebook: ${offer.why}`)
   const postgresUrl = postgres.url('carrel')
   await progress.step('bootstrap', (say) => bootstrap(bootstrapPlan(postgresUrl, temporal.address, offer), say))
-  const people = await makePrincipals(postgresUrl, kept, places)
-  undo.push(() => revokeAll(postgresUrl, people))
+  const people = await makePeople(postgresUrl, kept, places.keptFile)
+  undo.push(people.revoke)
 
   const variables = {
     CARREL_ENV: 'development',
@@ -172,26 +170,4 @@ async function choosePorts(stack: { apiPort: number | undefined; temporalUiPort:
 function bootstrapPlan(databaseUrl: string, address: string, { provider, template }: Offer): BootstrapPlan {
   const configuration = { providers: [provider], templates: [template], quotaDefaults: {} }
   return { databaseUrl, temporal: { address, namespace }, configuration, retentionDays }
-}
-
-async function makePrincipals(url: string, kept: Kept, places: Places) {
-  const db = connect({ url, poolSize: 2, name: 'carrel-stack' })
-  try {
-    const { deploymentId } = await readInstallation(db)
-    const admin = await principal(db, 'admin', 'Demo admin', kept.adminAccountId)
-    const user = await principal(db, 'member', 'Demo researcher', kept.userAccountId)
-    await writeKept(places.keptFile, { ...kept, adminAccountId: admin.accountId, userAccountId: user.accountId })
-    return { deploymentId, admin, user }
-  } finally {
-    await db.destroy()
-  }
-}
-
-async function revokeAll(url: string, { admin, user }: { admin: Principal; user: Principal }): Promise<void> {
-  const db = connect({ url, poolSize: 1, name: 'carrel-stack' })
-  try {
-    for (const { accountId } of [admin, user]) await revokeTokens(db, accountId)
-  } finally {
-    await db.destroy()
-  }
 }

@@ -1,25 +1,55 @@
+import { connect, type Db } from '../db/connect.ts'
 import { createAccount, getAccount } from '../db/accounts.ts'
-import type { Db } from '../db/connect.ts'
+import { readInstallation } from '../db/installation.ts'
 import { createToken, listTokens, revokeToken } from '../db/tokens.ts'
 import { newId, type AccountId } from '../domain/ids.ts'
 import { scopes, type Role } from '../domain/rights.ts'
+import { writeKept, type Kept } from './kept.ts'
 
 /** Tokens of the embedded stack are made at its start and revoked at its end; a crash leaves them at most this long. */
 const tokenLifeMs = 30 * 24 * 60 * 60 * 1_000
 const client = 'stack'
 
-export interface Principal {
+interface Principal {
   readonly accountId: AccountId
   readonly token: string
 }
 
+/** Who uses an embedded stack. */
+export interface People {
+  readonly deploymentId: string
+  readonly admin: Principal
+  readonly user: Principal
+  /** Ends their tokens. */
+  revoke(): Promise<void>
+}
+
+/** Finds or makes the two accounts of an embedded stack, and gives each a token for this run. */
+export async function makePeople(url: string, kept: Kept, keptFile: string): Promise<People> {
+  const { deploymentId, admin, user } = await withDatabase(url, async (db) => ({
+    ...(await readInstallation(db)),
+    admin: await principal(db, 'admin', 'Demo admin', kept.adminAccountId),
+    user: await principal(db, 'member', 'Demo researcher', kept.userAccountId),
+  }))
+  await writeKept(keptFile, { ...kept, adminAccountId: admin.accountId, userAccountId: user.accountId })
+  const revoke = () =>
+    withDatabase(url, async (db) => {
+      for (const { accountId } of [admin, user]) await revokeTokens(db, accountId)
+    })
+  return { deploymentId, admin, user, revoke }
+}
+
+async function withDatabase<T>(url: string, work: (db: Db) => Promise<T>): Promise<T> {
+  const db = connect({ url, poolSize: 2, name: 'carrel-stack' })
+  try {
+    return await work(db)
+  } finally {
+    await db.destroy()
+  }
+}
+
 /** An account with a token for this run of the stack. The account of an earlier run is used again. */
-export async function principal(
-  db: Db,
-  role: Role,
-  displayName: string,
-  knownId: string | undefined,
-): Promise<Principal> {
+async function principal(db: Db, role: Role, displayName: string, knownId: string | undefined): Promise<Principal> {
   // What was kept is an id that an earlier run was given.
   const known = knownId === undefined ? null : await getAccount(db, knownId as AccountId)
   const accountId = known?.id ?? newId('account')
@@ -48,7 +78,7 @@ export async function principal(
 }
 
 /** Ends every token that a stack made for the account. */
-export async function revokeTokens(db: Db, accountId: AccountId): Promise<void> {
+async function revokeTokens(db: Db, accountId: AccountId): Promise<void> {
   const { items } = await listTokens(db, accountId, { after: null, limit: 200 })
   for (const token of items)
     if (token.client === client && token.revokedAt === null)
