@@ -254,7 +254,6 @@ function createAppOn(like: TestApi, { isServing = true, url }: { isServing?: boo
     digest: () => undefined,
     sealParameters: () => Buffer.alloc(0),
     openInstanceSecret: () => '',
-    sealParameters: () => Buffer.alloc(0),
     decodePayloads: (payloads) => payloads,
     isServing: () => isServing,
   })
