@@ -173,6 +173,7 @@ async function makeSession(
     name: 'a desk',
     size: 'small',
     parameters: {},
+    secretParameters: null,
     mounts: [],
     resources: one,
     queueLimitSeconds: 3_600,
