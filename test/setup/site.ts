@@ -10,7 +10,7 @@ import { bootstrap } from '../../stack/bootstrap-steps.ts'
 import { startChild } from '../../stack/child.ts'
 import type { Child } from '../../stack/child.ts'
 import { freePort } from '../../stack/ports.ts'
-import { principal } from '../../stack/principals.ts'
+import { addPerson } from './person.ts'
 import { createDatabase } from './database.ts'
 
 export interface SiteOptions {
@@ -42,8 +42,8 @@ export async function createSite({ configuration, timings = {}, temporalAddress,
   )
   const db = connect({ url: database.url, poolSize: 10, name: 'carrel-test' })
   const { deploymentId } = await readInstallation(db)
-  const admin = await principal(db, 'admin', 'Test admin', undefined)
-  const user = await principal(db, 'member', 'Test researcher', undefined)
+  const admin = await addPerson(db, 'admin')
+  const user = await addPerson(db, 'member')
   const running = new Set<Child>()
   const own = {
     PATH: process.env['PATH'],

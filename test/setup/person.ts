@@ -1,0 +1,35 @@
+import { createAccount } from '../../db/accounts.ts'
+import type { Db } from '../../db/connect.ts'
+import { createToken } from '../../db/tokens.ts'
+import { newId } from '../../domain/ids.ts'
+import type { AccountId } from '../../domain/ids.ts'
+import { scopes } from '../../domain/rights.ts'
+import type { Role } from '../../domain/rights.ts'
+
+/** Somebody with an account, and a token for everything that their role may. */
+export async function addPerson(
+  db: Db,
+  role: Role,
+): Promise<{ readonly accountId: AccountId; readonly token: string }> {
+  const accountId = newId('account')
+  return await db.transaction().execute(async (trx) => {
+    await createAccount(trx, {
+      id: accountId,
+      displayName: `Test ${role}`,
+      email: null,
+      organisation: null,
+      roles: role === 'member' ? ['member'] : ['member', role],
+      groups: [],
+      posix: null,
+    })
+    const token = await createToken(trx, {
+      id: newId('token'),
+      accountId,
+      client: 'test',
+      name: `Test ${role}`,
+      scopes: role === 'admin' ? scopes : scopes.filter((scope) => scope !== 'admin' && scope !== 'act-as'),
+      expiresAt: new Date(Date.now() + 24 * 60 * 60 * 1_000),
+    })
+    return { accountId, token }
+  })
+}
