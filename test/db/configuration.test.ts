@@ -140,8 +140,8 @@ describe('what is no longer named', () => {
   })
 
   test('a default is no limit again, and a storage source is gone', async () => {
-    const { storageSources: _, ...without } = configuration
-    await applyConfiguration(db, { ...without, quotaDefaults: {} })
+    const { providers, templates } = configuration
+    await applyConfiguration(db, { providers, templates, quotaDefaults: {} })
     const { defaults, sources } = await everything()
     for (const row of defaults) expect([row.sessions, row.gpus]).toEqual([null, null])
     expect(sources).toEqual([])

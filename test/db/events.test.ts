@@ -8,6 +8,7 @@ import type { FeedCursor, SessionEvent } from '../../db/events.ts'
 import { recordProgress } from '../../db/progress.ts'
 import type { AccountId, SessionId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
+import { move } from '../../db/transitions.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
 import { pick, seeded } from '../setup/seeded.ts'
@@ -28,17 +29,21 @@ const deadlineMs = 50_000
 /** Between two looks of a reader who has read all there is. */
 const pollMs = 20
 
-/** Writes lines of `sessions` in transactions of varying length, some of which are undone, until about `each` stand. */
-async function write(random: () => number, sessions: readonly SessionId[], each: number): Promise<number> {
+/**
+ * Writes `each` lines of `main`, and some of `others`, in transactions of varying length, some of which are undone. Many begin
+ * with another session, and so are older than those whose line of `main` stands before theirs.
+ */
+async function write(random: () => number, main: SessionId, others: readonly SessionId[], each: number) {
   let written = 0
   while (written < each) {
-    const count = Math.min(1 + Math.floor(random() * 12), each - written)
+    const count = random() < 0.1 ? 0 : Math.min(1 + Math.floor(random() * 14), each - written)
+    const beside = count === 0 || random() < 0.3 ? [pick(random, others)] : []
     // Whoever locks many sessions locks them by id.
-    const chosen = Array.from({ length: count }, () => pick(random, sessions)).sort()
-    const undone = random() < 0.1
-    const pauseMs = random() < 0.1 ? Math.floor(random() * 25) : 0
+    const lines = [...beside, ...Array.from({ length: count }, () => main)].sort()
+    const undone = random() < 0.05
+    const pauseMs = count === 0 ? Math.floor(random() * 40) : 0
     const work = db.transaction().execute(async (trx) => {
-      for (const id of chosen) await recordEvent(trx, id, 'session.progress', {})
+      for (const id of lines) await recordEvent(trx, id, 'session.progress', {})
       if (pauseMs > 0) await sql`select pg_sleep(${pauseMs / 1_000}::float8)`.execute(trx)
       if (undone) throw new Undone()
     })
@@ -49,7 +54,6 @@ async function write(random: () => number, sessions: readonly SessionId[], each:
       },
     )
   }
-  return written
 }
 class Undone extends Error {}
 
@@ -76,35 +80,65 @@ async function follow<T>(
   return read
 }
 
-describe('one session’s history', () => {
-  test('twenty writers, and readers who reconnect at random: no gap, no repeat, in order', async () => {
-    // writer 1: update session: seq 7 ── insert ──────────── commit
-    // writer 2:      update session (waits for the row) ················ seq 8 ── insert ── commit
-    // reader:                                    reads up to 6 ····················· reads 7, 8
-    const random = seeded(4)
-    const key = await rows.session(owner)
-    const written = (async () => {
-      const each = Array.from({ length: writers }, async () => await write(random, [key.sessionId], total / writers))
-      await Promise.all(each)
-    })()
-    const read = async () =>
-      await follow<SessionEvent>(
-        random,
-        async (executor, last, limit) => await readSessionEvents(executor, key.sessionId, last?.seq ?? 0, limit),
-        (all) => all.length >= total + 1,
-      )
-    const [first, second] = await Promise.all([read(), read(), written])
-    const whole = Array.from({ length: total + 1 }, (_, i) => i + 1)
-    expect(first.map((e) => e.seq)).toEqual(whole)
-    expect(second.map((e) => e.seq)).toEqual(whole)
-  })
+type Line = Awaited<ReturnType<typeof readFeed>>[number]
+const feed = async (executor: Db, cursor: FeedCursor | null, limit = 1_000, viewer: AccountId | null = null) =>
+  await readFeed(executor, { viewer }, cursor, limit)
+
+/** The end of the feed, once all that is written is in it: other databases of this server may hold it back for a moment. */
+async function settled(): Promise<FeedCursor> {
+  const { rows: last } = await sql<{ id: string }>`
+    select e.id::text from session_event e order by e.epoch desc, e.xid desc, e.id desc limit 1`.execute(db)
+  await expect.poll(async () => (await feedEnd(db)).id, { timeout: 10_000, interval: 20 }).toBe(last[0]?.id)
+  return await feedEnd(db)
+}
+
+test('twenty writers, and readers who reconnect at random: no gap, no repeat, in order, of one session and of all', async () => {
+  // writer 1: xid 10 ── line of b ──────────────── line 8 of a (waits for the row) ········ commit
+  // writer 2:     xid 11 ── line 7 of a ───────────────────────────────────── commit
+  // history of a:                        reads up to 6 ······································ reads 7 ···· reads 8
+  // feed:                                10 runs still: nothing from 10 on ································ b, a7, a8
+  const random = seeded(4)
+  const main = await rows.session(owner)
+  const others = await Promise.all(Array.from({ length: 9 }, async () => (await rows.session(owner)).sessionId))
+  const start = await settled()
+  const written = (async () => {
+    const all = Array.from(
+      { length: writers },
+      async () => await write(random, main.sessionId, others, total / writers),
+    )
+    await Promise.all(all)
+  })()
+  const history = follow<SessionEvent>(
+    random,
+    async (executor, last, limit) => await readSessionEvents(executor, main.sessionId, last?.seq ?? 1, limit),
+    (read) => read.length >= total,
+  )
+  let stored = Number.POSITIVE_INFINITY
+  const lines = follow<Line>(
+    random,
+    async (executor, last, limit) => await feed(executor, last?.cursor ?? start, limit),
+    (read) => read.length >= stored,
+  )
+  await written
+  const sessions = [main.sessionId, ...others]
+  const counted = db.selectFrom('session_event').select((eb) => eb.fn.countAll<string>().as('n'))
+  const { n } = await counted.where('session_id', 'in', sessions).where('seq', '>', 1).executeTakeFirstOrThrow()
+  stored = Number(n)
+
+  const whole = (to: number) => Array.from({ length: to - 1 }, (_, i) => i + 2)
+  expect((await history).map((line) => line.seq)).toEqual(whole(total + 1))
+  const read = await lines
+  expect(read).toHaveLength(stored)
+  for (const id of sessions) {
+    const seqs = read.filter((line) => line.sessionId === id).map((line) => line.seq)
+    expect(seqs).toEqual(whole(seqs.length + 1))
+  }
+  expect(stored).toBeGreaterThan(total)
+  // Whoever reads it again from the start reads the same.
+  expect((await feed(db, start, 2 * total)).map((line) => line.cursor)).toEqual(read.map((line) => line.cursor))
 })
 
 describe('the feed across sessions', () => {
-  type Line = Awaited<ReturnType<typeof readFeed>>[number]
-  const feed = async (executor: Db, cursor: FeedCursor | null, limit = 1_000, viewer: AccountId | null = null) =>
-    await readFeed(executor, { viewer }, cursor, limit)
-  const place = (line: Line) => `${line.sessionId}#${line.seq}`
   /** Reads on until `enough` lines came: other databases of this server may hold the feed back for a moment. */
   const next = async (cursor: FeedCursor, enough: number): Promise<Line[]> => {
     let read: Line[] = []
@@ -119,46 +153,6 @@ describe('the feed across sessions', () => {
       .toBeGreaterThanOrEqual(enough)
     return read
   }
-  const settled = async (): Promise<FeedCursor> => {
-    const { rows: last } = await sql<{ id: string }>`
-      select e.id::text from session_event e order by e.epoch desc, e.xid desc, e.id desc limit 1`.execute(db)
-    await expect.poll(async () => (await feedEnd(db)).id, { timeout: 10_000, interval: 20 }).toBe(last[0]?.id)
-    return await feedEnd(db)
-  }
-
-  test('twenty writers in transactions of any length, and a reader who reconnects: no gap, no repeat, in order', async () => {
-    // writer 1: xid 10 ── line ───────────── pauses ─────────────── line ── commit
-    // writer 2:      xid 11 ── line ── commit
-    // reader:                              10 runs still: nothing from 11 on ······ reads 10, 10, 11
-    const random = seeded(7)
-    const keys = await Promise.all(Array.from({ length: 10 }, async () => await rows.session(owner)))
-    const sessions = keys.map((key) => key.sessionId)
-    const start = await settled()
-    const read = follow<Line>(
-      random,
-      async (executor, last, limit) => await feed(executor, last?.cursor ?? start, limit),
-      (all) => all.length >= total,
-    )
-    await Promise.all(Array.from({ length: writers }, async () => await write(random, sessions, total / writers)))
-    const lines = await read
-
-    const stored = await db
-      .selectFrom('session_event')
-      .select(['session_id', 'seq'])
-      .where('session_id', 'in', sessions)
-      .where('seq', '>', 1)
-      .orderBy('epoch')
-      .orderBy('xid')
-      .orderBy('id')
-      .execute()
-    expect(stored).toHaveLength(total)
-    expect(lines.map(place)).toEqual(stored.map((row) => `${row.session_id}#${row.seq}`))
-    for (const id of sessions) {
-      const seqs = lines.filter((line) => line.sessionId === id).map((line) => line.seq)
-      expect(seqs).toEqual(seqs.map((_, i) => i + 2))
-    }
-  })
-
   test('a long transaction with an older number is waited for, not skipped', async () => {
     // A: xid 10 ── line of a ──────────────────────────────── commit
     // B:             xid 11 ── line of b ── commit
@@ -176,13 +170,28 @@ describe('the feed across sessions', () => {
     expect((await next(start, 2)).map((line) => line.sessionId)).toEqual([a.sessionId, b.sessionId])
   })
 
+  test('lines of one session stand in its own order, though the later one is of the older transaction', async () => {
+    // A: xid 10 ── line 2 of a ─────────────────────────────── line 3 of b ── commit
+    // B:             xid 11 ── line 2 of b ── commit
+    const [a, b] = [await rows.session(owner), await rows.session(owner)]
+    const start = await settled()
+    await db.transaction().execute(async (older) => {
+      await recordEvent(older, a.sessionId, 'session.progress', {})
+      await db.transaction().execute(async (trx) => await recordEvent(trx, b.sessionId, 'session.progress', {}))
+      await move(older, { key: b, from: ['requested'], to: 'queued' })
+    })
+    const lines = await next(start, 3)
+    expect(lines.filter((line) => line.sessionId === b.sessionId).map((line) => line.seq)).toEqual([2, 3])
+  })
+
   test('an older epoch comes first, whatever its numbers were: a restored database begins with small ones', async () => {
     const key = await rows.session(owner)
     const start = await settled()
     await sql`
-      with numbered as (update session set event_seq = event_seq + 1 where id = ${key.sessionId} returning event_seq)
+      with numbered as (update session set event_seq = event_seq + 1, event_epoch = 1, event_xid = '99999999999'
+        where id = ${key.sessionId} returning *)
       insert into session_event (session_id, seq, epoch, xid, type, data)
-      select ${key.sessionId}, event_seq, 1, '99999999999'::xid8, 'session.progress', '{}' from numbered`.execute(db)
+      select id, event_seq, event_epoch, event_xid, 'session.progress', '{}' from numbered`.execute(db)
     expect(await feed(db, start)).toEqual([])
     await sql`update installation set epoch = epoch + 1`.execute(db)
     await db.transaction().execute(async (trx) => await recordEvent(trx, key.sessionId, 'session.progress', {}))
