@@ -50,9 +50,9 @@ export async function checkRelation(c: AppContext, right: Right, subject: RouteS
 const audited: readonly number[] = [403, 404, 409, 412, 422, 428]
 
 /** After the answer: a refused change, or an operator's look at what is others', goes into the audit. */
-export async function auditAnswer(c: AppContext, subject: RouteSubject | undefined): Promise<void> {
+export async function auditAnswer(c: AppContext, right: Right, subject: RouteSubject | undefined): Promise<void> {
   const { code, services, othersRead } = c.var
-  const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
+  const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || right === 'session:preview'
   const refused = code !== null && audited.includes(errorCodes[code])
   if (reads ? refused || !othersRead : !refused) return
   const named = subject?.param === undefined ? '' : (c.req.param(subject.param) ?? '')

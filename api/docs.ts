@@ -21,9 +21,9 @@ const start = `SwaggerUIBundle({
 })
 `
 
-/** Everything from here and nothing inline; the reference sets styles of its own while it runs. */
+/** Everything from here, and nothing inline. */
 const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; " +
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
   "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const files: Readonly<Record<string, string>> = {

@@ -9,7 +9,11 @@ export const idOf = <Kind extends string>(kind: Kind) =>
     .string()
     .regex(idPattern, 'Expected an id.')
     .transform((text) => text as Id<Kind>)
-    .openapi({ type: 'string', pattern: idPattern.source, description: `The id of a ${kind}` })
+    .openapi({
+      type: 'string',
+      pattern: idPattern.source,
+      description: `The id of ${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`,
+    })
 
 /** An id in an answer. */
 export const id = z.string().openapi({ pattern: idPattern.source })
@@ -19,7 +23,13 @@ const printable = /^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u
 
 /** One line of text for people. */
 export const line = (max: number) =>
-  z.string().trim().min(1).max(max).regex(printable, 'Expected one line of printable text.')
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    // Not as a pattern: its Unicode classes mean nothing in other languages' JSON Schema.
+    .refine((text) => printable.test(text), 'Expected one line of printable text.')
 
 /** A short name for programs. */
 export const slug = (max: number) =>

@@ -41,7 +41,7 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
         }
         c.set('principal', await authenticate(c, touches))
         await limit(c)
-        await audited(c, subject, async () => {
+        await audited(c, right, subject, async () => {
           checkReach(c, right)
           if (hasBody) await checkBody(c)
           await next()
@@ -57,13 +57,18 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
 }
 
 /** Lets what happens inside happen, and audits how it ended; a refusal before `next` is thrown on. */
-async function audited(c: AppContext, subject: RouteSubject | undefined, inside: () => Promise<void>): Promise<void> {
+async function audited(
+  c: AppContext,
+  right: Right,
+  subject: RouteSubject | undefined,
+  inside: () => Promise<void>,
+): Promise<void> {
   try {
     await inside()
   } catch (error) {
     c.set('code', problemOf(error).code)
-    await auditAnswer(c, subject)
+    await auditAnswer(c, right, subject)
     throw error
   }
-  await auditAnswer(c, subject)
+  await auditAnswer(c, right, subject)
 }

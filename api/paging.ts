@@ -5,7 +5,13 @@ import { Problem } from './problem.ts'
 
 /** The query of every list. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(200).default(50).openapi({ type: 'integer', example: 50 }),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(50)
+    .openapi({ type: 'integer', minimum: 1, maximum: 200, default: 50 }),
   cursor: z.string().max(512).optional().openapi({ description: 'The `nextCursor` of the page before' }),
 }
 

@@ -16,20 +16,23 @@ const Mount = z.strictObject({
 })
 
 /** What is wanted of a template; shared by what starts a session and what only asks whether it could. */
-export const SessionAsk = z
-  .strictObject({
-    templateId: idOf('template'),
-    projectId: idOf('project').optional().openapi({ description: 'Your personal project when left out' }),
-    size: z.string().max(32).optional().openapi({ description: "The template's default when left out" }),
-    parameters: z.record(z.string().max(64), parameterValue).default({}),
-    mounts: z.array(Mount).max(20).default([]),
-  })
-  .openapi('SessionAsk')
+const ask = {
+  templateId: idOf('template'),
+  projectId: idOf('project').optional().openapi({ description: 'Your personal project when left out' }),
+  size: z.string().max(32).optional().openapi({ description: "The template's default when left out" }),
+  parameters: z.record(z.string().max(64), parameterValue).default({}),
+  mounts: z.array(Mount).max(20).default([]),
+}
+export const SessionAsk = z.strictObject(ask).openapi('SessionAsk')
 
-export const SessionCreate = SessionAsk.extend({
-  name: line(100).optional().openapi({ description: "The template's title when left out" }),
-  expiresAt: moment.optional().openapi({ description: 'When it is to end at the latest' }),
-}).openapi('SessionCreate')
+// Not an extension of the other: in a description both would refuse the fields of each other.
+export const SessionCreate = z
+  .strictObject({
+    ...ask,
+    name: line(100).optional().openapi({ description: "The template's title when left out" }),
+    expiresAt: moment.optional().openapi({ description: 'When it is to end at the latest' }),
+  })
+  .openapi('SessionCreate')
 
 const Door = z.object({ name: z.string(), protocol: z.string(), modes: z.array(z.string()) })
 

@@ -181,7 +181,10 @@ describe('repeats, and what comes too late', () => {
     const owner = await rows.account()
     const key = await rows.session(owner)
     await admitSession(db, key)
+    await releaseReservation(db, key)
+    const released = await releasedAt(key)
     await times(5, async () => await releaseReservation(db, key))
+    expect(await releasedAt(key)).toEqual(released)
     expect(await usageOf(key)).toMatchObject([{ account_id: owner.accountId, sessions: 1, memory_mib: one.memoryMib }])
     expect(await admitSession(db, key)).toEqual({ kind: 'withdrawn' })
     expect(await heldBy(db, payersOf(owner).account)).toEqual(nothing)
@@ -245,6 +248,11 @@ async function untilDecided(pool: Db, key: SessionKey): Promise<Admitted> {
       if (!/timeout exceeded when trying to connect|lock timeout/.test(String(error))) throw error
     }
   }
+}
+
+async function releasedAt(key: SessionKey): Promise<Date | null> {
+  const found = db.selectFrom('reservation').select('released_at').where('session_id', '=', key.sessionId)
+  return (await found.executeTakeFirstOrThrow()).released_at
 }
 
 async function usageOf(key: SessionKey) {

@@ -113,6 +113,28 @@ test('rights that are about a thing have their thing', () => {
   expect(routes.filter((r) => needsRelation(r.right) && r.subject === undefined).map((r) => r.operationId)).toEqual([])
 })
 
+/** Every text that stands under this name, anywhere in a document. */
+function valuesOf(document: unknown, name: string): string[] {
+  if (typeof document !== 'object' || document === null) return []
+  return Object.entries(document).flatMap(([key, value]) =>
+    key === name && typeof value === 'string' ? [value] : valuesOf(value, name),
+  )
+}
+
+test('what is described can be satisfied, and every pattern is one', () => {
+  const schemas = description.components?.schemas ?? {}
+  const closed = Object.entries(schemas).filter(
+    ([, s]) => 'allOf' in s && JSON.stringify(s).includes('additionalProperties'),
+  )
+  expect(closed.map(([name]) => name)).toEqual([])
+  const patterns = valuesOf(description, 'pattern')
+  expect(patterns.length).toBeGreaterThan(5)
+  for (const pattern of patterns) {
+    expect(() => new RegExp(pattern, 'u')).not.toThrow()
+    expect(pattern).toMatch(/^\^.*\$$/)
+  }
+})
+
 test('an address tells its methods', () => {
   expect(methodsOf('/v1/sessions')).toEqual(['POST', 'GET', 'HEAD'])
   expect(methodsOf('/v1/sessions/s1/stop')).toEqual(['POST'])
