@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { pruneKeys } from '../../db/idempotency.ts'
 import { callApp, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
 
@@ -114,4 +115,29 @@ test('while 100 creates wait for their decision, others are answered at once', a
   const answers = await Promise.all(waiting)
   await deciding.stop()
   expect(new Set(answers.map((a) => a.status))).toEqual(new Set([201]))
+})
+
+test('a key is forgotten after a day, but never before its session is decided', async () => {
+  const [undecided, decided] = [(await create()).body.id, (await create()).body.id]
+  await api.decide(decided)
+  const fresh = (await create()).body.id
+  await api.decide(fresh)
+  const keys = async () => {
+    const rows = await api.db
+      .selectFrom('idempotency_key')
+      .select('resource_id')
+      .where('account_id', '=', me.id)
+      .execute()
+    return rows.map((row) => row.resource_id).toSorted()
+  }
+  await api.db
+    .updateTable('idempotency_key')
+    .set({ created_at: new Date(Date.now() - 25 * 3_600_000) })
+    .where('resource_id', 'in', [undecided, decided])
+    .execute()
+  await pruneKeys(api.db)
+  expect(await keys()).toEqual([undecided, fresh].toSorted())
+  await api.decide(undecided)
+  await pruneKeys(api.db)
+  expect(await keys()).toEqual([fresh])
 })
