@@ -32,10 +32,12 @@ export function startOf(timings: Timings, providerId: string) {
   const { createInstance } = proxyActivities<ComputeActivities>({
     ...atProvider(timings, startQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.createTimeoutMs,
+    summary: 'makes the instance',
   })
   const { awaitReady } = proxyActivities<ReadinessActivities>({
     ...atProvider(timings, startQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.readyTimeoutMs,
+    summary: 'waits until the instance answers',
   })
   return { createInstance, awaitReady }
 }
@@ -45,10 +47,12 @@ export function careOf(timings: Timings, providerId: string) {
   const { removeInstance } = proxyActivities<ComputeActivities>({
     ...atProvider(timings, careQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.removeTimeoutMs,
+    summary: 'removes the instance',
   })
   const { inspectInstance } = proxyActivities<ComputeActivities>({
     ...atProvider(timings, careQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.inspectTimeoutMs,
+    summary: 'looks whether the instance is as it should be',
   })
   return { removeInstance, inspectInstance }
 }
@@ -58,6 +62,7 @@ export function observerOf(timings: Timings, providerId: string) {
   return proxyActivities<ObserveActivities>({
     ...atProvider(timings, careQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.observeRunMs + timings.inspectTimeoutMs,
+    summary: 'lists the provider, tick by tick',
   })
 }
 

@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow'
+import { CancellationScope, condition, isCancellation, sleep } from '@temporalio/workflow'
 
 /** Notes that somebody called; the main loop listens when it is ready to. */
 export class Attention {
@@ -18,13 +18,32 @@ export class Attention {
     return this.#calls > this.#heard
   }
 
-  /** Waits until somebody calls, or `also` holds, at most `ms` (`null`: as long as it takes). Returns whether one of them came. */
-  async wait(ms: number | null, also: () => boolean = () => false): Promise<boolean> {
+  /**
+   * Waits until somebody calls, or `also` holds, at most `ms` (`null`: as long as it takes). Returns whether one of them came.
+   * `until` is what operators read beside the timer.
+   */
+  async wait(ms: number | null, until: string, also: () => boolean = () => false): Promise<boolean> {
     const enough = () => this.called || also()
+    if (enough()) return true
     if (ms === null) {
       await condition(enough)
       return true
     }
-    return await condition(enough, Math.max(1, Math.ceil(ms)))
+    const timer = new CancellationScope({ cancellable: true })
+    let due = false
+    const rung = timer
+      .run(async () => await sleep(Math.max(1, Math.ceil(ms)), { summary: until }))
+      .then(
+        () => {
+          due = true
+        },
+        (error: unknown) => {
+          if (!isCancellation(error)) throw error
+        },
+      )
+    await condition(() => enough() || due)
+    timer.cancel()
+    await rung
+    return enough()
   }
 }

@@ -85,14 +85,19 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         if ((await books.admit(key)).kind === 'broken') await books.beginStopping({ key, reason: 'internal' })
         break
       case 'queued':
-        if (!(await attention.wait(soonest(seen.dueInMs, seen.retryInMs, timings.dispatchEveryMs))))
+        if (
+          !(await attention.wait(
+            soonest(seen.dueInMs, seen.retryInMs, timings.dispatchEveryMs),
+            'asks for its place again',
+          ))
+        )
           await books.dispatch({ providerId: seen.providerId })
         break
       case 'provisioning': {
         undo.note({ step: 'releaseReservation', generation: seen.generation })
         undo.note({ step: 'removeInstance', providerId: seen.providerId, generation: seen.generation })
         start ??= new Errand(() => begin(key, seen.providerId, timings))
-        await attention.wait(seen.dueInMs, start.settled)
+        await attention.wait(seen.dueInMs, 'the time to start is over', start.settled)
         if (!start.settled()) break
         const outcome = outcomeOf(start)
         start = null
@@ -104,13 +109,14 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         if (run.phase !== 'ready') await again({ ...run, phase: 'ready', undo: undo.steps })
         if (seen.suspect) {
           const look = new Errand(() => careOf(timings, seen.providerId).inspectInstance(key))
-          await attention.wait(seen.dueInMs, look.settled)
+          await attention.wait(seen.dueInMs, 'its time is over', look.settled)
           const inspection = look.settled() ? look.result : look.abandon()
           if (inspection?.kind === 'gone') await books.beginStopping({ key, reason: inspection.reason })
-          else await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs))
+          else await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs), 'looks at the instance again')
           break
         }
-        if (!(await attention.wait(seen.dueInMs))) await books.requestStop({ sessionId, reason: 'expired' })
+        if (!(await attention.wait(seen.dueInMs, 'its time is over')))
+          await books.requestStop({ sessionId, reason: 'expired' })
         break
       case 'pausing':
       case 'paused':
@@ -118,7 +124,7 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
       case 'stopped':
       case 'failed':
       case 'rejected':
-        await attention.wait(seen.dueInMs)
+        await attention.wait(seen.dueInMs, 'its time is over')
         break
       default:
         seen.state satisfies never
