@@ -1,11 +1,14 @@
 import { sql } from 'kysely'
 import { dueInMs, expiry } from '../domain/deadlines.ts'
-import type { SessionId } from '../domain/ids.ts'
+import { probeInMs } from '../domain/dispatch.ts'
+import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import type { Look } from '../domain/session.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Db } from './connect.ts'
 import { outagesSince } from './beats.ts'
+import { readInstance } from './instances.ts'
+import { providerGate } from './provider-gate.ts'
 
 /**
  * Reads the session for its workflow and notes how much of what was asked it has seen by that. `null`: there is no such session.
@@ -15,7 +18,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
   const { rows } = await sql<{
     state: SessionState
     generation: number
-    provider_id: string
+    provider_id: ProviderId
     project_id: string
     stop_reason: Reason | null
     requested_at: Date
@@ -35,7 +38,10 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
   const row = rows[0]
   if (row === undefined) return null
   const now = row.now.getTime()
-  const { seen, retryAt } = await readSurroundings(db, sessionId, row)
+  // Other rows are read after the session's, in statements of their own: one that waited for the session's row would go on
+  // with what the others held before it waited, and note as seen what it did not see.
+  const instance = await readInstance(db, { sessionId, generation: row.generation })
+  const gate = row.state === 'queued' ? await providerGate(db, row.provider_id) : null
   const outages = await outagesSince(db, row.provider_id, row.requested_at)
   return {
     state: row.state,
@@ -58,23 +64,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
       timings,
       now,
     ),
-    suspect: seen === 'exited' || seen === 'absent',
-    retryInMs: retryAt === null ? null : Math.max(0, retryAt.getTime() - now),
+    suspect: instance?.seen === 'exited' || instance?.seen === 'absent',
+    retryInMs: gate === null ? null : probeInMs(gate),
   }
-}
-
-/**
- * What other rows say. A statement of its own, after the session's: one that waits for the session's row goes on with
- * what the other tables held before it waited, and would note a suspicion as seen that it did not see.
- */
-async function readSurroundings(
-  db: Db,
-  sessionId: SessionId,
-  { generation, provider_id }: { readonly generation: number; readonly provider_id: string },
-): Promise<{ readonly seen: string | null; readonly retryAt: Date | null }> {
-  const { rows } = await sql<{ seen: string | null; retry_at: Date | null }>`
-    select (select seen from instance where session_id = ${sessionId} and generation = ${generation}) as seen,
-      (select retry_at from provider_health where provider_id = ${provider_id} and state <> 'closed') as retry_at
-  `.execute(db)
-  return { seen: rows[0]?.seen ?? null, retryAt: rows[0]?.retry_at ?? null }
 }

@@ -53,6 +53,15 @@ export function slots(gate: ProviderGate): { readonly count: number; readonly pr
   return due && free > 0 ? { count: 1, probe: true } : { count: 0, probe: false }
 }
 
+/**
+ * In how many ms a session that waits may be the breaker's next probe. `null`: time alone lets nobody begin, because the
+ * breaker is closed, the provider is out of service, or no slot is free; whoever changes that dispatches.
+ */
+export function probeInMs(gate: ProviderGate): number | null {
+  if (gate.breaker === 'closed' || slots({ ...gate, now: Number.POSITIVE_INFINITY }).count === 0) return null
+  return Math.max(0, (gate.retryAt ?? gate.now) - gate.now)
+}
+
 /** How long the session at `position` (0 = next) waits, from the recent time between two beginnings. Unknown without history. */
 export function expectedWaitSeconds(
   position: number,

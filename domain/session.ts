@@ -19,6 +19,6 @@ export interface Look {
   readonly dueInMs: number | null
   /** The backend's list says that the instance is not as the state says: worth an inspection. */
   readonly suspect: boolean
-  /** When a closed door of the provider may be tried again, in ms from now. */
+  /** Of a queued session: in how many ms it may be worth asking for its place, because the provider may be tried again. */
   readonly retryInMs: number | null
 }

@@ -126,6 +126,7 @@ describe('deadlines', () => {
 
   test('the breaker’s next try is told as time from now, and nothing while it is closed', async () => {
     const key = await rows.session(owner)
+    await rows.scene(key, { state: 'queued' })
     expect((await look(key)).retryInMs).toBeNull()
     await sql`update provider_health set state = 'open', retry_at = now() + interval '30 seconds'`.execute(db)
     const { retryInMs } = await look(key)
@@ -133,6 +134,13 @@ describe('deadlines', () => {
     expect(retryInMs).toBeLessThanOrEqual(30 * second)
     await sql`update provider_health set retry_at = now() - interval '1 hour'`.execute(db)
     expect((await look(key)).retryInMs).toBe(0)
+    // Out of service, or without a free slot, it is worth no try: whoever waits would ask again and again.
+    await sql`update provider set draining_at = now()`.execute(db)
+    expect((await look(key)).retryInMs).toBeNull()
+    await sql`update provider set draining_at = null`.execute(db)
+    const busy = await Promise.all(Array.from({ length: 5 }, async () => await rows.session(owner)))
+    for (const other of busy) await rows.scene(other, { state: 'provisioning' })
+    expect((await look(key)).retryInMs).toBeNull()
     await sql`update provider_health set state = 'closed', retry_at = null`.execute(db)
   })
 })

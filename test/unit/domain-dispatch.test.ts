@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { dispatchOrder, expectedWaitSeconds, slots } from '../../domain/dispatch.ts'
+import { dispatchOrder, expectedWaitSeconds, probeInMs, slots } from '../../domain/dispatch.ts'
 import type { AccountHistory, ProviderGate, Waiting } from '../../domain/dispatch.ts'
 
 const account = fc.constantFrom('ada', 'bea', 'cid', 'dan', 'eve')
@@ -136,6 +136,23 @@ describe('slots', () => {
         expect(probe).toBe(count === 1)
         if (g.retryAt !== null && g.retryAt > g.now) expect(count).toBe(0)
         else expect(count).toBe(g.provisioning < g.startLimit ? 1 : 0)
+      }),
+    )
+  })
+})
+
+describe('the next probe', () => {
+  test('is named exactly where time alone brings it, and when that time has come somebody begins', () => {
+    fc.assert(
+      fc.property(gate, (g) => {
+        const ms = probeInMs(g)
+        if (ms === null) {
+          expect(g.breaker === 'closed' || slots({ ...g, now: 1_000 }).count === 0).toBe(true)
+          return
+        }
+        expect(ms).toBeGreaterThanOrEqual(0)
+        expect(slots({ ...g, now: g.now + ms })).toEqual({ count: 1, probe: true })
+        if (ms > 0) expect(slots({ ...g, now: g.now + ms - 1 }).count).toBe(0)
       }),
     )
   })
