@@ -1,5 +1,4 @@
-// Longer than 300 lines: the frozen schema of the spine reads best in one piece.
-// oxlint-disable max-lines
+// oxlint-disable max-lines -- the frozen schema of the spine reads best in one piece
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 
