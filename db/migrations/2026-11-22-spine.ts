@@ -210,6 +210,7 @@ const statements = [
   `create index session_template on session (template_id, template_version)`,
   `create index session_provider_live on session (provider_id, state) where ended_at is null`,
   `create index session_provider_owner on session (provider_id, owner_id, dispatched_at)`,
+  `create index session_provider_ready on session (provider_id, ready_at) where ready_at is not null`,
   `create index session_undelivered on session (next_try_at) where seen_version < wake_version`,
 
   `create table instance (
