@@ -7,6 +7,8 @@ export interface Timings {
   readonly pauseLimitMs: number
   /** Served time in `stopping` after which `cleanup_overdue` is raised. */
   readonly cleanupOverdueMs: number
+  /** How long a worker may hold a workflow before another one, should it have died, takes it over. */
+  readonly workflowTaskMs: number
   readonly databaseTimeoutMs: number
   readonly databaseRetryMs: number
   readonly databaseRetryMaxMs: number
@@ -38,6 +40,7 @@ export const defaultTimings: Timings = {
   dispatchEveryMs: 5 * minute,
   pauseLimitMs: 10 * minute,
   cleanupOverdueMs: 30 * minute,
+  workflowTaskMs: 10 * second,
   databaseTimeoutMs: 5 * second,
   databaseRetryMs: 200,
   databaseRetryMaxMs: 10 * second,

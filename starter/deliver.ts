@@ -47,6 +47,7 @@ async function startSession(client: Client, delivery: Delivery, timings: Timings
   await client.workflow.start(workflowNames.session, {
     workflowId: sessionWorkflowId(delivery.sessionId),
     taskQueue: coreQueue,
+    workflowTaskTimeout: timings.workflowTaskMs,
     args: [run],
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
@@ -60,6 +61,7 @@ async function startTeardown(client: Client, delivery: Delivery, timings: Timing
   await client.workflow.start(workflowNames.teardown, {
     workflowId: teardownWorkflowId(delivery.sessionId),
     taskQueue: coreQueue,
+    workflowTaskTimeout: timings.workflowTaskMs,
     args: [run],
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',

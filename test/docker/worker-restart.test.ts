@@ -40,6 +40,7 @@ beforeAll(async () => {
     },
     timings: {
       databaseTimeoutMs: 2_000,
+      workflowTaskMs: 3_000,
       heartbeatMs: 2_000,
       providerRetryMs: 200,
       providerRetryMaxMs: 1_000,
