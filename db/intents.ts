@@ -39,8 +39,12 @@ export const wake = {
   tries: 0,
 } as const
 
-/** Records that a session is wanted. The starter takes it from there. */
+/**
+ * Records that a session is wanted. The starter takes it from there. One whose owner was disabled, or whose project was
+ * closed, in the meantime is asked to stop with it: whoever does that waits for this transaction, or this one for it.
+ */
 export async function insertSession(trx: Trx, session: NewSession): Promise<void> {
+  const withdrawn = await withdrawnBy(trx, session)
   await trx
     .insertInto('session')
     .values({
@@ -65,6 +69,24 @@ export async function insertSession(trx: Trx, session: NewSession): Promise<void
     })
     .execute()
   await recordEvent(trx, session.id, 'session.state', { state: 'requested' })
+  if (withdrawn !== null) await requestStop(trx, session.id, withdrawn)
+}
+
+async function withdrawnBy(trx: Trx, { ownerId, projectId }: NewSession): Promise<StopReason | null> {
+  const owner = await trx
+    .selectFrom('account')
+    .select('disabled_at')
+    .where('id', '=', ownerId)
+    .forShare()
+    .executeTakeFirstOrThrow()
+  const project = await trx
+    .selectFrom('project')
+    .select('closed_at')
+    .where('id', '=', projectId)
+    .forShare()
+    .executeTakeFirstOrThrow()
+  if (owner.disabled_at !== null) return 'account_disabled'
+  return project.closed_at === null ? null : 'project_closed'
 }
 
 /**

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Db } from '../../db/connect.ts'
+import { disableAccount } from '../../db/accounts.ts'
+import type { Db, Trx } from '../../db/connect.ts'
 import { endSession, markCleanupOverdue, noteOperatorDetail, toQueued, toReady, toStopping } from '../../db/endings.ts'
 import { readSessionEvents } from '../../db/events.ts'
 import { tombstone, beginInstance, recordRemoved } from '../../db/instances.ts'
@@ -13,6 +14,7 @@ import type { StopReason } from '../../domain/lifecycle.ts'
 import { newId } from '../../domain/ids.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
+import { holding, untilBlocked } from '../setup/blocked.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
 
@@ -144,6 +146,37 @@ describe('a wish to stop', () => {
     const answers = await Promise.all(reasons.map(async (reason) => await stop(key, reason)))
     expect(answers.filter((a) => a === 'requested')).toHaveLength(1)
     expect((await session(key)).stop_reason).toBe(reasons[answers.indexOf('requested')])
+  })
+})
+
+describe('a session asked for while its account is disabled', () => {
+  const disable = async (trx: Trx, { accountId }: Owner) => await disableAccount(trx, accountId)
+
+  test('after the disabling looked for sessions: it is to end from its first moment', async () => {
+    // disable: lock account ── looks for sessions: none ─────────────────── commit
+    // ask:                           lock account (waits) ·························· is disabled ── asks to stop
+    const ada = await rows.account()
+    const key = await holding(
+      db,
+      async (trx) => await disable(trx, ada),
+      async () => await rows.session(ada),
+    )
+    expect(await session(key)).toMatchObject({ state: 'requested', stop_reason: 'account_disabled' })
+    expect((await events(key)).map((e) => e.type)).toEqual(['session.state', 'session.stop_requested'])
+  })
+
+  test('before: the disabling waits for it, finds it, and asks it to stop', async () => {
+    // ask:     share account ── insert ─────────────── commit
+    // disable:                    lock account (waits) ········ looks for sessions: this one ── asks to stop
+    const ada = await rows.account()
+    const made = await db.transaction().execute(async (trx) => {
+      const key = await rows.session(ada, {}, trx)
+      const disabling = db.transaction().execute(async (other) => await disable(other, ada))
+      await untilBlocked(db)
+      return { key, disabling }
+    })
+    expect(await made.disabling).toBe('disabled')
+    expect(await session(made.key)).toMatchObject({ stop_reason: 'account_disabled' })
   })
 })
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createAccount } from '../../db/accounts.ts'
 import { applyConfiguration } from '../../db/bootstrap.ts'
 import { connect } from '../../db/connect.ts'
-import type { Db } from '../../db/connect.ts'
+import type { Db, Trx } from '../../db/connect.ts'
 import { insertSession } from '../../db/intents.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { migrateToLatest } from '../../db/migrate.ts'
@@ -10,7 +10,7 @@ import { insertProject } from '../../db/projects.ts'
 import { resourceColumns } from '../../db/resource-columns.ts'
 import type { Payer } from '../../domain/admission.ts'
 import { newId } from '../../domain/ids.ts'
-import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId } from '../../domain/ids.ts'
+import type { AccountId, ProjectId, ProviderId, TemplateId } from '../../domain/ids.ts'
 import type { SessionState } from '../../domain/lifecycle.ts'
 import { unlimited } from '../../domain/resources.ts'
 import type { Limits, Resources } from '../../domain/resources.ts'
@@ -60,7 +60,8 @@ export interface Rows {
   project(ownerId: AccountId): Promise<ProjectId>
   /** Sets a payer's limits; what is not named is unlimited. */
   limit(payer: Payer, limits: Partial<Limits>): Promise<void>
-  session(owner: Owner, over?: Partial<NewSession>): Promise<SessionKey>
+  /** Records a wish for a session; in `trx` where one is given. */
+  session(owner: Owner, over?: Partial<NewSession>, trx?: Trx): Promise<SessionKey>
   /** Writes the session's row past all rules, to set a scene. */
   scene(key: SessionKey, set: Scene): Promise<void>
   stateOf(key: SessionKey): Promise<SessionState>
@@ -114,7 +115,12 @@ export async function createRows({ poolSize = 10, startLimit = 5 } = {}): Promis
         .where('payer_id', '=', payer.id)
         .execute()
     },
-    session: async (owner, over = {}) => await makeSession(db, template.id, owner, over),
+    session: async (owner, over = {}, trx) => {
+      const session = { ...plainSession(template.id, owner), ...over }
+      if (trx === undefined) await db.transaction().execute(async (own) => await insertSession(own, session))
+      else await insertSession(trx, session)
+      return { sessionId: session.id, generation: 1 }
+    },
     async scene(key, set) {
       await db.updateTable('session').set(set).where('id', '=', key.sessionId).execute()
     },
@@ -154,34 +160,23 @@ async function makeAccount(db: Db): Promise<Owner> {
   return { accountId: id, projectId: project.id }
 }
 
-async function makeSession(
-  db: Db,
-  templateId: TemplateId,
-  owner: Owner,
-  over: Partial<NewSession>,
-): Promise<SessionKey> {
-  const id: SessionId = newId('session')
-  const session: NewSession = {
-    id,
-    ownerId: owner.accountId,
-    startedBy: owner.accountId,
-    client: 'test',
-    projectId: owner.projectId,
-    templateId,
-    templateVersion: 1,
-    providerId: 'fake' as ProviderId,
-    name: 'a desk',
-    size: 'small',
-    parameters: {},
-    secretParameters: null,
-    mounts: [],
-    resources: one,
-    queueLimitSeconds: 3_600,
-    startLimitSeconds: 60,
-    lifetimeSeconds: 3_600,
-    expiresAt: null,
-    ...over,
-  }
-  await db.transaction().execute(async (trx) => await insertSession(trx, session))
-  return { sessionId: session.id, generation: 1 }
-}
+const plainSession = (templateId: TemplateId, owner: Owner): NewSession => ({
+  id: newId('session'),
+  ownerId: owner.accountId,
+  startedBy: owner.accountId,
+  client: 'test',
+  projectId: owner.projectId,
+  templateId,
+  templateVersion: 1,
+  providerId: 'fake' as ProviderId,
+  name: 'a desk',
+  size: 'small',
+  parameters: {},
+  secretParameters: null,
+  mounts: [],
+  resources: one,
+  queueLimitSeconds: 3_600,
+  startLimitSeconds: 60,
+  lifetimeSeconds: 3_600,
+  expiresAt: null,
+})
