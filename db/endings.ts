@@ -5,6 +5,7 @@ import type { Reason, WaitingFor } from '../domain/lifecycle.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor } from './connect.ts'
 import { recordEvent } from './events.ts'
+import { plainText } from './plain-text.ts'
 import { giveUpProbe } from './provider-health.ts'
 import { before, move } from './transitions.ts'
 import type { Moved } from './transitions.ts'
@@ -86,7 +87,7 @@ export async function markCleanupOverdue(db: Db, key: SessionKey): Promise<void>
 export async function noteOperatorDetail(db: Db, key: SessionKey, detail: string): Promise<void> {
   await db
     .updateTable('session')
-    .set({ operator_detail: detail.slice(0, 16_384) })
+    .set({ operator_detail: plainText(detail, 16_384) })
     .where('id', '=', key.sessionId)
     .where('generation', '=', key.generation)
     .execute()

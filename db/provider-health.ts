@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Db, Executor } from './connect.ts'
+import { plainText } from './plain-text.ts'
 
 /**
  * Opens the provider's breaker, or keeps it open: nobody begins there until `retry_at`, which the answer gives in ms from now.
@@ -13,10 +14,11 @@ export async function recordUnavailable(
   outage: { readonly sessionId: SessionId; readonly retryAfterMs: number | null; readonly detail: string },
   timings: Timings,
 ): Promise<void> {
+  const detail = plainText(outage.detail, 16_384)
   await sql`
     insert into provider_health (provider_id, state, failures, retry_at, detail)
     values (${providerId}, 'open', 1,
-      now() + greatest(${timings.breakerMs}::int, ${outage.retryAfterMs}::int) * interval '1 millisecond', ${outage.detail})
+      now() + greatest(${timings.breakerMs}::int, ${outage.retryAfterMs}::int) * interval '1 millisecond', ${detail})
     on conflict (provider_id) do update set
       since = case when provider_health.state = 'closed' then now() else provider_health.since end,
       state = 'open', detail = excluded.detail, probe_session_id = null,

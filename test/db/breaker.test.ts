@@ -181,6 +181,11 @@ describe('how long it stays open', () => {
   })
 })
 
+test('what the provider said is kept for operators, whatever bytes it wrote', async () => {
+  await recordUnavailable(db, docker, { sessionId: nobody, retryAfterMs: null, detail: 'not\0 now' }, timings)
+  expect((await row()).detail).toBe('not now')
+})
+
 test('how the last list went is kept beside the breaker and does not touch it', async () => {
   await fail()
   const health = async () => (await readHealth(db)).find((h) => h.providerId === docker)

@@ -253,6 +253,12 @@ describe('progress', () => {
     expect(lines.at(-1)?.data).toEqual({ message: 'pulling layer 4/7', percent: 40 })
   })
 
+  test('is kept whatever bytes a backend wrote', async () => {
+    const key = await begun()
+    expect(await say(key, 'pulling\0 layer \ud83d')).toBe(true)
+    expect((await readSessionEvents(db, key.sessionId, 1, 10))[0]?.data['message']).toBe('pulling layer \ufffd')
+  })
+
   test('of a session that does not begin, or of a generation that has passed, nothing is kept', async () => {
     const key = await begun()
     expect(await say({ ...key, generation: 2 })).toBe(false)

@@ -206,6 +206,14 @@ describe('the ends', () => {
     expect((await events(key)).at(-1)?.data).toEqual({ state: end, reason })
   })
 
+  test('what an operator reads is kept, whatever bytes a container wrote, and is capped', async () => {
+    const key = await rows.session(owner)
+    await noteOperatorDetail(db, key, `a\0b${'x'.repeat(16_381)}\u{1f600}`)
+    const { operator_detail } = await session(key)
+    expect(operator_detail).toHaveLength(16_384)
+    expect(operator_detail).toMatch(/^abx+\ufffd$/)
+  })
+
   test('no session ends that is not stopping', async () => {
     const key = await rows.session(owner)
     await rows.scene(key, { state: 'ready' })
