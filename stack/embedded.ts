@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readConfig } from '../platform/config.ts'
 import { bootstrap, type BootstrapPlan } from './bootstrap-steps.ts'
-import { readKept } from './kept.ts'
+import { readKept, writeKept } from './kept.ts'
 import { makeOffer, type Kind, type Offer } from './offer.ts'
 import { makePlaces, type Places } from './places.ts'
 import { freePorts } from './ports.ts'
@@ -111,7 +111,10 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
   progress.line(`notebook: ${offer.why}`)
   const postgresUrl = postgres.url('carrel')
   await progress.step('bootstrap', (say) => bootstrap(bootstrapPlan(postgresUrl, temporal.address, offer), say))
-  const people = await makePeople(postgresUrl, kept, places.keptFile)
+  const providers = [...kept.providers.filter(({ id }) => id !== offer.provider.id), keptProvider(offer)]
+  const people = await makePeople(postgresUrl, kept, (more) =>
+    writeKept(places.keptFile, { ...kept, providers, ...more }),
+  )
   undo.push(people.revoke)
 
   const variables = {
@@ -157,6 +160,14 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     broken: Promise.race(Object.entries(processes).map(([name, { ended }]) => ended.then(() => name))),
   }
 }
+
+/** What a later `--fresh` needs to find what this installation made. */
+const keptProvider = ({ provider: { id, kind, networks, settings } }: Offer) => ({
+  id,
+  kind,
+  networks: [...networks],
+  settings: { ...settings },
+})
 
 interface Started {
   stop(): Promise<void>

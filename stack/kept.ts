@@ -2,12 +2,21 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { z } from 'zod'
 
+const provider = z.object({
+  id: z.string(),
+  kind: z.string(),
+  networks: z.array(z.string()),
+  settings: z.record(z.string(), z.unknown()),
+})
 const kept = z.object({
   postgresPassword: z.string().min(1),
   /** As CARREL_KEYS wants it. */
   keys: z.string().min(1),
   adminAccountId: z.string().optional(),
   userAccountId: z.string().optional(),
+  /** What this installation's instances are labelled with, and where it may have made some. */
+  deploymentId: z.string().optional(),
+  providers: z.array(provider).default([]),
 })
 /** What the embedded stack keeps between its runs. */
 export type Kept = z.output<typeof kept>
@@ -23,6 +32,7 @@ export async function readKept(file: string): Promise<Kept> {
   const fresh = {
     postgresPassword: randomBytes(24).toString('base64url'),
     keys: `k1:${randomBytes(32).toString('base64')}`,
+    providers: [],
   }
   await writePrivate(file, fresh)
   return fresh

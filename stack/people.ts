@@ -4,7 +4,7 @@ import { readInstallation } from '../db/installation.ts'
 import { createToken, listTokens, revokeToken } from '../db/tokens.ts'
 import { newId, type AccountId } from '../domain/ids.ts'
 import { scopes, type Role } from '../domain/rights.ts'
-import { writeKept, type Kept } from './kept.ts'
+import type { Kept } from './kept.ts'
 
 /** Tokens of the embedded stack are made at its start and revoked at its end; a crash leaves them at most this long. */
 const tokenLifeMs = 30 * 24 * 60 * 60 * 1_000
@@ -24,14 +24,18 @@ export interface People {
   revoke(): Promise<void>
 }
 
-/** Finds or makes the two accounts of an embedded stack, and gives each a token for this run. */
-export async function makePeople(url: string, kept: Kept, keptFile: string): Promise<People> {
+/** Finds or makes the two accounts of an embedded stack, and gives each a token for this run. Notes who they are. */
+export async function makePeople(
+  url: string,
+  kept: Kept,
+  note: (more: Partial<Kept>) => Promise<void>,
+): Promise<People> {
   const { deploymentId, admin, user } = await withDatabase(url, async (db) => ({
     ...(await readInstallation(db)),
     admin: await principal(db, 'admin', 'Demo admin', kept.adminAccountId),
     user: await principal(db, 'member', 'Demo researcher', kept.userAccountId),
   }))
-  await writeKept(keptFile, { ...kept, adminAccountId: admin.accountId, userAccountId: user.accountId })
+  await note({ deploymentId, adminAccountId: admin.accountId, userAccountId: user.accountId })
   const revoke = () =>
     withDatabase(url, async (db) => {
       for (const { accountId } of [admin, user]) await revokeTokens(db, accountId)

@@ -16,10 +16,6 @@ export interface Places {
   /** How to reach a running stack; there only while it runs. */
   readonly stateFile: string
   readonly lockFile: string
-  /** What a provider of local processes keeps. */
-  readonly sessions: string
-  /** What was fetched or built once: not data, so a fresh start keeps it. */
-  readonly cache: string
 }
 
 export function placesIn(directory: string = join(repository, '.carrel')): Places {
@@ -32,8 +28,6 @@ export function placesIn(directory: string = join(repository, '.carrel')): Place
     keptFile: join(root, 'secrets.json'),
     stateFile: join(root, 'stack.json'),
     lockFile: join(root, 'stack.lock'),
-    sessions: join(root, 'sessions'),
-    cache: join(root, 'cache'),
   }
 }
 
@@ -43,7 +37,7 @@ export async function makePlaces(places: Places): Promise<void> {
   await mkdir(places.logs, { recursive: true, mode: 0o700 })
 }
 
-/** Forgets all data and keys. What was fetched or built once stays. */
+/** Forgets all data and keys. What was installed once (a virtual environment) stays. */
 export async function removeData(places: Places): Promise<void> {
   const files = ['', '-shm', '-wal'].map((ending) => `${places.temporalFile}${ending}`)
   for (const path of [places.postgres, `${places.postgres}.new`, places.keptFile, places.logs, ...files])

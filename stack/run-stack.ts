@@ -1,5 +1,6 @@
 import { endLeftovers, readState, removeState, runningOf, writeState } from './state.ts'
 import { interrupted, startEmbedded, type Embedded } from './embedded.ts'
+import { removeInstances } from './forget.ts'
 import { takeLock } from './lock-file.ts'
 import type { Kind } from './offer.ts'
 import { makePlaces, removeData, type Places } from './places.ts'
@@ -35,7 +36,10 @@ export async function runStack(
   try {
     const left = await endLeftovers(places.stateFile)
     if (left.length > 0) progress.line(`an earlier stack was killed; ended what it left running: ${left.join(', ')}`)
-    if (options.fresh) await removeData(places)
+    if (options.fresh) {
+      await removeInstances(places.keptFile, progress.line)
+      await removeData(places)
+    }
     return await onStack(options, interruption.asked, work)
   } catch (error) {
     if (error === interrupted) return exitCodes.interrupted
