@@ -11,6 +11,7 @@ import { buildOpenApi } from './openapi.ts'
 import { methodsOf, routes } from './registry.ts'
 import type { App } from './route.ts'
 import { createDecisions } from './sessions/decisions.ts'
+import { createGauges } from './status/gauges.ts'
 import { createStatus } from './status/read.ts'
 import { refuseInvalid } from './validation.ts'
 
@@ -29,6 +30,7 @@ export function createApp(deps: ApiDeps): Api {
     streams,
     decisions: createDecisions(deps.db, deps.listener, deps.log),
     readStatus: createStatus(deps.db),
+    fillGauges: createGauges(deps.metrics),
   }
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid })
   app.use(observed(services), crossOrigin(deps.settings), bounded())

@@ -57,4 +57,6 @@ export interface Services extends ApiDeps {
   readonly decisions: Decisions
   readonly streams: OpenStreams
   readonly readStatus: () => Promise<readonly Dependency[]>
+  /** Brings the metrics that stand on rows up to date. */
+  readonly fillGauges: (db: Db) => Promise<void>
 }

@@ -86,20 +86,29 @@ const lines: readonly (readonly [string, When, string, When])[] = [
 test('a worker killed in the middle of any step leaves one container, then none', async () => {
   const { db } = site
   const who = await addAccount(db)
-  for (const [startStep, startWhen, stopStep, stopWhen] of lines) {
-    const first = await faulty(startStep, startWhen)
+  const starting = lines.map(
+    ([step, when]) =>
+      async () =>
+        await faulty(step, when),
+  )
+  let first = await starting.shift()?.()
+  for (const [, , stopStep, stopWhen] of lines) {
     const id = await ask(db, who)
-    await first()
+    await first?.()
     const second = await faulty(stopStep, stopWhen)
     await until(db, id, ['ready'], 60_000)
     expect(await containers()).toHaveLength(1)
     await stop(db, id)
     await second()
-    const { child } = await site.startWorker()
+    // The last line is finished by a worker that nothing happens to.
+    first = await (starting.shift() ?? healthy)()
     await until(db, id, ['stopped'], 60_000)
     expect((await stateOf(db, id)).reason).toBe('user')
     expect(await leftovers(site.deploymentId)).toEqual([])
     expect(await held(db, id)).toBe(0)
-    await child.kill()
   }
 }, 300_000)
+
+async function healthy(): Promise<undefined> {
+  await site.startWorker()
+}
