@@ -11,7 +11,14 @@ import type { FailReason } from '../domain/lifecycle.ts'
 import type { ParameterValue } from '../domain/template.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { SessionKey } from '../domain/session.ts'
-import type { CallContext, ComputeProvider, Created, InstanceSpec, InstanceState } from '../ports/compute/provider.ts'
+import type {
+  CallContext,
+  ComputeProvider,
+  Created,
+  InstanceRef,
+  InstanceSpec,
+  InstanceState,
+} from '../ports/compute/provider.ts'
 import { specify } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
@@ -60,6 +67,8 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
       })
       if (specified.kind === 'refused') return await refuse(key, 'start_failed', specified.detail)
       const created = await create(specified.spec, key)
+      const made = created.kind === 'made' || created.kind === 'adopted' ? created.ref : null
+      if (await noteMade(key, made)) return await withdraw(made ?? row.ref, made !== null)
       switch (created.kind) {
         case 'refused':
           await answered()
@@ -69,15 +78,13 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
           Context.current().cancellationSignal.throwIfAborted()
           await recordUnavailable(db, providerId, { sessionId: key.sessionId, ...created }, timings)
           await toQueued(db, key, 'provider_unavailable')
+          // Somebody else's answer may have closed the breaker just before this session began to wait.
+          await next()
           return { kind: 'unavailable' }
         case 'made':
-        case 'adopted': {
-          const { tombstoned } = await recordMade(db, key, created.ref)
+        case 'adopted':
           await answered()
-          if (!tombstoned) return { kind: 'created' }
-          await alive(timings, async (call) => await provider.remove(created.ref, call))
-          return { kind: 'withdrawn' }
-        }
+          return { kind: 'created' }
         default:
           return created satisfies never
       }
@@ -115,9 +122,31 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
     }
   }
 
+  /** Keeps what was made, if anything. Returns whether it must not exist any more. */
+  async function noteMade(key: SessionKey, ref: InstanceRef | null): Promise<boolean> {
+    if (ref !== null) return (await recordMade(db, key, ref)).tombstoned
+    return (await readInstance(db, key))?.tombstoned ?? false
+  }
+
+  /**
+   * A stop came while the call was on its way: its removal may have looked before this landed, and found nothing. The stop
+   * cancelled this activity too, so the removal has a time of its own. What such a call met says nothing about the provider.
+   */
+  async function withdraw(ref: InstanceRef, made: boolean): Promise<Creation> {
+    const signal = AbortSignal.timeout(timings.removeTimeoutMs)
+    const removed = await alive(timings, async () => await confirmRemoval(provider, { ref, made }, { signal }))
+    if (removed.kind === 'unknown')
+      throw ApplicationFailure.retryable('The provider did not confirm the removal.', 'provider_unreachable')
+    return { kind: 'withdrawn' }
+  }
+
   /** The provider answered a create: should its breaker have been open, those who wait may begin. */
   async function answered(): Promise<void> {
-    if (await recordAvailable(db, providerId)) await dispatch(db, providerId, timings.createTimeoutMs)
+    if (await recordAvailable(db, providerId)) await next()
+  }
+
+  async function next(): Promise<void> {
+    await dispatch(db, providerId, timings.createTimeoutMs)
   }
 
   async function refuse(key: SessionKey, reason: FailReason, detail: string): Promise<Creation> {

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { dispatch } from '../../db/dispatch.ts'
+import { recordAvailable } from '../../db/provider-health.ts'
+import type { ProviderId, SessionId } from '../../domain/ids.ts'
+import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
+import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import type { CallContext, ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
+import { untilBlocked } from '../setup/blocked.ts'
+import { addAccount, ask, createStage, eventually, held, stop, until } from './stage.ts'
+import type { Stage } from './stage.ts'
+
+const fakeId = 'fake' as ProviderId
+const backend = createFakeBackend()
+const fake = createFakeProvider({ backend, endpoint: 'serve', settleMs: 100 })
+/** What a create does before it reaches the backend, and whether it still hears its caller. */
+let underway: ((call: CallContext) => Promise<void>) | null = null
+const provider: ComputeProvider = {
+  ...fake,
+  async create(spec: InstanceSpec, call: CallContext) {
+    if (underway === null) return await fake.create(spec, call)
+    await underway(call)
+    return await fake.create(spec, { signal: new AbortController().signal })
+  },
+}
+
+let stage: Stage
+let worker: Awaited<ReturnType<Stage['startWorkers']>>
+beforeAll(async () => {
+  stage = await createStage({ provider, timings: { dispatchEveryMs: 60_000, breakerMs: 60_000 } })
+  worker = await stage.startWorkers()
+})
+afterAll(async () => {
+  await worker?.stop()
+  await stage?.close()
+})
+
+const instancesOf = (id: SessionId) => [...backend.instances.values()].filter((i) => i.sessionId === id)
+
+test('a create that lands after the session has ended, its caller long gone, is taken back', async () => {
+  // create: ──sent──────────────────────────────────────── cancelled ── lands ── sees the tombstone ── remove
+  // stop:          ── tombstone ── remove ── settle ── remove ── stopped
+  const { db } = stage
+  const land = Promise.withResolvers<void>()
+  let heard: AbortSignal | null = null
+  underway = async (call) => {
+    heard = call.signal
+    await land.promise
+  }
+  const id = await ask(db, await addAccount(db))
+  await eventually('the create is on its way', () => heard !== null)
+  underway = null
+  await stop(db, id)
+  await until(db, id, ['stopped'])
+  await eventually('the activity hears that nobody waits for it', () => heard?.aborted === true)
+  const made = backend.calls.create
+  land.resolve()
+  await eventually('it has landed', () => backend.calls.create > made)
+  await eventually('nothing is left', () => instancesOf(id).length === 0)
+  expect(await held(db, id)).toBe(0)
+  const health = await db.selectFrom('provider_health').select('state').executeTakeFirstOrThrow()
+  expect(health.state).toBe('closed')
+})
+
+test('a session whose create failed just as another’s closed the breaker does not wait for the next round', async () => {
+  // ours:   create fails ── breaker opens ── back to queued (waits for its row) ·········· queued ── dispatch ── begins
+  // theirs:                                        create answers ── breaker closes ── dispatch: nobody waits
+  const { db } = stage
+  const fail = Promise.withResolvers<void>()
+  let sent = false
+  underway = async () => {
+    sent = true
+    await fail.promise
+  }
+  const id = await ask(db, await addAccount(db))
+  await eventually('the create is on its way', () => sent)
+  underway = null
+  await db.transaction().execute(async (trx) => {
+    await trx.selectFrom('session').select('id').where('id', '=', id).forNoKeyUpdate().execute()
+    backend.failNextCreate('before')
+    fail.resolve()
+    await untilBlocked(db)
+    expect(await recordAvailable(db, fakeId)).toBe(true)
+    expect(await dispatch(db, fakeId, 60_000)).toEqual([])
+  })
+  await until(db, id, ['ready'])
+  await stop(db, id)
+  await until(db, id, ['stopped'])
+})
