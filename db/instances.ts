@@ -16,7 +16,7 @@ export interface InstanceRow {
   /** Whether a create has answered: if not, its outcome is unknown. */
   readonly made: boolean
   readonly endpoints: readonly StoredEndpoint[]
-  readonly seen: string | null
+  readonly seen: Expected['seen']
   readonly tombstoned: boolean
 }
 

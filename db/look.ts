@@ -3,6 +3,7 @@ import { dueInMs, expiry } from '../domain/deadlines.ts'
 import { probeInMs } from '../domain/dispatch.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
+import { isSuspicious } from '../domain/observation.ts'
 import type { Look } from '../domain/session.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Db } from './connect.ts'
@@ -64,7 +65,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
       timings,
       now,
     ),
-    suspect: instance?.seen === 'exited' || instance?.seen === 'absent',
+    suspect: instance !== null && instance.seen !== null && isSuspicious(row.state, instance.seen),
     retryInMs: gate === null ? null : probeInMs(gate),
   }
 }

@@ -1,3 +1,5 @@
+import type { SessionState } from './lifecycle.ts'
+
 /** What a backend's list says of one instance, without its addresses. */
 export type Sighting = 'pending' | 'running' | 'paused' | 'exited' | 'unknown'
 
@@ -39,8 +41,11 @@ export function observe(
 
 export const observationKey = (sessionId: string, generation: number): string => `${sessionId}/${generation}`
 
-/** Ended or missing is news in every state; only a session that should run is surprised by a pause. */
-function isSuspicious(state: Expected['sessionState'], seen: Sighting | 'absent'): boolean {
+/**
+ * Ended or missing is news in every state; only a session that should run is surprised by a pause, or by an instance that is
+ * half made: so a backend lists one of which a part disappeared.
+ */
+export function isSuspicious(state: SessionState, seen: Sighting | 'absent'): boolean {
   if (seen === 'exited' || seen === 'absent') return true
-  return seen === 'paused' && state === 'ready'
+  return (seen === 'paused' || seen === 'pending') && state === 'ready'
 }

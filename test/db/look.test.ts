@@ -85,6 +85,16 @@ describe('what was asked, and what was seen of it', () => {
   test('there is nothing to see of a session that is not there', async () => {
     expect(await lookAt(db, newId('session'), defaultTimings)).toBeNull()
   })
+
+  test('an instance of which a part is missing is worth a look where it should run, and nowhere else', async () => {
+    const key = await rows.session(owner)
+    await beginInstance(db, key, 'fake' as ProviderId, Buffer.from('secret'))
+    await recordObservations(db, [{ ...key, seen: 'pending', suspicious: false }])
+    await rows.scene(key, { state: 'provisioning' })
+    expect((await look(key)).suspect).toBe(false)
+    await rows.scene(key, { state: 'ready' })
+    expect((await look(key)).suspect).toBe(true)
+  })
 })
 
 describe('deadlines', () => {

@@ -127,6 +127,15 @@ test('a network without a container is listed as pending, and removed', async ()
   await proxy.close()
 })
 
+test('a container that somebody removed is absent, though its network still stands', async () => {
+  const { spec, created } = await create({})
+  if (created.kind !== 'made') throw new Error(`the create was answered with ${created.kind}`)
+  await docker.getContainer(await containerOf(spec)).remove({ force: true })
+  expect(await listed(provider, deployment)).toMatchObject([{ state: { kind: 'pending' } }])
+  expect(await provider.inspect(created.ref, call())).toEqual({ kind: 'absent' })
+  expect(await provider.remove(created.ref, call())).toEqual({ kind: 'removed' })
+})
+
 test('anonymous volumes go with the container', async () => {
   const container = await docker.createContainer({ Image: baseImage, Cmd: ['true'] })
   await container.commit({ repo: 'carrel-test-user', tag: 'volume', changes: 'VOLUME /keeps' })

@@ -55,13 +55,13 @@ describe('observing', () => {
     expect(observe([{ ...ready, generation: 2 }], listing('running'), 10)).toMatchObject([{ seen: 'absent' }])
   })
 
-  test('ended or missing is suspicious in every state, a pause only where it should run', () => {
+  test('ended or missing is suspicious in every state, a pause or a half only where it should run', () => {
     for (const sessionState of states) {
       const of = (kind?: Sighting) => observe([{ ...ready, sessionState }], listing(kind), 10)[0]
       expect(of('exited')?.suspicious).toBe(true)
       expect(of()?.suspicious).toBe(true)
       expect(of('paused')?.suspicious).toBe(sessionState === 'ready')
-      expect(of('pending')?.suspicious).toBe(false)
+      expect(of('pending')?.suspicious).toBe(sessionState === 'ready')
     }
   })
 })
