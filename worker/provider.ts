@@ -4,12 +4,11 @@ import { withFailures } from '../activities/failures.ts'
 import { createObserveActivities } from '../activities/observe.ts'
 import { createReadinessActivities } from '../activities/readiness.ts'
 import type { ProviderRow } from '../db/providers.ts'
-import { careQueue, coreQueue, observeWorkflowId, startQueue } from '../domain/ids.ts'
-import { workflowNames } from '../workflows/session.messages.ts'
-import type { ObserveRun } from '../workflows/session.messages.ts'
+import { careQueue, startQueue } from '../domain/ids.ts'
 import { graceTime } from './core.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createInstanceSecrets } from './instance-secrets.ts'
+import { keepObserved } from './observer.ts'
 import { run } from './run.ts'
 import type { Running } from './run.ts'
 
@@ -42,58 +41,46 @@ export async function startProvider(
     shutdownGraceTime: graceTime,
     ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
   }
-  const starts = await Worker.create({
-    ...shared,
-    taskQueue: startQueue(row.id),
-    activities: withFailures(
-      {
-        createInstance: compute.createInstance,
-        ...createReadinessActivities({ db, provider, timings, stopping: stopping.signal }),
-      },
-      report,
-    ),
-    maxConcurrentActivityTaskExecutions: row.startLimit + spareStarts,
-  })
-  const care = await Worker.create({
-    ...shared,
-    taskQueue: careQueue(row.id),
-    activities: withFailures(
-      {
-        removeInstance: compute.removeInstance,
-        inspectInstance: compute.inspectInstance,
-        ...createObserveActivities({
-          db,
-          providerId: row.id,
-          provider,
-          deploymentId,
-          timings,
-          stopping: stopping.signal,
-        }),
-      },
-      report,
-    ),
-    maxConcurrentActivityTaskExecutions: careSlots,
-  })
-  const running = [run(starts, failed), run(care, failed)]
-  await observeForEver(deps, row)
+  const running: Running[] = []
+  const close = async () => {
+    stopping.abort()
+    await Promise.all(running.map(async (worker) => await worker.stop()))
+    await provider.close()
+  }
+  const starts = {
+    createInstance: compute.createInstance,
+    ...createReadinessActivities({ db, provider, timings, stopping: stopping.signal }),
+  }
+  const care = {
+    removeInstance: compute.removeInstance,
+    inspectInstance: compute.inspectInstance,
+    ...createObserveActivities({ db, providerId: row.id, provider, deploymentId, timings, stopping: stopping.signal }),
+  }
+  try {
+    const startWorker = await Worker.create({
+      ...shared,
+      taskQueue: startQueue(row.id),
+      activities: withFailures(starts, report),
+      maxConcurrentActivityTaskExecutions: row.startLimit + spareStarts,
+    })
+    running.push(run(startWorker, failed))
+    const careWorker = await Worker.create({
+      ...shared,
+      taskQueue: careQueue(row.id),
+      activities: withFailures(care, report),
+      maxConcurrentActivityTaskExecutions: careSlots,
+    })
+    running.push(run(careWorker, failed))
+  } catch (error) {
+    // Who tries again opens both anew; a half that went on would take tasks beside them.
+    await close()
+    throw error
+  }
+  const leaveOff = await keepObserved(deps, row)
   return {
     async stop() {
-      stopping.abort()
-      await Promise.all(running.map(async (worker) => await worker.stop()))
-      await provider.close()
+      leaveOff()
+      await close()
     },
   }
-}
-
-/** The provider's observer lives as long as the provider; who opens its queues sees to it that there is one. */
-async function observeForEver({ client, timings }: WorkerDeps, row: ProviderRow): Promise<void> {
-  const input: ObserveRun = { providerId: row.id, timings }
-  await client.workflow.start(workflowNames.observe, {
-    workflowId: observeWorkflowId(row.id),
-    taskQueue: coreQueue,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `observer of provider ${row.id}`,
-  })
 }

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dispatch } from '../../db/dispatch.ts'
 import { recordAvailable } from '../../db/provider-health.ts'
+import { instanceName, observeWorkflowId } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import type { CallContext, ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
 import { untilBlocked } from '../setup/blocked.ts'
-import { addAccount, ask, createStage, eventually, held, stop, until } from './stage.ts'
+import { addAccount, ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 const fakeId = 'fake' as ProviderId
@@ -85,4 +86,16 @@ test('a session whose create failed just as another’s closed the breaker does 
   await until(db, id, ['ready'])
   await stop(db, id)
   await until(db, id, ['stopped'])
+})
+
+test('an observer that was ended by hand is replaced, so that an end is still seen', async () => {
+  const { db, client } = stage
+  const id = await ask(db, await addAccount(db))
+  await until(db, id, ['ready'])
+  const observer = client.workflow.getHandle(observeWorkflowId(fakeId))
+  await observer.terminate('an operator slipped')
+  await eventually('another one looks', async () => (await observer.describe()).status.name === 'RUNNING')
+  backend.exit(instanceName(id, 1))
+  await until(db, id, ['failed'], 30_000)
+  expect((await stateOf(db, id)).reason).toBe('exited')
 })
