@@ -44,7 +44,8 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
   const client = createTemporalClient(config.temporal, dataConverter)
   const { deploymentId } = await readInstallation(db)
 
-  let stop: (code: number) => Promise<void> = async () => {}
+  // Until all stands there is nothing to drain: a part that ends while the others begin ends the process.
+  let stop: (code: number) => Promise<void> = async (code) => process.exit(code)
   const worker = await startWorker(
     {
       db,
