@@ -1,6 +1,7 @@
 import { endLeftovers, readState, removeState, runningOf, writeState } from './state.ts'
 import { interrupted, startEmbedded, type Embedded } from './embedded.ts'
 import { removeInstances } from './forget.ts'
+import { createInterruption } from './interruption.ts'
 import { takeLock } from './lock-file.ts'
 import type { Kind } from './offer.ts'
 import { makePlaces, removeData, type Places } from './places.ts'
@@ -87,15 +88,13 @@ async function sayWhatRuns(places: Places, progress: Progress, pid: number): Pro
 }
 
 function listenForSignals(progress: Progress): { asked: AbortSignal; stop: () => void } {
-  const control = new AbortController()
-  const onSignal = () => {
-    if (control.signal.aborted) process.exit(exitCodes.interrupted)
-    progress.line('stopping; once more to stop at once')
-    control.abort(new Error('interrupted'))
-  }
+  const { asked, heard: onSignal } = createInterruption(
+    () => progress.line('stopping; once more to stop at once'),
+    () => process.exit(exitCodes.interrupted),
+  )
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   return {
-    asked: control.signal,
+    asked,
     stop: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
   }
 }
