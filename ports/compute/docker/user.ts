@@ -25,14 +25,17 @@ export async function identityOf(
   return entry === null ? null : { uid: entry.uid, gid: gid ?? entry.gid }
 }
 
-/** The first line of that name, as the C library takes it. */
+/** A number as every reader of the file takes it: what the runtime cannot read it counts as 0, which is root. */
+const plain = /^\d{1,10}$/
+
+/** The first line of that name, as the runtime takes it: without the blanks around it. */
 export function passwdEntry(passwd: string, name: string): Identity | null {
   const fields = passwd
     .split('\n')
-    .map((line) => line.split(':'))
+    .map((line) => line.trim().split(':'))
     .find(([entry]) => entry === name)
-  const [uid, gid] = [Number(fields?.[2]), Number(fields?.[3])]
-  return fields !== undefined && Number.isInteger(uid) && Number.isInteger(gid) ? { uid, gid } : null
+  const [uid = '', gid = ''] = fields?.slice(2) ?? []
+  return plain.test(uid) && plain.test(gid) ? { uid: Number(uid), gid: Number(gid) } : null
 }
 
 async function readPasswd(engine: Engine, containerId: string, signal: AbortSignal): Promise<string> {

@@ -124,6 +124,13 @@ test('a user’s name is what the image’s passwd says first', () => {
   expect(passwdEntry(passwd, 'eve')).toBeNull()
 })
 
+test('what the runtime would read as root is never taken for somebody else', () => {
+  for (const uid of ['1e3', '0x3e8', ' 1000', '1000.0', '', '-1'])
+    expect(passwdEntry(`ada:x:${uid}:100::/:\n`, 'ada'), uid).toBeNull()
+  expect(passwdEntry('ada:x:1001:1e2::/:\n', 'ada')).toBeNull()
+  expect(passwdEntry(' ada:x:0:0::/:\nada:x:1001:100::/:\n', 'ada')).toEqual({ uid: 0, gid: 0 })
+})
+
 test('log frames are taken apart, also where the last one is cut', () => {
   const frame = (text: string) => Buffer.concat([Buffer.from([1, 0, 0, 0, 0, 0, 0, text.length]), Buffer.from(text)])
   const raw = Buffer.concat([frame('one\n'), frame('two\n')])
