@@ -8,6 +8,14 @@ export function canonical(value: unknown): string {
   return `{${members.join(',')}}`
 }
 
+const deepest = 64
+
+/** Whether the value nests deeper than anything that is taken here: what walks a value may then rely on its stack. */
+export function isTooDeep(value: unknown, left = deepest): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return left === 0 || Object.values(value).some((member) => isTooDeep(member, left - 1))
+}
+
 /**
  * Where the value holds text that Postgres cannot keep: NUL, or half of a surrogate pair. `null`: nowhere. A JSON pointer.
  */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonical, unstorable } from '../../api/canonical.ts'
+import { canonical, isTooDeep, unstorable } from '../../api/canonical.ts'
 import { directUrl } from '../../api/connections/address.ts'
 import { isUnavailable, problemOf } from '../../api/failures.ts'
 import { openCursor, pageAsk, sealCursor } from '../../api/paging.ts'
@@ -52,6 +52,16 @@ describe('canonical JSON', () => {
   test('other values give other text', () => {
     const texts = [{ a: 1, b: 2 }, { a: 2, b: 1 }, { a: [1, 2] }, { a: [2, 1] }, { a: '1' }, { a: 1 }, [{ a: 1 }], null]
     expect(new Set(texts.map(canonical)).size).toBe(texts.length)
+  })
+
+  test('what nests too deeply is known without walking it to its end', () => {
+    const nested = (depth: number): unknown => JSON.parse('['.repeat(depth) + ']'.repeat(depth))
+    expect([isTooDeep(nested(64)), isTooDeep(nested(65)), isTooDeep(nested(100_000)), isTooDeep({ a: 'x' })]).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ])
   })
 
   test.each([
