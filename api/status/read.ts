@@ -1,3 +1,4 @@
+import { providerRole } from '../../db/beats.ts'
 import { ping } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
 import { listProviders, readHealth } from '../../db/providers.ts'
@@ -28,10 +29,13 @@ export function createStatus(db: Db): () => Promise<readonly Dependency[]> {
 async function others(db: Db): Promise<Dependency[]> {
   const providers = await listProviders(db)
   const inService = new Set(providers.filter((p) => !p.disabled).map((p) => p.id))
+  const retired = new Set(providers.filter((p) => p.disabled).map((p) => providerRole(p.id)))
   const now = new Date()
+  const workers = (await readBeats(db)).map((beat) => ({ role: beat.role, worker: ofBeat(beat, now) }))
   return [
     ...(await readDependencies(db)).map(ofRow),
     ...(await readHealth(db)).filter((health) => inService.has(health.providerId)).map(ofProvider),
-    ...(await readBeats(db)).map((beat) => ofBeat(beat, now)),
+    // Nobody serves a provider that was taken out of service and holds nothing: that is no outage.
+    ...workers.filter(({ role, worker }) => worker.state === 'ok' || !retired.has(role)).map(({ worker }) => worker),
   ]
 }
