@@ -143,8 +143,8 @@ test('status, health and readiness need nobody; metrics need an operator', async
   expect(JSON.stringify(status.body)).not.toContain('10.0.0.1')
   const retire = (at: Date | null) => api.db.updateTable('provider').set({ disabled_at: at }).execute()
   await retire(new Date())
-  const names = (await api.call('GET', '/v1/status')).body.dependencies.map((d: { name: string }) => d.name)
-  expect(names).toEqual(['database', 'temporal', 'worker/core'])
+  const left = [{ name: 'database' }, { name: 'temporal' }, { name: 'worker/core' }]
+  expect((await api.call('GET', '/v1/status')).body.dependencies).toMatchObject(left)
   await retire(null)
   expect((await api.call('GET', '/healthz')).body).toEqual({ status: 'ok' })
   expect((await api.call('GET', '/readyz')).status).toBe(200)

@@ -3,7 +3,7 @@ import { createInterruption } from '../../../stack/interruption.ts'
 
 test('a press that arrives twice is one wish to end in order; a second press ends at once', () => {
   let now = 1_000
-  const [first, again] = [vi.fn(), vi.fn()]
+  const [first, again] = [vi.fn<() => void>(), vi.fn<() => void>()]
   const { asked, heard } = createInterruption(first, again, () => now)
   expect(asked.aborted).toBe(false)
   heard()
