@@ -91,7 +91,8 @@ async function withdrawnBy(trx: Trx, { ownerId, projectId }: NewSession): Promis
 
 /**
  * Records that a session is to end, whatever its state. The first reason stays. From this transaction on `mayUse()` is
- * false. The api and the system's own activities write this intent through here alike.
+ * false. The api and the system's own activities write this intent through here alike. A repeat records nothing, but has the
+ * starter look whether anybody obeys: the workflow that saw the first may be gone.
  */
 export async function requestStop(
   trx: Trx,
@@ -100,13 +101,17 @@ export async function requestStop(
 ): Promise<'requested' | 'already' | 'ended' | 'absent'> {
   const session = await trx
     .selectFrom('session')
-    .select(['state', 'stop_requested_at'])
+    .select(['state', 'stop_requested_at', 'wake_version', 'seen_version'])
     .where('id', '=', sessionId)
     .forNoKeyUpdate()
     .executeTakeFirst()
   if (session === undefined) return 'absent'
   if (isEnd(session.state)) return 'ended'
-  if (session.stop_requested_at !== null) return 'already'
+  if (session.stop_requested_at !== null) {
+    const wasSeen = session.seen_version >= session.wake_version
+    if (wasSeen) await trx.updateTable('session').set(wake).where('id', '=', sessionId).execute()
+    return 'already'
+  }
   await trx
     .updateTable('session')
     .set({ stop_requested_at: sql<Date>`now()`, stop_reason: reason, version: sql<number>`version + 1`, ...wake })

@@ -7,6 +7,7 @@ import { endSession, markCleanupOverdue, noteOperatorDetail, toQueued, toReady, 
 import { readSessionEvents } from '../../db/events.ts'
 import { tombstone, beginInstance, recordRemoved } from '../../db/instances.ts'
 import { requestStop } from '../../db/intents.ts'
+import { lookAt } from '../../db/look.ts'
 import { before, move } from '../../db/transitions.ts'
 import { pendingUndo } from '../../db/undo.ts'
 import { isEnd, mayFollow, sessionStates } from '../../domain/lifecycle.ts'
@@ -14,6 +15,7 @@ import type { StopReason } from '../../domain/lifecycle.ts'
 import { newId } from '../../domain/ids.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
+import { defaultTimings } from '../../domain/timings.ts'
 import { holding, untilBlocked } from '../setup/blocked.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
@@ -138,6 +140,16 @@ describe('a wish to stop', () => {
     await endSession(db, key)
     expect(await stop(key, 'user')).toBe('ended')
     expect(await stop({ ...key, sessionId: newId('session') }, 'user')).toBe('absent')
+  })
+
+  test('asked again after it was seen has the workflow told once more: nobody may be left who obeys', async () => {
+    const key = await rows.session(owner)
+    await stop(key, 'user')
+    await lookAt(db, key.sessionId, defaultTimings)
+    const { version, event_seq } = await session(key)
+    expect(await stop(key, 'user')).toBe('already')
+    expect(await stop(key, 'user')).toBe('already')
+    expect(await session(key)).toMatchObject({ version, event_seq, wake_version: 3, seen_version: 2 })
   })
 
   test('of many at once one is the first', async () => {
