@@ -5,6 +5,7 @@ import type { Look, SessionKey } from '../domain/session.ts'
 import { admitSession } from '../db/admission.ts'
 import type { Admitted } from '../db/admission.ts'
 import type { Db } from '../db/connect.ts'
+import { callForHelp } from '../db/deliveries.ts'
 import { dispatch } from '../db/dispatch.ts'
 import { endSession, markCleanupOverdue, toReady, toStopping } from '../db/endings.ts'
 import { requestStop } from '../db/intents.ts'
@@ -54,6 +55,11 @@ export function createSessionActivities({ db, timings }: SessionDeps) {
     /** The system's own wish that a session ends, written like everybody's. */
     requestStop: async (input: { readonly sessionId: SessionId; readonly reason: StopReason }): Promise<void> => {
       await db.transaction().execute(async (trx) => await requestStop(trx, input.sessionId, input.reason))
+    },
+
+    /** The run that looks after the session fails, and somebody must go on: the starter finds out who. */
+    callForHelp: async (input: { readonly sessionId: SessionId }): Promise<void> => {
+      await callForHelp(db, input.sessionId)
     },
 
     /** Gives back what the generation holds; nothing can be reserved for it any more. */

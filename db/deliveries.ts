@@ -66,3 +66,17 @@ export async function settleDelivery(db: Db, sessionId: SessionId, wakeVersion: 
     .where('seen_version', '<', wakeVersion)
     .execute()
 }
+
+/**
+ * Has the starter look, after a moment, whether anybody looks after the session: its run is about to fail. A run that fails
+ * again and again is followed by the next ever later.
+ */
+export async function callForHelp(db: Db, sessionId: SessionId): Promise<void> {
+  await db
+    .updateTable('session')
+    // Not at once: a signal that meets a run which is just closing would have it close again, and call again.
+    .set({ wake_version: sql<number>`wake_version + 1`, next_try_at: sql<Date>`now() + interval '5 seconds'` })
+    .where('id', '=', sessionId)
+    .where('ended_at', 'is', null)
+    .execute()
+}

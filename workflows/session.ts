@@ -10,12 +10,14 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common'
+import type { Inspection } from '../activities/compute.ts'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import type { Look } from '../domain/session.ts'
 import { booksOf, careOf } from './activity-proxies.ts'
 import { Attention } from './attention.ts'
 import { Errand } from './errand.ts'
+import { orCallForHelp } from './failing.ts'
 import { lookAgain, searchAttributes } from './session.messages.ts'
 import type { SessionEnd, SessionRun } from './session.messages.ts'
 import { begin } from './start.ts'
@@ -43,7 +45,10 @@ export async function sessionWorkflow(run: SessionRun): Promise<SessionEnd> {
     cancelled = true
     attention.call()
   })
-  return await CancellationScope.nonCancellable(async () => await live(run, attention, () => cancelled))
+  return await CancellationScope.nonCancellable(
+    async () =>
+      await orCallForHelp(run.sessionId, run.timings, async () => await live(run, attention, () => cancelled)),
+  )
 }
 
 async function live(run: SessionRun, attention: Attention, wasCancelled: () => boolean): Promise<SessionEnd> {
@@ -110,7 +115,7 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         if (seen.suspect) {
           const look = new Errand(() => careOf(timings, seen.providerId).inspectInstance(key))
           await attention.wait(seen.dueInMs, 'its time is over', look.settled)
-          const inspection = look.settled() ? look.result : look.abandon()
+          const inspection = inspectionOf(look)
           if (inspection?.kind === 'gone') await books.beginStopping({ key, reason: inspection.reason })
           else await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs), 'looks at the instance again')
           break
@@ -144,6 +149,15 @@ function outcomeOf(start: Errand<StartOutcome>): StartOutcome {
     return start.result ?? { kind: 'elsewhere' }
   } catch {
     return { kind: 'failed', reason: 'internal' }
+  }
+}
+
+/** An inspection that is not over, or failed, tells nothing of the instance. */
+function inspectionOf(look: Errand<Inspection>): Inspection | null {
+  try {
+    return look.settled() ? look.result : look.abandon()
+  } catch {
+    return null
   }
 }
 

@@ -1,11 +1,19 @@
 import { ApplicationFailure } from '@temporalio/common'
+import { CancellationScope } from '@temporalio/workflow'
 import { isEnd } from '../domain/lifecycle.ts'
 import { booksOf } from './activity-proxies.ts'
+import { orCallForHelp } from './failing.ts'
 import type { SessionEnd, TeardownRun } from './session.messages.ts'
 import { undoAll } from './undo.ts'
 
-/** Ends a session whose own workflow is gone: the same undo list, read from the rows. */
-export async function teardownWorkflow({ sessionId, timings }: TeardownRun): Promise<SessionEnd> {
+/** Ends a session whose own workflow is gone: the same undo list, read from the rows. Nothing that asks for its end stops it. */
+export async function teardownWorkflow(run: TeardownRun): Promise<SessionEnd> {
+  return await CancellationScope.nonCancellable(
+    async () => await orCallForHelp(run.sessionId, run.timings, async () => await tearDown(run)),
+  )
+}
+
+async function tearDown({ sessionId, timings }: TeardownRun): Promise<SessionEnd> {
   const books = booksOf(timings)
   const before = await books.look({ sessionId, timings })
   const pending = await books.pendingUndo({ sessionId })

@@ -1,7 +1,9 @@
+import { ApplicationFailure } from '@temporalio/common'
+import type { WorkerInterceptors } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dispatch } from '../../db/dispatch.ts'
 import { recordAvailable } from '../../db/provider-health.ts'
-import { instanceName, observeWorkflowId } from '../../domain/ids.ts'
+import { instanceName, observeWorkflowId, sessionWorkflowId } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
@@ -24,11 +26,31 @@ const provider: ComputeProvider = {
   },
 }
 
+/** The activity that cannot work, as where a worker lacks the key of a session's payloads: no repeat mends it. */
+let broken: string | null = null
+let refused = 0
+const interceptors: WorkerInterceptors = {
+  activity: [
+    ({ info }) => ({
+      inbound: {
+        async execute(input, next) {
+          if (info.activityType !== broken) return await next(input)
+          refused += 1
+          throw ApplicationFailure.nonRetryable('The input is not from this installation.', 'foreign_payload')
+        },
+      },
+    }),
+  ],
+}
+
 let stage: Stage
 let worker: Awaited<ReturnType<Stage['startWorkers']>>
 beforeAll(async () => {
-  stage = await createStage({ provider, timings: { dispatchEveryMs: 60_000, breakerMs: 60_000 } })
-  worker = await stage.startWorkers()
+  stage = await createStage({
+    provider,
+    timings: { dispatchEveryMs: 60_000, breakerMs: 60_000, inspectTimeoutMs: 2_000 },
+  })
+  worker = await stage.startWorkers(undefined, { interceptors })
 })
 afterAll(async () => {
   await worker?.stop()
@@ -98,4 +120,46 @@ test('an observer that was ended by hand is replaced, so that an end is still se
   backend.exit(instanceName(id, 1))
   await until(db, id, ['failed'], 30_000)
   expect((await stateOf(db, id)).reason).toBe('exited')
+})
+
+test('a session whose run fails for good is taken over, though nobody asks anything of it', async () => {
+  const { db, client } = stage
+  const id = await ask(db, await addAccount(db))
+  await until(db, id, ['ready'])
+  broken = 'removeInstance'
+  await stop(db, id)
+  const run = client.workflow.getHandle(sessionWorkflowId(id))
+  await eventually('its run failed', async () => (await run.describe()).status.name === 'FAILED')
+  expect(instancesOf(id)).toHaveLength(1)
+  broken = null
+  await until(db, id, ['stopped'], 40_000)
+  expect(instancesOf(id)).toEqual([])
+  expect(await held(db, id)).toBe(0)
+})
+
+test('an inspection that fails for good says nothing of the instance, and is made again', async () => {
+  const { db } = stage
+  const id = await ask(db, await addAccount(db))
+  await until(db, id, ['ready'])
+  broken = 'inspectInstance'
+  const before = refused
+  backend.exit(instanceName(id, 1))
+  await eventually('the inspection failed', () => refused > before)
+  broken = null
+  await until(db, id, ['failed'])
+  expect((await stateOf(db, id)).reason).toBe('exited')
+})
+
+test('a stop that is asked again finds out that nobody obeys', async () => {
+  const { db, client } = stage
+  const id = await ask(db, await addAccount(db))
+  await until(db, id, ['ready'])
+  backend.goDown()
+  await stop(db, id)
+  await until(db, id, ['stopping'])
+  await client.workflow.getHandle(sessionWorkflowId(id)).terminate('an operator slipped')
+  backend.goUp()
+  await stop(db, id)
+  await until(db, id, ['stopped'])
+  expect(instancesOf(id)).toEqual([])
 })
