@@ -90,6 +90,19 @@ test('the demo ends with nothing left, and prints no secret where a machine read
   expect(text).not.toMatch(/carrel_[A-Za-z0-9_-]{20,}|token=/)
 })
 
+test('a fresh start removes the session that a killed demo left running', async () => {
+  const killed = await run('demo')
+  await expect
+    .poll(() => killed.lines.some((line) => line.includes('Ctrl-C ends it')), { timeout: upLimitMs })
+    .toBe(true)
+  await killed.child.kill()
+  const fresh = await run('demo', '--once', '--fresh')
+  const { code } = await fresh.child.ended
+  const text = fresh.lines.join('\n')
+  expect(code, text).toBe(0)
+  expect(text).toContain('removed 1 session(s) that an earlier run left')
+})
+
 test('a process that ends by itself ends the stack, and is named', async () => {
   const start = await run('start')
   const state = await up(start)
