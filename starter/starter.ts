@@ -22,6 +22,8 @@ export interface RunningStarter {
 
 const atMostInFlight = 20
 const pollMs = 2_000
+/** Between two looks that found nothing to take: what is due may be locked by others for a while. */
+const leastMs = 50
 const checkTemporalMs = 10_000
 
 /**
@@ -67,7 +69,7 @@ export function createStarter({ db, client, timings, listener, warn }: StarterDe
         }
         if (claimed.length > 0 && claimed.length === room) return
         const next = room > 0 ? await nextDeliveryInMs(db) : null
-        await rest(Math.min(pollMs, next ?? pollMs))
+        await rest(Math.max(leastMs, Math.min(pollMs, next ?? pollMs)))
       }
 
       const loop = (async () => {
