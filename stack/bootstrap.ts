@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
 import { connect } from '../db/connect.ts'
 import { firstAdmin } from '../db/tokens.ts'
-import type { TemplateSpec } from '../domain/template.ts'
 import { ConfigInvalid, readConfig } from '../platform/config.ts'
 import { bootstrap } from './bootstrap-steps.ts'
+import { configurationFaults } from './check-configuration.ts'
 import { createProgress } from './progress.ts'
 
 const help = `npm run bootstrap
@@ -31,8 +31,10 @@ async function main(): Promise<void> {
   const config = readConfig(['database', 'temporal', 'providers', 'seed'])
   const progress = createProgress({ output: process.stderr, live: false })
   for (const key of config.unknownKeys) progress.print(`${key} is not a variable of Carrel's: misspelt?`)
-  const templates = config.seed.templates.map(({ name, spec }) => ({ name, spec: spec as unknown as TemplateSpec }))
-  const configuration = { providers: config.providers, templates, quotaDefaults: config.seed.quotaDefaults as never }
+  const faults = configurationFaults(config)
+  if (faults.length > 0) throw new ConfigInvalid(faults)
+  const { templates, quotaDefaults } = config.seed
+  const configuration = { providers: config.providers, templates, quotaDefaults: quotaDefaults as never }
   await progress.step('bootstrap', (say) =>
     bootstrap({ databaseUrl: config.database.url, temporal: config.temporal, configuration, retentionDays }, say),
   )

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { address, flag, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 import { keys } from './keys.ts'
 import { providersPart } from './providers.ts'
+import { template } from './template.ts'
 
 const webUrl = (expected: string) => urlOf(['http', 'https'], expected)
 const limit = z.int().min(0).nullable()
@@ -9,7 +10,6 @@ const limits = z
   .strictObject({ sessions: limit, cpuMilli: limit, memoryMib: limit, diskMib: limit, gpus: limit })
   .partial()
 const quotaDefaults = z.strictObject({ account: limits, project: limits, provider: limits }).partial()
-const template = z.strictObject({ name: z.string().min(1).max(100), spec: z.record(z.string(), z.unknown()) })
 const role = z.string().regex(/^(core|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
   error: 'must be core, provider/* or provider/<id>',
 })

@@ -33,6 +33,18 @@ export class ProviderSettingsInvalid extends Error {
   }
 }
 
+const schemas: Readonly<Record<DriverKind, z.ZodType>> = {
+  docker: dockerSettings,
+  process: processSettings,
+  fake: fakeSettings,
+}
+
+/** What is wrong with the settings of a provider of this kind: every problem, each with its place. Opens nothing. */
+export function settingsFaults(kind: DriverKind, settings: unknown): { path: string[]; message: string }[] {
+  const { error } = schemas[kind].safeParse(settings)
+  return (error?.issues ?? []).map(({ path, message }) => ({ path: path.map(String), message }))
+}
+
 /**
  * Makes the driver of a provider. Connects to nothing yet. Throws `ProviderSettingsInvalid` for settings that are not
  * the driver's, an unknown kind, and a `process` or `fake` provider where that is not allowed.

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { TemplateSpecSchema } from '../../../api/templates/spec.ts'
+import { ConfigInvalid, readConfig } from '../../../platform/config.ts'
+import { configurationFaults } from '../../../stack/check-configuration.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'carrel-templates-'))
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const spec = {
+  title: 'Desk',
+  description: '',
+  provider: { kind: 'docker' },
+  image: 'desk:1',
+  sizes: { small: { cpuMilli: 500, memoryMib: 512, diskMib: 0, gpus: 0 } },
+  defaultSize: 'small',
+  parameters: { course: { type: 'string', enum: ['a', 'b'], default: 'a', env: 'COURSE' } },
+  doors: { web: { protocol: 'http', port: 8888, modes: ['control'] } },
+  readiness: { kind: 'tcp', port: 8888 },
+  egress: 'none',
+  startLimitSeconds: 60,
+  lifetimeSeconds: 3_600,
+  visibleTo: [{ kind: 'everyone' }],
+}
+
+const read = (templates: unknown, providers: unknown = []) => {
+  const file = join(directory, 'templates.json')
+  writeFileSync(file, JSON.stringify(templates))
+  return readConfig(['providers', 'seed'], {
+    CARREL_TEMPLATES_FILE: file,
+    CARREL_PROVIDERS: JSON.stringify(providers),
+  })
+}
+const keysOf = (work: () => unknown): string[] => {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof ConfigInvalid) return error.faults.map(({ key }) => key)
+    throw error
+  }
+  return []
+}
+
+test('a template of the configuration is what the API would make of it', () => {
+  const { seed } = read([{ name: 'desk', spec }])
+  expect(seed.templates[0]?.spec).toEqual(TemplateSpecSchema.parse(spec))
+  expect(configurationFaults(read([{ name: 'desk', spec }], [{ id: 'docker', kind: 'docker' }]))).toEqual([])
+})
+
+test('a template that is none stops the start, with every place', () => {
+  const broken = { ...spec, sizes: undefined, doors: { web: { ...spec.doors.web, port: 0 } }, imgae: 'x' }
+  const keys = keysOf(() => read([{ name: 'No name', spec: broken }]))
+  for (const place of ['[0].name', '[0].spec.sizes', '[0].spec.doors.web.port', '[0].spec'])
+    expect(keys).toContain(`CARREL_TEMPLATES_FILE${place}`)
+})
+
+test('parts that do not fit, a name that stands twice and settings that are not the driver’s are told', () => {
+  const odd = { ...spec, defaultSize: 'huge', readiness: { kind: 'tcp', port: 1 } }
+  const providers = [{ id: 'docker', kind: 'docker', settings: { pidsLimit: 0, dokcerHost: 'x' } }]
+  const templates = [
+    { name: 'desk', spec },
+    { name: 'desk', spec: odd },
+  ]
+  expect(configurationFaults(read(templates, providers)).map(({ key }) => key)).toEqual([
+    'CARREL_PROVIDERS: docker.settings.pidsLimit',
+    'CARREL_PROVIDERS: docker.settings',
+    'CARREL_TEMPLATES_FILE[1].spec.defaultSize',
+    'CARREL_TEMPLATES_FILE[1].spec.readiness.port',
+    'CARREL_TEMPLATES_FILE[1].name',
+  ])
+})
