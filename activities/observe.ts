@@ -1,3 +1,4 @@
+import { databaseTime } from '../db/connect.ts'
 import type { Db } from '../db/connect.ts'
 import { expectedInstances, recordObservations } from '../db/instances.ts'
 import { recordObserved } from '../db/provider-health.ts'
@@ -38,15 +39,17 @@ export function createObserveActivities({ db, providerId, provider, deploymentId
   }
 
   async function tick(call: CallContext): Promise<boolean> {
-    const listedAt = Date.now()
-    const listed = await listAll(call, listedAt)
+    // By the clock that says when instances were made: another one may go wrong by more than a list takes.
+    const listedAt = await databaseTime(db)
+    const listed = await listAll(call)
     const expected = await expectedInstances(db, providerId)
     if (listed !== null) await recordObservations(db, observe(expected, listed, listedAt))
     return expected.some((e) => e.sessionState === 'provisioning' || e.sessionState === 'resuming')
   }
 
   /** The whole list, or `null`: a part of a list says nothing about what is missing from it. */
-  async function listAll(call: CallContext, startedAt: number): Promise<ReadonlyMap<string, Sighting> | null> {
+  async function listAll(call: CallContext): Promise<ReadonlyMap<string, Sighting> | null> {
+    const startedAt = Date.now()
     const listed = new Map<string, Sighting>()
     try {
       for await (const instance of provider.list(deploymentId, call)) {

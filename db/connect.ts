@@ -1,4 +1,4 @@
-import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
+import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import type { Transaction } from 'kysely'
 import pg from 'pg'
 import type { Database } from './schema.ts'
@@ -36,4 +36,12 @@ export function connect({ url, poolSize = 10, statementTimeoutMs = 10_000, name 
 /** Whether the database answers. */
 export async function ping(db: Db): Promise<void> {
   await db.executeQuery(CompiledQuery.raw('select 1'))
+}
+
+/** Now, by the database's clock: ms since the epoch. */
+export async function databaseTime(db: Db): Promise<number> {
+  const { rows } = await sql<{ now: Date }>`select now()`.execute(db)
+  const row = rows[0]
+  if (row === undefined) throw new Error('There is no time without a row.')
+  return row.now.getTime()
 }
