@@ -39,6 +39,7 @@ const titles: Record<ErrorCode, string> = {
   exceeds_limit: 'More than a limit could ever allow',
   not_found: 'Not found',
   method_not_allowed: 'Method not allowed',
+  request_timeout: 'The request took too long to arrive',
   quota_exceeded: 'A quota is used up',
   conflict: 'Not possible as things stand',
   name_taken: 'The name is taken',
@@ -55,6 +56,7 @@ const titles: Record<ErrorCode, string> = {
   provider_unknown: 'No provider is in service for this',
   precondition_required: 'If-Match is required',
   too_many_requests: 'Too many requests',
+  headers_too_large: 'The headers are too large',
   internal: 'Something went wrong inside Carrel',
   unavailable: 'Unavailable at the moment',
 }

@@ -1,8 +1,9 @@
-import { createAdaptorServer } from '@hono/node-server'
-import { Server } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { OpenStreams } from './events/open-streams.ts'
 import type { App } from './route.ts'
+import { answerUnread, refuseUnread } from './unread.ts'
 
 /** What is under way gets this long to end by itself. */
 const graceMs = 10_000
@@ -24,11 +25,10 @@ export interface ServerOptions {
 
 /** The api on a port of its own. */
 export function createServer({ app, streams, host, port }: ServerOptions): ApiServer {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    serverOptions: { requestTimeout: 30_000, keepAliveTimeout: 65_000 },
-  })
-  if (!(server instanceof Server)) throw new Error('Expected a plain HTTP server.')
+  const listener = getRequestListener(app.fetch, { errorHandler: refuseUnread })
+  const options = { requestTimeout: 30_000, keepAliveTimeout: 65_000 }
+  const server = createHttpServer(options, (request, response) => void listener(request, response))
+  server.on('clientError', answerUnread)
   return {
     listen: () =>
       new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ export const errorCodes = {
   exceeds_limit: 403,
   not_found: 404,
   method_not_allowed: 405,
+  request_timeout: 408,
   quota_exceeded: 409,
   conflict: 409,
   name_taken: 409,
@@ -22,6 +23,7 @@ export const errorCodes = {
   provider_unknown: 422,
   precondition_required: 428,
   too_many_requests: 429,
+  headers_too_large: 431,
   internal: 500,
   unavailable: 503,
 } as const satisfies Record<string, number>

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { problemOfUnread } from '../../api/unread.ts'
 import { startChild } from '../../stack/child.ts'
 import type { Child } from '../../stack/child.ts'
 import { freePort } from '../../stack/ports.ts'
@@ -64,6 +66,33 @@ test('while Temporal is down, asking for a session and asking it to stop are 202
   const stopped = await ask('POST', `/v1/sessions/${made.body.id}/stop`)
   expect(stopped.status).toBe(202)
   expect(Date.now() - begun).toBeLessThan(8_000)
+})
+
+/** The whole answer to bytes that are sent as they are. */
+const raw = (bytes: string) =>
+  new Promise<string>((resolve, reject) => {
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', timeout: 10_000 })
+    let text = ''
+    socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+    socket.once('end', () => resolve(text)).once('error', reject)
+    socket.once('timeout', () => socket.destroy(new Error('no answer')))
+    socket.write(bytes)
+  })
+
+test.each([
+  ['a host that is none', 'GET /healthz HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n', 400, 'malformed_request'],
+  ['a method that is none', 'FOO /healthz HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'malformed_request'],
+  ['large headers', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
+])('%s is a problem too', async (_what, bytes, status, code) => {
+  const [head = '', body = ''] = (await raw(bytes)).split('\r\n\r\n')
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(head.toLowerCase()).toContain('content-type: application/problem+json')
+  expect(JSON.parse(body)).toMatchObject({ status, code })
+})
+
+test('a request that does not arrive in time is told so', () => {
+  const late = Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+  expect(problemOfUnread(late).code).toBe('request_timeout')
 })
 
 test('asked to end it tells its streams, and ends', async () => {
