@@ -4,7 +4,7 @@ import { bootstrap, type BootstrapPlan } from './bootstrap-steps.ts'
 import { readKept, writeKept } from './kept.ts'
 import { makeOffer, type Kind, type Offer } from './offer.ts'
 import { makePlaces, type Places } from './places.ts'
-import { freePorts } from './ports.ts'
+import { holdPort, type HeldPort } from './ports.ts'
 import { ensureDatabase, startPostgres } from './postgres.ts'
 import { makePeople } from './people.ts'
 import { logTo, startProcess } from './processes.ts'
@@ -81,19 +81,23 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
   await makePlaces(places)
   const kept = await readKept(places.keptFile)
   const ports = await choosePorts(stack)
-  const apiUrl = `http://127.0.0.1:${ports.api}`
+  undo.push(async () => void (await Promise.all(Object.values(ports).map((held) => held.release()))))
+  const apiUrl = `http://127.0.0.1:${ports.api.port}`
   const capability = randomBytes(32).toString('base64url')
   const lineTo = (name: string) => logTo(places.logs, name, plan.show).onLine
   const started = <T extends Started>(thing: T): T => {
-    if (!plan.signal.aborted) undo.push(() => thing.stop())
-    else void thing.stop()
-    if (plan.signal.aborted) throw interrupted
+    if (plan.signal.aborted) {
+      void thing.stop()
+      throw interrupted
+    }
+    undo.push(() => thing.stop())
     return thing
   }
 
   const postgres = await progress.step('PostgreSQL', async () => {
     const { postgresPassword: password } = kept
-    const options = { directory: places.postgres, port: ports.postgres, password, durable: true }
+    const options = { directory: places.postgres, port: ports.postgres.port, password, durable: true }
+    await ports.postgres.release()
     const server = started(await startPostgres({ ...options, onLine: lineTo('postgres') }))
     await ensureDatabase(server, 'carrel')
     return server
@@ -104,7 +108,8 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
       say,
     )
     const uiCodecEndpoint = `${apiUrl}/v1/admin/codec/${capability}`
-    const options = { cli, port: ports.temporal, uiPort: ports.temporalUi, databaseFile: places.temporalFile }
+    const options = { cli, port: ports.temporal.port, uiPort: ports.temporalUi.port, databaseFile: places.temporalFile }
+    await Promise.all([ports.temporal.release(), ports.temporalUi.release()])
     return started(await startTemporal({ ...options, namespace, uiCodecEndpoint, onLine: lineTo('temporal') }))
   })
   const offer = await progress.step('notebook', (say) => makeOffer({ ...plan, wanted: plan.provider, tools, say }))
@@ -127,23 +132,24 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     CARREL_PROVIDERS: JSON.stringify([offer.provider]),
     CARREL_PROVIDERS_FILE: undefined,
   }
-  const own = (name: string, url: string, more: Record<string, string>, graceMs?: number) =>
+  const own = (name: 'api' | 'worker', more: Record<string, string>, graceMs?: number) =>
     progress.step(name, async () => {
+      const url = `http://127.0.0.1:${ports[name].port}`
+      await ports[name].release()
       const plans = { name, entry: `${name}/main.ts`, variables: { ...variables, ...more }, logs: places.logs }
       const { child, ready } = await startProcess({ ...plans, readyUrl: `${url}/readyz`, show: plan.show })
       started({ stop: () => child.stop(graceMs) })
       await ready
       return child
     })
-  const api = await own('api', apiUrl, {
+  const api = await own('api', {
     CARREL_API_HOST: '127.0.0.1',
-    CARREL_API_PORT: String(ports.api),
+    CARREL_API_PORT: String(ports.api.port),
     CARREL_PUBLIC_URL: apiUrl,
     CARREL_CODEC_CAPABILITY: capability,
     CARREL_DIRECT_DOORS: 'true',
   })
-  const workerUrl = `http://127.0.0.1:${ports.worker}`
-  const worker = await own('worker', workerUrl, { CARREL_METRICS_PORT: String(ports.worker) }, workerGraceMs)
+  const worker = await own('worker', { CARREL_METRICS_PORT: String(ports.worker.port) }, workerGraceMs)
 
   const processes = { postgres, temporal, api, worker }
   return {
@@ -173,9 +179,14 @@ interface Started {
   stop(): Promise<void>
 }
 
+/** A port that was named is taken as it is; every other is held until its process starts. */
+const named = (port: number): HeldPort => ({ port, release: () => Promise.resolve() })
+
 async function choosePorts(stack: { apiPort: number | undefined; temporalUiPort: number | undefined }) {
-  const [postgres = 0, temporal = 0, temporalUi = 0, api = 0, worker = 0] = await freePorts(5)
-  return { postgres, temporal, worker, api: stack.apiPort ?? api, temporalUi: stack.temporalUiPort ?? temporalUi }
+  const choose = (port: number | undefined) => (port === undefined ? holdPort() : named(port))
+  const [postgres, temporal, worker] = await Promise.all([holdPort(), holdPort(), holdPort()])
+  const [api, temporalUi] = await Promise.all([choose(stack.apiPort), choose(stack.temporalUiPort)])
+  return { postgres, temporal, worker, api, temporalUi }
 }
 
 function bootstrapPlan(databaseUrl: string, address: string, { provider, template }: Offer): BootstrapPlan {

@@ -41,11 +41,9 @@ async function run(entry: 'start' | 'demo', ...args: string[]): Promise<Run> {
 
 /** The state of the stack that this run brought up; fails with its lines when it ended instead. */
 async function up({ child, lines }: Run): Promise<StackState> {
-  const isUp = async () => {
-    if (!child.isRunning()) throw new Error(`it ended:\n${lines.join('\n')}`)
-    return (await readState(stateFile))?.pids['stack'] === child.pid
-  }
+  const isUp = async () => !child.isRunning() || (await readState(stateFile))?.pids['stack'] === child.pid
   await expect.poll(isUp, { timeout: upLimitMs, interval: 100 }).toBe(true)
+  if (!child.isRunning()) throw new Error(`it ended:\n${lines.join('\n')}`)
   const state = await readState(stateFile)
   if (state === undefined) throw new Error('no state')
   return state
