@@ -26,6 +26,12 @@ export class Errand<T> {
     throw this.#result.error
   }
 
+  /** Ends it where it is settled. Throws what it failed with. */
+  done(): null {
+    void this.result
+    return null
+  }
+
   /** Leaves it behind. What it may still do is found by its name and undone. */
   abandon(): null {
     this.#scope.cancel()

@@ -56,6 +56,7 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
   const books = booksOf(timings)
   const undo = new UndoList(run.undo)
   let start = null as Errand<StartOutcome> | null
+  let undoing = null as Errand<void> | null
   let shown: SessionState | null = null
 
   for (;;) {
@@ -69,7 +70,11 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
     if (isEnd(seen.state)) return await finish(seen.state)
     if (seen.state !== 'provisioning') start = start?.abandon() ?? null
     if (seen.state === 'stopping') {
-      await undoAll(sessionId, seen.generation, undo.steps, timings, seen.dueInMs)
+      undoing ??= new Errand(() => undoAll(sessionId, seen.generation, undo.steps, timings, seen.dueInMs))
+      // Whoever calls meanwhile changes nothing, but is heard: a call that nobody hears is repeated for as long as it takes.
+      await attention.wait(null, '', undoing.settled)
+      if (!undoing.settled()) continue
+      undoing = undoing.done()
       await books.end(key)
       continue
     }

@@ -150,6 +150,24 @@ test('an inspection that fails for good says nothing of the instance, and is mad
   expect((await stateOf(db, id)).reason).toBe('exited')
 })
 
+test('what is asked of a session that cannot be cleaned away yet is heard, and not said again and again', async () => {
+  const { db } = stage
+  const id = await ask(db, await addAccount(db))
+  await until(db, id, ['ready'])
+  backend.goDown()
+  await stop(db, id)
+  await until(db, id, ['stopping'])
+  await stop(db, id)
+  await eventually('it was heard', async () => {
+    const { seen_version, wake_version } = await stateOf(db, id)
+    return wake_version > 2 && seen_version === wake_version
+  })
+  expect((await stateOf(db, id)).state).toBe('stopping')
+  backend.goUp()
+  await until(db, id, ['stopped'])
+  expect(instancesOf(id)).toEqual([])
+})
+
 test('a stop that is asked again finds out that nobody obeys', async () => {
   const { db, client } = stage
   const id = await ask(db, await addAccount(db))
