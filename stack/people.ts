@@ -1,7 +1,8 @@
 import { connect, type Db } from '../db/connect.ts'
 import { createAccount, getAccount } from '../db/accounts.ts'
 import { readInstallation } from '../db/installation.ts'
-import { createToken, listTokens, revokeToken } from '../db/tokens.ts'
+import type { Page } from '../db/paging.ts'
+import { createToken, listTokens, revokeToken, type Token } from '../db/tokens.ts'
 import { newId, type AccountId } from '../domain/ids.ts'
 import { scopes, type Role } from '../domain/rights.ts'
 import type { Kept } from './kept.ts'
@@ -83,8 +84,12 @@ async function principal(db: Db, role: Role, displayName: string, knownId: strin
 
 /** Ends every token that a stack made for the account. */
 async function revokeTokens(db: Db, accountId: AccountId): Promise<void> {
-  const { items } = await listTokens(db, accountId, { after: null, limit: 200 })
-  for (const token of items)
-    if (token.client === client && token.revokedAt === null)
-      await db.transaction().execute((trx) => revokeToken(trx, token.id))
+  let after: string | null = null
+  do {
+    const page: Page<Token> = await listTokens(db, accountId, { after, limit: 200 })
+    for (const token of page.items)
+      if (token.client === client && token.revokedAt === null)
+        await db.transaction().execute((trx) => revokeToken(trx, token.id))
+    after = page.next
+  } while (after !== null)
 }
