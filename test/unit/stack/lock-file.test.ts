@@ -1,6 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { startedAt } from '../../../stack/liveness.ts'
 import { takeLock, withLock } from '../../../stack/lock-file.ts'
@@ -49,16 +49,19 @@ test('whoever waits for a lock is told once, and works alone', async () => {
   const order: string[] = []
   const waits: number[] = []
   const gate = Promise.withResolvers<void>()
+  const inside = Promise.withResolvers<void>()
   const first = withLock(
     file,
     5_000,
     () => undefined,
     async () => {
       order.push('first in')
+      inside.resolve()
       await gate.promise
       order.push('first out')
     },
   )
+  await inside.promise
   const second = withLock(
     file,
     5_000,
@@ -71,6 +74,18 @@ test('whoever waits for a lock is told once, and works alone', async () => {
   await Promise.all([first, second])
   expect(order).toEqual(['first in', 'first out', 'second in'])
   expect(waits).toEqual([process.pid])
+})
+
+test('of many who find the lock of a dead process, one takes it over', async () => {
+  // each:  read the dead holder ── move it away ── put mine there
+  for (let round = 0; round < 20; round++) {
+    await (await taken()).release()
+    writeFileSync(file, JSON.stringify({ pid: 4_190_000, startedAt: '1' }))
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => takeLock(file)))
+    expect(outcomes.filter((one) => 'release' in one)).toHaveLength(1)
+    expect(readdirSync(dirname(file))).toEqual(['lock'])
+    rmSync(file)
+  }
 })
 
 test('a lock is released when the work fails, and a wait has an end', async () => {
