@@ -156,7 +156,10 @@ test('what is asked of a session that cannot be cleaned away yet is heard, and n
   await until(db, id, ['ready'])
   backend.goDown()
   await stop(db, id)
-  await until(db, id, ['stopping'])
+  await eventually('its removal began', async () => {
+    const row = await db.selectFrom('instance').select('tombstoned_at').where('session_id', '=', id).executeTakeFirst()
+    return row?.tombstoned_at !== null
+  })
   await stop(db, id)
   await eventually('it was heard', async () => {
     const { seen_version, wake_version } = await stateOf(db, id)
