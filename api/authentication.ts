@@ -32,8 +32,14 @@ const unauthenticated = (detail: string, error?: string): Problem =>
     headers: { 'www-authenticate': `Bearer realm="carrel"${error === undefined ? '' : `, error="${error}"`}` },
   })
 
-/** Who calls. Throws 401, or 403 where it may not act for whom it names. */
-export async function authenticate(c: AppContext, touches: Touches): Promise<Principal> {
+export interface Caller {
+  /** Whom the request counts for: who acts, where it may not act for whom it names. */
+  readonly principal: Principal
+  readonly refusal: Problem | null
+}
+
+/** Who calls. Throws 401; that it may not act for whom it names is told, so that it is counted and audited first. */
+export async function authenticate(c: AppContext, touches: Touches): Promise<Caller> {
   const { services } = c.var
   const secret = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
   if (secret === undefined) throw unauthenticated('Send a token as `Authorization: Bearer carrel_…`.')
@@ -41,7 +47,11 @@ export async function authenticate(c: AppContext, touches: Touches): Promise<Pri
   if (bearer === null) throw unauthenticated('The token is unknown, expired or revoked.', 'invalid_token')
   if (touches.due(bearer.tokenId, Date.now())) await noteUse(services, bearer)
   const target = c.req.header('carrel-on-behalf-of')
-  return target === undefined ? principalOf(bearer) : await actingFor(services, bearer, target)
+  if (target === undefined) return { principal: principalOf(bearer), refusal: null }
+  const acting = await actingFor(services, bearer, target)
+  if (acting !== null) return { principal: acting, refusal: null }
+  const refusal = new Problem('forbidden', 'This token may not act for that account.')
+  return { principal: principalOf(bearer), refusal }
 }
 
 async function noteUse({ db, log }: Services, bearer: Bearer): Promise<void> {
@@ -58,12 +68,11 @@ function principalOf(bearer: Bearer): Principal {
   return { tokenId, tokenExpiresAt: expiresAt, accountId, actedBy: accountId, client, actor }
 }
 
-/** The rights of another account, at most as a member, within the token's other scopes. Who is unknown is not told. */
-async function actingFor({ db }: Services, bearer: Bearer, target: string): Promise<Principal> {
-  const refused = new Problem('forbidden', 'This token may not act for that account.')
-  if (!bearer.scopes.includes('act-as') || !idPattern.test(target)) throw refused
+/** The rights of another account, at most as a member, within the token's other scopes. `null`: refused; why is not told. */
+async function actingFor({ db }: Services, bearer: Bearer, target: string): Promise<Principal | null> {
+  if (!bearer.scopes.includes('act-as') || !idPattern.test(target)) return null
   const account = await getAccount(db, target as AccountId)
-  if (account === null || account.disabledAt !== null) throw refused
+  if (account === null || account.disabledAt !== null) return null
   return {
     ...principalOf(bearer),
     accountId: account.id,

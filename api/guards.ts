@@ -39,9 +39,11 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
           if (hasBody) await checkBody(c)
           return await next()
         }
-        c.set('principal', await authenticate(c, touches))
+        const { principal, refusal } = await authenticate(c, touches)
+        c.set('principal', principal)
         await limit(c)
         await audited(c, right, subject, async () => {
+          if (refusal !== null) throw refusal
           checkReach(c, right)
           if (hasBody) await checkBody(c)
           await next()

@@ -155,3 +155,16 @@ test('what is done for somebody is theirs, and the audit names both', async () =
     },
   ])
 })
+
+test('a change for whom a token may not act for is refused, counted and audited', async () => {
+  const [stranger, target] = [await api.person({ scopes: ['projects'] }), await api.person()]
+  const refused = await api.call('POST', '/v1/projects', {
+    token: stranger.token,
+    body: { name: 'Theirs' },
+    headers: { 'carrel-on-behalf-of': target.id },
+  })
+  expect(refused.body).toMatchObject({ status: 403, code: 'forbidden' })
+  expect(refused.headers.get('ratelimit')).not.toBeNull()
+  const audit = await api.db.selectFrom('audit_event').selectAll().where('account_id', '=', stranger.id).execute()
+  expect(audit).toMatchObject([{ action: 'createProject', outcome: 'refused', code: 'forbidden', on_behalf_of: null }])
+})
