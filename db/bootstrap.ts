@@ -23,7 +23,7 @@ export interface Configuration {
   readonly storageSources?: readonly {
     readonly kind: MountKind
     readonly id: string
-    readonly projectId?: string
+    readonly projectId?: string | undefined
     readonly providerId: string
     readonly hostPath: string
     readonly modes: readonly ('ro' | 'rw')[]

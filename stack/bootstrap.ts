@@ -19,6 +19,8 @@ The first time it prints the first admin's token, once.
   CARREL_PROVIDERS          JSON: [{id, kind, startLimit, networks, settings}], or CARREL_PROVIDERS_FILE
   CARREL_TEMPLATES_FILE     JSON: [{name, spec}]
   CARREL_QUOTA_DEFAULTS     JSON: {account, project, provider: {sessions, cpuMilli, memoryMib, diskMib, gpus}}
+  CARREL_STORAGE_SOURCES_FILE
+                            JSON: [{kind, id, projectId?, providerId, hostPath, modes}]
 
 Exit code 0: ready. 1: something failed, and the last line says what.
 `
@@ -33,8 +35,13 @@ async function main(): Promise<void> {
   for (const key of config.unknownKeys) progress.print(`${key} is not a variable of Carrel's: misspelt?`)
   const faults = configurationFaults(config)
   if (faults.length > 0) throw new ConfigInvalid(faults)
-  const { templates, quotaDefaults } = config.seed
-  const configuration = { providers: config.providers, templates, quotaDefaults: quotaDefaults as never }
+  const { templates, quotaDefaults, storageSources } = config.seed
+  const configuration = {
+    providers: config.providers,
+    templates,
+    quotaDefaults: quotaDefaults as never,
+    storageSources,
+  }
   await progress.step('bootstrap', (say) =>
     bootstrap({ databaseUrl: config.database.url, temporal: config.temporal, configuration, retentionDays }, say),
   )

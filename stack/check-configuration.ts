@@ -12,6 +12,16 @@ export function configurationFaults({ providers, seed }: Wanted): ConfigFault[] 
       expected: message,
     })),
   )
+  const unreachable = providers.flatMap(({ id, kind, networks }) =>
+    kind !== 'fake' && networks.length === 0
+      ? [
+          {
+            key: `CARREL_PROVIDERS: ${id}.networks`,
+            expected: 'must name the networks in which its sessions are reached',
+          },
+        ]
+      : [],
+  )
   const templates = seed.templates.flatMap(({ spec }, index) =>
     templateFaults(spec).map(({ pointer, message }) => ({
       key: `CARREL_TEMPLATES_FILE[${index}].spec${pointer.replaceAll('/', '.')}`,
@@ -24,5 +34,5 @@ export function configurationFaults({ providers, seed }: Wanted): ConfigFault[] 
       ? []
       : [{ key: `CARREL_TEMPLATES_FILE[${index}].name`, expected: 'must not stand for two templates' }],
   )
-  return [...settings, ...templates, ...twice]
+  return [...settings, ...unreachable, ...templates, ...twice]
 }

@@ -22,7 +22,7 @@ export async function removeInstances(keptFile: string, say: (line: string) => v
 }
 
 async function removeAt(kept: Kept['providers'][number], deploymentId: string): Promise<number> {
-  const provider = openProvider({ ...kept, development: true, processAllowedFor: [] })
+  const provider = openProvider({ ...kept, development: true, weakIsolationAllowedFor: [] })
   try {
     return await removeAll(provider, deploymentId)
   } finally {

@@ -65,7 +65,7 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
           settings: row.settings,
           networks: row.networks,
           development: config.environment === 'development',
-          processAllowedFor: config.worker.processAllowedFor,
+          weakIsolationAllowedFor: config.worker.weakIsolationAllowedFor,
         }),
       ...(interceptors === undefined ? {} : { interceptors }),
     },

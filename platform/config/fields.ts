@@ -41,7 +41,7 @@ export const listOf = <T>(entry: z.ZodType<T, string>) =>
     )
     .pipe(z.array(entry))
 
-/** An identifier as DESIGN has it: good as host name, label and job name. */
+/** An identifier: good as host name, label and job name. */
 export const identifier = z.string().regex(/^[a-z][a-z0-9]{1,25}$/, { error: 'must match [a-z][a-z0-9]{1,25}' })
 
 export const cidr = z.string().refine(isCidr, { error: 'must be a network such as 10.1.0.0/16' })

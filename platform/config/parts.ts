@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { address, flag, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
+import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 import { keys } from './keys.ts'
 import { providersPart } from './providers.ts'
 import { template } from './template.ts'
@@ -10,6 +10,15 @@ const limits = z
   .strictObject({ sessions: limit, cpuMilli: limit, memoryMib: limit, diskMib: limit, gpus: limit })
   .partial()
 const quotaDefaults = z.strictObject({ account: limits, project: limits, provider: limits }).partial()
+/** What a dataset, workspace or experiment is at one provider. Without a project it is everybody's. */
+const storageSource = z.strictObject({
+  kind: z.enum(['dataset', 'workspace', 'experiment']),
+  id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'must be a plain name' }),
+  projectId: identifier.optional(),
+  providerId: identifier,
+  hostPath: z.string().regex(/^\/[^\0]*$/, { error: 'must be an absolute path' }),
+  modes: z.array(z.enum(['ro', 'rw'])).min(1),
+})
 const role = z.string().regex(/^(core|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
   error: 'must be core, provider/* or provider/<id>',
 })
@@ -115,22 +124,24 @@ export const parts = {
     .object({
       CARREL_TEMPLATES_FILE: jsonFile(z.array(template)).optional(),
       CARREL_QUOTA_DEFAULTS: json(quotaDefaults).optional(),
+      CARREL_STORAGE_SOURCES_FILE: jsonFile(z.array(storageSource)).optional(),
     })
     .transform((env) => ({
       templates: env.CARREL_TEMPLATES_FILE ?? [],
       quotaDefaults: env.CARREL_QUOTA_DEFAULTS ?? {},
+      storageSources: env.CARREL_STORAGE_SOURCES_FILE ?? [],
     })),
   worker: z
     .object({
       CARREL_WORKER_ROLES: listOf(role).default(['core', 'provider/*']),
       CARREL_METRICS_PORT: port.optional(),
-      CARREL_PROCESS_PROVIDER_ALLOWED: z.string().optional(),
+      CARREL_WEAK_ISOLATION_ALLOWED: listOf(identifier).default([]),
     })
     .transform((env) => ({
       roles: env.CARREL_WORKER_ROLES,
       metricsPort: env.CARREL_METRICS_PORT ?? null,
-      /** The `process` provider that may run outside development, by name. */
-      processAllowedFor: env.CARREL_PROCESS_PROVIDER_ALLOWED === undefined ? [] : [env.CARREL_PROCESS_PROVIDER_ALLOWED],
+      /** Providers that may run outside development though they keep sessions apart only in part. */
+      weakIsolationAllowedFor: env.CARREL_WEAK_ISOLATION_ALLOWED,
     })),
   /** Names of timings and milliseconds; whoever knows the names checks them. */
   timings: z

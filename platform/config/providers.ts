@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cidr, identifier, json, jsonFile } from './fields.ts'
+import { cidr, identifier, json, jsonFile, listOf } from './fields.ts'
 
 /** A provider as the site configures it; `settings` is checked by the driver of its kind. */
 export interface ProviderConfig {
@@ -22,13 +22,22 @@ const provider: z.ZodType<ProviderConfig> = z.strictObject({
 
 const list = z.array(provider).max(100)
 
+/** Why sessions of the provider are kept apart only in part; `null`: they are kept apart. */
+function weaknessOf({ kind, settings }: ProviderConfig): string | null {
+  if (kind === 'process')
+    return "sessions of the kind process share the host's kernel, network and files with Carrel itself"
+  if (kind === 'docker' && settings['egressEnforcement'] === 'best_effort')
+    return 'with egressEnforcement best_effort a session may reach what its template does not allow'
+  return null
+}
+
 /** Which providers there are: in the variable itself or in a file, not in both. */
 export const providersPart = z
   .object({
     CARREL_ENV: z.string().default('production'),
     CARREL_PROVIDERS: json(list).optional(),
     CARREL_PROVIDERS_FILE: jsonFile(list).optional(),
-    CARREL_PROCESS_PROVIDER_ALLOWED: z.string().optional(),
+    CARREL_WEAK_ISOLATION_ALLOWED: listOf(identifier).default([]),
   })
   .superRefine((env, context) => {
     const report = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message })
@@ -37,13 +46,11 @@ export const providersPart = z
     const all = [...(env.CARREL_PROVIDERS ?? []), ...(env.CARREL_PROVIDERS_FILE ?? [])]
     for (const id of new Set(all.map((p) => p.id)))
       if (all.filter((p) => p.id === id).length > 1) report('CARREL_PROVIDERS', `must name the provider ${id} once`)
-    const confined = env.CARREL_ENV === 'development'
-    for (const { id, kind } of all)
-      if (kind === 'process' && !confined && env.CARREL_PROCESS_PROVIDER_ALLOWED !== id)
-        report(
-          'CARREL_PROCESS_PROVIDER_ALLOWED',
-          `must be ${id} to run that provider outside development: sessions of the kind process share the host's kernel, ` +
-            `network and files with Carrel itself`,
-        )
+    if (env.CARREL_ENV === 'development') return
+    for (const provider of all) {
+      const weakness = weaknessOf(provider)
+      if (weakness !== null && !env.CARREL_WEAK_ISOLATION_ALLOWED.includes(provider.id))
+        report('CARREL_WEAK_ISOLATION_ALLOWED', `must name ${provider.id} to run it outside development: ${weakness}`)
+    }
   })
   .transform((env) => env.CARREL_PROVIDERS ?? env.CARREL_PROVIDERS_FILE ?? [])

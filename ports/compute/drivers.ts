@@ -19,8 +19,8 @@ export interface ProviderToOpen {
   /** CIDRs in which its endpoints may lie. */
   readonly networks: readonly string[]
   readonly development: boolean
-  /** The ids of `process` providers that an operator allowed outside development. */
-  readonly processAllowedFor: readonly string[]
+  /** The ids of providers that an operator allowed outside development though they keep sessions apart only in part. */
+  readonly weakIsolationAllowedFor: readonly string[]
 }
 
 /** What is wrong with a provider's settings: every problem, each with its key. */
@@ -61,7 +61,7 @@ export function openProvider(provider: ProviderToOpen): ComputeProvider {
     case 'docker':
       return createDockerProvider(parsed(dockerSettings), { networks })
     case 'process':
-      if (!development && !provider.processAllowedFor.includes(id))
+      if (!development && !provider.weakIsolationAllowedFor.includes(id))
         throw new ProviderSettingsInvalid(id, [
           'kind: process keeps sessions apart from this machine only in part; outside development it must be allowed by name',
         ])

@@ -1,4 +1,4 @@
-/** What a folder may import; DESIGN's table as data. Its own files and `domain/` are always allowed. */
+/** What a folder may import: the table of docs/architecture.md as data. Its own files and `domain/` are always allowed. */
 export interface ImportRule {
   /** Folders whose files may be imported. */
   readonly folders: readonly string[]

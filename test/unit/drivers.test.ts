@@ -9,7 +9,7 @@ const open = (over: Partial<ProviderToOpen>) =>
     settings: {},
     networks: [],
     development: false,
-    processAllowedFor: [],
+    weakIsolationAllowedFor: [],
     ...over,
   })
 const problems = (over: Partial<ProviderToOpen>) => {
@@ -38,8 +38,8 @@ test('every problem of the settings is told at once, with its key', () => {
 
 test('process runs in development, elsewhere only where it is allowed by name; the fake only in development', () => {
   expect(problems({ kind: 'process' })[0]).toContain('allowed by name')
-  expect(problems({ kind: 'process', processAllowedFor: ['p2'] })[0]).toContain('allowed by name')
-  expect(problems({ kind: 'process', processAllowedFor: ['p1'] })[0]).not.toContain('allowed by name')
+  expect(problems({ kind: 'process', weakIsolationAllowedFor: ['p2'] })[0]).toContain('allowed by name')
+  expect(problems({ kind: 'process', weakIsolationAllowedFor: ['p1'] })[0]).not.toContain('allowed by name')
   expect(problems({ kind: 'process', development: true })[0]).not.toContain('allowed by name')
   expect(problems({ kind: 'fake' })).toHaveLength(1)
   expect(problems({ kind: 'fake', development: true })).toEqual([])

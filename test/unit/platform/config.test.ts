@@ -89,11 +89,18 @@ test('providers come from a file too, but not from both', () => {
 test('process refuses outside development unless named, and says why', () => {
   const CARREL_PROVIDERS = JSON.stringify([{ id: 'local', kind: 'process' }])
   expect(faultsOf(['providers'], { CARREL_PROVIDERS })[0]).toMatch(
-    /^CARREL_PROCESS_PROVIDER_ALLOWED must be local .* share the host's kernel/,
+    /^CARREL_WEAK_ISOLATION_ALLOWED must name local .* share the host's kernel/,
   )
-  expect(faultsOf(['providers'], { CARREL_PROVIDERS, CARREL_PROCESS_PROVIDER_ALLOWED: 'other' })).toHaveLength(1)
-  expect(faultsOf(['providers'], { CARREL_PROVIDERS, CARREL_PROCESS_PROVIDER_ALLOWED: 'local' })).toEqual([])
+  expect(faultsOf(['providers'], { CARREL_PROVIDERS, CARREL_WEAK_ISOLATION_ALLOWED: 'other' })).toHaveLength(1)
+  expect(faultsOf(['providers'], { CARREL_PROVIDERS, CARREL_WEAK_ISOLATION_ALLOWED: 'local' })).toEqual([])
   expect(faultsOf(['providers'], { CARREL_PROVIDERS, CARREL_ENV: 'development' })).toEqual([])
+})
+
+test('docker refuses outside development what it cannot enforce, unless named', () => {
+  const settings = { egressEnforcement: 'best_effort' }
+  const CARREL_PROVIDERS = JSON.stringify([{ id: 'docker', kind: 'docker', settings }])
+  expect(faultsOf(['providers'], { CARREL_PROVIDERS })[0]).toContain('best_effort')
+  expect(faultsOf(['providers'], { CARREL_PROVIDERS, CARREL_WEAK_ISOLATION_ALLOWED: 'docker' })).toEqual([])
 })
 
 test('direct doors exist in development only', () => {

@@ -46,7 +46,9 @@ const keysOf = (work: () => unknown): string[] => {
 test('a template of the configuration is what the API would make of it', () => {
   const { seed } = read([{ name: 'desk', spec }])
   expect(seed.templates[0]?.spec).toEqual(TemplateSpecSchema.parse(spec))
-  expect(configurationFaults(read([{ name: 'desk', spec }], [{ id: 'docker', kind: 'docker' }]))).toEqual([])
+  expect(
+    configurationFaults(read([{ name: 'desk', spec }], [{ id: 'docker', kind: 'docker', networks: ['10.0.0.0/8'] }])),
+  ).toEqual([])
 })
 
 test('a template that is none stops the start, with every place', () => {
@@ -66,6 +68,7 @@ test('parts that do not fit, a name that stands twice and settings that are not 
   expect(configurationFaults(read(templates, providers)).map(({ key }) => key)).toEqual([
     'CARREL_PROVIDERS: docker.settings.pidsLimit',
     'CARREL_PROVIDERS: docker.settings',
+    'CARREL_PROVIDERS: docker.networks',
     'CARREL_TEMPLATES_FILE[1].spec.defaultSize',
     'CARREL_TEMPLATES_FILE[1].spec.readiness.port',
     'CARREL_TEMPLATES_FILE[1].name',
