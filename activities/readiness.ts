@@ -64,9 +64,8 @@ export function createReadinessActivities({ db, provider, timings, stopping }: R
         row = await readInstance(db, key)
         if (row === null || row.tombstoned) return { kind: 'withdrawn' }
       }
-      const news: boolean = row !== null && row.seen !== seen && row.seen !== 'running'
-      const due: boolean = endpoints === null ? row?.seen === 'running' || inspectedAt === 0 : news
-      if (row !== null && (due || now - inspectedAt >= inspectMs)) {
+      const known = { reached: endpoints !== null, seen, sinceMs: now - inspectedAt }
+      if (row !== null && worthAsking(known, row.seen)) {
         inspectedAt = now
         seen = row.seen
         const state = await provider.inspect(row.ref, call)
@@ -114,6 +113,16 @@ export function createReadinessActivities({ db, provider, timings, stopping }: R
     if (text !== undefined && text !== '') await noteOperatorDetail(db, key, text)
     return { kind: 'gone', reason }
   }
+}
+
+/** Whether the backend itself is asked: the observer saw something new, or nobody asked for long. `sinceMs`: the last time. */
+export function worthAsking(
+  known: { readonly reached: boolean; readonly seen: string | null; readonly sinceMs: number },
+  news: string | null,
+): boolean {
+  if (known.sinceMs >= inspectMs) return true
+  if (known.reached) return news !== known.seen && news !== 'running'
+  return news !== known.seen || (news === 'running' && known.sinceMs >= newsMs * 2)
 }
 
 export type ReadinessActivities = ReturnType<typeof createReadinessActivities>

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { worthAsking } from '../../activities/readiness.ts'
+
+const asked = { reached: false, seen: null, sinceMs: 100 }
+
+test('the backend is asked at the first look, and again when nothing was heard for long', () => {
+  expect(worthAsking({ ...asked, sinceMs: Number.POSITIVE_INFINITY }, null)).toBe(true)
+  expect(worthAsking(asked, null)).toBe(false)
+  expect(worthAsking({ ...asked, reached: true, sinceMs: 60_000 }, 'running')).toBe(true)
+})
+
+test('news are looked into at once, but that it runs only until its address is known', () => {
+  expect(worthAsking(asked, 'running')).toBe(true)
+  expect(worthAsking(asked, 'exited')).toBe(true)
+  expect(worthAsking({ ...asked, reached: true }, 'running')).toBe(false)
+  expect(worthAsking({ ...asked, reached: true, seen: 'running' }, 'exited')).toBe(true)
+  expect(worthAsking({ ...asked, reached: true, seen: 'exited' }, 'exited')).toBe(false)
+})
+
+test('an instance that runs without an address is asked for it once a second, not at every turn', () => {
+  expect(worthAsking({ ...asked, seen: 'running', sinceMs: 900 }, 'running')).toBe(false)
+  expect(worthAsking({ ...asked, seen: 'running', sinceMs: 1_000 }, 'running')).toBe(true)
+})
