@@ -64,6 +64,7 @@ async function buildImage({ tools, signal, say }: OfferQuestion): Promise<void> 
       tag: imageTag,
       contextDir: join(repository, 'images/notebook'),
       extraCa: await firstReadable(tools.extraCaFiles),
+      buildArgs: tools.proxies,
       signal,
       onProgress: ({ message, percent }) => say(percent === null ? message : `${message} (${percent} %)`),
     })

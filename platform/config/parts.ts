@@ -65,6 +65,16 @@ const apiPart = z
     rateLimitPerMinute: env.CARREL_RATE_LIMIT_PER_MINUTE,
   }))
 
+const proxyNames = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const
+const proxyVariables = {
+  http_proxy: z.string().optional(),
+  https_proxy: z.string().optional(),
+  no_proxy: z.string().optional(),
+  HTTP_PROXY: z.string().optional(),
+  HTTPS_PROXY: z.string().optional(),
+  NO_PROXY: z.string().optional(),
+}
+
 const toolsPart = z
   .object({
     PATH: z.string().default(''),
@@ -81,6 +91,7 @@ const toolsPart = z
     NODE_EXTRA_CA_CERTS: z.string().optional(),
     SSL_CERT_FILE: z.string().optional(),
     PIP_CERT: z.string().optional(),
+    ...proxyVariables,
   })
   .transform((env) => ({
     path: env.PATH,
@@ -91,6 +102,10 @@ const toolsPart = z
     temporalCliPath: env.TEMPORAL_CLI_PATH,
     docker: { host: env.DOCKER_HOST, tlsVerify: env.DOCKER_TLS_VERIFY, certPath: env.DOCKER_CERT_PATH },
     stateDirectory: env.CARREL_STATE_DIRECTORY,
+    /** The machine's proxies, as an image build takes them. */
+    proxies: Object.fromEntries(
+      proxyNames.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const])),
+    ),
     /** Files that may hold an extra certificate authority, the first that exists counts. */
     extraCaFiles: [
       env.CARREL_EXTRA_CA,

@@ -2,6 +2,9 @@ import { createServer } from 'node:http'
 import { networkInterfaces } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Egress } from '../../domain/template.ts'
+import { openConnection } from '../../ports/compute/docker/connection.ts'
+import { createEgressGuard } from '../../ports/compute/docker/egress.ts'
+import { createEngine } from '../../ports/compute/docker/engine.ts'
 import { egressRules } from '../../ports/compute/docker/egress-rules.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import { call, eventually, freshDeployment, freshKey, listed, refOf } from '../conformance/compute-harness.ts'
@@ -110,6 +113,28 @@ test('rules that somebody flushed are back before the next driver starts anythin
   expect(fresh.capabilities).toMatchObject({ isolation: 'enforced', egress: ['none', 'internet', 'site'] })
   await fresh.remove(refOf(key), call())
   await fresh.close()
+})
+
+test('rules that somebody flushed are back with the first list after they are too old to be believed', async () => {
+  const parsed = dockerSettings.parse(settings)
+  const rules = egressRules(parsed)
+  const connection = openConnection(parsed)
+  const minute = 60_000
+  let later = 0
+  const guard = createEgressGuard(createEngine(connection.docker, 20_000), rules, () => Date.now() + later)
+  guard.refresh()
+  await guard.idle()
+  expect(guard.enforced).toBe(false)
+  await guard.ensure(call())
+  await asNetworkAdmin(`nft delete table inet ${rules.table}`, { tag: 'carrel-egress:1', network: 'host' })
+  guard.refresh()
+  await guard.idle()
+  expect(await reached(sessions.none.id, [`${outside.site}:8080`])).toHaveLength(1)
+  later = 6 * minute
+  guard.refresh()
+  await guard.idle()
+  expect(await reached(sessions.none.id, [`${outside.site}:8080`])).toEqual([])
+  connection.close()
 })
 
 /** A container of somebody else on this daemon, with a port that all the world may use. */

@@ -17,6 +17,8 @@ export interface ImageBuild {
   readonly contextDir: string
   /** Certificates (PEM) that the build trusts beside its own, as file `extra-ca.pem` of the context; never in the result. */
   readonly extraCa: Buffer | null
+  /** Values of build arguments; the names of proxies need no declaration in the Dockerfile and stay out of the result. */
+  readonly buildArgs?: Readonly<Record<string, string>>
   readonly signal: AbortSignal
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
@@ -48,6 +50,7 @@ export async function ensureImage(build: ImageBuild): Promise<'present' | 'built
     rm: true,
     forcerm: true,
     labels: JSON.stringify({ [contextLabel]: digest }),
+    buildargs: JSON.stringify(build.buildArgs ?? {}),
   }
   await follow(build, { query, archive: context, timeoutMs: silenceMs })
   await dropLeftovers(engine, signal)

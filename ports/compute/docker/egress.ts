@@ -14,12 +14,17 @@ const part = 'egress'
 /** Rules that were there are believed to be there still for this long, on the same run of the daemon. */
 const believedMs = 5 * 60_000
 
+/** Looking again is given up after this. */
+const refreshMs = 60_000
+
 /** Sees to it that the rules are in the kernel of the daemon's machine. */
 export interface EgressGuard {
   /** `true` once they have been seen in place; what `capabilities.isolation` stands on. */
   readonly enforced: boolean
   /** Returns when the rules are in place. Cheap while nothing suggests that they went away. Throws `EngineError`. */
   ensure(call: CallContext): Promise<void>
+  /** Looks again, beside what goes on, once what was seen is too old to be believed. Before the first `ensure` it does nothing. */
+  refresh(): void
   /** Returns when nothing of it is under way, so that it leaves nothing behind. */
   idle(): Promise<void>
 }
@@ -50,6 +55,12 @@ export function createEgressGuard(engine: Engine, rules: EgressRules, now: () =>
       // One at a time per driver, and not ended by the one caller that began it.
       applying ??= apply(run, { ...call, signal: new AbortController().signal })
       await applying
+    },
+    refresh() {
+      if (seen === null || applying !== null || now() - seen.at < believedMs) return
+      // What fails here is tried again at the next list, and decides at the next create.
+      applying = apply(seen.run, { signal: AbortSignal.timeout(refreshMs) })
+      applying.catch(() => undefined)
     },
     async idle() {
       await applying?.catch(() => undefined)

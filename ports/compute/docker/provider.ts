@@ -43,7 +43,10 @@ export function createDockerProvider(
     create: (spec, call) => createInstance(deps, spec, call),
     inspect: (ref, { signal }) => inspectInstance(engine, ref, networks, signal),
     remove: (ref, { signal }) => removeInstance(engine, ref, settings, signal),
-    list: (deploymentId, { signal }) => listInstances(engine, deploymentId, networks, signal),
+    list(deploymentId, { signal }) {
+      egress.refresh()
+      return listInstances(engine, deploymentId, networks, signal)
+    },
     logs: (ref, lines, { signal }) => readLogs(engine, ref, lines, signal),
     async close() {
       await egress.idle()

@@ -127,3 +127,8 @@ test("a child's environment holds none of our own variables but those given", ()
   expect(env['PATH']).toBe(process.env['PATH'])
   expect('GONE' in env).toBe(false)
 })
+
+test("the machine's proxies are passed on as they are named, and no others", () => {
+  const { tools } = readConfig(['tools'], { http_proxy: 'http://proxy:3128', NO_PROXY: 'localhost', PROXY: 'other' })
+  expect(tools.proxies).toEqual({ http_proxy: 'http://proxy:3128', NO_PROXY: 'localhost' })
+})
