@@ -24,25 +24,25 @@ export async function obtainTemporal(search: TemporalSearch, say: (word: string)
   return withLock(join(cache, 'temporal.lock'), buildLimitMs, waiting, async () => {
     const meanwhile = await findTemporal(search)
     if (meanwhile !== undefined) return meanwhile
-    const workplace = await mkdtemp(join(cache, 'fetching-'))
+    const scratch = await mkdtemp(join(cache, 'fetching-'))
     try {
-      const fetched = await fetchOrBuild(workplace, say)
+      const fetched = await fetchOrBuild(scratch, say)
       const target = join(cache, 'temporal')
       await chmod(fetched, 0o755)
       await rename(fetched, target)
       return target
     } finally {
-      await rm(workplace, { recursive: true, force: true })
+      await rm(scratch, { recursive: true, force: true })
     }
   })
 }
 
-async function fetchOrBuild(workplace: string, say: (word: string) => void): Promise<string> {
+async function fetchOrBuild(scratch: string, say: (word: string) => void): Promise<string> {
   say('no Temporal CLI found; downloading it')
-  const downloaded = await downloadTemporal(workplace, say)
+  const downloaded = await downloadTemporal(scratch, say)
   if ('file' in downloaded) return downloaded.file
   say(`the download did not work (${downloaded.why}); building it with Go`)
-  const built = await buildTemporal(workplace, say)
+  const built = await buildTemporal(scratch, say)
   if ('file' in built) return built.file
   throw new Error(
     `There is no Temporal CLI. Download: ${downloaded.why}. Build with Go: ${built.why}. ` +
@@ -51,7 +51,7 @@ async function fetchOrBuild(workplace: string, say: (word: string) => void): Pro
 }
 
 async function buildTemporal(
-  workplace: string,
+  scratch: string,
   say: (word: string) => void,
 ): Promise<{ file: string } | { why: string }> {
   const began = Date.now()
@@ -60,7 +60,7 @@ async function buildTemporal(
     name: 'go',
     command: 'go',
     args: ['install', `${goModule}@v${temporalVersion}`],
-    env: childEnvironment({ GOBIN: workplace }),
+    env: childEnvironment({ GOBIN: scratch }),
     onLine: (line) => {
       lastLines.push(line)
       if (lastLines.length > 5) lastLines.shift()
@@ -75,5 +75,5 @@ async function buildTemporal(
   clearInterval(pulse)
   clearTimeout(limit)
   if (code === notFound) return { why: 'Go is not installed' }
-  return code === 0 ? { file: join(workplace, 'temporal') } : { why: lastLines.join(' ').slice(0, 500) }
+  return code === 0 ? { file: join(scratch, 'temporal') } : { why: lastLines.join(' ').slice(0, 500) }
 }
