@@ -3,7 +3,7 @@ import { connect } from '../db/connect.ts'
 import { firstAdmin } from '../db/tokens.ts'
 import { ConfigInvalid, readConfig } from '../platform/config.ts'
 import { bootstrap } from './bootstrap-steps.ts'
-import { configurationFaults } from './check-configuration.ts'
+import { checkConfiguration } from './check-configuration.ts'
 import { createProgress } from './progress.ts'
 
 const help = `npm run bootstrap
@@ -33,9 +33,9 @@ async function main(): Promise<void> {
   const config = readConfig(['database', 'temporal', 'providers', 'seed'])
   const progress = createProgress({ output: process.stderr, live: false })
   for (const key of config.unknownKeys) progress.print(`${key} is not a variable of Carrel's: misspelt?`)
-  const faults = configurationFaults(config)
+  const { faults, templates } = checkConfiguration(config)
   if (faults.length > 0) throw new ConfigInvalid(faults)
-  const { templates, quotaDefaults, storageSources } = config.seed
+  const { quotaDefaults, storageSources } = config.seed
   const configuration = {
     providers: config.providers,
     templates,

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 import { keys } from './keys.ts'
 import { providersPart } from './providers.ts'
-import { template } from './template.ts'
 
 const webUrl = (expected: string) => urlOf(['http', 'https'], expected)
 const limit = z.int().min(0).nullable()
@@ -10,6 +9,11 @@ const limits = z
   .strictObject({ sessions: limit, cpuMilli: limit, memoryMib: limit, diskMib: limit, gpus: limit })
   .partial()
 const quotaDefaults = z.strictObject({ account: limits, project: limits, provider: limits }).partial()
+/** The spec is checked where its schema is: by the bootstrap, with the one of the API. */
+const template = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, { error: 'must match [a-z][a-z0-9-]{0,62}' }),
+  spec: z.record(z.string(), z.unknown()),
+})
 /** What a dataset, workspace or experiment is at one provider. Without a project it is everybody's. */
 const storageSource = z.strictObject({
   kind: z.enum(['dataset', 'workspace', 'experiment']),

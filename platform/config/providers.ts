@@ -47,10 +47,10 @@ export const providersPart = z
     for (const id of new Set(all.map((p) => p.id)))
       if (all.filter((p) => p.id === id).length > 1) report('CARREL_PROVIDERS', `must name the provider ${id} once`)
     if (env.CARREL_ENV === 'development') return
-    for (const provider of all) {
-      const weakness = weaknessOf(provider)
-      if (weakness !== null && !env.CARREL_WEAK_ISOLATION_ALLOWED.includes(provider.id))
-        report('CARREL_WEAK_ISOLATION_ALLOWED', `must name ${provider.id} to run it outside development: ${weakness}`)
+    for (const one of all) {
+      const weakness = weaknessOf(one)
+      if (weakness !== null && !env.CARREL_WEAK_ISOLATION_ALLOWED.includes(one.id))
+        report('CARREL_WEAK_ISOLATION_ALLOWED', `must name ${one.id} to run it outside development: ${weakness}`)
     }
   })
   .transform((env) => env.CARREL_PROVIDERS ?? env.CARREL_PROVIDERS_FILE ?? [])

@@ -59,6 +59,11 @@ export const importTable: Readonly<Record<Exclude<Folder, 'test'>, ImportRule>> 
   gateway: { folders: ['db', 'platform', 'ports/access', 'ports/storage'], packages: ['*'] },
   worker: { folders: ['workflows', 'activities', 'starter', 'ports', 'db', 'platform'], packages: ['*'] },
   platform: { folders: [], packages: ['*'] },
-  stack: { folders: ['platform', 'db', 'ports'], packages: ['*'] },
+  // The schema of templates has one home, also for those that configuration brings.
+  stack: {
+    folders: ['platform', 'db', 'ports'],
+    files: [{ folder: 'api', ending: '/templates/spec.ts' }],
+    packages: ['*'],
+  },
   cli: { folders: [], types: ['api'], packages: ['*'] },
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { TemplateSpecSchema } from '../../../api/templates/spec.ts'
 import { ConfigInvalid, readConfig } from '../../../platform/config.ts'
-import { configurationFaults } from '../../../stack/check-configuration.ts'
+import { checkConfiguration } from '../../../stack/check-configuration.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'carrel-templates-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -33,29 +33,21 @@ const read = (templates: unknown, providers: unknown = []) => {
     CARREL_PROVIDERS: JSON.stringify(providers),
   })
 }
-const keysOf = (work: () => unknown): string[] => {
-  try {
-    work()
-  } catch (error) {
-    if (error instanceof ConfigInvalid) return error.faults.map(({ key }) => key)
-    throw error
-  }
-  return []
-}
+const keysOf = (wanted: ReturnType<typeof read>): string[] => checkConfiguration(wanted).faults.map(({ key }) => key)
 
 test('a template of the configuration is what the API would make of it', () => {
-  const { seed } = read([{ name: 'desk', spec }])
-  expect(seed.templates[0]?.spec).toEqual(TemplateSpecSchema.parse(spec))
-  expect(
-    configurationFaults(read([{ name: 'desk', spec }], [{ id: 'docker', kind: 'docker', networks: ['10.0.0.0/8'] }])),
-  ).toEqual([])
+  const checked = checkConfiguration(
+    read([{ name: 'desk', spec }], [{ id: 'docker', kind: 'docker', networks: ['10.0.0.0/8'] }]),
+  )
+  expect(checked).toEqual({ faults: [], templates: [{ name: 'desk', spec: TemplateSpecSchema.parse(spec) }] })
 })
 
-test('a template that is none stops the start, with every place', () => {
+test('a template that is none is told with every place, and one without a proper name stops the start', () => {
   const broken = { ...spec, sizes: undefined, doors: { web: { ...spec.doors.web, port: 0 } }, imgae: 'x' }
-  const keys = keysOf(() => read([{ name: 'No name', spec: broken }]))
-  for (const place of ['[0].name', '[0].spec.sizes', '[0].spec.doors.web.port', '[0].spec'])
+  const keys = keysOf(read([{ name: 'desk', spec: broken }]))
+  for (const place of ['[0].spec.sizes', '[0].spec.doors.web.port', '[0].spec'])
     expect(keys).toContain(`CARREL_TEMPLATES_FILE${place}`)
+  expect(() => read([{ name: 'No name', spec }])).toThrow(ConfigInvalid)
 })
 
 test('parts that do not fit, a name that stands twice and settings that are not the driver’s are told', () => {
@@ -65,7 +57,7 @@ test('parts that do not fit, a name that stands twice and settings that are not 
     { name: 'desk', spec },
     { name: 'desk', spec: odd },
   ]
-  expect(configurationFaults(read(templates, providers)).map(({ key }) => key)).toEqual([
+  expect(keysOf(read(templates, providers))).toEqual([
     'CARREL_PROVIDERS: docker.settings.pidsLimit',
     'CARREL_PROVIDERS: docker.settings',
     'CARREL_PROVIDERS: docker.networks',
