@@ -4,7 +4,8 @@ import type { Configuration } from '../../db/bootstrap.ts'
 import type { Db } from '../../db/connect.ts'
 import { listProviders } from '../../db/providers.ts'
 import { findTemplateByName } from '../../db/templates.ts'
-import { createRows, plainTemplate } from '../setup/rows.ts'
+import { createRows } from '../setup/rows.ts'
+import { plainTemplate } from '../setup/template.ts'
 import type { Rows } from '../setup/rows.ts'
 
 let rows: Rows

@@ -20,7 +20,8 @@ import { readLaunch } from '../../db/launch.ts'
 import { lookAt } from '../../db/look.ts'
 import { defaultTimings } from '../../domain/timings.ts'
 import type { SessionKey } from '../../domain/session.ts'
-import { createRows, one, plainTemplate } from '../setup/rows.ts'
+import { createRows, one } from '../setup/rows.ts'
+import { plainTemplate } from '../setup/template.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
 
 let rows: Rows

@@ -2,7 +2,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { addAccount, ask, held, stateOf, stop, trivialTemplate, until } from '../temporal/stage.ts'
+import { addAccount, ask, held, stateOf, stop, until } from '../temporal/stage.ts'
+import { plainTemplate } from '../setup/template.ts'
 import { createSite } from '../setup/site.ts'
 import type { Site } from '../setup/site.ts'
 import { baseImage, leftovers, serverSpec, socketPath } from './docker-harness.ts'
@@ -27,7 +28,7 @@ beforeAll(async () => {
         {
           name: 'trivial',
           spec: {
-            ...trivialTemplate,
+            ...plainTemplate,
             image: baseImage,
             command,
             user: { uid: 1000, gid: 1000 },

@@ -1,6 +1,7 @@
 import type { Configuration } from '../../db/bootstrap.ts'
 import type { Timings } from '../../domain/timings.ts'
-import { quick, trivialTemplate } from '../temporal/stage.ts'
+import { quick } from '../temporal/stage.ts'
+import { plainTemplate } from './template.ts'
 
 /** An installation with one provider in memory, which lives and dies with its worker. */
 export const fakeConfiguration = (startLimit: number, startMs = 0): Configuration => ({
@@ -13,7 +14,7 @@ export const fakeConfiguration = (startLimit: number, startMs = 0): Configuratio
       settings: { endpoint: 'serve', startMs },
     },
   ],
-  templates: [{ name: 'trivial', spec: trivialTemplate }],
+  templates: [{ name: 'trivial', spec: plainTemplate }],
   quotaDefaults: {},
 })
 

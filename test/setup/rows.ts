@@ -14,33 +14,9 @@ import type { AccountId, ProjectId, ProviderId, TemplateId } from '../../domain/
 import type { SessionState } from '../../domain/lifecycle.ts'
 import { unlimited } from '../../domain/resources.ts'
 import type { Limits, Resources } from '../../domain/resources.ts'
-import type { TemplateSpec } from '../../domain/template.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { createDatabase } from './database.ts'
-
-/** A template with nothing special about it. */
-export const plainTemplate: TemplateSpec = {
-  title: 'Plain',
-  description: 'Nothing special.',
-  provider: { kind: 'fake' },
-  image: 'plain:1',
-  command: null,
-  environment: {},
-  user: null,
-  capabilities: [],
-  sizes: { small: { cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 } },
-  defaultSize: 'small',
-  parameters: {},
-  doors: { web: { protocol: 'http', port: 8888, modes: ['control'] } },
-  readiness: { kind: 'tcp', port: 8888 },
-  mounts: [],
-  egress: 'none',
-  startLimitSeconds: 60,
-  queueLimitSeconds: 3_600,
-  lifetimeSeconds: 3_600,
-  idleTimeoutSeconds: null,
-  visibleTo: [{ kind: 'everyone' }],
-}
+import { plainTemplate } from './template.ts'
 
 /** What one session of these tests holds. */
 export const one: Resources = { sessions: 1, cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 }

@@ -30,6 +30,7 @@ import { registerSearchAttributes } from '../../stack/search-attributes.ts'
 import { rolesOf } from '../../worker/roles.ts'
 import { startWorker } from '../../worker/worker.ts'
 import { createDatabase } from '../setup/database.ts'
+import { plainTemplate } from '../setup/template.ts'
 
 /** Timings with which a test sees in a second what a site sees in an hour. */
 export const quick: Partial<Timings> = {
@@ -42,29 +43,6 @@ export const quick: Partial<Timings> = {
   observeRunMs: 60_000,
   breakerMs: 500,
   dispatchEveryMs: 1_000,
-}
-
-export const trivialTemplate: TemplateSpec = {
-  title: 'Trivial',
-  description: 'Answers, and nothing else.',
-  provider: { id: 'fake' },
-  image: 'trivial',
-  command: null,
-  environment: {},
-  user: null,
-  capabilities: [],
-  sizes: { small: { cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 } },
-  defaultSize: 'small',
-  parameters: {},
-  doors: { web: { protocol: 'http', port: 8888, modes: ['control'] } },
-  readiness: { kind: 'tcp', port: 8888 },
-  mounts: [],
-  egress: 'none',
-  startLimitSeconds: 60,
-  queueLimitSeconds: 3600,
-  lifetimeSeconds: 3600,
-  idleTimeoutSeconds: null,
-  visibleTo: [{ kind: 'everyone' }],
 }
 
 export interface StageOptions {
@@ -88,7 +66,7 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
   const db = connect({ url: database.url, poolSize: 20 })
   await applyConfiguration(db, {
     providers: [{ id: 'fake', kind: 'fake', startLimit, networks: ['127.0.0.1/32'], settings: {} }],
-    templates: [{ name: 'trivial', spec: { ...trivialTemplate, ...template } }],
+    templates: [{ name: 'trivial', spec: { ...plainTemplate, ...template } }],
     quotaDefaults: {},
   })
   const { deploymentId } = await readInstallation(db)
@@ -201,7 +179,7 @@ export async function ask(
       parameters: {},
       secretParameters: null,
       mounts: [],
-      resources: { sessions: 1, ...trivialTemplate.sizes['small']! },
+      resources: { sessions: 1, ...plainTemplate.sizes['small']! },
       queueLimitSeconds: 3600,
       startLimitSeconds: 60,
       lifetimeSeconds: 3600,
