@@ -50,17 +50,22 @@ export function createObserveActivities({ db, providerId, provider, deploymentId
   /** The whole list, or `null`: a part of a list says nothing about what is missing from it. */
   async function listAll(call: CallContext): Promise<ReadonlyMap<string, Sighting> | null> {
     const startedAt = Date.now()
+    const listed = await wholeList(call)
+    const error = listed === null ? 'The provider does not answer.' : null
+    await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error })
+    return listed
+  }
+
+  async function wholeList(call: CallContext): Promise<ReadonlyMap<string, Sighting> | null> {
     const listed = new Map<string, Sighting>()
     try {
       for await (const instance of provider.list(deploymentId, call)) {
         const { kind } = instance.state
         if (kind !== 'absent') listed.set(observationKey(instance.sessionId, instance.generation), kind)
       }
-      await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error: null })
       return listed
     } catch {
       call.signal.throwIfAborted()
-      await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error: 'The provider does not answer.' })
       return null
     }
   }

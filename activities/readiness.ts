@@ -30,6 +30,8 @@ const slowestProbeMs = 250
 /** How often the observer's news are read, and how often the backend itself is asked should there be none. */
 const newsMs = 500
 const inspectMs = 10_000
+/** A start says where it is within its last lines; drivers cap them in bytes as well. */
+const readableLines = 5_000
 
 /** Waits until instances answer. The provider is listed for all of them by its observer; here only doors are knocked at. */
 export function createReadinessActivities({ db, provider, timings, stopping }: ReadinessDeps) {
@@ -97,7 +99,7 @@ export function createReadinessActivities({ db, provider, timings, stopping }: R
     call: CallContext,
   ): Promise<boolean> {
     if (readiness.kind === 'log') {
-      const text = (await provider.logs?.(row.ref, 200, call)) ?? ''
+      const text = (await provider.logs?.(row.ref, readableLines, call)) ?? ''
       return text.includes(readiness.pattern)
     }
     const door = endpoints.find((e) => e.port === readiness.port)

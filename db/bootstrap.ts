@@ -78,10 +78,15 @@ async function applyProviders(trx: Trx, providers: Configuration['providers']): 
       .onConflict((c) =>
         c
           .column('id')
-          .doUpdateSet({ ...values, version: sql<number>`provider.version + 1`, disabled_at: null })
+          .doUpdateSet({
+            ...values,
+            origin: 'configuration',
+            version: sql<number>`provider.version + 1`,
+            disabled_at: null,
+          })
           // A version that rises makes every worker open the provider's queues anew: only for a change.
           .where(
-            sql<boolean>`provider.disabled_at is not null
+            sql<boolean>`provider.disabled_at is not null or provider.origin <> 'configuration'
               or (provider.kind, provider.start_limit, provider.networks, provider.settings) is distinct from
                 (excluded.kind, excluded.start_limit, excluded.networks, excluded.settings)`,
           ),
@@ -109,22 +114,13 @@ async function applyProviders(trx: Trx, providers: Configuration['providers']): 
 
 async function applyTemplates(trx: Trx, templates: Configuration['templates']): Promise<void> {
   for (const { name, spec } of templates) {
-    const present = await trx
-      .selectFrom('template as t')
-      .innerJoin('template_version as v', (join) =>
-        join.onRef('v.template_id', '=', 't.id').onRef('v.version', '=', 't.current_version'),
-      )
-      .select(['t.id', 't.current_version'])
-      .select(sql<boolean>`v.spec = ${JSON.stringify(spec)}::jsonb`.as('same'))
-      .where('t.name', '=', name)
-      .forUpdate('t')
-      .executeTakeFirst()
+    const present = await lockTemplate(trx, name, spec)
     if (present?.same === true) {
       await trx
         .updateTable('template')
-        .set({ deactivated_at: null, version: sql<number>`version + 1` })
+        .set({ origin: 'configuration', deactivated_at: null, version: sql<number>`version + 1` })
         .where('id', '=', present.id)
-        .where('deactivated_at', 'is not', null)
+        .where((eb) => eb.or([eb('deactivated_at', 'is not', null), eb('origin', '<>', 'configuration')]))
         .execute()
       continue
     }
@@ -135,7 +131,12 @@ async function applyTemplates(trx: Trx, templates: Configuration['templates']): 
     } else {
       await trx
         .updateTable('template')
-        .set({ current_version: version, version: sql<number>`version + 1`, deactivated_at: null })
+        .set({
+          origin: 'configuration',
+          current_version: version,
+          version: sql<number>`version + 1`,
+          deactivated_at: null,
+        })
         .where('id', '=', id)
         .execute()
     }
@@ -151,4 +152,22 @@ async function applyTemplates(trx: Trx, templates: Configuration['templates']): 
     .where('deactivated_at', 'is', null)
     .where('name', 'not in', ['', ...templates.map((t) => t.name)])
     .execute()
+}
+
+/** The template of this name, locked before its version is read: which one is current may have changed during the wait. */
+async function lockTemplate(trx: Trx, name: string, spec: TemplateSpec) {
+  const template = await trx
+    .selectFrom('template')
+    .select(['id', 'current_version'])
+    .where('name', '=', name)
+    .forUpdate()
+    .executeTakeFirst()
+  if (template === undefined) return undefined
+  const { same } = await trx
+    .selectFrom('template_version')
+    .select(sql<boolean>`spec = ${JSON.stringify(spec)}::jsonb`.as('same'))
+    .where('template_id', '=', template.id)
+    .where('version', '=', template.current_version)
+    .executeTakeFirstOrThrow()
+  return { ...template, same }
 }

@@ -5,6 +5,7 @@ import type { Db } from '../../db/connect.ts'
 import { listProviders } from '../../db/providers.ts'
 import { findTemplateByName } from '../../db/templates.ts'
 import { createRows } from '../setup/rows.ts'
+import type { ProviderId } from '../../domain/ids.ts'
 import { plainTemplate } from '../setup/template.ts'
 import type { Rows } from '../setup/rows.ts'
 
@@ -138,6 +139,22 @@ describe('what is no longer named', () => {
     expect(inactive.revision).toBe(active.revision + 1)
     await applyConfiguration(db, configuration)
     expect(await template('other')).toEqual({ ...active, revision: active.revision + 2 })
+  })
+
+  test('what the api made under a name that configuration takes is configuration’s from then on', async () => {
+    await db
+      .updateTable('provider')
+      .set({ origin: 'api' })
+      .where('id', '=', 'second' as ProviderId)
+      .execute()
+    await db.updateTable('template').set({ origin: 'api' }).where('name', '=', 'other').execute()
+    await applyConfiguration(db, configuration)
+    const all = await everything()
+    expect(all.providers.map((p) => p.origin)).toEqual(['configuration', 'configuration'])
+    expect(all.templates.map((t) => t.origin)).toEqual(['configuration', 'configuration'])
+    await applyConfiguration(db, { ...configuration, providers: [provider('fake')], templates: [] })
+    expect(await providerNamed('second')).toMatchObject({ disabled: true })
+    expect((await everything()).templates.every((t) => t.deactivated_at !== null)).toBe(true)
   })
 
   test('a default is no limit again, and a storage source is gone', async () => {
