@@ -94,15 +94,12 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         undo.note({ step: 'releaseReservation', generation: seen.generation })
         if ((await books.admit(key)).kind === 'broken') await books.beginStopping({ key, reason: 'internal' })
         break
-      case 'queued':
-        if (
-          !(await attention.wait(
-            soonest(seen.dueInMs, seen.retryInMs, timings.dispatchEveryMs),
-            'asks for its place again',
-          ))
-        )
+      case 'queued': {
+        const rest = soonest(seen.dueInMs, seen.retryInMs, timings.dispatchEveryMs)
+        if (!(await attention.wait(rest, 'asks for its place again')))
           await books.dispatch({ providerId: seen.providerId })
         break
+      }
       case 'provisioning': {
         undo.note({ step: 'releaseReservation', generation: seen.generation })
         undo.note({ step: 'removeInstance', providerId: seen.providerId, generation: seen.generation })
@@ -117,16 +114,17 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
       }
       case 'ready':
         if (run.phase !== 'ready') await again({ ...run, phase: 'ready', undo: undo.steps })
-        if (seen.suspect) {
+        if (isDue(seen)) {
+          await books.requestStop({ sessionId, reason: 'expired' })
+        } else if (seen.suspect) {
           const look = new Errand(() => careOf(timings, seen.providerId).inspectInstance(key))
           await attention.wait(seen.dueInMs, 'its time is over', look.settled)
           const inspection = inspectionOf(look)
           if (inspection?.kind === 'gone') await books.beginStopping({ key, reason: inspection.reason })
           else await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs), 'looks at the instance again')
-          break
+        } else {
+          await attention.wait(seen.dueInMs, 'its time is over')
         }
-        if (!(await attention.wait(seen.dueInMs, 'its time is over')))
-          await books.requestStop({ sessionId, reason: 'expired' })
         break
       case 'pausing':
       case 'paused':
@@ -145,8 +143,10 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
 /** Why the session must leave its state now: somebody wants it, or its time there is over. */
 function reasonToEnd(seen: Look): Reason | null {
   if (seen.stop !== null) return seen.stop
-  return seen.dueInMs !== null && seen.dueInMs <= 0 ? (overdue[seen.state] ?? null) : null
+  return isDue(seen) ? (overdue[seen.state] ?? null) : null
 }
+
+const isDue = (seen: Look): boolean => seen.dueInMs !== null && seen.dueInMs <= 0
 
 /** A start that failed in a way that no repeat mends is Carrel's own fault. */
 function outcomeOf(start: Errand<StartOutcome>): StartOutcome {

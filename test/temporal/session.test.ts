@@ -8,7 +8,7 @@ import { recordingKey } from './histories/paths.ts'
 import type { Path } from './histories/paths.ts'
 import { record } from './histories/recorder.ts'
 import { addAccount, ask, createStage, eventually, held, stateOf, stop, storyOf, until } from './stage.ts'
-import type { ComputeProvider } from '../../ports/compute/provider.ts'
+import type { ComputeProvider, InstanceState } from '../../ports/compute/provider.ts'
 import type { Stage } from './stage.ts'
 
 let stage: Stage
@@ -16,8 +16,11 @@ let worker: Awaited<ReturnType<Stage['startWorkers']>>
 const backend = createFakeBackend()
 const fake = createFakeProvider({ backend, endpoint: 'serve', requestTimeoutMs: 500, settleMs: 150 })
 let neverReady = false
+/** What every inspection is answered, should it not be the truth. */
+let inspection: InstanceState | null = null
 const provider: ComputeProvider = {
   ...fake,
+  inspect: async (ref, call) => inspection ?? (await fake.inspect(ref, call)),
   async create(spec, call) {
     const created = await fake.create(spec, call)
     if (neverReady) backend.setState(spec.name, { kind: 'pending', reason: 'for ever' })
@@ -34,6 +37,7 @@ beforeEach(async () => {
   backend.goUp()
   backend.setLatency(0)
   neverReady = false
+  inspection = null
 })
 afterAll(async () => {
   await record(stage.client, 'observer', observeWorkflowId('fake' as ProviderId))
@@ -181,6 +185,17 @@ test('a session ends when its time is over', async () => {
   await until(db, id, ['stopped'])
   expect((await storyOf(db, id)).slice(-3)).toEqual(['ready', 'stopping:expired', 'stopped:expired'])
   await expectNothingLeft(id, 'expired')
+})
+
+test('a session whose time is over ends, also while nobody can tell what became of its instance', async () => {
+  const { db } = stage
+  const id = await ask(db, await addAccount(db), { lifetimeSeconds: 2 })
+  await until(db, id, ['ready'])
+  inspection = { kind: 'unknown', why: 'nobody answers' }
+  backend.exit(`carrel-${id}-1`)
+  await until(db, id, ['stopped'])
+  expect((await storyOf(db, id)).slice(-2)).toEqual(['stopping:expired', 'stopped:expired'])
+  await expectNothingLeft(id)
 })
 
 test('what does not become ready in its time fails, and is removed', async () => {
