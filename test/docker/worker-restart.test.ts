@@ -4,6 +4,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { addAccount, ask, held, stateOf, stop, until } from '../temporal/stage.ts'
 import { plainTemplate } from '../setup/template.ts'
+import { openConnection } from '../../ports/compute/docker/connection.ts'
+import { createEgressGuard } from '../../ports/compute/docker/egress.ts'
+import { egressRules } from '../../ports/compute/docker/egress-rules.ts'
+import { createEngine } from '../../ports/compute/docker/engine.ts'
+import { dockerSettings } from '../../ports/compute/docker/settings.ts'
+import { call } from '../conformance/compute-harness.ts'
 import { createSite } from '../setup/site.ts'
 import type { Site } from '../setup/site.ts'
 import { baseImage, leftovers, serverSpec, socketPath } from './docker-harness.ts'
@@ -13,6 +19,7 @@ const directory = mkdtempSync(join(tmpdir(), 'carrel-faults-'))
 let site: Site
 
 beforeAll(async () => {
+  await prepareDaemon()
   site = await createSite({
     configuration: {
       providers: [
@@ -50,7 +57,16 @@ beforeAll(async () => {
       removeTimeoutMs: 20_000,
     },
   })
-})
+}, 600_000)
+
+/** What a daemon needs once, and takes its time for: the deadlines of this test are about killed workers. */
+async function prepareDaemon(): Promise<void> {
+  const settings = dockerSettings.parse({ dockerHost: `unix://${socketPath}` })
+  const connection = openConnection(settings)
+  await createEgressGuard(createEngine(connection.docker, 60_000), egressRules(settings)).ensure(call())
+  connection.close()
+}
+
 afterAll(async () => {
   await site?.close()
   rmSync(directory, { recursive: true, force: true })
