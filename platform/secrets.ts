@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import type { SessionKey } from '../domain/session.ts'
 import type { Keyring } from './keyring.ts'
 import { open, seal } from './sealing.ts'
 
@@ -33,16 +34,32 @@ export const sessionParameters = (sessionId: string): SecretPlace => ({
   id: sessionId,
 })
 
+/** Where the secret of an instance stands. */
+export const instanceSecret = ({ sessionId, generation }: SessionKey): SecretPlace => ({
+  table: 'instance',
+  column: 'secret',
+  id: `${sessionId}/${generation}`,
+})
+
 const version = 1
+
+/** How everything begins that was sealed for a column with the key of this id. */
+export const sealMark = (keyId: string): Buffer =>
+  Buffer.concat([Buffer.from([version, Buffer.byteLength(keyId)]), Buffer.from(keyId)])
+
+/** The id of the key that a column was sealed with; empty where that cannot be said. Its mark alone is enough. */
+export function keyIdOf(sealed: Uint8Array): string {
+  if (sealed[0] !== version || sealed[1] === undefined) return ''
+  return Buffer.from(sealed.subarray(2, 2 + sealed[1])).toString()
+}
 
 /** Encrypts columns: version, length of the key's id, the id, then nonce, ciphertext and tag. */
 export function createSecrets(keyring: Keyring): Secrets {
   return {
     encrypt(place, plain) {
       const key = keyring.current('column')
-      const id = Buffer.from(key.id)
       const bytes = typeof plain === 'string' ? Buffer.from(plain) : plain
-      return Buffer.concat([Buffer.from([version, id.length]), id, seal(key.secret, contextOf(place), bytes)])
+      return Buffer.concat([sealMark(key.id), seal(key.secret, contextOf(place), bytes)])
     },
     decrypt(place, sealed) {
       const keyId = keyIdOf(sealed)
@@ -69,8 +86,3 @@ export function bodyDigest(keyring: Keyring, body: Uint8Array | string, keyId?: 
 }
 
 const contextOf = (place: SecretPlace) => JSON.stringify([place.table, place.column, place.id])
-
-function keyIdOf(sealed: Uint8Array): string {
-  if (sealed[0] !== version || sealed[1] === undefined) return ''
-  return Buffer.from(sealed.subarray(2, 2 + sealed[1])).toString()
-}
