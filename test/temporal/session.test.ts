@@ -1,3 +1,4 @@
+// oxlint-disable max-lines -- one installation, and every way that a session goes through it
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { sql } from 'kysely'
 import { observeWorkflowId, sessionWorkflowId, teardownWorkflowId } from '../../domain/ids.ts'
