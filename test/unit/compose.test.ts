@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { root } from '../rules/imports.ts'
+
+const service = z.object({
+  image: z.string(),
+  user: z.string().optional(),
+  read_only: z.boolean().optional(),
+  privileged: z.boolean().optional(),
+  cap_drop: z.array(z.string()).default([]),
+  cap_add: z.array(z.string()).default([]),
+  security_opt: z.array(z.string()).default([]),
+  environment: z.record(z.string(), z.string()).default({}),
+  volumes: z.array(z.string()).default([]),
+  tmpfs: z.array(z.string()).default([]),
+  ports: z.array(z.string()).default([]),
+  networks: z.array(z.string()),
+  network_mode: z.string().optional(),
+  command: z.array(z.string()).optional(),
+  depends_on: z.record(z.string(), z.object({ condition: z.string() })).default({}),
+  healthcheck: z.object({ disable: z.boolean().optional(), test: z.array(z.string()).optional() }).optional(),
+})
+const compose = z.object({
+  services: z.record(z.string(), service),
+  networks: z.record(z.string(), z.object({ internal: z.boolean().optional() })),
+})
+
+const text = readFileSync(join(root, 'docker-compose.yaml'), 'utf8')
+const { services, networks } = compose.parse(parse(text, { merge: true }))
+const all = Object.entries(services)
+const named = (wanted: (one: z.output<typeof service>, name: string) => boolean) =>
+  all.filter(([name, one]) => wanted(one, name)).map(([name]) => name)
+
+/** Those that others wait for until they have ended. */
+const jobs = new Set(
+  all.flatMap(([, { depends_on }]) =>
+    Object.entries(depends_on)
+      .filter(([, { condition }]) => condition === 'service_completed_successfully')
+      .map(([name]) => name),
+  ),
+)
+
+test('no secret has a default, and a missing one is named', () => {
+  const secrets = all.flatMap(([, { environment }]) =>
+    Object.entries(environment).filter(([key]) => /PASSWORD|PWD|SECRET|TOKEN|CARREL_KEYS|DATABASE_URL/.test(key)),
+  )
+  expect(secrets.length).toBeGreaterThan(5)
+  for (const [key, value] of secrets) {
+    const variable = /^(?:postgres:\/\/carrel:)?\$\{([A-Z_]+):\?\1 must be set, [^}]+\}(?:@postgres:5432\/carrel)?$/
+    expect(value, key).toMatch(variable)
+  }
+  for (const [, variable, message] of text.matchAll(/\$\{([A-Z_]+):?\?([^}]*)\}/g))
+    expect(message).toMatch(new RegExp(`^${variable ?? ''} must be set, `))
+  expect(text).not.toMatch(/\$\{[A-Z_]*(?:PASSWORD|KEYS)(?::?-|\})/)
+})
+
+test.each(all)('%s has no root, no capabilities, and writes nowhere but where it must', (_name, one) => {
+  expect(one.user).toMatch(/^[1-9]\d*:[1-9]\d*$/)
+  expect(one.read_only).toBe(true)
+  expect(one.cap_drop).toEqual(['ALL'])
+  expect(one.cap_add).toEqual([])
+  expect(one.security_opt).toContain('no-new-privileges:true')
+  expect([one.privileged, one.network_mode]).toEqual([undefined, undefined])
+  expect(one.image).toMatch(/^[a-z/-]+:\d+(\.\d+)+(-[a-z]+)?$/)
+})
+
+test('whatever stays up has a health check', () => {
+  const unwatched = named(({ healthcheck }, name) => !jobs.has(name) && healthcheck?.test?.[0] !== 'CMD')
+  expect(unwatched).toEqual([])
+})
+
+test("only the worker for Docker sees Docker's socket", () => {
+  const holders = named((one) => JSON.stringify(one).includes('docker.sock'))
+  expect(holders).toEqual(['worker-docker'])
+  expect(services['worker-docker']?.environment['CARREL_WORKER_ROLES']).toBe('provider/docker')
+  expect(services['worker-core']?.environment['CARREL_WORKER_ROLES']).toBe('core')
+})
+
+test('Temporal and the databases are on inner networks alone, apart from each other, and unpublished', () => {
+  expect([networks['control']?.internal, networks['data']?.internal]).toEqual([true, true])
+  expect(services['temporal']?.networks).toEqual(['control'])
+  expect(services['temporal-postgres']?.networks).toEqual(['control'])
+  expect(services['postgres']?.networks).toEqual(['data'])
+  expect(named(({ ports }) => ports.length > 0)).toEqual(['temporal-ui', 'api'])
+})
+
+test('what is published is on loopback unless the api is told otherwise', () => {
+  expect(services['temporal-ui']?.ports).toEqual([expect.stringMatching(/^127\.0\.0\.1:/)])
+  expect(services['api']?.ports).toEqual([expect.stringMatching(/^\$\{CARREL_API_ADDRESS:-127\.0\.0\.1:8080\}:8080$/)])
+})
+
+test('one job migrates, and every process of Carrel waits until it is done', () => {
+  expect(named(({ command }) => command?.includes('stack/bootstrap.ts') === true)).toEqual(['bootstrap'])
+  const processes = named(({ image }, name) => image.startsWith('carrel:') && name !== 'bootstrap')
+  expect(processes).toEqual(['api', 'worker-core', 'worker-docker'])
+  for (const name of processes)
+    expect(services[name]?.depends_on).toEqual({ bootstrap: { condition: 'service_completed_successfully' } })
+  expect(Object.keys(services['bootstrap']?.depends_on ?? {})).toEqual(['postgres', 'temporal'])
+})
+
+test('the worker that compiles workflows has where to unpack the compiler, for its own user alone', () => {
+  const place = /^ENV SWC_NATIVE_BINDING_CACHE=(\S+)$/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8'))?.[1]
+  const options = services['worker-core']?.tmpfs.find((one) => one.startsWith(`${place ?? ''}:`))?.split(':')[1]
+  expect(options?.split(',')).toEqual(expect.arrayContaining(['uid=10001', 'gid=10001', 'mode=0700', 'exec']))
+  expect(named(({ tmpfs }) => tmpfs.some((one) => /[:,]exec\b/.test(one)))).toEqual(['worker-core'])
+})
