@@ -16,8 +16,15 @@ export interface Delivery {
 }
 
 /**
+ * What the starter looks after: a wish that no workflow has seen, and every session that is to end until it has. A run that
+ * was terminated may still have read the wish in its last task; who only looked at what was seen would wait for it for ever.
+ */
+const unfinished = sql<boolean>`(seen_version < wake_version
+  or (ended_at is null and (state = 'stopping' or stop_requested_at is not null)))`
+
+/**
  * Takes up to `limit` deliveries that are due, each for one taker, and sets when it is tried again should this try be
- * lost: 10 s, doubling to 5 min. No lock outlives this call.
+ * lost: 10 s, doubling to 5 min, or to an hour for an end that is only awaited. No lock outlives this call.
  */
 export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]> {
   const { rows } = await sql<{
@@ -30,10 +37,10 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
     seen_version: number
   }>`
     with due as materialized (
-      select id from session where seen_version < wake_version and next_try_at <= now()
+      select id from session where ${unfinished} and next_try_at <= now()
       order by next_try_at limit ${limit} for no key update skip locked)
     update session s set tries = tries + 1,
-      next_try_at = now() + least(300, 10 * power(2, least(tries, 10))) * interval '1 second'
+      next_try_at = now() + least(case when seen_version < wake_version then 300 else 3600 end, 10 * power(2, least(tries, 10))) * interval '1 second'
     from due where s.id = due.id
     returning s.id, state, generation, provider_id, project_id, wake_version, seen_version
   `.execute(db)
@@ -51,7 +58,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
 /** In how many ms the next delivery is due; `null` when there is none. */
 export async function nextDeliveryInMs(db: Db): Promise<number | null> {
   const { rows } = await sql<{ ms: number | null }>`
-    select (extract(epoch from min(next_try_at) - now()) * 1000)::float8 as ms from session where seen_version < wake_version
+    select (extract(epoch from min(next_try_at) - now()) * 1000)::float8 as ms from session where ${unfinished}
   `.execute(db)
   const ms = rows[0]?.ms ?? null
   return ms === null ? null : Math.max(0, Math.ceil(ms))

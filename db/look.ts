@@ -32,7 +32,8 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     start_limit_seconds: number
     now: Date
   }>`
-    update session s set seen_version = wake_version where s.id = ${sessionId}
+    update session s set seen_version = wake_version, next_try_at = greatest(next_try_at, now() + interval '10 seconds')
+    where s.id = ${sessionId}
     returning s.state, s.generation, s.provider_id, s.project_id, s.stop_reason, s.requested_at, s.queued_at, s.dispatched_at,
       s.state_since, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds, now() as now
   `.execute(db)

@@ -33,7 +33,8 @@ export async function deliver({ db, client, timings }: DeliverDeps, delivery: De
     try {
       if (!delivery.seenBefore) await startSession(client, delivery, timings)
       // A run that was there before the start may have looked before the newest wish.
-      if (delivery.wakeVersion > 1) await client.workflow.getHandle(sessionWorkflowId(sessionId)).signal(lookAgain)
+      if (delivery.seenBefore || delivery.wakeVersion > 1)
+        await client.workflow.getHandle(sessionWorkflowId(sessionId)).signal(lookAgain)
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError || error instanceof WorkflowNotFoundError))
         throw error

@@ -211,7 +211,8 @@ const statements = [
   `create index session_provider_live on session (provider_id, state) where ended_at is null`,
   `create index session_provider_owner on session (provider_id, owner_id, dispatched_at)`,
   `create index session_provider_ready on session (provider_id, ready_at) where ready_at is not null`,
-  `create index session_undelivered on session (next_try_at) where seen_version < wake_version`,
+  `create index session_unfinished on session (next_try_at) where (seen_version < wake_version
+    or (ended_at is null and (state = 'stopping' or stop_requested_at is not null)))`,
 
   `create table instance (
     session_id text not null references session,

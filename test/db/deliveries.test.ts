@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Db } from '../../db/connect.ts'
 import { claimDeliveries, nextDeliveryInMs, settleDelivery } from '../../db/deliveries.ts'
+import { endSession, toStopping } from '../../db/endings.ts'
 import { requestStop } from '../../db/intents.ts'
 import { lookAt } from '../../db/look.ts'
 import { defaultTimings } from '../../domain/timings.ts'
@@ -19,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(async () => await rows.close())
 afterEach(async () => {
-  await sql`update session set seen_version = wake_version`.execute(db)
+  await sql`update session set seen_version = wake_version, stop_requested_at = null, stop_reason = null`.execute(db)
 })
 
 const claimed = async (limit = 100) => (await claimDeliveries(db, limit)).map((d) => d.sessionId)
@@ -129,6 +130,26 @@ describe('a wish that comes', () => {
     expect(await claimed()).toEqual([])
   })
 
+  test('and is seen is asked after until the session has ended: 10 s after the look, then ever more seldom', async () => {
+    const key = await rows.session(owner)
+    await stop(key)
+    await claimed()
+    await look(key)
+    expect(await claimed()).toEqual([])
+    expect(await triedIn(key)).toBe(10)
+    const waits = []
+    for (let i = 0; i < 10; i++) {
+      await due(key)
+      expect(await claimed()).toEqual([key.sessionId])
+      waits.push(await triedIn(key))
+    }
+    expect(waits).toEqual([20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600, 3_600])
+    await toStopping(db, key, 'user')
+    await endSession(db, key)
+    await due(key)
+    expect(await claimed()).toEqual([])
+  })
+
   test('after the look, while the starter still tells the workflow of the one before, is delivered again', async () => {
     // starter: claim (wake 1) ────────────────────────────── settles what it claimed
     // workflow:                look: seen 1
@@ -151,7 +172,7 @@ describe('a wish that comes', () => {
         (async () => looks.set(key.sessionId, (await look(key))?.stop === 'user'))(),
       ]),
     )
-    await sql`update session set next_try_at = now()`.execute(db)
+    await sql`update session set next_try_at = now() where seen_version < wake_version`.execute(db)
     const still = await claimed()
     for (const key of keys) expect(still.includes(key.sessionId)).toBe(looks.get(key.sessionId) !== true)
   })

@@ -1,6 +1,8 @@
 // oxlint-disable max-lines -- one installation, and every way that a session goes through it
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { sql } from 'kysely'
+import { toStopping } from '../../db/endings.ts'
+import { lookAt } from '../../db/look.ts'
 import { observeWorkflowId, sessionWorkflowId, teardownWorkflowId } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
@@ -296,6 +298,26 @@ test('a workflow that an operator terminated is replaced by a teardown as soon a
   expect(teardown.status.name).toMatch(/COMPLETED|RUNNING/)
   await client.workflow.getHandle(teardownWorkflowId(id)).result()
   await record(client, 'teardown', teardownWorkflowId(id))
+})
+
+test('a stop that a terminated run read in its last moments, and did nothing about, is carried out all the same', async () => {
+  // run:      ✗ terminated, while its last task still reads: the wish is seen ── stopping ──(nobody goes on)
+  // starter:                                                                        10 s later: no such run ── teardown
+  const { db, client, timings } = stage
+  const id = await ask(db, await addAccount(db))
+  await until(db, id, ['ready'])
+  await client.workflow.getHandle(sessionWorkflowId(id)).terminate('an operator slipped')
+  await stop(db, id)
+  await lookAt(db, id, timings)
+  await toStopping(db, { sessionId: id, generation: 1 }, 'user')
+  await lookAt(db, id, timings)
+  await db
+    .updateTable('session')
+    .set({ next_try_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .execute()
+  await until(db, id, ['stopped'])
+  await expectNothingLeft(id)
 })
 
 test('a workflow that an operator cancels ends its session in order', async () => {
