@@ -8,7 +8,8 @@ import { startTemporal } from '../../stack/temporal.ts'
 import { fakeConfiguration, quickTimings } from '../setup/fake-site.ts'
 import { clientOf, createSite } from '../setup/site.ts'
 import type { Site } from '../setup/site.ts'
-import { addAccount, ask, eventually, stateOf, stop, until } from '../temporal/stage.ts'
+import { addAccount } from '../setup/person.ts'
+import { ask, eventually, stateOf, stop, until } from '../temporal/stage.ts'
 import { createFollower, templateId } from './portal.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'carrel-lost-answers-'))

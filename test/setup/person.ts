@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { createAccount } from '../../db/accounts.ts'
 import type { Db } from '../../db/connect.ts'
 import { createToken } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
-import type { AccountId } from '../../domain/ids.ts'
+import type { AccountId, ProjectId } from '../../domain/ids.ts'
 import { scopes } from '../../domain/rights.ts'
 import type { Role } from '../../domain/rights.ts'
 
@@ -32,4 +33,22 @@ export async function addPerson(
     })
     return { accountId, token }
   })
+}
+
+/** An account with its personal project. */
+export async function addAccount(db: Db): Promise<{ readonly accountId: AccountId; readonly projectId: ProjectId }> {
+  const id = newId('account')
+  await db.transaction().execute(async (trx) => {
+    await createAccount(trx, {
+      id,
+      displayName: `Ada ${randomUUID()}`,
+      email: null,
+      organisation: null,
+      roles: ['member'],
+      groups: [],
+      posix: null,
+    })
+  })
+  const project = await db.selectFrom('project').select('id').where('personal_of', '=', id).executeTakeFirstOrThrow()
+  return { accountId: id, projectId: project.id }
 }

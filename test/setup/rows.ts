@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto'
-import { createAccount } from '../../db/accounts.ts'
 import { applyConfiguration } from '../../db/bootstrap.ts'
 import { connect } from '../../db/connect.ts'
 import type { Db, Trx } from '../../db/connect.ts'
@@ -16,6 +14,7 @@ import { unlimited } from '../../domain/resources.ts'
 import type { Limits, Resources } from '../../domain/resources.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { createDatabase } from './database.ts'
+import { addAccount } from './person.ts'
 import { plainTemplate } from './template.ts'
 
 /** What one session of these tests holds. */
@@ -75,7 +74,7 @@ export async function createRows({ poolSize = 10, startLimit = 5 } = {}): Promis
       return pool
     },
     provider: async (id, limit = 5) => await makeProvider(db, id as ProviderId, limit),
-    account: async () => await makeAccount(db),
+    account: async () => await addAccount(db),
     async project(ownerId) {
       const id = newId('project')
       await db
@@ -116,24 +115,6 @@ async function makeProvider(db: Db, id: ProviderId, startLimit: number): Promise
   await db.insertInto('provider_health').values({ provider_id: id }).execute()
   await db.insertInto('quota').values({ payer_kind: 'provider', payer_id: id }).execute()
   return id
-}
-
-async function makeAccount(db: Db): Promise<Owner> {
-  const id = newId('account')
-  await db.transaction().execute(
-    async (trx) =>
-      await createAccount(trx, {
-        id,
-        displayName: `Ada ${randomUUID()}`,
-        email: null,
-        organisation: null,
-        roles: ['member'],
-        groups: [],
-        posix: null,
-      }),
-  )
-  const project = await db.selectFrom('project').select('id').where('personal_of', '=', id).executeTakeFirstOrThrow()
-  return { accountId: id, projectId: project.id }
 }
 
 const plainSession = (templateId: TemplateId, owner: Owner): NewSession => ({

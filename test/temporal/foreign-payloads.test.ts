@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { coreQueue, newId, sessionWorkflowId } from '../../domain/ids.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { lookAgain, workflowNames } from '../../workflows/session.messages.ts'
-import { addAccount, ask, createStage, eventually, stateOf, stop, until } from './stage.ts'
+import { addAccount } from '../setup/person.ts'
+import { ask, createStage, eventually, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 let stage: Stage

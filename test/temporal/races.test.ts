@@ -9,7 +9,8 @@ import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import type { CallContext, ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
 import { untilBlocked } from '../setup/blocked.ts'
-import { addAccount, ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
+import { addAccount } from '../setup/person.ts'
+import { ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 const fakeId = 'fake' as ProviderId

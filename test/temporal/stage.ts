@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import type { WorkerInterceptors } from '@temporalio/worker'
 import { Connection, Client } from '@temporalio/client'
@@ -6,7 +6,6 @@ import { pino } from 'pino'
 import Long from 'long'
 import { inject } from 'vitest'
 import { applyConfiguration } from '../../db/bootstrap.ts'
-import { createAccount } from '../../db/accounts.ts'
 import { connect } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
 import { readSessionEvents } from '../../db/events.ts'
@@ -137,24 +136,6 @@ async function makeNamespace(connection: Connection, namespace: string): Promise
 }
 
 export type Stage = Awaited<ReturnType<typeof createStage>>
-
-/** An account with its personal project. */
-export async function addAccount(db: Db): Promise<{ readonly accountId: AccountId; readonly projectId: ProjectId }> {
-  const id = newId('account')
-  await db.transaction().execute(async (trx) => {
-    await createAccount(trx, {
-      id,
-      displayName: `Ada ${randomUUID()}`,
-      email: null,
-      organisation: null,
-      roles: ['member'],
-      groups: [],
-      posix: null,
-    })
-  })
-  const project = await db.selectFrom('project').select('id').where('personal_of', '=', id).executeTakeFirstOrThrow()
-  return { accountId: id, projectId: project.id }
-}
 
 /** Records that the account wants a session of the trivial template. */
 export async function ask(
