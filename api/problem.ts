@@ -59,6 +59,7 @@ const titles: Record<ErrorCode, string> = {
   headers_too_large: 'The headers are too large',
   internal: 'Something went wrong inside Carrel',
   unavailable: 'Unavailable at the moment',
+  maintenance: 'Under maintenance',
 }
 
 const FaultDocument = z

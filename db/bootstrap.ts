@@ -98,6 +98,11 @@ async function applyProviders(trx: Trx, providers: Configuration['providers']): 
       .onConflict((c) => c.doNothing())
       .execute()
     await trx
+      .insertInto('sweep')
+      .values({ provider_id: provider.id as ProviderId })
+      .onConflict((c) => c.doNothing())
+      .execute()
+    await trx
       .insertInto('quota')
       .values({ payer_kind: 'provider', payer_id: provider.id })
       .onConflict((c) => c.doNothing())

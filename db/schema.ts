@@ -1,6 +1,16 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { PayerKind } from '../domain/admission.ts'
-import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId, TokenId } from '../domain/ids.ts'
+import type {
+  AccountId,
+  ProjectId,
+  ProviderId,
+  ReconciliationId,
+  SessionId,
+  TemplateId,
+  TokenId,
+} from '../domain/ids.ts'
+import type { DisarmReason } from '../domain/epoch.ts'
+import type { DriftKind, ReconciliationOutcome, ReconciliationReport } from '../domain/reconciliation.ts'
 import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
 import type { Violation } from '../domain/admission.ts'
 import type { ProjectRole, Role, Scope } from '../domain/rights.ts'
@@ -66,6 +76,12 @@ export interface Database {
     database_oid: string | null
     temporal_namespace_id: string | null
     first_admin_at: NullableTime
+    disarmed_at: NullableTime
+    disarmed_reason: ColumnType<DisarmReason | null, DisarmReason | null | undefined, DisarmReason | null>
+    disarmed_epoch: number | null
+    maintenance_since: NullableTime
+    maintenance_until: NullableTime
+    maintenance_text: string | null
   }
   account: {
     id: AccountId
@@ -78,6 +94,8 @@ export interface Database {
     version: Generated<number>
     created_at: TimeDefault
     disabled_at: NullableTime
+    erase_requested_at: NullableTime
+    erased_at: NullableTime
   }
   identity: { issuer: string; subject: string; account_id: AccountId }
   token: {
@@ -188,6 +206,9 @@ export interface Database {
     cleanup_overdue_at: NullableTime
     operator_detail: string | null
     progress_at: NullableTime
+    abandon_requested_at: NullableTime
+    /** When retention cleared what was personal in it. */
+    pruned_at: NullableTime
     event_seq: Generated<number>
     event_epoch: ColumnType<number, never, never>
     event_xid: ColumnType<string, never, never>
@@ -263,6 +284,44 @@ export interface Database {
     body_hmac: string
     resource_id: string
     created_at: TimeDefault
+  }
+  /** What a provider's sweep may do, and when it last ran. */
+  sweep: {
+    provider_id: ProviderId
+    disarmed_at: NullableTime
+    withheld: ColumnType<number | null, number | null | undefined, number | null>
+    allowance: Generated<number>
+    last_run_at: NullableTime
+    last_whole_at: NullableTime
+  }
+  /** What the last surveys found to differ, and since when. */
+  drift: {
+    provider_id: ProviderId
+    kind: DriftKind
+    subject: string
+    first_seen_at: TimeDefault
+    last_seen_at: TimeDefault
+    seen: Generated<number>
+  }
+  reconciliation: {
+    id: ReconciliationId
+    provider_id: ProviderId
+    /** Nobody: the schedule. */
+    requested_by: AccountId | null
+    dry_run: boolean
+    /** Objects without a row that an operator named to be removed. */
+    remove_names: Generated<string[]>
+    requested_at: TimeDefault
+    next_try_at: TimeDefault
+    tries: Generated<number>
+    started_at: NullableTime
+    ended_at: NullableTime
+    outcome: ColumnType<
+      ReconciliationOutcome | null,
+      ReconciliationOutcome | null | undefined,
+      ReconciliationOutcome | null
+    >
+    report: NullableJson<ReconciliationReport>
   }
   beat: { role: string; at: Time }
   outage: { role: string; began_at: Time; ended_at: Time }

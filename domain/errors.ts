@@ -26,6 +26,7 @@ export const errorCodes = {
   headers_too_large: 431,
   internal: 500,
   unavailable: 503,
+  maintenance: 503,
 } as const satisfies Record<string, number>
 export type ErrorCode = keyof typeof errorCodes
 

@@ -7,11 +7,20 @@ export type TemplateId = Id<'template'>
 export type SessionId = Id<'session'>
 export type TokenId = Id<'token'>
 export type ProviderId = Id<'provider'>
+export type ReconciliationId = Id<'reconciliation'>
 
 /** What every id matches; the letter in front says the kind. */
 export const idPattern = /^[a-z][a-z0-9]{1,25}$/
 
-const prefixes = { account: 'a', project: 'p', template: 't', session: 's', token: 'k', audit: 'u' } as const
+const prefixes = {
+  account: 'a',
+  project: 'p',
+  template: 't',
+  session: 's',
+  token: 'k',
+  audit: 'u',
+  reconciliation: 'r',
+} as const
 export type MintedKind = keyof typeof prefixes
 
 const digits = '0123456789abcdefghjkmnpqrstvwxyz'
@@ -30,6 +39,10 @@ export const instanceName = (sessionId: SessionId, generation: number): string =
 export const sessionWorkflowId = (id: SessionId): string => `session/${id}`
 export const teardownWorkflowId = (id: SessionId): string => `teardown/${id}`
 export const observeWorkflowId = (id: ProviderId): string => `observe/${id}`
+/** Also the id of the schedule that starts it. */
+export const reconcileWorkflowId = (id: ProviderId): string => `reconcile/${id}`
+export const expireWorkflowId = 'expire'
+export const retentionWorkflowId = 'retention'
 export const startQueue = (id: ProviderId): string => `provider/${id}/start`
 export const careQueue = (id: ProviderId): string => `provider/${id}/care`
 export const coreQueue = 'core'

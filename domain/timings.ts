@@ -29,6 +29,14 @@ export interface Timings {
   /** How long the breaker of a provider stays open after the first failure, doubling up to the maximum. */
   readonly breakerMs: number
   readonly breakerMaxMs: number
+  /** Between two scheduled reconciliations of a provider, and how long one may take. */
+  readonly reconcileEveryMs: number
+  readonly reconcileRunMs: number
+  /** What differs is acted on when it has differed for so long, in at least two surveys. */
+  readonly reconcileGraceMs: number
+  /** Between two looks for sessions and records whose time is over, and between two rounds of retention. */
+  readonly expireEveryMs: number
+  readonly retentionEveryMs: number
 }
 
 const second = 1_000
@@ -56,6 +64,11 @@ export const defaultTimings: Timings = {
   observeIdleMs: 5 * second,
   breakerMs: 5 * second,
   breakerMaxMs: 5 * minute,
+  reconcileEveryMs: 5 * minute,
+  reconcileRunMs: 15 * minute,
+  reconcileGraceMs: 4 * minute,
+  expireEveryMs: 5 * minute,
+  retentionEveryMs: 1 * hour,
 }
 
 /** The defaults with some replaced. Throws the names that are no timings. */

@@ -27,6 +27,24 @@ export interface ObserveRun {
   readonly timings: Timings
 }
 
+/** The input of `reconcile/<provider>`. Without an id it is the schedule's, and makes its own record. */
+export interface ReconcileRun {
+  readonly providerId: string
+  readonly timings: Timings
+  readonly reconciliationId?: string
+}
+
+/** What a scheduled run gives to the next: where the database's clock of runs stood. */
+export interface Tick {
+  readonly epoch: number
+  readonly tick: number
+}
+
+/** The input of the scheduled `expire` and `retention`. */
+export interface UpkeepRun {
+  readonly timings: Timings
+}
+
 /** How it ended; the reason is one of the closed list. */
 export interface SessionEnd {
   readonly state: string
@@ -37,6 +55,9 @@ export const workflowNames = {
   session: 'sessionWorkflow',
   teardown: 'teardownWorkflow',
   observe: 'observeWorkflow',
+  reconcile: 'reconcileWorkflow',
+  expire: 'expireWorkflow',
+  retention: 'retentionWorkflow',
 } as const
 export const lookAgain = 'lookAgain'
 

@@ -1,0 +1,198 @@
+import type { SessionState } from './lifecycle.ts'
+import { isEnd } from './lifecycle.ts'
+import { observationKey } from './observation.ts'
+import type { Sighting } from './observation.ts'
+
+/** What may differ between a backend, the rows and the workflows. */
+export const driftKinds = [
+  /** The backend has an instance of a generation that has ended. */
+  'orphan_instance',
+  /** The backend has an instance with our label, and no row knows of it: a restored or copied database. Never removed unasked. */
+  'unknown_instance',
+  /** A session stands on an instance that the backend does not have. */
+  'instance_missing',
+  /** Something is held for a generation that has ended. */
+  'reservation_without_session',
+  /** A session lives, and neither its workflow nor a teardown runs. */
+  'session_without_workflow',
+  /** A workflow runs for a session that has ended. */
+  'workflow_without_session',
+  /** A workflow runs, and no row knows of its session. Never ended unasked. */
+  'unknown_workflow',
+  /** Sessions wait although the provider has room. */
+  'queue_not_served',
+] as const
+export type DriftKind = (typeof driftKinds)[number]
+
+/** An instance as the backend's list has it. */
+export interface Listed {
+  readonly name: string
+  readonly sessionId: string
+  readonly generation: number
+  readonly state: Sighting
+}
+
+/** A session of the provider as the rows have it. Times in ms since the epoch. */
+export interface Known {
+  readonly sessionId: string
+  readonly state: SessionState
+  readonly generation: number
+  /** Set while its instance must be there: when the backend said that it was made. */
+  readonly instanceMadeAt: number | null
+  /** Generations that still hold something. */
+  readonly held: readonly number[]
+  /** Whether a run has ever looked at it: only then is a missing one missed. */
+  readonly seenByWorkflow: boolean
+  /** What Temporal itself says of its runs; `unknown` when it was not asked, or did not answer. */
+  readonly workflow: 'running' | 'none' | 'unknown'
+}
+
+/** Everything that one survey saw. The backend was listed before the rows were read. */
+export interface Survey {
+  /** When the list began, by the database's clock. */
+  readonly listedAt: number
+  readonly listed: readonly Listed[]
+  readonly known: readonly Known[]
+  /** Sessions whose workflow runs, believed only from Temporal itself, and of which no row knows. */
+  readonly unknownWorkflows: readonly string[]
+  readonly queueNotServed: boolean
+}
+
+export interface Drift {
+  readonly kind: DriftKind
+  /** A session id; for instances the object's name, `''` for the queue. */
+  readonly subject: string
+  readonly sessionId: string
+  readonly generation: number
+}
+
+export interface JudgedDrift extends Drift {
+  /** Seen often and long enough to be acted on. */
+  readonly certain: boolean
+}
+
+/** What is to be done about one drift. */
+export type Action =
+  | { readonly do: 'removeInstance'; readonly sessionId: string; readonly generation: number }
+  | { readonly do: 'removeUnknown'; readonly name: string }
+  | { readonly do: 'releaseReservation'; readonly sessionId: string; readonly generation: number }
+  | { readonly do: 'lookAgain'; readonly sessionId: string }
+  | { readonly do: 'nudgeWorkflow'; readonly sessionId: string }
+  | { readonly do: 'dispatch' }
+
+/** Since when a drift has been seen, and how often, this survey counted. */
+export interface Sightings {
+  readonly sinceMs: number
+  readonly seen: number
+}
+
+export interface Rules {
+  readonly graceMs: number
+  readonly mostActions: number
+  /** How many removals an operator has granted beyond the usual. */
+  readonly allowance: number
+  /** Objects without a row that an operator named. */
+  readonly removeNames: readonly string[]
+  /** The installation may act at all, and this provider's sweep may. */
+  readonly armed: boolean
+}
+
+export interface Plan {
+  readonly actions: readonly Action[]
+  /** Removals that would be too many at once: none is done, and the sweep waits for an operator. */
+  readonly withheld: number | null
+}
+
+export type ReconciliationOutcome = 'done' | 'withheld' | 'disarmed' | 'unreachable' | 'failed'
+
+/** What a reconciliation tells: what differs, what it would do or did, and how that went. */
+export interface ReconciliationReport {
+  readonly listed: number
+  readonly drifts: readonly JudgedDrift[]
+  readonly actions: readonly Action[]
+  readonly withheld: number | null
+  readonly failed: readonly Action[]
+}
+
+/** A plan that would remove more than this many of what was listed removes nothing. */
+export const mostRemovals = (listed: number): number => Math.max(5, Math.floor(listed / 5))
+
+/** What differs. Pure: whoever acts on it has seen it twice. */
+export function findDrift(survey: Survey): Drift[] {
+  const known = new Map(survey.known.map((k) => [k.sessionId, k]))
+  const listed = new Set(survey.listed.map((l) => observationKey(l.sessionId, l.generation)))
+  return [
+    ...survey.listed.flatMap((l): Drift[] => {
+      const row = known.get(l.sessionId)
+      const about = { subject: l.name, sessionId: l.sessionId, generation: l.generation }
+      if (row === undefined || l.generation > row.generation) return [{ kind: 'unknown_instance', ...about }]
+      return isOver(row, l.generation) ? [{ kind: 'orphan_instance', ...about }] : []
+    }),
+    ...survey.known.flatMap((k) => ofSession(k, listed, survey.listedAt)),
+    ...survey.unknownWorkflows.map((sessionId): Drift => ({
+      kind: 'unknown_workflow',
+      subject: sessionId,
+      sessionId,
+      generation: 0,
+    })),
+    ...(survey.queueNotServed
+      ? [{ kind: 'queue_not_served' as const, subject: '', sessionId: '', generation: 0 }]
+      : []),
+  ]
+}
+
+/** A generation that has ended never lives again: what is left of it may go, whoever looks. */
+const isOver = (row: Known, generation: number): boolean => isEnd(row.state) || generation < row.generation
+
+function ofSession(k: Known, listed: ReadonlySet<string>, listedAt: number): Drift[] {
+  const about = { subject: k.sessionId, sessionId: k.sessionId, generation: k.generation }
+  const drifts: Drift[] = k.held
+    .filter((generation) => isOver(k, generation))
+    .map((generation) => ({ ...about, kind: 'reservation_without_session', generation }))
+  const missing =
+    k.instanceMadeAt !== null && k.instanceMadeAt < listedAt && !listed.has(observationKey(k.sessionId, k.generation))
+  if (missing) drifts.push({ kind: 'instance_missing', ...about })
+  if (isEnd(k.state)) {
+    if (k.workflow === 'running') drifts.push({ kind: 'workflow_without_session', ...about })
+  } else if (k.workflow === 'none' && k.seenByWorkflow) drifts.push({ kind: 'session_without_workflow', ...about })
+  return drifts
+}
+
+/** A drift counts when it lasted, and was not seen by one survey alone. A queue is served at once: that harms nobody. */
+export const isCertain = (drift: Drift, { sinceMs, seen }: Sightings, graceMs: number): boolean =>
+  drift.kind === 'queue_not_served' || (seen >= 2 && sinceMs >= graceMs)
+
+/** What to do. Only what is certain is acted on; what an operator named must be what no row knows of. */
+export function planActions(drifts: readonly JudgedDrift[], listed: number, rules: Rules): Plan {
+  if (!rules.armed) return { actions: [], withheld: null }
+  const certain = drifts.filter((d) => d.certain)
+  const orphans = certain.filter((d) => d.kind === 'orphan_instance').length
+  const tooMany = orphans > Math.max(mostRemovals(listed), rules.allowance)
+  const named = drifts.filter((d) => d.kind === 'unknown_instance' && rules.removeNames.includes(d.subject))
+  const actions = [
+    ...certain.filter((d) => !(tooMany && d.kind === 'orphan_instance')).flatMap((d) => actionFor(d)),
+    ...named.map((d): Action => ({ do: 'removeUnknown', name: d.subject })),
+  ]
+  return { actions: actions.slice(0, rules.mostActions), withheld: tooMany ? orphans : null }
+}
+
+function actionFor({ kind, sessionId, generation }: Drift): Action[] {
+  switch (kind) {
+    case 'orphan_instance':
+      return [{ do: 'removeInstance', sessionId, generation }]
+    case 'reservation_without_session':
+      return [{ do: 'releaseReservation', sessionId, generation }]
+    case 'instance_missing':
+    case 'session_without_workflow':
+      return [{ do: 'lookAgain', sessionId }]
+    case 'workflow_without_session':
+      return [{ do: 'nudgeWorkflow', sessionId }]
+    case 'queue_not_served':
+      return [{ do: 'dispatch' }]
+    case 'unknown_instance':
+    case 'unknown_workflow':
+      return []
+    default:
+      return kind satisfies never
+  }
+}
