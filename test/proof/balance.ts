@@ -9,6 +9,8 @@ import { inTurns } from './in-turns.ts'
 import { booksBreaches, historyBreaches, instanceBreaches, readLedger, stateBreaches } from './ledger.ts'
 import type { HeldInstance, SessionLine } from './ledger.ts'
 
+export type { HeldInstance } from './ledger.ts'
+
 /** Where the books are, and what they must agree with. */
 export interface Site {
   readonly db: Db

@@ -1,0 +1,48 @@
+import { createComputeActivities } from '../activities/compute.ts'
+import { createObserveActivities } from '../activities/observe.ts'
+import { createReadinessActivities } from '../activities/readiness.ts'
+import { createSessionActivities } from '../activities/session.ts'
+import type { ProviderRow } from '../db/providers.ts'
+import type { ComputeProvider } from '../ports/compute/provider.ts'
+import type { WorkerDeps } from './deps.ts'
+import { createInstanceSecrets } from './instance-secrets.ts'
+
+/** What the workers of the core register: it touches nothing but Carrel's own books. */
+export function coreActivities({ db, timings }: Pick<WorkerDeps, 'db' | 'timings'>) {
+  return createSessionActivities({ db, timings })
+}
+
+/** One provider, as a worker has opened it. */
+export interface OpenProvider {
+  readonly row: Pick<ProviderRow, 'id'>
+  readonly provider: ComputeProvider
+  /** Aborts when the worker begins to stop. */
+  readonly stopping: AbortSignal
+}
+
+/** What the workers of a provider's two queues register. */
+export function providerActivities(
+  { db, timings, deploymentId, secrets }: Pick<WorkerDeps, 'db' | 'timings' | 'deploymentId' | 'secrets'>,
+  { row, provider, stopping }: OpenProvider,
+) {
+  const { createInstance, removeInstance, inspectInstance } = createComputeActivities({
+    db,
+    providerId: row.id,
+    provider,
+    secrets: createInstanceSecrets(secrets),
+    timings,
+  })
+  return {
+    start: { createInstance, ...createReadinessActivities({ db, provider, timings, stopping }) },
+    care: {
+      removeInstance,
+      inspectInstance,
+      ...createObserveActivities({ db, providerId: row.id, provider, deploymentId, timings, stopping }),
+    },
+  }
+}
+
+type OfProvider = ReturnType<typeof providerActivities>
+
+/** Every activity that any worker registers. */
+export type RegisteredActivities = ReturnType<typeof coreActivities> & OfProvider['start'] & OfProvider['care']
