@@ -1,13 +1,15 @@
+import { Context } from '@temporalio/activity'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Reason, StopReason } from '../domain/lifecycle.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Look, SessionKey } from '../domain/session.ts'
 import { admitSession } from '../db/admission.ts'
 import type { Admitted } from '../db/admission.ts'
+import { isLockedOut } from '../db/connect.ts'
 import type { Db } from '../db/connect.ts'
 import { callForHelp } from '../db/deliveries.ts'
 import { dispatch } from '../db/dispatch.ts'
-import { endSession, markCleanupOverdue, toReady, toStopping } from '../db/endings.ts'
+import { abandonSession, endSession, markCleanupOverdue, toReady, toStopping } from '../db/endings.ts'
 import { requestStop } from '../db/intents.ts'
 import { lookAt } from '../db/look.ts'
 import { releaseReservation } from '../db/reservations.ts'
@@ -22,8 +24,16 @@ export interface SessionDeps {
 
 /** What a session's workflow does in Carrel's own books. Each is one short transaction and may be repeated. */
 export function createSessionActivities({ db, timings }: SessionDeps) {
+  /**
+   * Lets those begin for whom there is room now. It is repeated with the deed that made room; but while others keep the
+   * provider's books locked, that session goes its way: who waits asks again by itself.
+   */
   const next = async (providerId: ProviderId) => {
-    await dispatch(db, providerId, timings.createTimeoutMs)
+    const { attempt } = Context.current().info
+    if (attempt === 1) return void (await dispatch(db, providerId, timings.createTimeoutMs))
+    await dispatch(db, providerId, timings.createTimeoutMs, timings.databaseTimeoutMs / 2).catch((error: unknown) => {
+      if (!isLockedOut(error)) throw error
+    })
   }
   return {
     /** Reads state, wishes and deadlines, and notes what was seen. `null`: there is no such session. */
@@ -35,7 +45,7 @@ export function createSessionActivities({ db, timings }: SessionDeps) {
 
     /** Lets those begin for whom the provider has room. */
     dispatch: async (input: { readonly providerId: string }): Promise<void> => {
-      await next(input.providerId as ProviderId)
+      await dispatch(db, input.providerId as ProviderId, timings.createTimeoutMs)
     },
 
     /** The instance answers: the session is ready, its lifetime begins, and the next one may begin. */
@@ -69,6 +79,9 @@ export function createSessionActivities({ db, timings }: SessionDeps) {
 
     /** Nothing is left: the session is at its end. */
     end: async (key: SessionKey): Promise<Moved> => await endSession(db, key),
+
+    /** An operator gives up on its cleaning: it ends, and what may be left is found by its tombstone. */
+    abandon: async (key: SessionKey): Promise<Moved> => await abandonSession(db, key),
 
     /** Cleaning takes too long: says so in the session's history, for those who can help. */
     cleanupOverdue: async (key: SessionKey): Promise<void> => {

@@ -17,6 +17,8 @@ export type Admitted =
   | { readonly kind: 'withdrawn' }
   /** A payer has no quota row: nobody can say what it may hold, so nothing is. */
   | { readonly kind: 'broken' }
+  /** Maintenance: nobody is admitted until it ends. It stays requested. */
+  | { readonly kind: 'waits' }
 
 /** A payer's quota row was not there. Payers get theirs when they are made, so this refuses rather than guesses. */
 export class QuotaRowMissing extends Error {

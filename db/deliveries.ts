@@ -22,6 +22,9 @@ export interface Delivery {
 const unfinished = sql<boolean>`(seen_version < wake_version
   or (ended_at is null and (state = 'stopping' or stop_requested_at is not null)))`
 
+/** A disarmed installation tells nobody anything: it may be a copy of the one whose sessions these are. */
+const armed = sql<boolean>`(select disarmed_at is null from installation)`
+
 /**
  * Takes up to `limit` deliveries that are due, each for one taker, and sets when it is tried again should this try be
  * lost: 10 s, doubling to 5 min, or to an hour for an end that is only awaited. No lock outlives this call.
@@ -37,7 +40,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
     seen_version: number
   }>`
     with due as materialized (
-      select id from session where ${unfinished} and next_try_at <= now()
+      select id from session where ${unfinished} and next_try_at <= now() and ${armed}
       order by next_try_at limit ${limit} for no key update skip locked)
     update session s set tries = tries + 1,
       next_try_at = now() + least(case when seen_version < wake_version then 300 else 3600 end, 10 * power(2, least(tries, 10))) * interval '1 second'
@@ -58,7 +61,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
 /** In how many ms the next delivery is due; `null` when there is none. */
 export async function nextDeliveryInMs(db: Db): Promise<number | null> {
   const { rows } = await sql<{ ms: number | null }>`
-    select (extract(epoch from min(next_try_at) - now()) * 1000)::float8 as ms from session where ${unfinished}
+    select (extract(epoch from min(next_try_at) - now()) * 1000)::float8 as ms from session where ${unfinished} and ${armed}
   `.execute(db)
   const ms = rows[0]?.ms ?? null
   return ms === null ? null : Math.max(0, Math.ceil(ms))

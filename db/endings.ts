@@ -5,8 +5,10 @@ import type { Reason, WaitingFor } from '../domain/lifecycle.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor } from './connect.ts'
 import { recordEvent } from './events.ts'
+import { tombstone } from './instances.ts'
 import { plainText } from './plain-text.ts'
 import { giveUpProbe } from './provider-health.ts'
+import { releaseReservation } from './reservations.ts'
 import { before, move } from './transitions.ts'
 import type { Moved } from './transitions.ts'
 
@@ -67,6 +69,17 @@ export async function endSession(db: Db, key: SessionKey): Promise<Moved> {
   const end = endOf(reason)
   if (end === 'rejected') return { kind: 'already' }
   return await move(db, { key, from: ['stopping'], to: end, data: { reason } })
+}
+
+/**
+ * An operator gives up on a cleanup: what is reserved is released, and the session ends as `abandoned`. The tombstone stays
+ * without its confirmation: should the instance be seen again, reconciliation removes it.
+ */
+export async function abandonSession(db: Db, key: SessionKey): Promise<Moved> {
+  await tombstone(db, key, await providerOf(db, key))
+  await releaseReservation(db, key)
+  const reason: Reason = 'abandoned'
+  return await move(db, { key, from: ['stopping'], to: endOf(reason), set: { reason }, data: { reason } })
 }
 
 /** Once: the event, and the time for the metric and the operators' list. */

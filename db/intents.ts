@@ -4,7 +4,7 @@ import { isEnd } from '../domain/lifecycle.ts'
 import type { StopReason } from '../domain/lifecycle.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { ParameterValue } from '../domain/template.ts'
-import type { Trx } from './connect.ts'
+import type { Executor, Trx } from './connect.ts'
 import { recordEvent } from './events.ts'
 import { resourceColumns } from './resource-columns.ts'
 import type { MountRequest } from './schema.ts'
@@ -87,6 +87,11 @@ async function withdrawnBy(trx: Trx, { ownerId, projectId }: NewSession): Promis
     .executeTakeFirstOrThrow()
   if (owner.disabled_at !== null) return 'account_disabled'
   return project.closed_at === null ? null : 'project_closed'
+}
+
+/** Has the starter see at once whether anybody looks after the session. One that has ended needs nobody. */
+export async function wakeSession(executor: Executor, sessionId: SessionId): Promise<void> {
+  await executor.updateTable('session').set(wake).where('id', '=', sessionId).where('ended_at', 'is', null).execute()
 }
 
 /**

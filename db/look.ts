@@ -26,6 +26,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     queued_at: Date | null
     dispatched_at: Date | null
     state_since: Date
+    abandon_requested_at: Date | null
     expires_at: Date | null
     lifetime_ends_at: Date | null
     queue_limit_seconds: number
@@ -35,7 +36,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     update session s set seen_version = wake_version, next_try_at = greatest(next_try_at, now() + interval '10 seconds')
     where s.id = ${sessionId}
     returning s.state, s.generation, s.provider_id, s.project_id, s.stop_reason, s.requested_at, s.queued_at, s.dispatched_at,
-      s.state_since, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds, now() as now
+      s.state_since, s.abandon_requested_at, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds, now() as now
   `.execute(db)
   const row = rows[0]
   if (row === undefined) return null
@@ -68,5 +69,6 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     ),
     suspect: instance !== null && instance.seen !== null && isSuspicious(row.state, instance.seen),
     retryInMs: gate === null ? null : probeInMs(gate),
+    abandon: row.abandon_requested_at !== null,
   }
 }

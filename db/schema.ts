@@ -1,28 +1,14 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { PayerKind } from '../domain/admission.ts'
-import type {
-  AccountId,
-  ProjectId,
-  ProviderId,
-  ReconciliationId,
-  SessionId,
-  TemplateId,
-  TokenId,
-} from '../domain/ids.ts'
+import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId, TokenId } from '../domain/ids.ts'
 import type { DisarmReason } from '../domain/epoch.ts'
-import type { DriftKind, ReconciliationOutcome, ReconciliationReport } from '../domain/reconciliation.ts'
 import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
 import type { Violation } from '../domain/admission.ts'
 import type { ProjectRole, Role, Scope } from '../domain/rights.ts'
 import type { MountKind, ParameterValue, TemplateSpec } from '../domain/template.ts'
 
-type Time = ColumnType<Date, Date | string, Date | string>
-type TimeDefault = ColumnType<Date, Date | string | undefined, Date | string>
-type NullableTime = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
-/** `jsonb`: read as the value, written as text. */
-type Json<T> = ColumnType<T, string, string>
-type JsonDefault<T> = ColumnType<T, string | undefined, string>
-type NullableJson<T> = ColumnType<T | null, string | null | undefined, string | null>
+import type { Json, JsonDefault, NullableJson, NullableTime, Time, TimeDefault } from './schema-columns.ts'
+import type { UpkeepTables } from './schema-upkeep.ts'
 
 interface ResourceColumns {
   sessions: number
@@ -66,7 +52,7 @@ export interface StoredRef {
   readonly ids?: Readonly<Record<string, string>>
 }
 
-export interface Database {
+export interface Database extends UpkeepTables {
   installation: {
     one: Generated<boolean>
     deployment_id: Generated<string>
@@ -76,12 +62,18 @@ export interface Database {
     database_oid: string | null
     temporal_namespace_id: string | null
     first_admin_at: NullableTime
+    /** The place in the feed of the last event that retention deleted. */
+    pruned_epoch: Generated<number>
+    pruned_xid: Generated<string>
+    pruned_id: Generated<string>
     disarmed_at: NullableTime
     disarmed_reason: ColumnType<DisarmReason | null, DisarmReason | null | undefined, DisarmReason | null>
     disarmed_epoch: number | null
     maintenance_since: NullableTime
     maintenance_until: NullableTime
     maintenance_text: string | null
+    /** Raised by each change of the maintenance. */
+    maintenance_version: Generated<number>
   }
   account: {
     id: AccountId
@@ -209,6 +201,8 @@ export interface Database {
     abandon_requested_at: NullableTime
     /** When retention cleared what was personal in it. */
     pruned_at: NullableTime
+    /** When retention deleted its history but the end. */
+    events_pruned_at: NullableTime
     event_seq: Generated<number>
     event_epoch: ColumnType<number, never, never>
     event_xid: ColumnType<string, never, never>
@@ -284,44 +278,6 @@ export interface Database {
     body_hmac: string
     resource_id: string
     created_at: TimeDefault
-  }
-  /** What a provider's sweep may do, and when it last ran. */
-  sweep: {
-    provider_id: ProviderId
-    disarmed_at: NullableTime
-    withheld: ColumnType<number | null, number | null | undefined, number | null>
-    allowance: Generated<number>
-    last_run_at: NullableTime
-    last_whole_at: NullableTime
-  }
-  /** What the last surveys found to differ, and since when. */
-  drift: {
-    provider_id: ProviderId
-    kind: DriftKind
-    subject: string
-    first_seen_at: TimeDefault
-    last_seen_at: TimeDefault
-    seen: Generated<number>
-  }
-  reconciliation: {
-    id: ReconciliationId
-    provider_id: ProviderId
-    /** Nobody: the schedule. */
-    requested_by: AccountId | null
-    dry_run: boolean
-    /** Objects without a row that an operator named to be removed. */
-    remove_names: Generated<string[]>
-    requested_at: TimeDefault
-    next_try_at: TimeDefault
-    tries: Generated<number>
-    started_at: NullableTime
-    ended_at: NullableTime
-    outcome: ColumnType<
-      ReconciliationOutcome | null,
-      ReconciliationOutcome | null | undefined,
-      ReconciliationOutcome | null
-    >
-    report: NullableJson<ReconciliationReport>
   }
   beat: { role: string; at: Time }
   outage: { role: string; began_at: Time; ended_at: Time }

@@ -4,6 +4,7 @@ export const eventTypes = [
   'session.progress',
   'session.stop_requested',
   'session.cleanup_overdue',
+  'session.abandon_requested',
   'connection.opened',
 ] as const
 export type EventType = (typeof eventTypes)[number]

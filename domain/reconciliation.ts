@@ -74,7 +74,7 @@ export interface JudgedDrift extends Drift {
 /** What is to be done about one drift. */
 export type Action =
   | { readonly do: 'removeInstance'; readonly sessionId: string; readonly generation: number }
-  | { readonly do: 'removeUnknown'; readonly name: string }
+  | { readonly do: 'removeUnknown'; readonly name: string; readonly sessionId: string; readonly generation: number }
   | { readonly do: 'releaseReservation'; readonly sessionId: string; readonly generation: number }
   | { readonly do: 'lookAgain'; readonly sessionId: string }
   | { readonly do: 'nudgeWorkflow'; readonly sessionId: string }
@@ -87,7 +87,6 @@ export interface Sightings {
 }
 
 export interface Rules {
-  readonly graceMs: number
   readonly mostActions: number
   /** How many removals an operator has granted beyond the usual. */
   readonly allowance: number
@@ -171,7 +170,12 @@ export function planActions(drifts: readonly JudgedDrift[], listed: number, rule
   const named = drifts.filter((d) => d.kind === 'unknown_instance' && rules.removeNames.includes(d.subject))
   const actions = [
     ...certain.filter((d) => !(tooMany && d.kind === 'orphan_instance')).flatMap((d) => actionFor(d)),
-    ...named.map((d): Action => ({ do: 'removeUnknown', name: d.subject })),
+    ...named.map((d): Action => ({
+      do: 'removeUnknown',
+      name: d.subject,
+      sessionId: d.sessionId,
+      generation: d.generation,
+    })),
   ]
   return { actions: actions.slice(0, rules.mostActions), withheld: tooMany ? orphans : null }
 }

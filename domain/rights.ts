@@ -15,6 +15,7 @@ export const rights = {
   'account:list': { scope: 'admin', relation: 'admin' },
   'account:read': { scope: 'admin', relation: 'admin' },
   'account:admin': { scope: 'admin', relation: 'admin' },
+  'account:erase': { scope: 'admin', relation: 'admin' },
   'token:read': { scope: 'tokens', relation: 'self' },
   'token:write': { scope: 'tokens', relation: 'self' },
   'project:list': { scope: 'read', relation: 'any' },
@@ -35,6 +36,8 @@ export const rights = {
   'event:read': { scope: 'read', relation: 'session-reader' },
   'self:read': { scope: 'read', relation: 'any' },
   'metrics:read': { scope: 'read', relation: 'operator' },
+  'operate:read': { scope: 'admin', relation: 'operator' },
+  'operate:write': { scope: 'admin', relation: 'operator' },
   'status:read': { scope: null, relation: 'public' },
   'codec:decode': { scope: null, relation: 'capability' },
 } as const satisfies Record<string, { scope: Scope | null; relation: string }>

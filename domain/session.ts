@@ -21,4 +21,6 @@ export interface Look {
   readonly suspect: boolean
   /** Of a queued session: in how many ms it may be worth asking for its place, because the provider may be tried again. */
   readonly retryInMs: number | null
+  /** An operator gives it up: it ends although nobody knows whether anything is left. */
+  readonly abandon: boolean
 }

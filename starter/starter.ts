@@ -1,10 +1,13 @@
 import type { Client } from '@temporalio/client'
 import { claimDeliveries, nextDeliveryInMs } from '../db/deliveries.ts'
+import { claimReconciliations } from '../db/reconciliation.ts'
 import type { Db } from '../db/connect.ts'
 import { recordDependency } from '../db/dependencies.ts'
 import type { Listener } from '../db/listen.ts'
 import type { Timings } from '../domain/timings.ts'
 import { deliver } from './deliver.ts'
+import { checkGround } from './ground.ts'
+import { startReconciliation } from './reconciliations.ts'
 
 export interface StarterDeps {
   readonly db: Db
@@ -42,6 +45,7 @@ export function createStarter({ db, client, timings, listener, warn }: StarterDe
         wake()
       }
       const unsubscribe = listener.on('carrel_wake', call)
+      const ground = checkGround(db, client, warn)
 
       const rest = async (ms: number) => {
         if (woken || stopping) return
@@ -54,19 +58,27 @@ export function createStarter({ db, client, timings, listener, warn }: StarterDe
         })
       }
 
+      const attempt = (what: string, work: Promise<void>) => {
+        const tried = work
+          .catch((error: unknown) => warn(`${what} failed.`, error))
+          .finally(() => {
+            inFlight.delete(tried)
+            if (inFlight.size === atMostInFlight - 1) call()
+          })
+        inFlight.add(tried)
+      }
+
       const round = async (): Promise<void> => {
         woken = false
+        // Until somebody has seen what the installation stands on, it may be a copy.
+        if (!(await ground.isKnown())) return await rest(leastMs * 10)
         const room = atMostInFlight - inFlight.size
         const claimed = room > 0 ? await claimDeliveries(db, room) : []
-        for (const delivery of claimed) {
-          const attempt = deliver({ db, client, timings }, delivery)
-            .catch((error: unknown) => warn(`A delivery to session ${delivery.sessionId} failed.`, error))
-            .finally(() => {
-              inFlight.delete(attempt)
-              if (inFlight.size === atMostInFlight - 1) call()
-            })
-          inFlight.add(attempt)
-        }
+        for (const delivery of claimed)
+          attempt(`A delivery to session ${delivery.sessionId}`, deliver({ db, client, timings }, delivery))
+        const asked = room > claimed.length ? await claimReconciliations(db, room - claimed.length) : []
+        for (const ask of asked)
+          attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
         if (claimed.length > 0 && claimed.length === room) return
         const next = room > 0 ? await nextDeliveryInMs(db) : null
         await rest(Math.max(leastMs, Math.min(pollMs, next ?? pollMs)))
@@ -80,7 +92,10 @@ export function createStarter({ db, client, timings, listener, warn }: StarterDe
           })
         }
       })()
-      const checks = setInterval(() => void checkTemporal(db, client), checkTemporalMs)
+      const checks = setInterval(() => {
+        void checkTemporal(db, client)
+        void ground.look()
+      }, checkTemporalMs)
       void checkTemporal(db, client)
 
       return {

@@ -1,15 +1,21 @@
 import { createComputeActivities } from '../activities/compute.ts'
 import { createObserveActivities } from '../activities/observe.ts'
 import { createReadinessActivities } from '../activities/readiness.ts'
+import { createReconcileActivities } from '../activities/reconcile.ts'
 import { createSessionActivities } from '../activities/session.ts'
+import { createSurveyActivities } from '../activities/survey.ts'
 import type { ProviderRow } from '../db/providers.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
+import { createRuns } from '../starter/runs.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createInstanceSecrets } from './instance-secrets.ts'
 
 /** What the workers of the core register: it touches nothing but Carrel's own books. */
-export function coreActivities({ db, timings }: Pick<WorkerDeps, 'db' | 'timings'>) {
-  return createSessionActivities({ db, timings })
+export function coreActivities({ db, client, timings }: Pick<WorkerDeps, 'db' | 'client' | 'timings'>) {
+  return {
+    ...createSessionActivities({ db, timings }),
+    ...createReconcileActivities({ db, runs: createRuns(client) }),
+  }
 }
 
 /** One provider, as a worker has opened it. */
@@ -22,7 +28,13 @@ export interface OpenProvider {
 
 /** What the workers of a provider's two queues register. */
 export function providerActivities(
-  { db, timings, deploymentId, secrets }: Pick<WorkerDeps, 'db' | 'timings' | 'deploymentId' | 'secrets'>,
+  {
+    db,
+    client,
+    timings,
+    deploymentId,
+    secrets,
+  }: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'deploymentId' | 'secrets'>,
   { row, provider, stopping }: OpenProvider,
 ) {
   const { createInstance, removeInstance, inspectInstance } = createComputeActivities({
@@ -38,6 +50,7 @@ export function providerActivities(
       removeInstance,
       inspectInstance,
       ...createObserveActivities({ db, providerId: row.id, provider, deploymentId, timings, stopping }),
+      ...createSurveyActivities({ db, providerId: row.id, provider, deploymentId, runs: createRuns(client) }),
     },
   }
 }

@@ -3,6 +3,7 @@ import { startBeats } from './beats.ts'
 import { startCore } from './core.ts'
 import type { WorkerDeps } from './deps.ts'
 import { followProviders } from './providers.ts'
+import { keepSchedules } from './schedules.ts'
 import type { Roles } from './roles.ts'
 
 /** All that one worker process does, by its roles. `failed`: a part ended by itself, and the process should end. */
@@ -11,6 +12,7 @@ export async function startWorker(deps: WorkerDeps, roles: Roles, failed: (error
   const beats = startBeats(deps.db, deps.client, { core: roles.core, providers: () => serving() })
   await beats.once()
   const core = roles.core ? await startCore(deps, failed) : null
+  const schedules = roles.core ? keepSchedules(deps) : null
   const providers = followProviders(deps, roles, failed)
   serving = providers.serving
   await providers.first
@@ -27,7 +29,7 @@ export async function startWorker(deps: WorkerDeps, roles: Roles, failed: (error
     async stop() {
       beats.stop()
       await starter.stop()
-      await Promise.all([core?.stop(), providers.stop()])
+      await Promise.all([core?.stop(), schedules?.stop(), providers.stop()])
     },
   }
 }

@@ -1,9 +1,11 @@
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
-import type { ActivityOptions } from '@temporalio/workflow'
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow'
 import type { ComputeActivities } from '../activities/compute.ts'
 import type { ObserveActivities } from '../activities/observe.ts'
 import type { ReadinessActivities } from '../activities/readiness.ts'
+import type { ReconcileActivities } from '../activities/reconcile.ts'
 import type { SessionActivities } from '../activities/session.ts'
+import type { SurveyActivities } from '../activities/survey.ts'
 import { careQueue, startQueue } from '../domain/ids.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { Timings } from '../domain/timings.ts'
@@ -15,7 +17,19 @@ const never: readonly string[] = ['foreign_payload', 'invalid_input']
  * costs the server one task instead of a dozen events.
  */
 export function booksOf(timings: Timings) {
+  return proxyLocalActivities<SessionActivities>(repeated(timings))
+}
+
+/** The same, where others may hold up the answer for as long as they like: repeated for at most `withinMs`, then it times out. */
+export function booksWithin(timings: Timings, withinMs: number) {
   return proxyLocalActivities<SessionActivities>({
+    ...repeated(timings),
+    scheduleToCloseTimeout: Math.max(1, Math.ceil(withinMs)),
+  })
+}
+
+function repeated(timings: Timings): LocalActivityOptions {
+  return {
     startToCloseTimeout: timings.databaseTimeoutMs,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: {
@@ -24,7 +38,7 @@ export function booksOf(timings: Timings) {
       maximumInterval: timings.databaseRetryMaxMs,
       nonRetryableErrorTypes: [...never],
     },
-  })
+  }
 }
 
 /** What begins at a provider: may take long, heartbeats, and is left behind as soon as the session must end. */
@@ -55,6 +69,21 @@ export function careOf(timings: Timings, providerId: string) {
     summary: 'looks whether the instance is as it should be',
   })
   return { removeInstance, inspectInstance }
+}
+
+/** The books of reconciliation, and what it tells to others. */
+export function reconcileOf(timings: Timings) {
+  return proxyLocalActivities<ReconcileActivities>(repeated(timings))
+}
+
+/** The steps of one reconciliation: each is tried for a while, and what fails is left to the next one. */
+export function surveyOf(timings: Timings, providerId: string) {
+  return proxyActivities<SurveyActivities & Pick<ComputeActivities, 'removeInstance'>>({
+    ...atProvider(timings, careQueue(providerId as ProviderId)),
+    startToCloseTimeout: timings.removeTimeoutMs,
+    scheduleToCloseTimeout: timings.removeTimeoutMs * 2,
+    summary: 'compares the provider with the rows',
+  })
 }
 
 /** The provider's list, tick by tick. */

@@ -1,4 +1,5 @@
 export { interceptors } from './interceptors.ts'
 export { observeWorkflow } from './observe.ts'
+export { reconcileWorkflow } from './reconcile.ts'
 export { sessionWorkflow } from './session.ts'
 export { teardownWorkflow } from './teardown.ts'

@@ -9,12 +9,13 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
-import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common'
+import { ActivityFailure, ApplicationFailure, defineSearchAttributeKey, TimeoutFailure } from '@temporalio/common'
 import type { Inspection } from '../activities/compute.ts'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import type { Look } from '../domain/session.ts'
-import { booksOf, careOf } from './activity-proxies.ts'
+import type { Timings } from '../domain/timings.ts'
+import { booksOf, booksWithin, careOf } from './activity-proxies.ts'
 import { Attention } from './attention.ts'
 import { Errand } from './errand.ts'
 import { orCallForHelp } from './failing.ts'
@@ -31,6 +32,8 @@ const overdue: Partial<Record<SessionState, Reason>> = {
   requested: 'internal',
   queued: 'capacity_timeout',
   provisioning: 'start_timeout',
+  pausing: 'internal',
+  resuming: 'internal',
 }
 
 /**
@@ -69,6 +72,10 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
 
     if (isEnd(seen.state)) return await finish(seen.state)
     if (seen.state !== 'provisioning') start = start?.abandon() ?? null
+    if (seen.state === 'stopping' && seen.abandon) {
+      await books.abandon(key)
+      continue
+    }
     if (seen.state === 'stopping') {
       undoing ??= new Errand(() => undoAll(sessionId, seen.generation, undo.steps, timings, seen.dueInMs))
       // Whoever calls meanwhile changes nothing, but is heard: a call that nobody hears is repeated for as long as it takes.
@@ -90,14 +97,18 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
     if (start === null && workflowInfo().continueAsNewSuggested) await again({ ...run, undo: undo.steps })
 
     switch (seen.state) {
-      case 'requested':
+      case 'requested': {
         undo.note({ step: 'releaseReservation', generation: seen.generation })
-        if ((await books.admit(key)).kind === 'broken') await books.beginStopping({ key, reason: 'internal' })
+        const admitted = await unlessHeldUp(seen, timings, async (hasty) => await hasty.admit(key))
+        if (admitted?.kind === 'broken') await books.beginStopping({ key, reason: 'internal' })
+        if (admitted?.kind === 'waits')
+          await attention.wait(soonest(seen.dueInMs, timings.dispatchEveryMs), 'maintenance: it waits to be admitted')
         break
+      }
       case 'queued': {
         const rest = soonest(seen.dueInMs, seen.retryInMs, timings.dispatchEveryMs)
         if (!(await attention.wait(rest, 'asks for its place again')))
-          await books.dispatch({ providerId: seen.providerId })
+          await unlessHeldUp(seen, timings, async (hasty) => await hasty.dispatch({ providerId: seen.providerId }))
         break
       }
       case 'provisioning': {
@@ -126,8 +137,11 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
           await attention.wait(seen.dueInMs, 'its time is over')
         }
         break
-      case 'pausing':
       case 'paused':
+        if (isDue(seen)) await books.requestStop({ sessionId, reason: 'expired' })
+        else await attention.wait(seen.dueInMs, 'its time is over')
+        break
+      case 'pausing':
       case 'resuming':
       case 'stopped':
       case 'failed':
@@ -147,6 +161,26 @@ function reasonToEnd(seen: Look): Reason | null {
 }
 
 const isDue = (seen: Look): boolean => seen.dueInMs !== null && seen.dueInMs <= 0
+
+/** How many tries a deed has before the workflow looks again whether it should still be done. */
+const triesAtOnce = 2
+
+/**
+ * A deed that waits for locks of others, as short as the state's own time and as what is asked meanwhile demand. `null`: it
+ * was held up, and may have been done all the same; the rows tell.
+ */
+async function unlessHeldUp<T>(
+  seen: Look,
+  timings: Timings,
+  deed: (hasty: ReturnType<typeof booksWithin>) => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await deed(booksWithin(timings, soonest(seen.dueInMs, triesAtOnce * timings.databaseTimeoutMs)))
+  } catch (error) {
+    if (error instanceof ActivityFailure && error.cause instanceof TimeoutFailure) return null
+    throw error
+  }
+}
 
 /** A start that failed in a way that no repeat mends is Carrel's own fault. */
 function outcomeOf(start: Errand<StartOutcome>): StartOutcome {

@@ -9,13 +9,22 @@ const statements = [
     add column maintenance_since timestamptz,
     add column maintenance_until timestamptz,
     add column maintenance_text text,
+    add column maintenance_version int not null default 1,
     add check ((disarmed_at is null) = (disarmed_reason is null)),
     add check ((maintenance_since is null) = (maintenance_text is null))`,
 
   `alter table session
     add column abandon_requested_at timestamptz,
-    add column pruned_at timestamptz`,
+    add column pruned_at timestamptz,
+    add column events_pruned_at timestamptz`,
   `create index session_prunable on session (ended_at) where ended_at is not null and pruned_at is null`,
+  `create index session_events_prunable on session (ended_at) where ended_at is not null and events_pruned_at is null`,
+  `create index session_pruned on session (ended_at) where pruned_at is not null and events_pruned_at is not null`,
+  `create index audit_event_age on audit_event (at)`,
+  `alter table installation
+    add column pruned_epoch int not null default 0,
+    add column pruned_xid xid8 not null default '0',
+    add column pruned_id bigint not null default 0`,
 
   `alter table account
     add column erase_requested_at timestamptz,
@@ -48,6 +57,7 @@ const statements = [
     requested_by text references account,
     dry_run bool not null,
     remove_names text[] not null default '{}',
+    run_id text unique,
     requested_at timestamptz not null default now(),
     next_try_at timestamptz not null default now(),
     tries int not null default 0,
@@ -59,6 +69,7 @@ const statements = [
   )`,
   `create index reconciliation_provider on reconciliation (provider_id, id)`,
   `create index reconciliation_requested_by on reconciliation (requested_by)`,
+  `create index reconciliation_age on reconciliation (coalesce(ended_at, started_at, requested_at))`,
   `create index reconciliation_open on reconciliation (next_try_at) where started_at is null and ended_at is null`,
   `create function notify_reconciliation() returns trigger language plpgsql as $$
     begin perform pg_notify('carrel_wake', ''); perform pg_notify('carrel_reconciliation', new.id); return null; end $$`,
@@ -72,9 +83,12 @@ const reverse = [
   'drop table drift',
   'drop table sweep',
   'alter table account drop column erase_requested_at, drop column erased_at',
-  'alter table session drop column abandon_requested_at, drop column pruned_at',
+  'alter table installation drop column pruned_epoch, drop column pruned_xid, drop column pruned_id',
+  'drop index audit_event_age',
+  'alter table session drop column abandon_requested_at, drop column pruned_at, drop column events_pruned_at',
   `alter table installation drop column disarmed_at, drop column disarmed_reason, drop column disarmed_epoch,
-    drop column maintenance_since, drop column maintenance_until, drop column maintenance_text`,
+    drop column maintenance_since, drop column maintenance_until, drop column maintenance_text,
+    drop column maintenance_version`,
 ]
 
 export async function up(db: Kysely<unknown>): Promise<void> {

@@ -1,0 +1,137 @@
+import type { ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
+import { findDrift, planActions } from '../domain/reconciliation.ts'
+import type { Action, Known, Listed, Plan } from '../domain/reconciliation.ts'
+import { isEnd } from '../domain/lifecycle.ts'
+import type { Runs } from '../domain/runs.ts'
+import type { Timings } from '../domain/timings.ts'
+import { databaseTime } from '../db/connect.ts'
+import type { Db } from '../db/connect.ts'
+import { noteDrift, readDrift } from '../db/drift.ts'
+import { readSweepRights, recordPlan } from '../db/reconciliation.ts'
+import { isQueueIdle, isUnknownInstance, readKnown } from '../db/survey.ts'
+import type { KnownRow } from '../db/survey.ts'
+import type { CallContext, ComputeProvider } from '../ports/compute/provider.ts'
+import { ApplicationFailure } from '@temporalio/activity'
+import { alive } from './compute.ts'
+
+export interface SurveyDeps {
+  readonly db: Db
+  readonly providerId: ProviderId
+  readonly provider: ComputeProvider
+  readonly deploymentId: string
+  readonly runs: Runs
+}
+
+export interface SurveyAsk {
+  readonly id: string
+  readonly dryRun: boolean
+  readonly removeNames: readonly string[]
+  readonly timings: Timings
+}
+
+export type Survey =
+  | ({ readonly kind: 'planned' } & Plan)
+  /** The backend's list is not whole: nothing is known, and nothing changes. */
+  | { readonly kind: 'unreachable' }
+
+/** Actions of one reconciliation; the rest waits for the next. */
+const mostActions = 50
+/** Runs that Temporal is asked for one by one in one survey. */
+const mostDescribed = 500
+/** Texts and lists are kept for operators to read, not for ever. */
+const mostReported = 1_000
+
+/** Compares a whole provider with the rows and the workflows. Plans; what is done about it is done step by step elsewhere. */
+export function createSurveyActivities({ db, providerId, provider, deploymentId, runs }: SurveyDeps) {
+  return {
+    /** Lists the backend before the rows are read, finds what differs, and plans. */
+    async surveyProvider(ask: SurveyAsk): Promise<Survey> {
+      return await alive(ask.timings, async (call) => await survey(ask, call))
+    },
+
+    /** Removes an object that an operator named, and that no row knows of. */
+    async removeUnknown(ask: {
+      readonly name: string
+      readonly sessionId: string
+      readonly generation: number
+      readonly timings: Timings
+    }): Promise<void> {
+      if (!(await isUnknownInstance(db, ask))) return
+      const ref = { name: ask.name, deploymentId }
+      const removed = await alive(ask.timings, async (call) => await provider.remove(ref, call))
+      if (removed.kind === 'unknown')
+        throw ApplicationFailure.retryable('The provider did not confirm the removal.', 'provider_unreachable')
+    },
+  }
+
+  async function survey(ask: SurveyAsk, call: CallContext): Promise<Survey> {
+    const listedAt = await databaseTime(db)
+    const listed = await listAll(call)
+    if (listed === null) return { kind: 'unreachable' }
+    const open = await openRuns()
+    const rows = await readKnown(db, providerId, [...listed.map((l) => l.sessionId), ...open])
+    const { known, unknownWorkflows } = await withRuns(rows, open)
+    const drifts = findDrift({
+      listedAt,
+      listed,
+      known,
+      unknownWorkflows,
+      queueNotServed: await isQueueIdle(db, providerId),
+    })
+    const judge = ask.dryRun ? readDrift : noteDrift
+    const judged = await judge(db, providerId, drifts, ask.timings.reconcileGraceMs)
+    const rights = await readSweepRights(db, providerId)
+    const plan = planActions(judged, listed.length, { ...rights, mostActions, removeNames: ask.removeNames })
+    const report = {
+      listed: listed.length,
+      drifts: judged.slice(0, mostReported),
+      ...plan,
+      failed: [] as readonly Action[],
+    }
+    // The workflow has it from the row.
+    const id = ask.id as ReconciliationId
+    await recordPlan(db, { id, providerId, dryRun: ask.dryRun }, report)
+    return { kind: 'planned', ...plan }
+  }
+
+  async function listAll(call: CallContext): Promise<Listed[] | null> {
+    const listed: Listed[] = []
+    try {
+      for await (const { ref, sessionId, generation, state } of provider.list(deploymentId, call)) {
+        if (state.kind !== 'absent') listed.push({ name: ref.name, sessionId, generation, state: state.kind })
+      }
+      return listed
+    } catch {
+      call.signal.throwIfAborted()
+      return null
+    }
+  }
+
+  /** Where Temporal does not list, nothing is said of workflows: the rest of the survey stands. */
+  async function openRuns(): Promise<readonly SessionId[]> {
+    return await runs.listOpen(providerId).catch(() => [])
+  }
+
+  /** Only what the list of runs makes doubtful is asked for one by one. */
+  async function withRuns(rows: readonly KnownRow[], open: readonly SessionId[]) {
+    let left = mostDescribed
+    const listedOpen = new Set<string>(open)
+    const ask = async (sessionId: SessionId): Promise<Known['workflow']> => {
+      left -= 1
+      if (left < 0) return 'unknown'
+      return await runs.standing(sessionId).catch((): Known['workflow'] => 'unknown')
+    }
+    const known: Known[] = []
+    for (const row of rows) {
+      const isPlain = isEnd(row.state) !== listedOpen.has(row.sessionId)
+      const plain = listedOpen.has(row.sessionId) ? 'running' : 'none'
+      known.push({ ...row, workflow: isPlain ? plain : await ask(row.sessionId) })
+    }
+    const rowless = open.filter((id) => !rows.some((row) => row.sessionId === id))
+    const unknownWorkflows: string[] = []
+    for (const id of rowless) if ((await ask(id)) === 'running') unknownWorkflows.push(id)
+    return { known, unknownWorkflows }
+  }
+}
+
+export type SurveyActivities = ReturnType<typeof createSurveyActivities>

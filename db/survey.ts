@@ -1,0 +1,63 @@
+import { sql } from 'kysely'
+import { slots } from '../domain/dispatch.ts'
+import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { SessionState } from '../domain/lifecycle.ts'
+import type { Known } from '../domain/reconciliation.ts'
+import type { Executor } from './connect.ts'
+import { providerGate } from './provider-gate.ts'
+
+/** A session as the rows have it, before anybody asked Temporal. */
+export interface KnownRow extends Omit<Known, 'workflow'> {
+  readonly sessionId: SessionId
+}
+
+/** The provider's sessions that live or hold something, and those that were met elsewhere. */
+export async function readKnown(
+  executor: Executor,
+  providerId: ProviderId,
+  met: readonly string[],
+): Promise<KnownRow[]> {
+  const { rows } = await sql<{
+    id: SessionId
+    state: SessionState
+    generation: number
+    made_at: Date | null
+    held: number[]
+    seen: boolean
+  }>`
+    select s.id, s.state, s.generation, i.made_at, s.seen_version > 0 as seen,
+      array(select generation from reservation r where r.session_id = s.id and r.released_at is null order by 1) as held
+    from session s left join instance i on i.session_id = s.id and i.generation = s.generation
+      and i.tombstoned_at is null and i.removed_at is null
+      and s.state in ('provisioning', 'ready', 'pausing', 'paused', 'resuming')
+    where (s.provider_id = ${providerId} and s.ended_at is null) or s.id = any(${met}::text[])
+      or s.id in (select session_id from reservation where provider_id = ${providerId} and released_at is null)
+  `.execute(executor)
+  return rows.map((row) => ({
+    sessionId: row.id,
+    state: row.state,
+    generation: row.generation,
+    instanceMadeAt: row.made_at?.getTime() ?? null,
+    held: row.held,
+    seenByWorkflow: row.seen,
+  }))
+}
+
+/** Whether sessions wait although the provider has room. */
+export async function isQueueIdle(executor: Executor, providerId: ProviderId): Promise<boolean> {
+  const gate = await providerGate(executor, providerId)
+  return gate.queued > 0 && slots(gate).count > 0
+}
+
+/** Whether no row says anything about this instance: neither its session, nor this generation of it. */
+export async function isUnknownInstance(
+  executor: Executor,
+  { sessionId, generation }: { readonly sessionId: string; readonly generation: number },
+): Promise<boolean> {
+  const row = await executor
+    .selectFrom('session')
+    .select('generation')
+    .where('id', '=', sessionId as SessionId)
+    .executeTakeFirst()
+  return row === undefined || row.generation < generation
+}

@@ -1,0 +1,128 @@
+import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client'
+import type { Client, ScheduleOptions } from '@temporalio/client'
+import { listProviders } from '../db/providers.ts'
+import { coreQueue, expireWorkflowId, reconcileWorkflowId, retentionWorkflowId } from '../domain/ids.ts'
+import type { ProviderId } from '../domain/ids.ts'
+import type { Timings } from '../domain/timings.ts'
+import { workflowNames } from '../workflows/session.messages.ts'
+import type { ReconcileRun, UpkeepRun } from '../workflows/session.messages.ts'
+import type { WorkerDeps } from './deps.ts'
+
+/** Again and again, for a schedule may be deleted by hand, and providers come and go. */
+const everyMs = 60_000
+const callTimeoutMs = 5_000
+
+type Plan = ScheduleOptions & { readonly scheduleId: string }
+
+/** Every schedule that should be there: one per provider in service, and those of the whole installation. */
+export function plannedSchedules(providers: readonly ProviderId[], timings: Timings): Plan[] {
+  const upkeep: UpkeepRun = { timings }
+  return [
+    ...providers.map((providerId) => {
+      const run: ReconcileRun = { providerId, timings }
+      return plan(reconcileWorkflowId(providerId), workflowNames.reconcile, run, timings.reconcileEveryMs, timings)
+    }),
+    plan(expireWorkflowId, workflowNames.expire, upkeep, timings.expireEveryMs, timings),
+    plan(retentionWorkflowId, workflowNames.retention, upkeep, timings.retentionEveryMs, timings),
+  ]
+}
+
+function plan(
+  id: string,
+  workflowType: string,
+  run: ReconcileRun | UpkeepRun,
+  everyRunMs: number,
+  timings: Timings,
+): Plan {
+  return {
+    scheduleId: id,
+    spec: { intervals: [{ every: everyRunMs }], jitter: Math.min(everyRunMs / 10, 30_000) },
+    action: {
+      type: 'startWorkflow',
+      workflowType,
+      workflowId: id,
+      taskQueue: coreQueue,
+      args: [run],
+      workflowRunTimeout: timings.reconcileRunMs,
+      workflowTaskTimeout: timings.workflowTaskMs,
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+  }
+}
+
+/**
+ * Keeps the schedules of the installation: makes those that are missing, brings the others up to this build's timings once,
+ * and deletes those of providers that are out of service. One that an operator paused stays paused.
+ */
+export function keepSchedules({
+  db,
+  client,
+  timings,
+  listener,
+  log,
+}: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'listener' | 'log'>) {
+  const current = new Set<string>()
+  let keeping: Promise<void> = Promise.resolve()
+  let stopping = false
+
+  const keep = async () => {
+    if (stopping) return
+    const providers = await listProviders(db)
+    const plans = plannedSchedules(
+      providers.filter((p) => !p.disabled).map((p) => p.id),
+      timings,
+    )
+    for (const wanted of plans) {
+      await within(client, async () => await ensure(client, wanted, !current.has(wanted.scheduleId)))
+      current.add(wanted.scheduleId)
+    }
+    for (const { id } of providers.filter((p) => p.disabled)) {
+      await within(client, async () => await forget(client, reconcileWorkflowId(id)))
+      current.delete(reconcileWorkflowId(id))
+    }
+  }
+  const next = () => {
+    keeping = keeping.then(keep).catch((error: unknown) => {
+      log.warn({ error }, 'the schedules could not be kept; trying again')
+    })
+    return keeping
+  }
+  const unsubscribe = listener.on('carrel_provider', () => void next())
+  const timer = setInterval(() => void next(), everyMs)
+
+  return {
+    /** Settles when they were looked after for the first time. */
+    first: next(),
+    async stop() {
+      stopping = true
+      clearInterval(timer)
+      unsubscribe()
+      await keeping
+    },
+  }
+}
+
+const within = async (client: Client, call: () => Promise<void>): Promise<void> => {
+  await client.withDeadline(Date.now() + callTimeoutMs, call)
+}
+
+async function ensure(client: Client, wanted: Plan, renew: boolean): Promise<void> {
+  try {
+    await client.schedule.create(wanted)
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error
+    if (!renew) return
+    const { spec, action, policies } = wanted
+    await client.schedule
+      .getHandle(wanted.scheduleId)
+      .update(({ state }) => ({ spec, action: action as never, policies, state }) as never)
+  }
+}
+
+async function forget(client: Client, scheduleId: string): Promise<void> {
+  try {
+    await client.schedule.getHandle(scheduleId).delete()
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error
+  }
+}
