@@ -1,9 +1,10 @@
 import type { Client } from '@temporalio/client'
-import type { DataConverter } from '@temporalio/common'
-import type { NativeConnection, WorkerInterceptors } from '@temporalio/worker'
+import type { DataConverter, WorkerDeploymentVersion } from '@temporalio/common'
+import type { NativeConnection, WorkerInterceptors, WorkflowBundle } from '@temporalio/worker'
 import type { Db } from '../db/connect.ts'
 import type { Listener } from '../db/listen.ts'
 import type { ProviderRow } from '../db/providers.ts'
+import type { Retention } from '../domain/retention.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Logger } from '../platform/logging.ts'
 import type { Secrets } from '../platform/secrets.ts'
@@ -22,6 +23,16 @@ export interface WorkerDeps {
   readonly deploymentId: string
   readonly openProvider: (row: ProviderRow) => ComputeProvider
   readonly log: Logger
+  /** How long what is kept; by default as `defaultRetention` says. */
+  readonly retention?: Retention
   /** Around every activity; the proofs inject their faults here. */
   readonly interceptors?: WorkerInterceptors
+  /** The workflows as they were bundled before; by default they are bundled at the start. */
+  readonly workflowBundle?: WorkflowBundle
+  /** Ids of `patched()` changes that no run may begin to take: a run that recorded one keeps to it, all others go the old way. */
+  readonly inactivePatches?: readonly string[]
+  /** This build by its name, for a site that uses worker versioning; without it the worker is unversioned. */
+  readonly version?: WorkerDeploymentVersion
+  /** How long a stopping worker lets activities finish, 30 s unless a proof has less time. */
+  readonly graceMs?: number
 }

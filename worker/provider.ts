@@ -1,13 +1,10 @@
 import { Worker } from '@temporalio/worker'
-import { createComputeActivities } from '../activities/compute.ts'
 import { withFailures } from '../activities/failures.ts'
-import { createObserveActivities } from '../activities/observe.ts'
-import { createReadinessActivities } from '../activities/readiness.ts'
 import type { ProviderRow } from '../db/providers.ts'
 import { careQueue, startQueue } from '../domain/ids.ts'
-import { graceTime } from './core.ts'
+import { providerActivities } from './activities.ts'
 import type { WorkerDeps } from './deps.ts'
-import { createInstanceSecrets } from './instance-secrets.ts'
+import { drainOf } from './drain.ts'
 import { keepObserved } from './observer.ts'
 import { run } from './run.ts'
 import type { Running } from './run.ts'
@@ -22,23 +19,17 @@ export async function startProvider(
   row: ProviderRow,
   failed: (error: unknown) => void,
 ): Promise<Running> {
-  const { db, timings, deploymentId, log } = deps
+  const { log } = deps
   const provider = deps.openProvider(row)
-  const compute = createComputeActivities({
-    db,
-    providerId: row.id,
-    provider,
-    secrets: createInstanceSecrets(deps.secrets),
-    timings,
-  })
   const stopping = new AbortController()
+  const { start, care } = providerActivities(deps, { row, provider, stopping: stopping.signal })
   const report = (activity: string, error: unknown) =>
     log.warn({ activity, provider: row.id, error }, 'an activity failed and will be tried again')
   const shared = {
     connection: deps.connection,
     namespace: deps.namespace,
     dataConverter: deps.dataConverter,
-    shutdownGraceTime: graceTime,
+    ...drainOf(deps),
     ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
   }
   const running: Running[] = []
@@ -47,20 +38,11 @@ export async function startProvider(
     await Promise.all(running.map(async (worker) => await worker.stop()))
     await provider.close()
   }
-  const starts = {
-    createInstance: compute.createInstance,
-    ...createReadinessActivities({ db, provider, timings, stopping: stopping.signal }),
-  }
-  const care = {
-    removeInstance: compute.removeInstance,
-    inspectInstance: compute.inspectInstance,
-    ...createObserveActivities({ db, providerId: row.id, provider, deploymentId, timings, stopping: stopping.signal }),
-  }
   try {
     const startWorker = await Worker.create({
       ...shared,
       taskQueue: startQueue(row.id),
-      activities: withFailures(starts, report),
+      activities: withFailures(start, report),
       maxConcurrentActivityTaskExecutions: row.startLimit + spareStarts,
     })
     running.push(run(startWorker, failed))

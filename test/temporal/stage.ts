@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
-import type { WorkerInterceptors } from '@temporalio/worker'
 import { Connection, Client } from '@temporalio/client'
 import { pino } from 'pino'
 import Long from 'long'
@@ -14,6 +13,7 @@ import { insertSession, requestStop } from '../../db/intents.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { createListener } from '../../db/listen.ts'
 import { migrateToLatest } from '../../db/migrate.ts'
+import type { ProviderRow } from '../../db/providers.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId, ProviderId, SessionId } from '../../domain/ids.ts'
 import type { SessionState, StopReason } from '../../domain/lifecycle.ts'
@@ -26,6 +26,7 @@ import { createSecrets } from '../../platform/secrets.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
 import type { ComputeProvider } from '../../ports/compute/provider.ts'
 import { registerSearchAttributes } from '../../stack/search-attributes.ts'
+import type { WorkerDeps } from '../../worker/deps.ts'
 import { rolesOf } from '../../worker/roles.ts'
 import { startWorker } from '../../worker/worker.ts'
 import { createDatabase } from '../setup/database.ts'
@@ -53,9 +54,9 @@ export interface StageOptions {
   readonly key?: Key
 }
 
-interface WorkerOptions {
-  readonly openProvider?: () => ComputeProvider
-  readonly interceptors?: WorkerInterceptors
+type Variant = Pick<WorkerDeps, 'interceptors' | 'workflowBundle' | 'inactivePatches' | 'version' | 'graceMs'>
+interface WorkerOptions extends Variant {
+  readonly openProvider?: (row: Pick<ProviderRow, 'id'>) => ComputeProvider
 }
 
 /** A database, a Temporal namespace of its own, and one fake provider: the spine without its api. */
@@ -85,7 +86,7 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
 
   const startWorkers = async (
     roles: readonly string[] = ['core', 'provider/*'],
-    { openProvider = () => provider, interceptors }: WorkerOptions = {},
+    { openProvider = () => provider, ...variant }: WorkerOptions = {},
   ) =>
     await startWorker(
       {
@@ -100,7 +101,7 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
         deploymentId,
         openProvider,
         log,
-        ...(interceptors === undefined ? {} : { interceptors }),
+        ...variant,
       },
       rolesOf(roles),
       (error) => failures.push(error),

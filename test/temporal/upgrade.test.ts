@@ -1,0 +1,159 @@
+import { fileURLToPath } from 'node:url'
+import type { WorkflowBundle } from '@temporalio/worker'
+import { Worker } from '@temporalio/worker'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sessionWorkflowId } from '../../domain/ids.ts'
+import type { SessionId } from '../../domain/ids.ts'
+import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import { createDataConverter } from '../../platform/temporal/data-converter.ts'
+import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
+import { addAccount } from '../setup/person.ts'
+import { ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
+import type { Stage } from './stage.ts'
+import { createHold } from './upgrade/desks.ts'
+
+const entry = (name: string) => fileURLToPath(new URL(`./upgrade/${name}.ts`, import.meta.url))
+const patchId = 'wait-before-removal'
+const graceMs = 200
+
+const fake = createFakeProvider({ endpoint: 'serve', requestTimeoutMs: 500, settleMs: 50 })
+const hold = createHold(fake)
+let stage: Stage
+let who: Awaited<ReturnType<typeof addAccount>>
+let a: WorkflowBundle
+let b: WorkflowBundle
+let idAlone: WorkflowBundle
+
+beforeAll(async () => {
+  stage = await createStage({ provider: hold.provider, startLimit: 3 })
+  who = await addAccount(stage.db)
+  const variant = async (name: string) =>
+    await bundleWorkflows({ workflowsPath: entry(name), interceptorModules: [entry(name)] })
+  ;[a, b, idAlone] = await Promise.all([bundleWorkflows(), variant('build-b'), variant('id-alone')])
+})
+afterAll(async () => await stage?.close())
+
+/** Every worker of the installation, of this build. */
+const workersOf = async (workflowBundle: WorkflowBundle, inactivePatches: readonly string[] = []) =>
+  await stage.startWorkers(['core', 'provider/*'], { workflowBundle, inactivePatches, graceMs })
+
+const begin = async (count: number, over: Parameters<typeof ask>[2] = {}) =>
+  await Promise.all(Array.from({ length: count }, async () => await ask(stage.db, who, over)))
+const all = async (ids: readonly SessionId[], check: (id: SessionId) => Promise<unknown>) =>
+  void (await Promise.all(ids.map(check)))
+
+const historyOf = async (id: SessionId) => await stage.client.workflow.getHandle(sessionWorkflowId(id)).fetchHistory()
+
+/** Whether the latest run of the session recorded a patch. */
+async function isPatched(id: SessionId): Promise<boolean> {
+  const { events } = await historyOf(id)
+  return (events ?? []).some((e) => e.markerRecordedEventAttributes?.markerName === 'core_patch')
+}
+
+async function replay(id: SessionId, workflowBundle: WorkflowBundle): Promise<void> {
+  const dataConverter = createDataConverter(stage.keyring)
+  await Worker.runReplayHistory({ workflowBundle, dataConverter }, await historyOf(id), sessionWorkflowId(id))
+}
+
+/** The sessions are at their end for this reason, and nothing of them is anywhere. */
+async function expectEnded(ids: readonly SessionId[], reason: string): Promise<void> {
+  const { db, client } = stage
+  await all(ids, async (id) => {
+    await until(db, id, ['stopped', 'failed'], 30_000)
+    expect([(await stateOf(db, id)).reason, await held(db, id)]).toEqual([reason, 0])
+    expect([...fake.backend.instances.values()].filter((i) => i.sessionId === id)).toEqual([])
+    await eventually(`the workflow of ${id} is closed`, async () => {
+      const { status } = await client.workflow.getHandle(sessionWorkflowId(id)).describe()
+      return status.name !== 'RUNNING'
+    })
+  })
+}
+
+test('ten sessions that build A began are carried on and ended by build B', async () => {
+  // build A:  ready ×5   2 stopping, hanging   3 provisioning   2 queued ──✗ (all workers)
+  // build B:                                                                 lets them go ── stop, expire, tear down
+  const { db, client } = stage
+  let workers = await workersOf(a)
+  const removed = await begin(2)
+  const lasting = await begin(1)
+  const lost = await begin(1)
+  await all([...removed, ...lasting, ...lost], async (id) => await until(db, id, ['ready']))
+  const brief = await begin(1, { lifetimeSeconds: 3 })
+  await all(brief, async (id) => await until(db, id, ['ready']))
+  hold.holdRemovals(removed)
+  hold.holdStarts()
+  await all(removed, async (id) => await stop(db, id))
+  const starting = await begin(3)
+  await all(starting, async (id) => await until(db, id, ['provisioning']))
+  const queued = await begin(2)
+  await all(queued, async (id) => await until(db, id, ['queued']))
+  await all(removed, async (id) => await until(db, id, ['stopping']))
+  await workers.stop()
+
+  workers = await workersOf(b)
+  await client.workflow.getHandle(sessionWorkflowId(lost[0] as SessionId)).terminate('by hand')
+  const begun = [...starting, ...queued]
+  await stop(db, starting[0] as SessionId)
+  hold.letStart()
+  const survivors = begun.slice(1)
+  await all(survivors, async (id) => await until(db, id, ['ready'], 30_000))
+  hold.letGo()
+  await all([...survivors, ...lasting, ...lost], async (id) => await stop(db, id))
+  await expectEnded([...removed, ...lasting, ...begun], 'user')
+  await expectEnded(brief, 'expired')
+  await expectEnded(lost, 'user')
+  // What build A had begun went on as it was; what began after the change took it.
+  expect(await Promise.all(removed.map(isPatched))).toEqual([false, false])
+  expect(await Promise.all([...survivors, ...lasting].map(isPatched))).toEqual([true, true, true, true, true])
+  await workers.stop()
+  expect(fake.backend.count()).toBe(0)
+})
+
+test('back again: a run that recorded the change goes on where its way is known, and only there', async () => {
+  // build B:   stop ── waits (recorded) ── removal hangs ──✗
+  // build A:                                                 cannot go on, and breaks nothing ──✗
+  // B, inactive:                                                                                 goes on to the end
+  const { db } = stage
+  hold.holdRemovals([])
+  let workers = await workersOf(b)
+  const recorded = await begin(2)
+  const untouched = await begin(1)
+  await all([...recorded, ...untouched], async (id) => await until(db, id, ['ready']))
+  hold.holdRemovals(recorded)
+  await all(recorded, async (id) => await stop(db, id))
+  await all(recorded, async (id) => await eventually(`${id} recorded the change`, async () => await isPatched(id)))
+  await workers.stop()
+
+  await expect(replay(recorded[0] as SessionId, a)).rejects.toThrow(/[Nn]ondeterminism/)
+  // The id alone is not enough: what the change did is part of the history, too.
+  await expect(replay(recorded[0] as SessionId, idAlone)).rejects.toThrow(/[Nn]ondeterminism/)
+  await replay(recorded[0] as SessionId, b)
+
+  workers = await workersOf(a)
+  await all(recorded, async (id) => {
+    await stop(db, id)
+    await eventually(`build A cannot go on with ${id}`, async () => await isStuck(id))
+  })
+  await stop(db, untouched[0] as SessionId)
+  await expectEnded(untouched, 'user')
+  await workers.stop()
+  expect(await Promise.all(recorded.map(async (id) => (await stateOf(db, id)).state))).toEqual(['stopping', 'stopping'])
+
+  workers = await workersOf(b, [patchId])
+  hold.letGo()
+  const later = await begin(1)
+  await all(later, async (id) => await until(db, id, ['ready']))
+  await all(later, async (id) => await stop(db, id))
+  await expectEnded([...later, ...recorded], 'user')
+  expect(await Promise.all([...later, ...recorded].map(isPatched))).toEqual([false, true, true])
+  // So nothing that begins after the rollback needs the change any more.
+  await replay(later[0] as SessionId, a)
+  await workers.stop()
+  expect(fake.backend.count()).toBe(0)
+})
+
+/** Whether a worker tried a task of the session's run and found that its history is not its own. */
+async function isStuck(id: SessionId): Promise<boolean> {
+  const { events } = await historyOf(id)
+  return (events ?? []).some((e) => (e.workflowTaskFailedEventAttributes?.failure?.message ?? '') !== '')
+}
