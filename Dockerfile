@@ -23,17 +23,17 @@ RUN touch extra-ca.pem \
  && rm -rf node_modules/@swc/*-musl \
  && find node_modules -name '*.map' -delete
 COPY . .
-RUN rm -f extra-ca.pem
+# Workflows are bundled here, so that no worker compiles anything; the compiler stays behind.
+RUN rm -f extra-ca.pem \
+ && node worker/bundle.ts workflows/bundle.js \
+ && rm -rf node_modules/@swc node_modules/swc-loader
 
 FROM debian:bookworm-slim
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin carrel \
- && install -d -o carrel -g carrel -m 0700 /var/cache/carrel
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin carrel
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /opt/carrel /opt/carrel
 WORKDIR /opt/carrel
 USER 10001:10001
-# Where the compiler of workflows unpacks its library when a worker of the core starts. On a read-only root file
-# system this has to be a tmpfs that belongs to the user and may hold programs.
-ENV SWC_NATIVE_BINDING_CACHE=/var/cache/carrel
+ENV CARREL_WORKFLOW_BUNDLE=/opt/carrel/workflows/bundle.js
 EXPOSE 8080
 CMD ["node", "api/main.ts"]

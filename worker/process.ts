@@ -13,6 +13,7 @@ import { createSecrets } from '../platform/secrets.ts'
 import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
 import { openProvider } from '../ports/compute/drivers.ts'
+import { readBuiltBundle } from './built-bundle.ts'
 import { serveHealth } from './health.ts'
 import { rolesOf } from './roles.ts'
 import { startWorker } from './worker.ts'
@@ -44,6 +45,9 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
   const client = createTemporalClient(config.temporal, dataConverter)
   const { deploymentId } = await readInstallation(db)
 
+  const roles = rolesOf(config.worker.roles)
+  const { workflowBundle: bundle } = config.worker
+
   // Until all stands there is nothing to drain: a part that ends while the others begin ends the process.
   let stop: (code: number) => Promise<void> = async (code) => process.exit(code)
   const worker = await startWorker(
@@ -55,6 +59,7 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
       namespace: config.temporal.namespace,
       dataConverter,
       timings: withTimings(config.timings),
+      retention: config.worker.retention,
       secrets: createSecrets(keyring),
       deploymentId,
       log,
@@ -68,8 +73,9 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
           weakIsolationAllowedFor: config.worker.weakIsolationAllowedFor,
         }),
       ...(interceptors === undefined ? {} : { interceptors }),
+      ...(bundle === null || !roles.core ? {} : { workflowBundle: await readBuiltBundle(bundle) }),
     },
-    rolesOf(config.worker.roles),
+    roles,
     (error) => {
       log.error({ error }, 'a worker ended by itself; the process ends, and what watches it starts another')
       void stop(1)

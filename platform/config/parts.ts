@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { defaultRetention } from '../../domain/retention.ts'
 import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 import { keys } from './keys.ts'
 import { providersPart } from './providers.ts'
+import { retention } from './retention.ts'
 
 const webUrl = (expected: string) => urlOf(['http', 'https'], expected)
 const limit = z.int().min(0).nullable()
@@ -155,10 +157,15 @@ export const parts = {
       CARREL_WORKER_ROLES: listOf(role).default(['core', 'provider/*']),
       CARREL_METRICS_PORT: port.optional(),
       CARREL_WEAK_ISOLATION_ALLOWED: listOf(identifier).default([]),
+      CARREL_WORKFLOW_BUNDLE: z.string().optional(),
+      CARREL_RETENTION: json(retention).optional(),
     })
     .transform((env) => ({
       roles: env.CARREL_WORKER_ROLES,
       metricsPort: env.CARREL_METRICS_PORT ?? null,
+      /** Where this build's workflows lie bundled; without it they are bundled at the start. */
+      workflowBundle: env.CARREL_WORKFLOW_BUNDLE ?? null,
+      retention: env.CARREL_RETENTION ?? defaultRetention,
       /** Providers that may run outside development though they keep sessions apart only in part. */
       weakIsolationAllowedFor: env.CARREL_WEAK_ISOLATION_ALLOWED,
     })),

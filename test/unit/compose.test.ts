@@ -101,9 +101,11 @@ test('one job migrates, and every process of Carrel waits until it is done', () 
   expect(Object.keys(services['bootstrap']?.depends_on ?? {})).toEqual(['postgres', 'temporal'])
 })
 
-test('the worker that compiles workflows has where to unpack the compiler, for its own user alone', () => {
-  const place = /^ENV SWC_NATIVE_BINDING_CACHE=(\S+)$/m.exec(readFileSync(join(root, 'Dockerfile'), 'utf8'))?.[1]
-  const options = services['worker-core']?.tmpfs.find((one) => one.startsWith(`${place ?? ''}:`))?.split(':')[1]
-  expect(options?.split(',')).toEqual(expect.arrayContaining(['uid=10001', 'gid=10001', 'mode=0700', 'exec']))
-  expect(named(({ tmpfs }) => tmpfs.some((one) => /[:,]exec\b/.test(one)))).toEqual(['worker-core'])
+test('workflows are bundled when the image is built, for no process may write where it could run what it wrote', () => {
+  const image = readFileSync(join(root, 'Dockerfile'), 'utf8')
+  const written = /node worker\/bundle\.ts (\S+)/.exec(image)?.[1]
+  expect(/^ENV CARREL_WORKFLOW_BUNDLE=\/opt\/carrel\/(\S+)$/m.exec(image)?.[1]).toBe(written)
+  expect(image.indexOf('node worker/bundle.ts')).toBeGreaterThan(image.indexOf('COPY . .'))
+  const ours = all.filter(([, one]) => one.image.startsWith('carrel:'))
+  for (const [, one] of ours) expect(one.tmpfs).toEqual(['/tmp:size=64m,mode=1777,noexec,nosuid,nodev'])
 })
