@@ -1,5 +1,4 @@
 import { connect } from '../db/connect.ts'
-import { pruneKeys } from '../db/idempotency.ts'
 import { createListener } from '../db/listen.ts'
 import { withTimings } from '../domain/timings.ts'
 import { ConfigInvalid, readConfig } from '../platform/config.ts'
@@ -18,7 +17,6 @@ import { createServer } from './server.ts'
 const hardLimitMs = 25_000
 /** Between the moment that readiness says no and the last connection: whoever balances load must notice. */
 const drainMs = 500
-const pruneEveryMs = 60 * 60 * 1_000
 
 async function main(): Promise<void> {
   const config = readConfig(['database', 'temporal', 'keys', 'api', 'timings'])
@@ -61,15 +59,10 @@ async function main(): Promise<void> {
   const { port } = await server.listen()
   log.info({ host: config.api.host, port }, 'the api serves')
 
-  const prune = setInterval(() => {
-    pruneKeys(db).catch((err: unknown) => log.warn({ err }, 'Old idempotency keys could not be forgotten.'))
-  }, pruneEveryMs)
-
   const stop = async () => {
     if (!serving) return
     serving = false
     setTimeout(() => process.exit(1), hardLimitMs).unref()
-    clearInterval(prune)
     await new Promise((resolve) => setTimeout(resolve, drainMs))
     await server.close()
     await starter.stop()

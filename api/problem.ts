@@ -44,6 +44,7 @@ const titles: Record<ErrorCode, string> = {
   conflict: 'Not possible as things stand',
   name_taken: 'The name is taken',
   not_ready: 'The session is not ready',
+  gone: 'No longer kept',
   precondition_failed: 'It was changed meanwhile',
   payload_too_large: 'The request is too large',
   unsupported_media_type: 'The media type is not supported',

@@ -112,12 +112,15 @@ export async function readFeed(
   }))
 }
 
-/** Where the feed ends now: a reader who wants only what comes next starts here. */
+/** Where the feed ends now, be it with an event that is no longer kept: a reader who wants only what comes next starts here. */
 export async function feedEnd(db: Executor): Promise<FeedCursor> {
   const { rows } = await sql<FeedCursor>`
-    select e.epoch::text, e.xid::text, e.id::text from session_event e
-    where e.epoch < (select epoch from installation) or e.xid < pg_snapshot_xmin(pg_current_snapshot())
-    order by e.epoch desc, e.xid desc, e.id desc limit 1
+    select epoch::text, xid::text, id::text from (
+      (select e.epoch, e.xid, e.id from session_event e
+      where e.epoch < (select epoch from installation) or e.xid < pg_snapshot_xmin(pg_current_snapshot())
+      order by e.epoch desc, e.xid desc, e.id desc limit 1)
+      union all select pruned_epoch, pruned_xid, pruned_id from installation) as place(epoch, xid, id)
+    order by place.epoch desc, place.xid desc, place.id desc limit 1
   `.execute(db)
   return rows[0] ?? { epoch: '0', xid: '0', id: '0' }
 }

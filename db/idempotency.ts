@@ -54,21 +54,13 @@ export async function claimKey(trx: Trx, intent: IntentKey, resourceId: string):
   return taken === undefined ? await findKey(trx, intent) : { kind: 'new' }
 }
 
-/** Forgets keys older than 24 h whose session, if they made one, is decided. Returns how many. */
-export async function pruneKeys(executor: Executor): Promise<number> {
-  const { numDeletedRows } = await executor
-    .deleteFrom('idempotency_key')
-    .where('created_at', '<', sql<Date>`now() - interval '24 hours'`)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('session')
-            .select('session.id')
-            .whereRef('session.id', '=', 'idempotency_key.resource_id')
-            .where('session.state', '=', 'requested'),
-        ),
-      ),
-    )
-    .executeTakeFirstOrThrow()
-  return Number(numDeletedRows)
+/** Forgets up to `limit` keys older than 24 h whose session, if they made one, is decided. Returns how many. */
+export async function pruneKeys(executor: Executor, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from idempotency_key where (account_id, client, operation, key) in (
+      select k.account_id, k.client, k.operation, k.key from idempotency_key k
+      where k.created_at < now() - interval '24 hours'
+        and not exists (select from session s where s.id = k.resource_id and s.state = 'requested')
+      order by k.created_at limit ${limit} for update skip locked)`.execute(executor)
+  return Number(numAffectedRows)
 }

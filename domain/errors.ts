@@ -11,6 +11,7 @@ export const errorCodes = {
   conflict: 409,
   name_taken: 409,
   not_ready: 409,
+  gone: 410,
   precondition_failed: 412,
   payload_too_large: 413,
   unsupported_media_type: 415,

@@ -4,17 +4,26 @@ import { createReadinessActivities } from '../activities/readiness.ts'
 import { createReconcileActivities } from '../activities/reconcile.ts'
 import { createSessionActivities } from '../activities/session.ts'
 import { createSurveyActivities } from '../activities/survey.ts'
+import { createUpkeepActivities } from '../activities/upkeep.ts'
 import type { ProviderRow } from '../db/providers.ts'
+import { defaultRetention } from '../domain/retention.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
 import { createRuns } from '../starter/runs.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createInstanceSecrets } from './instance-secrets.ts'
 
 /** What the workers of the core register: it touches nothing but Carrel's own books. */
-export function coreActivities({ db, client, timings }: Pick<WorkerDeps, 'db' | 'client' | 'timings'>) {
+export function coreActivities({
+  db,
+  client,
+  timings,
+  retention = defaultRetention,
+  log,
+}: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'retention' | 'log'>) {
   return {
     ...createSessionActivities({ db, timings }),
     ...createReconcileActivities({ db, runs: createRuns(client) }),
+    ...createUpkeepActivities({ db, retention, warn: (found, message) => log.warn(found, message) }),
   }
 }
 

@@ -6,7 +6,8 @@ import type { ReadinessActivities } from '../activities/readiness.ts'
 import type { ReconcileActivities } from '../activities/reconcile.ts'
 import type { SessionActivities } from '../activities/session.ts'
 import type { SurveyActivities } from '../activities/survey.ts'
-import { careQueue, startQueue } from '../domain/ids.ts'
+import type { UpkeepActivities } from '../activities/upkeep.ts'
+import { careQueue, coreQueue, startQueue } from '../domain/ids.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { Timings } from '../domain/timings.ts'
 
@@ -92,6 +93,30 @@ export function observerOf(timings: Timings, providerId: string) {
     ...atProvider(timings, careQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.observeRunMs + timings.inspectTimeoutMs,
     summary: 'lists the provider, tick by tick',
+  })
+}
+
+/** A batch of the upkeep is one transaction, but of many rows; and how long its tries may go on, as parts of one on the books. */
+const batchTransactions = 12
+const batchTriesTransactions = 36
+
+/**
+ * The batches of `expire` and `retention`. Ordinary activities: nobody waits for them, a batch may take longer than a workflow
+ * task may, and each is seen by its name. They are too short to heartbeat. Their tries end: what time makes due is due still
+ * when the next run comes.
+ */
+export function upkeepOf(timings: Timings) {
+  return proxyActivities<UpkeepActivities>({
+    taskQueue: coreQueue,
+    startToCloseTimeout: batchTransactions * timings.databaseTimeoutMs,
+    scheduleToCloseTimeout: batchTriesTransactions * timings.databaseTimeoutMs,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: {
+      initialInterval: timings.databaseRetryMs,
+      backoffCoefficient: 2,
+      maximumInterval: timings.databaseRetryMaxMs,
+      nonRetryableErrorTypes: [...never],
+    },
   })
 }
 

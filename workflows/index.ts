@@ -1,5 +1,7 @@
+export { expireWorkflow } from './expire.ts'
 export { interceptors } from './interceptors.ts'
 export { observeWorkflow } from './observe.ts'
 export { reconcileWorkflow } from './reconcile.ts'
+export { retentionWorkflow } from './retention.ts'
 export { sessionWorkflow } from './session.ts'
 export { teardownWorkflow } from './teardown.ts'

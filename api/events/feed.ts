@@ -1,11 +1,13 @@
 import { feedEnd, readFeed } from '../../db/events.ts'
 import type { FeedCursor } from '../../db/events.ts'
+import { feedBegin, feedIsWholeAfter } from '../../db/kept-events.ts'
 import { stillHolds } from '../../db/tokens.ts'
 import type { AccountId } from '../../domain/ids.ts'
 import type { AppContext } from '../env.ts'
 import { openCursor, sealCursor } from '../paging.ts'
 import { Problem } from '../problem.ts'
 import type { Batch, Followed } from './follow.ts'
+import { noLongerKept } from './history.ts'
 import { actsForActive } from './standing.ts'
 import { presentEvent } from './schemas.ts'
 
@@ -13,14 +15,19 @@ const atOnce = 200
 
 export const feedId = ({ epoch, xid, id }: FeedCursor): string => sealCursor('feed', [epoch, xid, id])
 
-/** The place in the feed; `null` is its beginning, the word `now` its end. Throws a problem where the id is not one of the feed. */
+/**
+ * The place in the feed; without an id where it begins (`null`: with the first event of all), the word `now` is its end. Throws a problem where the id is not one of the feed, and
+ * `gone` where events after it are no longer kept.
+ */
 export async function placeInFeed(c: AppContext, after: string | undefined): Promise<FeedCursor | null> {
-  if (after === undefined) return null
+  if (after === undefined) return await feedBegin(c.var.services.db)
   if (after === 'now') return await feedEnd(c.var.services.db)
   const place = openCursor('feed', after)
   const [epoch = '', xid = '', id = ''] = place
-  if (place.length === 3 && /^\d{1,9}$/.test(epoch) && /^\d{1,18}$/.test(xid) && /^\d{1,18}$/.test(id))
+  if (place.length === 3 && /^\d{1,9}$/.test(epoch) && /^\d{1,18}$/.test(xid) && /^\d{1,18}$/.test(id)) {
+    if (!(await feedIsWholeAfter(c.var.services.db, { epoch, xid, id }))) throw noLongerKept()
     return { epoch, xid, id }
+  }
   throw new Problem('invalid_request', 'This is not an event of the feed.', {
     errors: [{ in: 'query', pointer: '/after', message: 'Expected the id of an event of the feed.' }],
   })

@@ -1,4 +1,5 @@
 import { readSessionEvents } from '../../db/events.ts'
+import { historyIsWholeAfter } from '../../db/kept-events.ts'
 import { hasEnded } from '../../db/session-queries.ts'
 import { stillHolds } from '../../db/tokens.ts'
 import type { SessionId } from '../../domain/ids.ts'
@@ -22,6 +23,14 @@ export function placeInHistory(sessionId: SessionId, after: string | undefined):
     errors: [{ in: 'query', pointer: '/after', message: 'Expected the id of an event of this session.' }],
   })
 }
+
+/** Throws `gone` where events after the place are no longer kept: a reader who goes on from there would miss them unawares. */
+export async function requireWholeHistory(c: AppContext, sessionId: SessionId, place: number): Promise<void> {
+  if (place > 0 && !(await historyIsWholeAfter(c.var.services.db, sessionId, place))) throw noLongerKept()
+}
+
+export const noLongerKept = (): Problem =>
+  new Problem('gone', 'Events after this one are no longer kept. Read what is, from its beginning, without it.')
 
 /** Whether nothing will ever come after this place: the session has ended and its last event is known. */
 export async function isOver(c: AppContext, id: SessionId, place: number): Promise<boolean> {

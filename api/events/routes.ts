@@ -9,7 +9,7 @@ import { route } from '../route.ts'
 import { sessionOfPath } from '../sessions/subject.ts'
 import { answerStream, wantsStream } from './answer-stream.ts'
 import { feedId, followFeed, placeInFeed } from './feed.ts'
-import { followHistory, isOver, placeInHistory } from './history.ts'
+import { followHistory, isOver, placeInHistory, requireWholeHistory } from './history.ts'
 import { EventDocument, historyId, presentEvent } from './schemas.ts'
 
 const after = z.string().max(512).optional()
@@ -34,13 +34,15 @@ const sessionEvents = route(
     description:
       'With `Accept: text/event-stream` a stream: each event with its type, its opaque id, and the event as data. After the ' +
       'last event there will be comes an event `end`, without an id, and the stream closes; coming back then is 204. A stream ' +
-      'also closes when your right to it ends; come back with `Last-Event-ID`, nothing is missed or repeated.',
+      'also closes when your right to it ends; come back with `Last-Event-ID`, nothing is missed or repeated. Of a session that ' +
+      'ended long ago only its end is kept: then an older id is 410.',
     tags: ['events'],
     method: 'get',
     path: '/v1/sessions/{sessionId}/events',
     right: 'event:read',
     subject: sessionOfPath,
     request: { params: z.object({ sessionId: idOf('session') }), query: z.strictObject(query) },
+    refusals: [410],
     responses: { 200: answers('The events, the oldest first'), 204: { description: 'There will be no more' } },
   },
   async (c) => {
@@ -48,6 +50,7 @@ const sessionEvents = route(
     const { limit, after: asked } = c.req.valid('query')
     const resumes = lastId(c, asked)
     const place = placeInHistory(sessionId, resumes)
+    await requireWholeHistory(c, sessionId, place)
     if (wantsStream(c)) {
       if (resumes !== undefined && (await isOver(c, sessionId, place))) return c.body(null, 204)
       return answerStream(c, followHistory(c, sessionId, place))
@@ -63,12 +66,14 @@ const feed = route(
     operationId: 'getEvents',
     summary: 'Read or follow the events of all your sessions',
     description:
-      'Ordered so that a reader who goes on from an id misses and repeats nothing. Begins with the oldest event, or with ' +
-      '`after=now` at the end. With `Accept: text/event-stream` a stream that does not end by itself.',
+      'Ordered so that a reader who goes on from an id misses and repeats nothing. Begins with the oldest event since which all ' +
+      'are kept, or with `after=now` at the end. With `Accept: text/event-stream` a stream that does not end by itself. ' +
+      'An id after which events are no longer kept is 410: begin anew, or with `after=now`.',
     tags: ['events'],
     method: 'get',
     path: '/v1/events',
     right: 'event:list',
+    refusals: [410],
     request: { query: z.strictObject({ ...query, ...allQuery }) },
     responses: { 200: answers('The events, the oldest first') },
   },

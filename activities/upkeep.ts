@@ -1,0 +1,64 @@
+import type { Db } from '../db/connect.ts'
+import { eraseNext } from '../db/erasure.ts'
+import { deleteAudit, deleteSessions, pruneEvents, pruneSessions } from '../db/retention.ts'
+import { forgetDrift, forgetKeys, forgetOutages, forgetReconciliations, stopOverdue } from '../db/upkeep.ts'
+import type { Batch } from '../db/upkeep.ts'
+import type { Retention } from '../domain/retention.ts'
+
+export type { Batch } from '../db/upkeep.ts'
+
+export interface UpkeepDeps {
+  readonly db: Db
+  readonly retention: Retention
+  /** Tells the operator's log. */
+  readonly warn: (found: { readonly sessions: number }, message: string) => void
+}
+
+const nothing: Batch = { done: 0, more: false }
+
+/**
+ * What time alone makes due, in Carrel's own books. Each does one batch in one short transaction and says whether more is left;
+ * a repeat finds what is still due.
+ */
+export function createUpkeepActivities({ db, retention, warn }: UpkeepDeps) {
+  const after = async (days: number | null, batch: (db: Db, days: number) => Promise<Batch>): Promise<Batch> =>
+    days === null ? nothing : await batch(db, days)
+  return {
+    /** Asks sessions to stop whose time is over, where their own workflow has not. */
+    stopOverdueSessions: async (): Promise<Batch> => {
+      const batch = await stopOverdue(db)
+      if (batch.done > 0)
+        warn({ sessions: batch.done }, 'sessions were in use after their time: their workflows are late, or gone')
+      return batch
+    },
+
+    /** Forgets idempotency keys whose day is over. */
+    forgetKeys: async (): Promise<Batch> => await forgetKeys(db),
+
+    /** Forgets old reconciliations. */
+    forgetReconciliations: async (): Promise<Batch> => await forgetReconciliations(db),
+
+    /** Forgets what differed once. */
+    forgetDrift: async (): Promise<Batch> => await forgetDrift(db),
+
+    /** Forgets outages that no deadline counts any more. */
+    forgetOutages: async (): Promise<Batch> => await forgetOutages(db),
+
+    /** Deletes old histories but the ends. */
+    pruneEvents: async (): Promise<Batch> => await after(retention.eventDays, pruneEvents),
+
+    /** Clears what is personal in old sessions. */
+    pruneSessions: async (): Promise<Batch> => await after(retention.parameterDays, pruneSessions),
+
+    /** Deletes sessions whose time in the books is over. */
+    deleteSessions: async (): Promise<Batch> => await after(retention.sessionDays, deleteSessions),
+
+    /** Deletes old lines of the audit. */
+    deleteAudit: async (): Promise<Batch> => await after(retention.auditDays, deleteAudit),
+
+    /** Goes on with erasing the account that has waited longest. */
+    eraseAccounts: async (): Promise<Batch> => await eraseNext(db),
+  }
+}
+
+export type UpkeepActivities = ReturnType<typeof createUpkeepActivities>
