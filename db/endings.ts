@@ -58,17 +58,24 @@ export async function toStopping(db: Db, key: SessionKey, reason: Reason): Promi
   })
 }
 
-/** The end that the reason leads to. Called when nothing is left. */
+/**
+ * The end that the reason leads to. Called when nothing is left. It closes the session's books in the same transaction: a run
+ * notes what it is to give back before it is admitted, but a task that is lost with its worker takes that note along.
+ */
 export async function endSession(db: Db, key: SessionKey): Promise<Moved> {
-  const session = await db
-    .selectFrom('session')
-    .select(['reason'])
-    .where('id', '=', key.sessionId)
-    .executeTakeFirstOrThrow()
-  const reason = session.reason ?? 'internal'
-  const end = endOf(reason)
-  if (end === 'rejected') return { kind: 'already' }
-  return await move(db, { key, from: ['stopping'], to: end, data: { reason } })
+  return await db.transaction().execute(async (trx) => {
+    const session = await trx
+      .selectFrom('session')
+      .select(['reason'])
+      .where('id', '=', key.sessionId)
+      .executeTakeFirstOrThrow()
+    const reason = session.reason ?? 'internal'
+    const end = endOf(reason)
+    if (end === 'rejected') return { kind: 'already' }
+    const moved = await move(trx, { key, from: ['stopping'], to: end, data: { reason } })
+    if (moved.kind !== 'elsewhere') await releaseReservation(trx, key)
+    return moved
+  })
 }
 
 /**

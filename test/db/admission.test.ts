@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { admitSession, booksOf, heldBy } from '../../db/admission.ts'
 import type { Admitted } from '../../db/admission.ts'
 import type { Db } from '../../db/connect.ts'
+import { endSession, toStopping } from '../../db/endings.ts'
 import { readSessionEvents } from '../../db/events.ts'
 import { requestStop } from '../../db/intents.ts'
 import { releaseReservation } from '../../db/reservations.ts'
@@ -188,6 +189,28 @@ describe('repeats, and what comes too late', () => {
     expect(await usageOf(key)).toMatchObject([{ account_id: owner.accountId, sessions: 1, memory_mib: one.memoryMib }])
     expect(await admitSession(db, key)).toEqual({ kind: 'withdrawn' })
     expect(await heldBy(db, payersOf(owner).account)).toEqual(nothing)
+  })
+
+  test('a session ends with its books closed, also where its run does not know that it was admitted', async () => {
+    // run:  look ── admit (commits) ──✗ the task is lost with its worker, and what it had noted
+    //       look: queued, to end ── stopping ── nothing noted, nothing to undo ── end
+    const owner = await rows.account()
+    const key = await rows.session(owner)
+    await admitSession(db, key)
+    await stop(key)
+    await toStopping(db, key, 'user')
+    const ends = await times(5, async () => await endSession(db, key))
+    expect(ends.filter(({ kind }) => kind === 'moved')).toHaveLength(1)
+    expect(await heldBy(db, payersOf(owner).account)).toEqual(nothing)
+    expect(await usageOf(key)).toMatchObject([{ sessions: 1, reason: 'user' }])
+  })
+
+  test('a session that has not begun to end holds on', async () => {
+    const owner = await rows.account()
+    const key = await rows.session(owner)
+    await admitSession(db, key)
+    expect(await endSession(db, key)).toMatchObject({ kind: 'elsewhere' })
+    expect((await heldBy(db, payersOf(owner).account)).sessions).toBe(1)
   })
 
   test('released while it is being admitted: whoever comes first, nothing is held at the end', async () => {
