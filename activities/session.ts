@@ -29,11 +29,12 @@ export function createSessionActivities({ db, timings }: SessionDeps) {
    * provider's books locked, that session goes its way: who waits asks again by itself.
    */
   const next = async (providerId: ProviderId) => {
-    const { attempt } = Context.current().info
-    if (attempt === 1) return void (await dispatch(db, providerId, timings.createTimeoutMs))
-    await dispatch(db, providerId, timings.createTimeoutMs, timings.databaseTimeoutMs / 2).catch((error: unknown) => {
-      if (!isLockedOut(error)) throw error
-    })
+    const patienceMs = Context.current().info.attempt === 1 ? undefined : timings.databaseTimeoutMs / 2
+    try {
+      await dispatch(db, providerId, timings.createTimeoutMs, patienceMs)
+    } catch (error) {
+      if (patienceMs === undefined || !isLockedOut(error)) throw error
+    }
   }
   return {
     /** Reads state, wishes and deadlines, and notes what was seen. `null`: there is no such session. */

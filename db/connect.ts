@@ -33,6 +33,16 @@ export function connect({ url, poolSize = 10, statementTimeoutMs = 10_000, name 
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 
+/** Locks that the rest of this transaction has to wait for are given up after so long, instead of the usual 5 s. */
+export async function waitForLocks(trx: Trx, ms: number): Promise<void> {
+  await sql`select set_config('lock_timeout', ${`${Math.max(1, Math.ceil(ms))}ms`}, true)`.execute(trx)
+}
+
+const lockNotAvailable = '55P03'
+/** Whether a statement failed because others kept what it had to lock. */
+export const isLockedOut = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === lockNotAvailable
+
 /** Whether the database answers. */
 export async function ping(db: Db): Promise<void> {
   await db.executeQuery(CompiledQuery.raw('select 1'))

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { dispatchOrder, expectedWaitSeconds, slots } from '../domain/dispatch.ts'
 import type { AccountHistory, Waiting } from '../domain/dispatch.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
+import { waitForLocks } from './connect.ts'
 import type { Db, Executor } from './connect.ts'
 import { lockPayers } from './admission.ts'
 import { providerGate } from './provider-gate.ts'
@@ -14,10 +15,16 @@ const longestQueue = 5_000
 /**
  * Lets as many waiting sessions of the provider begin as its limit has room for, in fair order, under the provider's quota
  * row: exact across processes. While its breaker is open only one begins, the probe, which no one else may claim for `probeMs`.
- * Returns who begins; the starter tells their workflows.
+ * Returns who begins; the starter tells their workflows. Throws what `isLockedOut` knows where others keep the row locked.
  */
-export async function dispatch(db: Db, providerId: ProviderId, probeMs: number): Promise<readonly SessionId[]> {
+export async function dispatch(
+  db: Db,
+  providerId: ProviderId,
+  probeMs: number,
+  lockTimeoutMs?: number,
+): Promise<readonly SessionId[]> {
   return await db.transaction().execute(async (trx) => {
+    if (lockTimeoutMs !== undefined) await waitForLocks(trx, lockTimeoutMs)
     await lockPayers(trx, [{ kind: 'provider', id: providerId }])
     const gate = await providerGate(trx, providerId)
     const { count, probe } = slots(gate)

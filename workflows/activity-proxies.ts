@@ -21,11 +21,20 @@ export function booksOf(timings: Timings) {
   return proxyLocalActivities<SessionActivities>(repeated(timings))
 }
 
-/** The same, where others may hold up the answer for as long as they like: repeated for at most `withinMs`, then it times out. */
-export function booksWithin(timings: Timings, withinMs: number) {
+/** How often a deed is tried that others may hold up, before the workflow looks again whether it should still be done. */
+const triesAtOnce = 2
+
+/**
+ * The same, for what waits for locks of others: given up after a few tries, none of which outlasts `dueInMs`. Tries, because
+ * a local activity whose whole time is over while it waits for its next try is never told so.
+ */
+export function hastyBooksOf(timings: Timings, dueInMs: number | null) {
+  const usual = repeated(timings)
+  const eachMs = Math.min(timings.databaseTimeoutMs, Math.ceil(dueInMs ?? Number.POSITIVE_INFINITY))
   return proxyLocalActivities<SessionActivities>({
-    ...repeated(timings),
-    scheduleToCloseTimeout: Math.max(1, Math.ceil(withinMs)),
+    ...usual,
+    startToCloseTimeout: Math.max(1, eachMs),
+    retry: { ...usual.retry, maximumAttempts: triesAtOnce },
   })
 }
 

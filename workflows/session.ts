@@ -14,8 +14,7 @@ import type { Inspection } from '../activities/compute.ts'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import type { Look } from '../domain/session.ts'
-import type { Timings } from '../domain/timings.ts'
-import { booksOf, booksWithin, careOf } from './activity-proxies.ts'
+import { booksOf, careOf, hastyBooksOf } from './activity-proxies.ts'
 import { Attention } from './attention.ts'
 import { Errand } from './errand.ts'
 import { orCallForHelp } from './failing.ts'
@@ -99,7 +98,9 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
     switch (seen.state) {
       case 'requested': {
         undo.note({ step: 'releaseReservation', generation: seen.generation })
-        const admitted = await unlessHeldUp(seen, timings, async (hasty) => await hasty.admit(key))
+        const decided = await unlessHeldUp(hastyBooksOf(timings, seen.dueInMs).admit(key))
+        if (decided === null) await attention.wait(soonest(seen.dueInMs, timings.databaseTimeoutMs), heldUp)
+        const admitted = decided?.done
         if (admitted?.kind === 'broken') await books.beginStopping({ key, reason: 'internal' })
         if (admitted?.kind === 'waits')
           await attention.wait(soonest(seen.dueInMs, timings.dispatchEveryMs), 'maintenance: it waits to be admitted')
@@ -107,8 +108,10 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
       }
       case 'queued': {
         const rest = soonest(seen.dueInMs, seen.retryInMs, timings.dispatchEveryMs)
-        if (!(await attention.wait(rest, 'asks for its place again')))
-          await unlessHeldUp(seen, timings, async (hasty) => await hasty.dispatch({ providerId: seen.providerId }))
+        if (await attention.wait(rest, 'asks for its place again')) break
+        const asked = hastyBooksOf(timings, seen.dueInMs).dispatch({ providerId: seen.providerId })
+        if ((await unlessHeldUp(asked)) === null)
+          await attention.wait(soonest(seen.dueInMs, timings.databaseTimeoutMs), heldUp)
         break
       }
       case 'provisioning': {
@@ -162,22 +165,16 @@ function reasonToEnd(seen: Look): Reason | null {
 
 const isDue = (seen: Look): boolean => seen.dueInMs !== null && seen.dueInMs <= 0
 
-/** How many tries a deed has before the workflow looks again whether it should still be done. */
-const triesAtOnce = 2
+const heldUp = 'the books are held up: tries again'
 
-/**
- * A deed that waits for locks of others, as short as the state's own time and as what is asked meanwhile demand. `null`: it
- * was held up, and may have been done all the same; the rows tell.
- */
-async function unlessHeldUp<T>(
-  seen: Look,
-  timings: Timings,
-  deed: (hasty: ReturnType<typeof booksWithin>) => Promise<T>,
-): Promise<T | null> {
+/** Of a deed that others hold up nobody knows whether it was done: `null`. The rows tell, and the workflow looks again. */
+async function unlessHeldUp<T>(deed: Promise<T>): Promise<{ readonly done: T } | null> {
   try {
-    return await deed(booksWithin(timings, soonest(seen.dueInMs, triesAtOnce * timings.databaseTimeoutMs)))
+    return { done: await deed }
   } catch (error) {
-    if (error instanceof ActivityFailure && error.cause instanceof TimeoutFailure) return null
+    const cause = error instanceof ActivityFailure ? error.cause : error
+    if (cause instanceof TimeoutFailure) return null
+    if (cause instanceof ApplicationFailure && cause.nonRetryable !== true) return null
     throw error
   }
 }

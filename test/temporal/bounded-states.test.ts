@@ -1,0 +1,255 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { applyConfiguration } from '../../db/bootstrap.ts'
+import { readSessionEvents } from '../../db/events.ts'
+import { instanceName, sessionWorkflowId } from '../../domain/ids.ts'
+import type { ProviderId, SessionId } from '../../domain/ids.ts'
+import { endOf, liveStates } from '../../domain/lifecycle.ts'
+import type { Reason, SessionState } from '../../domain/lifecycle.ts'
+import { addAccount } from '../setup/person.ts'
+import { plainTemplate } from '../setup/template.ts'
+import { createSickProviders } from './sick-providers.ts'
+import { ask, createStage, eventually, held, stateOf, stop, storyOf, until } from './stage.ts'
+import type { Stage } from './stage.ts'
+
+// Every state that is not an end, with whoever it waits for silent for ever: it leaves by its own deadline all the same.
+// The cases run side by side, on providers that are each silent in their own way.
+
+const sick = createSickProviders()
+const { backend, gates } = sick
+let stage: Stage
+let worker: Awaited<ReturnType<Stage['startWorkers']>>
+beforeAll(async () => {
+  stage = await createStage({
+    provider: sick.open('well'),
+    timings: { pauseLimitMs: 1_500, cleanupOverdueMs: 1_000, databaseTimeoutMs: 2_000, databaseRetryMaxMs: 500 },
+  })
+  const kind = { kind: 'fake', networks: ['127.0.0.1/32'], settings: {} }
+  await applyConfiguration(stage.db, {
+    providers: sick.ids.map((id) => ({ id, ...kind, startLimit: id === 'full' ? 1 : 10 })),
+    templates: [{ name: 'trivial', spec: plainTemplate }],
+    quotaDefaults: {},
+  })
+  worker = await stage.startWorkers(undefined, { openProvider: ({ id }) => sick.open(id) })
+})
+afterAll(async () => {
+  for (const gate of Object.values(gates)) gate.open()
+  for (const { release, released } of locks) {
+    release()
+    await released
+  }
+  await worker?.stop()
+  await stage?.close()
+})
+
+interface Case {
+  readonly who: string
+  /** Brings a session into the state, with whoever it waits for silent. */
+  readonly enter: () => Promise<SessionId>
+  /** Why it leaves. `null`: it stays, raises its alarm, and goes on. */
+  readonly leaves: Reason | null
+  /** Ends the silence, where nothing could be cleaned away else. */
+  readonly recover?: () => void
+}
+
+type Limits = Parameters<typeof ask>[2]
+const wanted = async (provider: string, limits: Limits = {}): Promise<SessionId> =>
+  await ask(stage.db, await addAccount(stage.db), { providerId: provider as ProviderId, ...limits })
+const put = async (provider: string, into: SessionState, limits: Limits = {}): Promise<SessionId> => {
+  const id = await wanted(provider, limits)
+  await until(stage.db, id, [into])
+  return id
+}
+
+/** A row that stands in a state to which nothing leads yet. */
+const byHand = async (state: SessionState, limits: Limits = {}): Promise<SessionId> => {
+  const id = await put('well', 'ready', limits)
+  await sql`update session set state = ${state}, state_since = now(), wake_version = wake_version + 1,
+    next_try_at = now() where id = ${id}`.execute(stage.db)
+  return id
+}
+
+/** A decision that is a day late but for a moment. */
+const undecided = async (id: SessionId): Promise<SessionId> => {
+  await sql`update session set requested_at = now() - interval '1 day' + interval '2 seconds',
+    wake_version = wake_version + 1, next_try_at = now() where id = ${id}`.execute(stage.db)
+  return id
+}
+
+/** Somebody else's transactions, each of which keeps a payer's quota row for ever. */
+const locks: { readonly release: () => void; readonly released: Promise<void> }[] = []
+async function lockQuotaOf(payerId: string): Promise<void> {
+  const locked = Promise.withResolvers<void>()
+  const end = Promise.withResolvers<void>()
+  const released = stage.db.transaction().execute(async (trx) => {
+    await sql`set local idle_in_transaction_session_timeout = 0`.execute(trx)
+    await trx.selectFrom('quota').select('payer_id').where('payer_id', '=', payerId).forUpdate().execute()
+    locked.resolve()
+    await end.promise
+  })
+  locks.push({ release: end.resolve, released })
+  await locked.promise
+}
+
+const cases: Partial<Record<SessionState, readonly Case[]>> = {
+  requested: [
+    {
+      who: 'while somebody keeps the quota of its account locked',
+      async enter() {
+        const who = await addAccount(stage.db)
+        await lockQuotaOf(who.accountId)
+        return await undecided(await ask(stage.db, who, { providerId: 'well' as ProviderId }))
+      },
+      leaves: 'internal',
+    },
+    {
+      who: 'while somebody keeps the quota of its provider locked',
+      async enter() {
+        await lockQuotaOf('locked')
+        return await undecided(await wanted('locked'))
+      },
+      leaves: 'internal',
+    },
+  ],
+  queued: [
+    {
+      who: 'behind a provider that never has room',
+      async enter() {
+        await put('full', 'provisioning')
+        return await put('full', 'queued', { queueLimitSeconds: 2 })
+      },
+      leaves: 'capacity_timeout',
+    },
+    {
+      who: 'behind a breaker that never closes',
+      enter: async () => await put('away', 'queued', { queueLimitSeconds: 2 }),
+      leaves: 'capacity_timeout',
+    },
+    {
+      who: 'while somebody keeps the quota of its provider locked',
+      async enter() {
+        await sql`update provider set draining_at = now() where id = 'stuck'`.execute(stage.db)
+        const id = await put('stuck', 'queued', { queueLimitSeconds: 2 })
+        await lockQuotaOf('stuck')
+        return id
+      },
+      leaves: 'capacity_timeout',
+    },
+  ],
+  provisioning: [
+    {
+      who: 'whose create is never answered',
+      enter: async () => await put('creates', 'provisioning', { startLimitSeconds: 2 }),
+      leaves: 'start_timeout',
+    },
+    {
+      who: 'whose door never answers',
+      enter: async () => await put('nowhere', 'provisioning', { startLimitSeconds: 2 }),
+      leaves: 'start_timeout',
+    },
+    {
+      who: 'at a backend that answers nothing at all',
+      enter: async () => await put('everything', 'provisioning', { startLimitSeconds: 2 }),
+      leaves: 'start_timeout',
+      recover: gates.everything.open,
+    },
+  ],
+  ready: [
+    {
+      who: 'whose provider never lists what it has',
+      enter: async () => await put('lists', 'ready', { lifetimeSeconds: 2 }),
+      leaves: 'expired',
+    },
+    {
+      who: 'whose suspicious instance nobody can inspect',
+      async enter() {
+        const id = await put('inspections', 'ready', { lifetimeSeconds: 3 })
+        gates.inspections.shut()
+        backend.exit(instanceName(id, 1))
+        return id
+      },
+      leaves: 'expired',
+    },
+  ],
+  pausing: [{ who: 'that nobody pauses', enter: async () => await byHand('pausing'), leaves: 'internal' }],
+  paused: [
+    {
+      who: 'that nobody resumes',
+      enter: async () => await byHand('paused', { lifetimeSeconds: 2 }),
+      leaves: 'expired',
+    },
+  ],
+  resuming: [{ who: 'that nobody resumes', enter: async () => await byHand('resuming'), leaves: 'internal' }],
+  stopping: [
+    {
+      who: 'whose removal is never answered',
+      async enter() {
+        const id = await put('removals', 'ready')
+        await stop(stage.db, id)
+        return id
+      },
+      leaves: null,
+      recover: gates.removals.open,
+    },
+    {
+      who: 'whose removal fails again and again',
+      async enter() {
+        const id = await put('refuses', 'ready')
+        await stop(stage.db, id)
+        return id
+      },
+      leaves: null,
+      recover: sick.giveIn,
+    },
+  ],
+}
+
+const alarms = async (id: SessionId) =>
+  (await readSessionEvents(stage.db, id, 0, 1_000)).filter((e) => e.type === 'session.cleanup_overdue').length
+
+async function leavesByItsDeadline({ enter, leaves, recover }: Case & { readonly leaves: Reason }): Promise<void> {
+  const { db } = stage
+  const id = await enter()
+  await until(db, id, ['stopping', 'stopped', 'failed'])
+  recover?.()
+  await until(db, id, [endOf(leaves)])
+  expect((await storyOf(db, id)).slice(-2)).toEqual([`stopping:${leaves}`, `${endOf(leaves)}:${leaves}`])
+  await leavesNothing(id)
+}
+
+async function alarmsAndGoesOn({ enter, recover }: Case): Promise<void> {
+  const { db } = stage
+  const id = await enter()
+  await eventually('its alarm is raised', async () => (await alarms(id)) > 0)
+  const tried = backend.calls.remove
+  expect(await stateOf(db, id)).toMatchObject({ state: 'stopping', cleanup_overdue_at: expect.any(Date) })
+  expect(await held(db, id)).toBe(1)
+  await eventually('the removal is tried on', () => backend.calls.remove > tried)
+  recover?.()
+  await until(db, id, ['stopped'])
+  expect(await alarms(id)).toBe(1)
+  await leavesNothing(id)
+}
+
+async function leavesNothing(id: SessionId): Promise<void> {
+  expect([...backend.instances.values()].filter((i) => i.sessionId === id)).toEqual([])
+  expect(await held(stage.db, id)).toBe(0)
+  const run = stage.client.workflow.getHandle(sessionWorkflowId(id))
+  await eventually('its workflow is closed', async () => (await run.describe()).status.name === 'COMPLETED')
+  // Who waits does not ask again and again.
+  expect((await run.fetchHistory()).events?.length).toBeLessThan(100)
+}
+
+test('every state that is not an end is put to the proof', () => {
+  expect(liveStates.filter((state) => (cases[state] ?? []).length === 0)).toEqual([])
+})
+
+for (const state of liveStates) {
+  for (const one of cases[state] ?? []) {
+    const { who, leaves } = one
+    const ends = leaves === null ? 'raises its alarm once, keeps what it holds, and goes on' : `ends as ${leaves}`
+    test.concurrent(`${state}, ${who}: ${ends}`, async () => {
+      await (leaves === null ? alarmsAndGoesOn(one) : leavesByItsDeadline({ ...one, leaves }))
+    })
+  }
+}
