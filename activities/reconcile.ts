@@ -30,11 +30,12 @@ export function createReconcileActivities({ db, runs }: ReconcileDeps) {
       readonly providerId: string
       readonly id: string | null
       readonly runId: string
-      readonly last: Tick | null
       readonly atMostMs: number
     }): Promise<Begun> => {
       const providerId = run.providerId as ProviderId
-      const { epoch, tick, disarmed } = await raiseTick(db, run.last)
+      // Read before the tick is raised: whatever ended until then was less far, unless this database has gone back.
+      const last = await runs.lastTick(providerId)
+      const { epoch, tick, disarmed } = await raiseTick(db, last)
       const begun = await beginReconciliation(db, { ...run, providerId, id: run.id as ReconciliationId | null })
       return { ...begun, epoch, tick, armed: disarmed === null }
     },

@@ -102,7 +102,8 @@ export interface Plan {
   readonly withheld: number | null
 }
 
-export type ReconciliationOutcome = 'done' | 'withheld' | 'disarmed' | 'unreachable' | 'failed'
+export const reconciliationOutcomes = ['done', 'withheld', 'disarmed', 'unreachable', 'failed'] as const
+export type ReconciliationOutcome = (typeof reconciliationOutcomes)[number]
 
 /** What a reconciliation tells: what differs, what it would do or did, and how that went. */
 export interface ReconciliationReport {

@@ -1,7 +1,8 @@
-import { WorkflowNotFoundError } from '@temporalio/client'
+import { ScheduleNotFoundError, WorkflowNotFoundError } from '@temporalio/client'
 import type { Client } from '@temporalio/client'
-import { sessionWorkflowId, teardownWorkflowId } from '../domain/ids.ts'
-import type { SessionId } from '../domain/ids.ts'
+import type { Tick } from '../domain/epoch.ts'
+import { reconcileWorkflowId, sessionWorkflowId, teardownWorkflowId } from '../domain/ids.ts'
+import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Runs } from '../domain/runs.ts'
 import { lookAgain, searchAttributes } from '../workflows/session.messages.ts'
 
@@ -9,6 +10,18 @@ const callTimeoutMs = 5_000
 /** More than this many open runs of one provider are not listed; those left out are asked for one by one. */
 const mostListed = 20_000
 const idsOf = [/^session\/(.+)$/, /^teardown\/(.+)$/]
+
+interface Execution {
+  readonly workflowId: string
+  readonly runId: string
+}
+
+/** A payload of another installation says nothing. */
+function tickOf(result: unknown): Tick | null {
+  if (typeof result !== 'object' || result === null || !('epoch' in result) || !('tick' in result)) return null
+  const { epoch, tick } = result
+  return typeof epoch === 'number' && typeof tick === 'number' ? { epoch, tick } : null
+}
 
 /** Asks Temporal. Every call throws where it does not answer. */
 export function createRuns(client: Client): Runs {
@@ -21,6 +34,20 @@ export function createRuns(client: Client): Runs {
       return status.name === 'RUNNING'
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return false
+      throw error
+    }
+  }
+
+  /** The newest first. */
+  const recentRuns = async (providerId: string): Promise<readonly Execution[]> => {
+    const schedule = client.schedule.getHandle(reconcileWorkflowId(providerId as ProviderId))
+    try {
+      const { info } = await within(async () => await schedule.describe())
+      return info.recentActions
+        .toReversed()
+        .map(({ action }) => ({ workflowId: action.workflow.workflowId, runId: action.workflow.firstExecutionRunId }))
+    } catch (error) {
+      if (error instanceof ScheduleNotFoundError) return []
       throw error
     }
   }
@@ -44,6 +71,20 @@ export function createRuns(client: Client): Runs {
       const running =
         (await isRunning(sessionWorkflowId(sessionId))) || (await isRunning(teardownWorkflowId(sessionId)))
       return running ? 'running' : 'none'
+    },
+    async lastTick(providerId) {
+      for (const { workflowId, runId } of await recentRuns(providerId)) {
+        const handle = client.workflow.getHandle(workflowId, runId)
+        const tick = await within(async () => {
+          const { status } = await handle.describe()
+          return status.name === 'COMPLETED' ? tickOf(await handle.result()) : null
+        }).catch((error: unknown) => {
+          if (error instanceof WorkflowNotFoundError) return null
+          throw error
+        })
+        if (tick !== null) return tick
+      }
+      return null
     },
     async nudge(sessionId) {
       for (const id of [sessionWorkflowId(sessionId), teardownWorkflowId(sessionId)]) {

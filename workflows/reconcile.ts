@@ -15,7 +15,6 @@ export async function reconcileWorkflow(run: ReconcileRun): Promise<Tick> {
     providerId,
     id: run.reconciliationId ?? null,
     runId: workflowInfo().runId,
-    last: lastTick(),
     atMostMs: timings.reconcileRunMs,
   })
   if (!begun.ended) {
@@ -96,10 +95,3 @@ const keyOf = ({ sessionId, generation }: { readonly sessionId: string; readonly
   sessionId: sessionId as Parameters<ReturnType<typeof careOf>['removeInstance']>[0]['sessionId'],
   generation,
 })
-
-/** What the schedule's run before this one gave; a payload of another installation says nothing. */
-function lastTick(): Tick | null {
-  const last = workflowInfo().lastResult
-  if (typeof last !== 'object' || last === null || !('epoch' in last) || !('tick' in last)) return null
-  return typeof last.epoch === 'number' && typeof last.tick === 'number' ? { epoch: last.epoch, tick: last.tick } : null
-}

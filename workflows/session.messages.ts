@@ -34,7 +34,7 @@ export interface ReconcileRun {
   readonly reconciliationId?: string
 }
 
-/** What a scheduled run gives to the next: where the database's clock of runs stood. */
+/** The result of a reconciliation: how far the database had come. The next run reads it, and must be further. */
 export interface Tick {
   readonly epoch: number
   readonly tick: number

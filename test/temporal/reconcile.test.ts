@@ -1,0 +1,208 @@
+import { afterEach, expect, test } from 'vitest'
+import { armInstallation, readArming } from '../../db/epoch.ts'
+import { newId, reconcileWorkflowId, sessionWorkflowId } from '../../domain/ids.ts'
+import type { ProviderId, ReconciliationId, SessionId } from '../../domain/ids.ts'
+import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import { addAccount } from '../setup/person.ts'
+import { ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
+import type { Stage } from './stage.ts'
+
+const cleanups: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+async function open(graceMs = 0) {
+  const provider = createFakeProvider({ endpoint: 'serve' })
+  const stage = await createStage({
+    provider,
+    timings: { reconcileGraceMs: graceMs, reconcileEveryMs: 3_600_000, observeIdleMs: 60_000 },
+  })
+  cleanups.push(async () => await stage.close())
+  const workers = await stage.startWorkers()
+  cleanups.push(async () => await workers.stop())
+  return { stage, provider, who: await addAccount(stage.db) }
+}
+
+/** Has the provider reconciled, as an operator does, and waits for the report. */
+async function reconcile({ db }: Stage, over: { readonly dryRun?: boolean; readonly remove?: readonly string[] } = {}) {
+  const id = newId('reconciliation')
+  await db
+    .insertInto('reconciliation')
+    .values({
+      id,
+      provider_id: 'fake' as ProviderId,
+      requested_by: null,
+      dry_run: over.dryRun ?? false,
+      remove_names: [...(over.remove ?? [])],
+    })
+    .execute()
+  await eventually('the reconciliation has ended', async () => (await rowOf(db, id)).ended_at !== null)
+  const row = await rowOf(db, id)
+  return { outcome: row.outcome, report: row.report }
+}
+
+const rowOf = async (db: Stage['db'], id: ReconciliationId) =>
+  await db.selectFrom('reconciliation').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+
+const spec = (stage: Stage, sessionId: SessionId, generation = 1) => ({
+  name: `carrel-${sessionId}-${generation}`,
+  deploymentId: stage.deploymentId,
+  sessionId,
+  generation,
+  image: 'plain:1',
+  command: null,
+  environment: {},
+  secret: 's',
+  resources: { sessions: 1, cpuMilli: 1, memoryMib: 1, diskMib: 0, gpus: 0 },
+  user: null,
+  capabilities: [],
+  ports: [8888],
+  readiness: { kind: 'tcp' as const, port: 8888 },
+  mounts: [],
+  egress: 'none' as const,
+})
+const call = () => ({ signal: AbortSignal.timeout(5_000) })
+
+test('an installation in order: nothing differs, and nothing is done', async () => {
+  const { stage, who } = await open()
+  const id = await ask(stage.db, who)
+  await until(stage.db, id, ['ready'])
+  const { outcome, report } = await reconcile(stage)
+  expect(outcome).toBe('done')
+  expect(report).toEqual({ listed: 1, drifts: [], actions: [], withheld: null, failed: [] })
+  await stop(stage.db, id)
+  await until(stage.db, id, ['stopped'])
+})
+
+test('an instance that comes back after its end goes, seen twice; a dry run only tells', async () => {
+  // create ── times out ── stop ── removed ── (lands late) ── listed ── listed again ── removed
+  const { stage, provider, who } = await open()
+  const id = await ask(stage.db, who)
+  await until(stage.db, id, ['ready'])
+  await stop(stage.db, id)
+  await until(stage.db, id, ['stopped'])
+  await provider.create(spec(stage, id), call())
+
+  const dry = await reconcile(stage, { dryRun: true })
+  expect(dry.report?.drifts).toMatchObject([{ kind: 'orphan_instance', sessionId: id, certain: false }])
+  expect((await reconcile(stage)).report?.actions).toEqual([])
+  expect(provider.backend.count()).toBe(1)
+  const second = await reconcile(stage)
+  expect(second.report?.actions).toEqual([{ do: 'removeInstance', sessionId: id, generation: 1 }])
+  expect(provider.backend.count()).toBe(0)
+  expect((await reconcile(stage)).report?.drifts).toEqual([])
+})
+
+test('an instance that no row knows of stays, until an operator names it; the name of a live one removes nothing', async () => {
+  const { stage, provider, who } = await open()
+  const live = await ask(stage.db, who)
+  await until(stage.db, live, ['ready'])
+  const stranger = newId('session')
+  await provider.create(spec(stage, stranger), call())
+  for (let n = 0; n < 3; n++) {
+    const { report } = await reconcile(stage, { remove: [`carrel-${live}-1`] })
+    expect(report?.drifts).toMatchObject([{ kind: 'unknown_instance', subject: `carrel-${stranger}-1` }])
+    expect(report?.actions).toEqual([])
+  }
+  expect(provider.backend.count()).toBe(2)
+  await reconcile(stage, { remove: [`carrel-${stranger}-1`] })
+  expect(provider.backend.count()).toBe(1)
+  expect((await stateOf(stage.db, live)).state).toBe('ready')
+})
+
+test('a session whose workflow was terminated while nobody asked anything of it is ended, and nothing is left', async () => {
+  const { stage, provider, who } = await open()
+  const id = await ask(stage.db, who)
+  await until(stage.db, id, ['ready'])
+  await stage.client.workflow.getHandle(sessionWorkflowId(id)).terminate('by hand')
+  await eventually('the terminated run is missed', async () => {
+    const { report } = await reconcile(stage)
+    return report?.actions.some((action) => action.do === 'lookAgain') === true
+  })
+  await until(stage.db, id, ['failed'])
+  expect(provider.backend.count()).toBe(0)
+  expect(await held(stage.db, id)).toBe(0)
+})
+
+test('a reservation of an ended session is released, and a queue that nobody serves is served', async () => {
+  const { stage, who } = await open()
+  const ended = await ask(stage.db, who)
+  await stop(stage.db, ended)
+  await until(stage.db, ended, ['stopped'])
+  await stage.db.updateTable('reservation').set({ released_at: null, sessions: 1 }).execute()
+  await reconcile(stage)
+  await reconcile(stage)
+  expect(await held(stage.db, ended)).toBe(0)
+})
+
+test('a plan that would remove too much removes nothing, until an operator arms the sweep again', async () => {
+  const { stage, provider, who } = await open()
+  const ids = await Promise.all(Array.from({ length: 7 }, async () => await ask(stage.db, who)))
+  for (const id of ids) await stop(stage.db, id)
+  for (const id of ids) await until(stage.db, id, ['stopped'])
+  for (const id of ids) await provider.create(spec(stage, id), call())
+
+  await reconcile(stage)
+  const withheld = await reconcile(stage)
+  expect(withheld).toMatchObject({ outcome: 'withheld', report: { withheld: 7, actions: [] } })
+  expect((await reconcile(stage)).report?.actions).toEqual([])
+  expect(provider.backend.count()).toBe(7)
+
+  await stage.db.updateTable('sweep').set({ disarmed_at: null, allowance: 7, withheld: null }).execute()
+  expect((await reconcile(stage)).outcome).toBe('done')
+  expect(provider.backend.count()).toBe(0)
+})
+
+test('a provider that does not list leaves everything as it is', async () => {
+  const { stage, provider, who } = await open()
+  const id = await ask(stage.db, who)
+  await until(stage.db, id, ['ready'])
+  provider.backend.goDown()
+  expect(await reconcile(stage)).toEqual({ outcome: 'unreachable', report: null })
+  provider.backend.goUp()
+  expect((await reconcile(stage)).outcome).toBe('done')
+  expect((await stateOf(stage.db, id)).state).toBe('ready')
+})
+
+test('a database that is older than what it has done disarms itself; armed again it is further than ever', async () => {
+  // run 1: tick 1 ── run 2: tick 2 ── (the dump of before run 1 is restored) ── run 3: tick 1 again
+  const { stage, provider, who } = await open()
+  const { db, client } = stage
+  const id = await ask(db, who)
+  await until(db, id, ['ready'])
+  const schedule = client.schedule.getHandle(reconcileWorkflowId('fake' as ProviderId))
+  const runs = async () => {
+    const rows = await db.selectFrom('reconciliation').select(['outcome']).where('ended_at', 'is not', null).execute()
+    return rows.length
+  }
+  /** A run that is just closing swallows the next one: it is asked for again until it has come. */
+  const trigger = async () => {
+    const before = await runs()
+    let asked = 0
+    await eventually('the scheduled run has ended', async () => {
+      if (Date.now() - asked > 2_000) {
+        asked = Date.now()
+        await schedule.trigger().catch(() => {})
+      }
+      return (await runs()) > before
+    })
+  }
+  await trigger()
+  await trigger()
+  expect((await readArming(db)).disarmed).toBeNull()
+  await db.updateTable('installation').set({ tick: '0' }).execute()
+  await trigger()
+  expect((await readArming(db)).disarmed).toBe('restored')
+
+  // Disarmed, it tells nobody anything, and removes nothing.
+  await stop(db, id)
+  expect((await reconcile(stage)).outcome).toBe('disarmed')
+  expect((await stateOf(db, id)).state).toBe('ready')
+  expect(provider.backend.count()).toBe(1)
+
+  await db.transaction().execute(armInstallation)
+  await until(db, id, ['stopped'])
+  await trigger()
+  expect((await readArming(db)).disarmed).toBeNull()
+})
