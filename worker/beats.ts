@@ -9,11 +9,11 @@ const everyMs = 10_000
 export function startBeats(
   db: Db,
   client: Client,
-  roles: { readonly core: boolean; readonly providers: () => string[] },
+  roles: { readonly core: () => Promise<boolean>; readonly providers: () => string[] },
 ) {
   const once = async () => {
     if (!(await temporalAnswers(client))) return
-    if (roles.core) await beat(db, coreRole)
+    if (await roles.core()) await beat(db, coreRole)
     for (const provider of roles.providers()) await beat(db, providerRole(provider))
   }
   const timer = setInterval(() => void once().catch(() => {}), everyMs)

@@ -72,6 +72,8 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
           development: config.environment === 'development',
           weakIsolationAllowedFor: config.worker.weakIsolationAllowedFor,
         }),
+      inactivePatches: config.worker.inactivePatches,
+      ...(config.worker.version === null ? {} : { version: config.worker.version }),
       ...(interceptors === undefined ? {} : { interceptors }),
       ...(bundle === null || !roles.core ? {} : { workflowBundle: await readBuiltBundle(bundle) }),
     },
@@ -81,7 +83,7 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
       void stop(1)
     },
   )
-  const health = await serveHealth({ port: config.worker.metricsPort, metrics })
+  const health = await serveHealth({ port: config.worker.metricsPort, metrics, whyIdle: worker.whyIdle })
   log.info({ providers: worker.serving(), health: health.url }, 'the worker serves')
 
   let stopping = false

@@ -25,6 +25,8 @@ const storageSource = z.strictObject({
   hostPath: z.string().regex(/^\/[^\0]*$/, { error: 'must be an absolute path' }),
   modes: z.array(z.enum(['ro', 'rw'])).min(1),
 })
+/** Names that Temporal joins with a dot: only the part behind it may hold one. */
+const versionName = (pattern: RegExp) => z.string().regex(pattern, { error: `must match ${pattern.source}` })
 const role = z.string().regex(/^(core|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
   error: 'must be core, provider/* or provider/<id>',
 })
@@ -157,11 +159,21 @@ export const parts = {
       CARREL_WORKER_ROLES: listOf(role).default(['core', 'provider/*']),
       CARREL_METRICS_PORT: port.optional(),
       CARREL_WEAK_ISOLATION_ALLOWED: listOf(identifier).default([]),
+      CARREL_WORKER_DEPLOYMENT: versionName(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/).default('carrel'),
+      CARREL_WORKER_BUILD_ID: versionName(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/).optional(),
+      CARREL_INACTIVE_PATCHES: listOf(versionName(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/)).default([]),
       CARREL_WORKFLOW_BUNDLE: z.string().optional(),
       CARREL_RETENTION: json(retention).optional(),
     })
     .transform((env) => ({
       roles: env.CARREL_WORKER_ROLES,
+      deployment: env.CARREL_WORKER_DEPLOYMENT,
+      /** `null`: a worker without a version. */
+      version:
+        env.CARREL_WORKER_BUILD_ID === undefined
+          ? null
+          : { deploymentName: env.CARREL_WORKER_DEPLOYMENT, buildId: env.CARREL_WORKER_BUILD_ID },
+      inactivePatches: env.CARREL_INACTIVE_PATCHES,
       metricsPort: env.CARREL_METRICS_PORT ?? null,
       /** Where this build's workflows lie bundled; without it they are bundled at the start. */
       workflowBundle: env.CARREL_WORKFLOW_BUNDLE ?? null,

@@ -2,10 +2,13 @@ import { fileURLToPath } from 'node:url'
 import type { WorkflowBundle } from '@temporalio/worker'
 import { Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sessionWorkflowId } from '../../domain/ids.ts'
+import { coreRole } from '../../db/beats.ts'
+import { coreQueue, sessionWorkflowId } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import { makeCurrent, routingOf } from '../../platform/temporal/builds.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
+import type { WorkerDeps } from '../../worker/deps.ts'
 import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
 import { addAccount } from '../setup/person.ts'
 import { ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
@@ -15,6 +18,7 @@ import { createHold } from './upgrade/desks.ts'
 const entry = (name: string) => fileURLToPath(new URL(`./upgrade/${name}.ts`, import.meta.url))
 const patchId = 'wait-before-removal'
 const graceMs = 200
+type Variant = Pick<WorkerDeps, 'inactivePatches' | 'version'>
 
 const fake = createFakeProvider({ endpoint: 'serve', requestTimeoutMs: 500, settleMs: 50 })
 const hold = createHold(fake)
@@ -34,8 +38,8 @@ beforeAll(async () => {
 afterAll(async () => await stage?.close())
 
 /** Every worker of the installation, of this build. */
-const workersOf = async (workflowBundle: WorkflowBundle, inactivePatches: readonly string[] = []) =>
-  await stage.startWorkers(['core', 'provider/*'], { workflowBundle, inactivePatches, graceMs })
+const workersOf = async (workflowBundle: WorkflowBundle, variant: Variant = {}, roles = ['core', 'provider/*']) =>
+  await stage.startWorkers(roles, { workflowBundle, graceMs, ...variant })
 
 const begin = async (count: number, over: Parameters<typeof ask>[2] = {}) =>
   await Promise.all(Array.from({ length: count }, async () => await ask(stage.db, who, over)))
@@ -139,7 +143,7 @@ test('back again: a run that recorded the change goes on where its way is known,
   await workers.stop()
   expect(await Promise.all(recorded.map(async (id) => (await stateOf(db, id)).state))).toEqual(['stopping', 'stopping'])
 
-  workers = await workersOf(b, [patchId])
+  workers = await workersOf(b, { inactivePatches: [patchId] })
   hold.letGo()
   const later = await begin(1)
   await all(later, async (id) => await until(db, id, ['ready']))
@@ -156,4 +160,53 @@ test('back again: a run that recorded the change goes on where its way is known,
 async function isStuck(id: SessionId): Promise<boolean> {
   const { events } = await historyOf(id)
   return (events ?? []).some((e) => (e.workflowTaskFailedEventAttributes?.failure?.message ?? '') !== '')
+}
+
+test('with versions: what workers without one or of v1 began is carried on by v2, once it is current', async () => {
+  // none:  ready ──✗
+  // v1:          waits ── promoted ── goes on; another one ready ──────✗
+  // v2:                                          waits ── promoted ── ends both
+  const { db, client, namespace } = stage
+  const service = client.workflowService
+  const versionOf = (buildId: string) => ({ deploymentName: 'carrel', buildId })
+  const promote = async (buildId: string) =>
+    await eventually(`${buildId} is current`, async () => {
+      return (await makeCurrent(service, namespace, 'carrel', buildId)) === 'current'
+    })
+  const none = await workersOf(a)
+  const first = await begin(1)
+  await all(first, async (id) => await until(db, id, ['ready']))
+  await none.stop()
+
+  const servedAt = await coreServedAt()
+  const v1 = await workersOf(a, { version: versionOf('v1') })
+  expect(v1.whyIdle()).toBe(
+    'The build v1 of carrel is not current: Temporal gives workflows to workers without a version. npm run workers -- promote v1',
+  )
+  expect(await coreServedAt()).toEqual(servedAt)
+  const second = await begin(1)
+  await promote('v1')
+  await all(second, async (id) => await until(db, id, ['ready']))
+  expect(await makeCurrent(service, namespace, 'carrel', 'v3')).toBe('not_seen')
+
+  const v2 = await workersOf(b, { version: versionOf('v2') }, ['core'])
+  expect(v2.whyIdle()).toContain('Temporal gives workflows to the build v1 of carrel')
+  await promote('v2')
+  await all([...first, ...second], async (id) => await stop(db, id))
+  await expectEnded([...first, ...second], 'user')
+  expect(await Promise.all([...first, ...second].map(lastBuild))).toEqual(['v2', 'v2'])
+  expect(await Promise.all([...first, ...second].map(isPatched))).toEqual([true, true])
+  expect(await routingOf(service, namespace, coreQueue)).toEqual({ current: versionOf('v2'), ramping: null })
+  await Promise.all([v1.stop(), v2.stop()])
+})
+
+/** When somebody last said that the core is served. */
+const coreServedAt = async () =>
+  (await stage.db.selectFrom('beat').select('at').where('role', '=', coreRole).executeTakeFirstOrThrow()).at
+
+/** The build that did the last task of the session's run. */
+async function lastBuild(id: SessionId): Promise<string | null | undefined> {
+  const { events } = await historyOf(id)
+  const done = (events ?? []).flatMap((e) => e.workflowTaskCompletedEventAttributes ?? [])
+  return done.at(-1)?.deploymentVersion?.buildId
 }
