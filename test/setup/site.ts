@@ -57,6 +57,7 @@ export async function createSite({ configuration, timings = {}, temporalAddress,
     CARREL_TIMINGS: JSON.stringify({ ...defaultTimings, ...timings }),
     CARREL_DIRECT_DOORS: 'true',
     CARREL_RATE_LIMIT_PER_MINUTE: '1000000',
+    CARREL_WORKFLOW_BUNDLE: inject('workflowBundle'),
     ...variables,
   }
 

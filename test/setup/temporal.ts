@@ -1,9 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { Connection } from '@temporalio/client'
 import { freePort } from '../../stack/ports.ts'
 import { registerSearchAttributes } from '../../stack/search-attributes.ts'
 import { findTemporal } from '../../stack/temporal-search.ts'
 import { startTemporal } from '../../stack/temporal.ts'
+import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -11,6 +15,8 @@ declare module 'vitest' {
     temporalNamespace: string
     /** The CLI itself, for a test that needs a server of its own to stop and start. */
     temporalCli: string
+    /** The workflows of this build, bundled once for all workers of all tests. */
+    workflowBundle: string
   }
 }
 
@@ -31,8 +37,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   } finally {
     await connection.close()
   }
+  const directory = await mkdtemp(join(tmpdir(), 'carrel-test-bundle-'))
+  const bundle = join(directory, 'workflows.js')
+  await writeFile(bundle, (await bundleWorkflows()).code)
+  project.provide('workflowBundle', bundle)
   project.provide('temporalAddress', server.address)
   project.provide('temporalNamespace', namespace)
   project.provide('temporalCli', cli)
-  return () => server.stop()
+  return async () => {
+    await server.stop()
+    await rm(directory, { recursive: true, force: true })
+  }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { Connection, Client } from '@temporalio/client'
 import { pino } from 'pino'
@@ -101,6 +102,7 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
         deploymentId,
         openProvider,
         log,
+        workflowBundle: { code: readFileSync(inject('workflowBundle'), 'utf8') },
         ...variant,
       },
       rolesOf(roles),
