@@ -1,0 +1,79 @@
+import type { Reason, SessionState } from '../../domain/lifecycle.ts'
+import type { Answer, Asked } from './kill-portal.ts'
+import type { Downtime } from './watched.ts'
+
+/** What a round asked of one session, and what its row says at the end. */
+export interface Fate {
+  readonly session: number
+  /** The ids that the api answered for its key; one, unless something is wrong. */
+  readonly ids: readonly string[]
+  /** A stop was answered 2xx. */
+  readonly stopped: boolean
+  /** Null: there is no such row. */
+  readonly row: {
+    readonly state: SessionState
+    readonly reason: Reason | null
+    readonly story: readonly string[]
+  } | null
+  /** What was seen through its door; null where nobody looked. */
+  readonly seen: string | null
+}
+
+/** Every answer was a success, a documented refusal that fits, or excused by a process that was not there. */
+export function answerBreaches(
+  answers: readonly Answer[],
+  api: readonly Downtime[],
+  postgres: readonly Downtime[],
+): string[] {
+  return answers.flatMap((answer) => {
+    const told = tell(answer, api, postgres)
+    return told === null ? [] : [`${answer.asked} ${answer.session ?? ''}: ${told}`]
+  })
+}
+
+const successes: Readonly<Record<Asked, readonly number[]>> = {
+  create: [201, 202],
+  replay: [201, 202],
+  stop: [200, 202],
+  read: [200],
+  list: [200],
+  connect: [201],
+}
+/** A socket may break late, and a pool may find out late that its connections are gone. */
+const lateMs = 10_000
+
+function tell(answer: Answer, api: readonly Downtime[], postgres: readonly Downtime[]): string | null {
+  const { asked, status, lost, code, from, to, saysWhenAgain } = answer
+  if (lost === 'timeout') return `no answer within ${to - from} ms`
+  if (status === null) return overlaps(api, from, to) ? null : `the api was there, and the answer was lost: ${lost}`
+  if (successes[asked].includes(status)) return null
+  if (status !== 503) return `${status} ${code}`
+  if (code !== 'unavailable' || !saysWhenAgain) return `503 ${code}, and not when to come again`
+  return overlaps(postgres, from, to) || overlaps(api, from, to)
+    ? null
+    : 'the database was there, and the answer was 503'
+}
+
+const overlaps = (downtimes: readonly Downtime[], from: number, to: number): boolean =>
+  downtimes.some((down) => down.from <= to + 500 && down.to + lateMs >= from)
+
+/** Whatever was answered 2xx exists and was carried through; whoever was not asked to end did not. */
+export function fateBreaches(fates: readonly Fate[]): string[] {
+  return fates.flatMap((fate) =>
+    judge(fate).map((told) => `session ${fate.session} (${fate.ids[0] ?? 'no id'}): ${told}`),
+  )
+}
+
+function judge({ ids, stopped, row, seen }: Fate): string[] {
+  if (ids.length === 0) return ['it was never accepted']
+  if (ids.length > 1) return [`one key stands for ${ids.join(' and ')}`]
+  if (row === null) return ['it was accepted, and is not there']
+  const story = row.story.join(', ')
+  if (stopped) {
+    // What had not begun was cancelled.
+    const right = row.state === 'stopped' && (row.reason === 'user' || row.reason === 'cancelled')
+    return right ? [] : [`it was asked to stop, and is ${row.state} (${row.reason}) after ${story}`]
+  }
+  if (row.state !== 'ready') return [`nobody asked it to end, and it is ${row.state} (${row.reason}) after ${story}`]
+  return seen === null || seen === 'here' ? [] : [`it is ready, and ${seen}`]
+}

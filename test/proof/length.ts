@@ -1,0 +1,36 @@
+import { appendFileSync } from 'node:fs'
+import type { ProofOutcome } from './part.ts'
+
+/** How long a proof that is written as tests is to be. */
+export interface ProofLength {
+  readonly seed: number
+  /** How many schedules, rounds or repeats. */
+  readonly runs: number
+  /** How long it may take at most, ms. */
+  readonly durationMs: number
+  /** Whether it is the long form. */
+  readonly long: boolean
+}
+
+/** What the operator asked for; else the short form, which `npm test` runs. */
+export function proofLength(
+  short: Pick<ProofLength, 'seed' | 'runs' | 'durationMs'>,
+  longRuns = short.runs,
+): ProofLength {
+  const asked = process.env['CARREL_PROVE_MS']
+  const number = (name: string, otherwise: number) => Number(process.env[name] ?? otherwise)
+  if (asked === undefined) return { ...short, seed: number('CARREL_PROVE_SEED', short.seed), long: false }
+  return {
+    seed: number('CARREL_PROVE_SEED', short.seed),
+    runs: number('CARREL_PROVE_RUNS', longRuns),
+    durationMs: Number(asked),
+    long: true,
+  }
+}
+
+/** Hands figures on to the report of `npm run prove`, and prints the notes. */
+export function tell(outcome: ProofOutcome): void {
+  for (const note of outcome.notes) console.log(note)
+  const file = process.env['CARREL_PROVE_FIGURES']
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify(outcome)}\n`)
+}

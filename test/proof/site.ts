@@ -1,0 +1,241 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect } from '../../db/connect.ts'
+import type { Db } from '../../db/connect.ts'
+import { readInstallation } from '../../db/installation.ts'
+import { defaultTimings } from '../../domain/timings.ts'
+import type { Timings } from '../../domain/timings.ts'
+import { childEnvironment } from '../../platform/config.ts'
+import type { ProviderConfig } from '../../platform/config.ts'
+import { createKeyring } from '../../platform/keyring.ts'
+import { createTemporalClient } from '../../platform/temporal/connection.ts'
+import { createDataConverter } from '../../platform/temporal/data-converter.ts'
+import { dockerSettings } from '../../ports/compute/docker/settings.ts'
+import { openProvider } from '../../ports/compute/drivers.ts'
+import { bootstrap } from '../../stack/bootstrap-steps.ts'
+import { startChild } from '../../stack/child.ts'
+import { countAtDocker } from '../../stack/docker.ts'
+import { makePlaces, placesIn, repository } from '../../stack/places.ts'
+import { ensureDatabase, startPostgres } from '../../stack/postgres.ts'
+import { startTemporal } from '../../stack/temporal.ts'
+import { addPerson } from '../setup/person.ts'
+import type { HeldInstance } from './balance.ts'
+import { listInstances } from './balance.ts'
+import type { ProofTarget } from './target.ts'
+import { watch } from './watched.ts'
+import type { Started, Watched } from './watched.ts'
+
+/** Short enough that a proof sees in seconds what follows a kill, and long enough for a busy machine. */
+export const proofTimings: Partial<Timings> = {
+  databaseTimeoutMs: 2_000,
+  databaseRetryMaxMs: 1_000,
+  workflowTaskMs: 3_000,
+  heartbeatMs: 3_000,
+  providerRetryMs: 200,
+  providerRetryMaxMs: 1_000,
+  observeBusyMs: 300,
+  observeIdleMs: 500,
+  removeTimeoutMs: 30_000,
+  dispatchEveryMs: 5_000,
+}
+
+export interface ProofSiteOptions {
+  readonly target: ProofTarget
+  readonly temporalCli: string
+  readonly workers: number
+  readonly timings?: Partial<Timings>
+  /** What the processes print. */
+  readonly onLine?: (process: string, line: string) => void
+}
+
+const namespace = 'carrel'
+const upWithinMs = 120_000
+
+/**
+ * A whole installation of the proof's own: Postgres and Temporal with their files, one api, some workers. Each of them may
+ * be killed; each is started again, on the same port and the same data.
+ */
+export async function createProofSite({ target, temporalCli, workers, timings = {}, onLine }: ProofSiteOptions) {
+  const directory = await mkdtemp(join(tmpdir(), 'carrel-proof-'))
+  const places = placesIn(directory)
+  await makePlaces(places)
+  const ports = await freePorts(3 + workers)
+  const [postgresPort = 0, temporalPort = 0, apiPort = 0, ...workerPorts] = ports
+  const password = randomBytes(12).toString('hex')
+  const databaseUrl = `postgres://carrel:${password}@127.0.0.1:${postgresPort}/carrel`
+  const temporal = { address: `127.0.0.1:${temporalPort}`, namespace }
+  const key = randomBytes(32)
+  const apiUrl = `http://127.0.0.1:${apiPort}`
+  const lineOf = (name: string) => (line: string) => onLine?.(name, line)
+  const processes: Watched[] = []
+  const undo: (() => Promise<unknown>)[] = [
+    async () => process.env['TEST_KEEP'] ?? (await rm(directory, { recursive: true, force: true, maxRetries: 5 })),
+  ]
+  const close = async () => {
+    for (const step of undo.splice(0).toReversed()) await step()
+  }
+  const keep = async (
+    name: string,
+    start: () => Promise<Started>,
+    answers: () => Promise<boolean>,
+  ): Promise<Watched> => {
+    const watched = watch({ name, start, answers })
+    processes.push(watched)
+    undo.push(async () => await watched.close())
+    await watched.usable(upWithinMs)
+    return watched
+  }
+  const carrel = async (name: string, entry: string, url: string, variables: Readonly<Record<string, string>>) =>
+    await keep(
+      name,
+      async () => {
+        const env = childEnvironment({ ...common, ...variables })
+        const last: string[] = []
+        const onLine_ = (line: string) => {
+          lineOf(name)(line)
+          last.push(line)
+          if (last.length > 5) last.shift()
+        }
+        const plan = { name, command: process.execPath, args: [entry], cwd: repository, env, onLine: onLine_ }
+        const child = await startChild(plan)
+        const ended = child.ended.then((how) => ({ ...how, last }))
+        // What is proven is that nothing needs an orderly end.
+        return { pid: child.pid, ended, stop: async () => await child.kill() }
+      },
+      async () => await isOk(`${url}/readyz`),
+    )
+  const common = {
+    CARREL_ENV: 'development',
+    CARREL_LOG_LEVEL: 'warn',
+    CARREL_DATABASE_URL: databaseUrl,
+    CARREL_TEMPORAL_ADDRESS: temporal.address,
+    CARREL_TEMPORAL_NAMESPACE: namespace,
+    CARREL_KEYS: `k1:${key.toString('base64')}`,
+    CARREL_TIMINGS: JSON.stringify({ ...defaultTimings, ...proofTimings, ...timings }),
+    CARREL_DIRECT_DOORS: 'true',
+    CARREL_RATE_LIMIT_PER_MINUTE: '1000000',
+  }
+
+  try {
+    const postgres = { directory: places.postgres, port: postgresPort, password, durable: true }
+    await keep(
+      'postgres',
+      async () => {
+        const server = await startPostgres({ ...postgres, onLine: lineOf('postgres') })
+        await ensureDatabase(server, 'carrel')
+        return server
+      },
+      async () => await Promise.resolve(true),
+    )
+    const server = { cli: temporalCli, port: temporalPort, databaseFile: places.temporalFile, namespace }
+    await keep(
+      'temporal',
+      async () => await startTemporal({ ...server, onLine: lineOf('temporal') }),
+      async () => await Promise.resolve(true),
+    )
+    const templates = [{ name: 'proof', spec: target.template }]
+    const configuration = { providers: [target.provider], templates, quotaDefaults: {} }
+    await Promise.all([
+      bootstrap({ databaseUrl, temporal, configuration, retentionDays: 1 }, () => {}),
+      target.prepare(),
+    ])
+    const db = connect({ url: databaseUrl, poolSize: 4, name: 'carrel-proof' })
+    undo.push(async () => await db.destroy())
+    const client = createTemporalClient(temporal, createDataConverter(createKeyring([{ id: 'k1', secret: key }])))
+    undo.push(async () => await client.connection.close())
+    const provider = target.outlivesWorkers
+      ? openProvider({ ...target.provider, development: true, weakIsolationAllowedFor: [] })
+      : null
+    const { deploymentId } = await readInstallation(db)
+    if (provider !== null) {
+      undo.push(async () => await provider.close())
+      // Whatever was found, nothing stays on a machine that is not ours.
+      undo.push(async () => {
+        for await (const { ref } of provider.list(deploymentId, { signal: AbortSignal.timeout(30_000) }))
+          await provider.remove(ref, { signal: AbortSignal.timeout(60_000) })
+      })
+    }
+    const user = await addPerson(db, 'member')
+    const api = { CARREL_API_HOST: '127.0.0.1', CARREL_API_PORT: String(apiPort), CARREL_PUBLIC_URL: apiUrl }
+    await Promise.all([
+      carrel('api', 'api/main.ts', apiUrl, api),
+      ...workerPorts.map(async (port, n) => {
+        const own = { CARREL_METRICS_PORT: String(port) }
+        return await carrel(`worker${n + 1}`, 'worker/main.ts', `http://127.0.0.1:${port}`, own)
+      }),
+    ])
+
+    return {
+      db,
+      client,
+      deploymentId,
+      apiUrl,
+      user,
+      processes,
+      /** What the backend holds now; where only the worker knows, what the rows say of it. */
+      instances: async (): Promise<HeldInstance[]> =>
+        provider === null ? await recordedInstances(db) : await listInstances([provider], deploymentId),
+      /** What the backend still has of anything, asked beside the driver; only where all have ended. */
+      leftovers: async (): Promise<string[]> => await leftoversAt(target.provider, deploymentId),
+      /** Waits until every process can be used. */
+      async whole(withinMs = upWithinMs) {
+        for (const watched of processes) await watched.usable(withinMs)
+      },
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+export type ProofSite = Awaited<ReturnType<typeof createProofSite>>
+
+/** Networks and volumes too, which no list of instances shows. */
+async function leftoversAt({ kind, settings }: ProviderConfig, deploymentId: string): Promise<string[]> {
+  if (kind !== 'docker') return []
+  const counts = await countAtDocker(dockerSettings.parse(settings), deploymentId)
+  return Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`Docker still has ${count} ${what}`]))
+}
+
+async function recordedInstances(db: Db): Promise<HeldInstance[]> {
+  const rows = await db
+    .selectFrom('instance')
+    .select(['session_id as sessionId', 'generation', 'name'])
+    .where('made_at', 'is not', null)
+    .where('removed_at', 'is', null)
+    .execute()
+  return rows
+}
+
+async function isOk(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })
+    await response.body?.cancel()
+    return response.ok
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Ports that stay free while their process is down: below the range from which the kernel, and Docker, give away ports, and
+ * from which the process provider does.
+ */
+async function freePorts(count: number): Promise<number[]> {
+  const found = new Set<number>()
+  while (found.size < count) {
+    const port = randomInt(10_000, 20_000)
+    if (await isFree(port)) found.add(port)
+  }
+  return [...found]
+}
+
+const isFree = async (port: number): Promise<boolean> =>
+  await new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })

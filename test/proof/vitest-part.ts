@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { z } from 'zod'
+import { childEnvironment, ownVariables } from '../../platform/config.ts'
+import { repository } from '../../stack/places.ts'
+import { outcomeOf, summary } from '../outcome.ts'
+import type { Part, PartName, ProofOutcome, ProofRun } from './part.ts'
+
+export interface VitestPart {
+  readonly name: PartName
+  readonly shows: string
+  readonly project: 'unit' | 'db' | 'temporal' | 'docker' | 'e2e'
+  /** Below the repository. */
+  readonly files: readonly string[]
+}
+
+const failures = z.object({
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      message: z.string().default(''),
+      assertionResults: z.array(
+        z.object({
+          fullName: z.string(),
+          status: z.string(),
+          failureMessages: z.array(z.string()).nullable().default([]),
+        }),
+      ),
+    }),
+  ),
+})
+const told = z.object({
+  cases: z.int().default(0),
+  breaches: z.array(z.string()).default([]),
+  notes: z.array(z.string()).default([]),
+})
+
+/**
+ * A part that is written as tests. They are told the length by `proofLength()` and tell their figures by `tell()`; a failed
+ * test is a breach.
+ */
+export const vitestPart = ({ name, shows, project, files }: VitestPart): Part => ({
+  name,
+  shows,
+  async run(run) {
+    const directory = await mkdtemp(join(tmpdir(), 'carrel-prove-'))
+    const report = join(directory, 'report.json')
+    const figures = join(directory, 'figures.jsonl')
+    try {
+      const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
+      const args = [vitest, 'run', '--project', project, ...files, '--testTimeout', String(run.durationMs)]
+      const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+      const code = await runBounded([...args, ...reporters], variablesOf(run, figures), run)
+      const text = await readFile(report, 'utf8').catch(() => undefined)
+      const lines = await readFile(figures, 'utf8').catch(() => '')
+      return outcome(text, code, lines, run.signal.aborted)
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  },
+})
+
+const variablesOf = ({ seed, durationMs, rounds, target, temporalCli }: ProofRun, figures: string) => ({
+  ...ownVariables(),
+  TEMPORAL_CLI_PATH: temporalCli,
+  CARREL_PROVE_SEED: String(seed),
+  CARREL_PROVE_MS: String(durationMs),
+  CARREL_PROVE_FIGURES: figures,
+  CARREL_PROVE_PROVIDER: JSON.stringify(target.provider),
+  ...(rounds === undefined ? {} : { CARREL_PROVE_RUNS: String(rounds) }),
+})
+
+/** A little longer than it was told to take: then it is killed. */
+const graceMs = 120_000
+
+async function runBounded(
+  args: readonly string[],
+  variables: Record<string, string>,
+  run: ProofRun,
+): Promise<number | null> {
+  const child = spawn(process.execPath, args, {
+    cwd: repository,
+    env: childEnvironment(variables),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on('line', (line) => run.say(`  ${line}`))
+  let timeUp = false
+  const killGroup = () => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, 'SIGKILL')
+  }
+  const limit = setTimeout(() => {
+    timeUp = true
+    killGroup()
+  }, run.durationMs + graceMs)
+  run.signal.addEventListener('abort', killGroup, { once: true })
+  if (run.signal.aborted) killGroup()
+  const code = await new Promise<number | null>((resolve) => {
+    child.once('exit', resolve)
+    child.once('error', () => resolve(1))
+  })
+  clearTimeout(limit)
+  run.signal.removeEventListener('abort', killGroup)
+  return timeUp ? null : code
+}
+
+function outcome(report: string | undefined, code: number | null, figures: string, aborted: boolean): ProofOutcome {
+  if (aborted) return { cases: 0, breaches: [], notes: ['it was interrupted before it could tell anything'] }
+  const counted = outcomeOf(report, code)
+  const tellings = figures
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => told.parse(JSON.parse(line)))
+  const failed = report === undefined ? [] : failuresOf(report)
+  const unsaid = counted.failed > 0 && failed.length === 0 ? [unsaidFailure(code)] : []
+  return {
+    cases: tellings.reduce((sum, { cases }) => sum + cases, 0) || counted.passed + counted.failed,
+    breaches: [...tellings.flatMap(({ breaches }) => breaches), ...failed, ...unsaid],
+    notes: [`tests: ${summary(counted)}`, ...tellings.flatMap(({ notes }) => notes)],
+  }
+}
+
+const unsaidFailure = (code: number | null) =>
+  code === null ? 'the time was up, and it was killed' : `the tests could not be run (exit code ${code})`
+
+function failuresOf(report: string): string[] {
+  const { testResults } = failures.parse(JSON.parse(report))
+  return testResults.flatMap(({ name, message, assertionResults }) => {
+    const failed = assertionResults.filter(({ status }) => status === 'failed')
+    if (failed.length === 0) return message === '' ? [] : [`${name}: ${message.slice(0, 500)}`]
+    return failed.map(({ fullName, failureMessages }) => `${fullName}: ${(failureMessages?.[0] ?? '').slice(0, 500)}`)
+  })
+}
