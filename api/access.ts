@@ -43,7 +43,8 @@ export async function checkRelation(c: AppContext, right: Right, subject: RouteS
   if (verdict === 'hidden') throw notFound(subject.kind)
   if (verdict === 'no') throw forbidden()
   const own = relation?.isOwner === true || (relation?.projectRole ?? null) !== null
-  if (!own && isOperator(actor)) c.set('othersRead', true)
+  // What is the installation's own is nobody else's.
+  if (!own && isOperator(actor) && right !== 'operate:read') c.set('othersRead', true)
 }
 
 /** Refusals of what was understood: who is not signed in, too fast or unreadable changed nothing and is counted elsewhere. */

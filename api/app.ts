@@ -1,4 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { endedOf } from '../db/reconciliation-asks.ts'
+import { decidedOf } from '../db/session-queries.ts'
+import { createAwaited } from './awaited.ts'
 import { mountDocs } from './docs.ts'
 import type { ApiDeps, Services } from './deps.ts'
 import type { AppEnv } from './env.ts'
@@ -10,7 +13,6 @@ import { createGuards } from './guards.ts'
 import { buildOpenApi } from './openapi.ts'
 import { methodsOf, routes } from './registry.ts'
 import type { App } from './route.ts'
-import { createDecisions } from './sessions/decisions.ts'
 import { createGauges } from './status/gauges.ts'
 import { createStatus } from './status/read.ts'
 import { refuseInvalid } from './validation.ts'
@@ -25,10 +27,16 @@ export interface Api {
 /** The whole api, ready to be served or asked in process. It begins nothing and opens nothing by itself. */
 export function createApp(deps: ApiDeps): Api {
   const streams = createOpenStreams()
+  const waits = { ...deps, closing: streams.closing }
   const services: Services = {
     ...deps,
     streams,
-    decisions: createDecisions(deps.db, deps.listener, deps.log),
+    decisions: createAwaited({ ...waits, channel: 'carrel_event', settledOf: (ids) => decidedOf(deps.db, ids) }),
+    reconciled: createAwaited({
+      ...waits,
+      channel: 'carrel_reconciliation',
+      settledOf: (ids) => endedOf(deps.db, ids),
+    }),
     readStatus: createStatus(deps.db),
     fillGauges: createGauges(deps.metrics),
   }

@@ -7,7 +7,8 @@ import { Problem } from './problem.ts'
 
 export interface Subject {
   readonly kind: string
-  readonly id: string
+  /** `null`: the installation's own, of which there is one. */
+  readonly id: string | null
 }
 
 /** Makes a change and its line in the audit in one transaction. A `Problem` thrown by `work` undoes both. */

@@ -1,11 +1,11 @@
 import type { Db } from '../db/connect.ts'
-import type { SessionId } from '../domain/ids.ts'
+import type { ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
 import type { Metrics } from '../platform/metrics.ts'
-import type { Decisions } from './sessions/decisions.ts'
+import type { Awaited } from './awaited.ts'
 import type { OpenStreams } from './events/open-streams.ts'
-import type { Dependency } from './status/dependencies.ts'
+import type { Status } from './status/read.ts'
 
 /** A line in the log, its fields first. */
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
@@ -54,9 +54,12 @@ export interface ApiDeps {
 
 /** What handlers see: the dependencies, and what the app itself keeps for its whole life. */
 export interface Services extends ApiDeps {
-  readonly decisions: Decisions
+  /** Settled when they are no longer `requested`. */
+  readonly decisions: Awaited<SessionId>
+  /** Settled when they have ended. */
+  readonly reconciled: Awaited<ReconciliationId>
   readonly streams: OpenStreams
-  readonly readStatus: () => Promise<readonly Dependency[]>
+  readonly readStatus: () => Promise<Status>
   /** Brings the metrics that stand on rows up to date. */
   readonly fillGauges: (db: Db) => Promise<void>
 }

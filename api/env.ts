@@ -30,6 +30,8 @@ export interface Variables {
   intent: IntentKey
   /** Things of others were read by an operator's right: to be audited. */
   othersRead: boolean
+  /** Why an operator does this, on routes that ask for it, once the body was read. */
+  reason: string | null
   /** The code of the problem that was answered. */
   code: ErrorCode | null
   /** Not in the access log: the path holds a capability. */
@@ -42,10 +44,10 @@ export interface AppEnv {
 export type AppContext = Context<AppEnv>
 
 /** Who does what, for the audit. */
-export type Deed = Pick<AuditEntry, 'accountId' | 'client' | 'onBehalfOf' | 'action' | 'requestId'>
+export type Deed = Pick<AuditEntry, 'accountId' | 'client' | 'onBehalfOf' | 'action' | 'requestId' | 'detail'>
 
 export function deedOf(c: AppContext): Deed {
-  const { principal, operation, requestId } = c.var
+  const { principal, operation, requestId, reason } = c.var
   const acted = principal.actedBy !== principal.accountId
   return {
     accountId: principal.actedBy,
@@ -53,5 +55,6 @@ export function deedOf(c: AppContext): Deed {
     onBehalfOf: acted ? principal.accountId : null,
     action: operation,
     requestId,
+    ...(reason === null ? {} : { detail: { reason } }),
   }
 }

@@ -31,6 +31,12 @@ export const line = (max: number) =>
     // Not as a pattern: its Unicode classes mean nothing in other languages' JSON Schema.
     .refine((text) => printable.test(text), 'Expected one line of printable text.')
 
+/** Why an operator does something. The audit keeps it. */
+export const reason = line(500).openapi({
+  description: 'Why; kept in the audit',
+  example: 'Its node is gone for good.',
+})
+
 /** A short name for programs. */
 export const slug = (max: number) =>
   z

@@ -24,7 +24,10 @@ export interface Guards {
   /** Before validation. */
   before(route: Before): MiddlewareHandler<AppEnv>
   /** After validation. */
-  around(route: Pick<Before, 'right' | 'subject'> & { readonly creates: boolean }, handle: Handle): Handle
+  around(
+    route: Pick<Before, 'right' | 'subject'> & { readonly creates: boolean; readonly reasoned: boolean },
+    handle: Handle,
+  ): Handle
 }
 
 export function createGuards(settings: { readonly rateLimitPerMinute: number }): Guards {
@@ -49,8 +52,9 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
           await next()
         })
       },
-    around: ({ right, subject, creates }, handle) =>
+    around: ({ right, subject, creates, reasoned }, handle) =>
       async function decide(c) {
+        if (reasoned) c.set('reason', (await c.req.json<{ reason: string }>()).reason.trim())
         if (subject !== undefined) await checkRelation(c, right, subject)
         if (creates) c.set('intent', await intentOf(c))
         return await handle(c)

@@ -9,6 +9,7 @@ const about: Record<(typeof tags)[number], string> = {
   quotas: 'How much may be held at once',
   tokens: 'How programs sign in',
   accounts: 'People and machines',
+  providers: 'Where sessions run',
   status: 'How Carrel is',
   operation: 'For those who run it',
 }

@@ -17,6 +17,8 @@ interface More {
   readonly errors?: readonly Fault[]
   readonly violations?: readonly Violation[]
   readonly headers?: Readonly<Record<string, string>>
+  /** Until when it should last; `null`: nobody knows. */
+  readonly until?: Date | null
 }
 
 /** An answer that is a problem document. Thrown inside a transaction it undoes it. `message` is read by users. */
@@ -95,13 +97,14 @@ export const ProblemDocument = z
     requestId: z.string(),
     errors: z.array(FaultDocument).optional(),
     violations: z.array(ViolationDocument).optional(),
+    until: z.iso.datetime().nullable().optional().openapi({ description: 'Of `maintenance`: when it should be over' }),
   })
   .openapi('Problem')
 
 /** A problem as it is answered; what operators read never comes here. */
 export function problemAnswer(problem: Problem, requestId: string) {
   const status: ProblemStatus = errorCodes[problem.code]
-  const { errors, violations, headers } = problem.more
+  const { errors, violations, headers, until } = problem.more
   const document = {
     type: `urn:carrel:problem:${problem.code}`,
     title: titles[problem.code],
@@ -111,6 +114,7 @@ export function problemAnswer(problem: Problem, requestId: string) {
     requestId,
     ...(errors === undefined ? {} : { errors }),
     ...(violations === undefined ? {} : { violations }),
+    ...(until === undefined ? {} : { until: until?.toISOString() ?? null }),
   }
   return { status, text: JSON.stringify(document), headers: { 'content-type': 'application/problem+json', ...headers } }
 }

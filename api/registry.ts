@@ -2,11 +2,15 @@ import { accountRoutes } from './accounts/routes.ts'
 import { codecRoutes } from './codec/routes.ts'
 import { connectionRoutes } from './connections/routes.ts'
 import { eventRoutes } from './events/routes.ts'
+import { maintenanceRoutes } from './maintenance/routes.ts'
 import { previewRoutes } from './previews/routes.ts'
 import { memberRoutes } from './projects/member-routes.ts'
 import { projectRoutes } from './projects/routes.ts'
+import { providerRoutes } from './providers/routes.ts'
 import { quotaRoutes } from './quotas/routes.ts'
+import { reconciliationRoutes } from './reconciliations/routes.ts'
 import type { Route } from './route.ts'
+import { sessionOperationRoutes } from './sessions/operation-routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { statusRoutes } from './status/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
@@ -16,6 +20,7 @@ import { whoamiRoutes } from './whoami/routes.ts'
 /** Every route there is. The rights matrix is generated from it; what is not here is not served. */
 export const routes: readonly Route[] = [
   ...sessionRoutes,
+  ...sessionOperationRoutes,
   ...previewRoutes,
   ...connectionRoutes,
   ...eventRoutes,
@@ -28,6 +33,9 @@ export const routes: readonly Route[] = [
   ...whoamiRoutes,
   ...statusRoutes,
   ...codecRoutes,
+  ...providerRoutes,
+  ...reconciliationRoutes,
+  ...maintenanceRoutes,
 ]
 
 /** The methods that an address takes, of every route whose path it fits. */

@@ -20,6 +20,7 @@ export const tags = [
   'quotas',
   'tokens',
   'accounts',
+  'providers',
   'status',
   'operation',
 ] as const
@@ -36,6 +37,8 @@ type Contract = Omit<RouteConfig, 'path' | 'operationId' | 'summary' | 'tags' | 
   readonly creates?: true
   /** Takes `If-Match`. */
   readonly replaces?: true
+  /** Its body has a `reason`, which the audit keeps. */
+  readonly reasoned?: true
   /** Statuses of problems beside those that every route has. */
   readonly refusals?: readonly ProblemStatus[]
 }
@@ -49,6 +52,7 @@ export interface Route {
   readonly subject: RouteSubject | undefined
   readonly creates: boolean
   readonly replaces: boolean
+  readonly reasoned: boolean
   readonly mount: (app: App, guards: Guards) => void
 }
 
@@ -63,7 +67,8 @@ export function route<P extends string, R extends Contract & { path: P }>(
   contract: R,
   handler: RouteHandler<R, AppEnv>,
 ): Route {
-  const { right, subject, creates = false, replaces = false, refusals = [], request, responses, ...rest } = contract
+  const { right, subject, request, responses, refusals = [], ...marks } = contract
+  const { creates = false, replaces = false, reasoned = false, ...rest } = marks
   if (needsRelation(right) && subject === undefined)
     throw new Error(`${contract.operationId}: the right ${right} is about a thing, and the route names none.`)
   const open = rights[right].scope === null
@@ -87,6 +92,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
     subject,
     creates,
     replaces,
+    reasoned,
     mount(app, guards) {
       // The contract's own type is only of use to its handler, which was checked against it.
       const plain = rest as Omit<RouteConfig, 'responses' | 'request'>
@@ -99,7 +105,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
         ...(open ? {} : { security: [{ token: [] }] }),
         middleware: guards.before({ operationId: contract.operationId, right, subject, hasBody }),
       })
-      app.openapi(config, guards.around({ right, subject, creates }, handler as never) as never)
+      app.openapi(config, guards.around({ right, subject, creates, reasoned }, handler as never) as never)
     },
   }
 }

@@ -25,6 +25,8 @@ export interface Account extends NewAccount {
   readonly version: number
   readonly createdAt: Date
   readonly disabledAt: Date | null
+  readonly eraseRequestedAt: Date | null
+  readonly erasedAt: Date | null
 }
 
 /** Makes the account with all that belongs to it from its first moment: its quota row and its personal project. */
@@ -67,6 +69,8 @@ const view = (row: Row): Account => ({
   version: row.version,
   createdAt: row.created_at,
   disabledAt: row.disabled_at,
+  eraseRequestedAt: row.erase_requested_at,
+  erasedAt: row.erased_at,
 })
 
 export async function getAccount(executor: Executor, id: AccountId): Promise<Account | null> {

@@ -45,6 +45,7 @@ async function decide(db: Db, key: SessionKey): Promise<Admitted> {
     const session = await trx
       .selectFrom('session')
       .selectAll()
+      .select((eb) => eb.selectFrom('installation').select('maintenance_since').as('maintenance_since'))
       .where('id', '=', key.sessionId)
       .where('generation', '=', key.generation)
       .forNoKeyUpdate()
@@ -58,6 +59,7 @@ async function decide(db: Db, key: SessionKey): Promise<Admitted> {
       .executeTakeFirst()
     if (earlier !== undefined) return { kind: earlier.released_at === null ? 'admitted' : 'withdrawn' }
     if (session.state !== 'requested' || session.stop_requested_at !== null) return { kind: 'withdrawn' }
+    if (session.maintenance_since !== null) return { kind: 'waits' }
 
     const ask = resourcesOf(session)
     const decision = admit(await booksOf(trx, payers), ask)

@@ -3,38 +3,72 @@ import type { Executor } from './connect.ts'
 
 /** How the whole installation stands, in numbers that alarms can be set on. Counted from rows when asked. */
 export interface Figures {
-  readonly sessionsByState: readonly { readonly state: string; readonly sessions: number }[]
-  /** Undecided for more than 10 s: no worker, no Temporal, or no room in the database. */
+  /** How many have not ended, and for how many seconds the oldest of them has been in its state. */
+  readonly states: readonly { readonly state: string; readonly sessions: number; readonly oldestSeconds: number }[]
+  /** Undecided for more than 10 s: no worker, no Temporal, or no room in the database. During maintenance that is meant. */
   readonly decisionOverdue: number
   /** Cleaning that takes longer than its limit; it goes on, and what is reserved stays held. */
   readonly cleanupOverdue: number
   /** Wishes that no workflow has seen for more than 10 s. */
   readonly undelivered: number
-  readonly openBreakers: readonly string[]
-  /** Seconds since the last whole list of each provider. */
-  readonly listAgeSeconds: readonly { readonly provider: string; readonly seconds: number }[]
+  readonly maintenance: boolean
+  readonly disarmed: boolean
+  readonly providers: readonly ProviderFigures[]
+}
+
+export interface ProviderFigures {
+  readonly provider: string
+  /** Out of service: nobody lists or sweeps it any more once it holds nothing. */
+  readonly disabled: boolean
+  readonly breakerOpen: boolean
+  /** Seconds since its last whole list; `null` never. */
+  readonly listAgeSeconds: number | null
+  readonly sweepDisarmed: boolean
+  /** Seconds since the last survey that saw the whole of it; `null` never. */
+  readonly sweepAgeSeconds: number | null
+  /** What differs between it, the rows and the workflows, by kind. */
+  readonly drift: Readonly<Partial<Record<string, number>>>
 }
 
 export async function readFigures(db: Executor): Promise<Figures> {
-  const states = await sql<{ state: string; sessions: number }>`
-    select state, count(*)::int as sessions from session where ended_at is null group by state order by state`.execute(
-    db,
-  )
-  const overdue = await sql<{ decision: number; cleanup: number; undelivered: number }>`
-    select count(*) filter (where state = 'requested' and requested_at < now() - interval '10 seconds')::int as decision,
-      count(*) filter (where cleanup_overdue_at is not null)::int as cleanup,
-      count(*) filter (where seen_version < wake_version and tries > 1)::int as undelivered
-    from session where ended_at is null`.execute(db)
-  const health = await sql<{ provider: string; open: boolean; seconds: number | null }>`
-    select provider_id as provider, state <> 'closed' as open,
-      extract(epoch from now() - observed_at)::float8 as seconds
-    from provider_health order by provider_id`.execute(db)
+  const states = await sql<{ state: string; sessions: number; oldestSeconds: number }>`
+    select state, count(*)::int as sessions,
+      greatest(0, extract(epoch from now() - min(state_since)))::float8 as "oldestSeconds"
+    from session where ended_at is null group by state order by state`.execute(db)
+  const counts = await sql<{
+    decision: number
+    cleanup: number
+    undelivered: number
+    maintenance: boolean
+    disarmed: boolean
+  }>`
+    select i.maintenance_since is not null as maintenance, i.disarmed_at is not null as disarmed, s.*
+    from installation i, (
+      select count(*) filter (where state = 'requested' and requested_at < now() - interval '10 seconds')::int as decision,
+        count(*) filter (where cleanup_overdue_at is not null)::int as cleanup,
+        count(*) filter (where seen_version < wake_version and tries > 1)::int as undelivered
+      from session where ended_at is null) s`.execute(db)
+  const [all] = counts.rows
   return {
-    sessionsByState: states.rows,
-    decisionOverdue: overdue.rows[0]?.decision ?? 0,
-    cleanupOverdue: overdue.rows[0]?.cleanup ?? 0,
-    undelivered: overdue.rows[0]?.undelivered ?? 0,
-    openBreakers: health.rows.filter((row) => row.open).map((row) => row.provider),
-    listAgeSeconds: health.rows.flatMap(({ provider, seconds }) => (seconds === null ? [] : [{ provider, seconds }])),
+    states: states.rows,
+    decisionOverdue: all === undefined || all.maintenance ? 0 : all.decision,
+    cleanupOverdue: all?.cleanup ?? 0,
+    undelivered: all?.undelivered ?? 0,
+    maintenance: all?.maintenance ?? false,
+    disarmed: all?.disarmed ?? false,
+    providers: await readProviders(db),
   }
+}
+
+async function readProviders(db: Executor): Promise<ProviderFigures[]> {
+  const { rows } = await sql<ProviderFigures>`
+    select p.id as provider, p.disabled_at is not null as disabled, coalesce(h.state <> 'closed', false) as "breakerOpen",
+      extract(epoch from now() - h.observed_at)::float8 as "listAgeSeconds",
+      w.disarmed_at is not null as "sweepDisarmed",
+      extract(epoch from now() - w.last_whole_at)::float8 as "sweepAgeSeconds",
+      coalesce((select jsonb_object_agg(kind, n) from (select kind, count(*) as n from drift
+        where provider_id = p.id group by kind) d), '{}'::jsonb) as drift
+    from provider p left join provider_health h on h.provider_id = p.id left join sweep w on w.provider_id = p.id
+    order by p.id`.execute(db)
+  return rows
 }

@@ -31,6 +31,10 @@ export interface SessionView {
   readonly refusal: Refusal | null
   readonly waitingFor: WaitingFor | null
   readonly generation: number
+  /** Since when it has been in its state. */
+  readonly stateSince: Date
+  /** When its provider is tried again, where it waits for that. */
+  readonly retryAt: Date | null
   readonly requestedAt: Date
   readonly queuedAt: Date | null
   readonly readyAt: Date | null
@@ -38,6 +42,7 @@ export interface SessionView {
   readonly expiresAt: Date | null
   readonly stopRequestedAt: Date | null
   readonly cleanupOverdueAt: Date | null
+  readonly abandonRequestedAt: Date | null
   readonly operatorDetail: string | null
 }
 
@@ -48,8 +53,11 @@ const sessions = (executor: Executor) =>
     .innerJoin('template_version as v', (join) =>
       join.onRef('v.template_id', '=', 's.template_id').onRef('v.version', '=', 's.template_version'),
     )
+    .leftJoin('provider_health as h', (join) =>
+      join.onRef('h.provider_id', '=', 's.provider_id').on('h.state', '=', 'open').on('s.state', '=', 'queued'),
+    )
     .selectAll('s')
-    .select(['t.name as template_name', sql<Record<string, DoorSpec>>`v.spec -> 'doors'`.as('doors')])
+    .select(['t.name as template_name', 'h.retry_at', sql<Record<string, DoorSpec>>`v.spec -> 'doors'`.as('doors')])
 type Row = Awaited<ReturnType<ReturnType<typeof sessions>['executeTakeFirstOrThrow']>>
 
 const time = (ms: number | null): Date | null => (ms === null ? null : new Date(ms))
@@ -72,6 +80,8 @@ const view = (row: Row): SessionView => ({
   refusal: row.refusal,
   waitingFor: row.waiting_for,
   generation: row.generation,
+  stateSince: row.state_since,
+  retryAt: row.retry_at,
   requestedAt: row.requested_at,
   queuedAt: row.queued_at,
   readyAt: row.ready_at,
@@ -79,6 +89,7 @@ const view = (row: Row): SessionView => ({
   expiresAt: time(expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null)),
   stopRequestedAt: row.stop_requested_at,
   cleanupOverdueAt: row.cleanup_overdue_at,
+  abandonRequestedAt: row.abandon_requested_at,
   operatorDetail: row.operator_detail,
 })
 
@@ -96,6 +107,11 @@ export interface SessionFilter {
   readonly projectId: string | null
   readonly templateId: string | null
   readonly ownerId: string | null
+  readonly providerId: string | null
+  /** In their state for longer than this. */
+  readonly olderThanSeconds: number | null
+  /** Only those whose cleanup takes longer than its limit. */
+  readonly overdue: boolean
   readonly requestedAfter: Date | null
   readonly requestedBefore: Date | null
 }
@@ -107,7 +123,7 @@ export async function listSessions(
   { after, limit }: PageAsk,
 ): Promise<Page<SessionView>> {
   const states = filter.states ?? (filter.ended ? null : liveStates)
-  const { viewer, projectId, templateId, ownerId, requestedAfter, requestedBefore } = filter
+  const { viewer, projectId, templateId, ownerId, providerId, requestedAfter, requestedBefore } = filter
   const rows = await sessions(executor)
     .$if(viewer !== null, (q) =>
       q.where((eb) =>
@@ -126,6 +142,11 @@ export async function listSessions(
     .$if(projectId !== null, (q) => q.where('s.project_id', '=', projectId as ProjectId))
     .$if(templateId !== null, (q) => q.where('s.template_id', '=', templateId as TemplateId))
     .$if(ownerId !== null, (q) => q.where('s.owner_id', '=', ownerId as AccountId))
+    .$if(providerId !== null, (q) => q.where('s.provider_id', '=', providerId as ProviderId))
+    .$if(filter.olderThanSeconds !== null, (q) =>
+      q.where('s.state_since', '<', sql<Date>`now() - ${filter.olderThanSeconds} * interval '1 second'`),
+    )
+    .$if(filter.overdue, (q) => q.where('s.cleanup_overdue_at', 'is not', null).where('s.ended_at', 'is', null))
     .$if(requestedAfter !== null, (q) => q.where('s.requested_at', '>', requestedAfter as Date))
     .$if(requestedBefore !== null, (q) => q.where('s.requested_at', '<', requestedBefore as Date))
     .$if(after !== null, (q) => q.where('s.id', '<', after as SessionId))

@@ -27,6 +27,29 @@ export async function readBeats(executor: Executor): Promise<{ readonly role: st
   return await executor.selectFrom('beat').select(['role', 'at']).orderBy('role').execute()
 }
 
+/** Whether something may act on what the rows say. */
+export interface Arming {
+  /** `null`: it may. */
+  readonly disarmedAt: Date | null
+  readonly checkedAt: Date | null
+}
+
+/** Whether the installation, and each provider's sweep, may act. */
+export async function readArmings(
+  executor: Executor,
+): Promise<{ readonly installation: Arming; readonly sweeps: readonly (Arming & { readonly providerId: string })[] }> {
+  const { disarmed_at } = await executor.selectFrom('installation').select('disarmed_at').executeTakeFirstOrThrow()
+  const sweeps = await executor.selectFrom('sweep').selectAll().orderBy('provider_id').execute()
+  return {
+    installation: { disarmedAt: disarmed_at, checkedAt: null },
+    sweeps: sweeps.map((row) => ({
+      providerId: row.provider_id,
+      disarmedAt: row.disarmed_at,
+      checkedAt: row.last_run_at,
+    })),
+  }
+}
+
 /** Whether every migration that this program knows has been applied. */
 export async function isMigrated(executor: Executor): Promise<boolean> {
   const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(executor)

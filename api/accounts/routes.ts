@@ -2,10 +2,10 @@ import { z } from '@hono/zod-openapi'
 import { listAccounts } from '../../db/accounts.ts'
 import { body, json } from '../answers.ts'
 import { deedOf } from '../env.ts'
-import { idOf } from '../fields.ts'
+import { idOf, reason } from '../fields.ts'
 import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
 import { route } from '../route.ts'
-import { addAccount, disable, readAccount } from './commands.ts'
+import { addAccount, disable, erase, readAccount } from './commands.ts'
 import { AccountCreate, AccountDocument, presentAccount } from './schemas.ts'
 import { accountOfPath } from './subject.ts'
 
@@ -86,4 +86,27 @@ const disableOne = route(
   },
 )
 
-export const accountRoutes = [createAccount, listAll, getOne, disableOne]
+const eraseOne = route(
+  {
+    operationId: 'eraseAccount',
+    summary: 'Have an account erased',
+    description:
+      'It is disabled at once: its tokens end and its sessions are asked to stop. When those have ended, what is personal in it ' +
+      'is removed; what was used stays, of nobody. It cannot be taken back; repeats change nothing.',
+    tags: ['accounts'],
+    method: 'post',
+    path: '/v1/accounts/{accountId}/erase',
+    right: 'account:erase',
+    subject: accountOfPath,
+    reasoned: true,
+    refusals: [409],
+    request: { params, body: body(z.strictObject({ reason })) },
+    responses: { 202: json(AccountDocument, 'The account, disabled; it will be erased') },
+  },
+  async (c) => {
+    const account = await erase(c.var.services.db, deedOf(c), c.req.valid('param').accountId)
+    return c.json(presentAccount(account), 202)
+  },
+)
+
+export const accountRoutes = [createAccount, listAll, getOne, disableOne, eraseOne]

@@ -36,6 +36,8 @@ export const AccountDocument = z
     personalProjectId: id,
     createdAt: time,
     disabledAt: nullableTime,
+    eraseRequestedAt: nullableTime,
+    erasedAt: nullableTime.openapi({ description: 'When what was personal in it was removed' }),
   })
   .openapi('Account')
 
@@ -50,4 +52,6 @@ export const presentAccount = (account: Account): z.infer<typeof AccountDocument
   personalProjectId: account.personalProjectId,
   createdAt: iso(account.createdAt),
   disabledAt: isoOrNull(account.disabledAt),
+  eraseRequestedAt: isoOrNull(account.eraseRequestedAt),
+  erasedAt: isoOrNull(account.erasedAt),
 })

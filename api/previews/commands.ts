@@ -1,6 +1,7 @@
 import { booksOf } from '../../db/admission.ts'
 import type { Db } from '../../db/connect.ts'
 import { expectedWait } from '../../db/dispatch.ts'
+import { readMaintenance } from '../../db/maintenance.ts'
 import { freeSlot, providerGate } from '../../db/provider-gate.ts'
 import { admit } from '../../domain/admission.ts'
 import type { Payer } from '../../domain/admission.ts'
@@ -19,7 +20,10 @@ export async function previewSession(db: Db, accountId: AccountId, ask: Ask): Pr
   ]
   const books = await booksOf(db, payers)
   const admission = admit(books, plan.resources)
-  return { plan, books, admission, expectedWaitSeconds: await waitAt(db, plan.providerId) }
+  const { maintenance } = await readMaintenance(db)
+  // Until when it lasts is a hope, not a time to count on.
+  const expectedWaitSeconds = maintenance === null ? await waitAt(db, plan.providerId) : null
+  return { plan, books, admission, maintenance, expectedWaitSeconds }
 }
 
 async function waitAt(db: Db, providerId: ProviderId): Promise<number | null> {

@@ -1,15 +1,17 @@
 import { z } from '@hono/zod-openapi'
+import type { Maintenance } from '../../db/maintenance.ts'
 import type { Admission, Books } from '../../domain/admission.ts'
 import { payerKinds } from '../../domain/admission.ts'
 import { remaining } from '../../domain/resources.ts'
 import { id, limits, resources } from '../fields.ts'
+import { maintenanceOrNull, presentMaintenance } from '../maintenance/schemas.ts'
 import { ViolationDocument } from '../problem.ts'
 import type { Plan } from '../sessions/plan.ts'
 
 export const PreviewDocument = z
   .object({
     admitted: z.boolean().openapi({ description: 'Whether it would be, if it were asked now' }),
-    code: z.string().nullable().openapi({ description: '`null`, quota_exceeded or exceeds_limit' }),
+    code: z.string().nullable().openapi({ description: '`null`, quota_exceeded, exceeds_limit or maintenance' }),
     violations: z.array(ViolationDocument),
     template: z.object({ id, version: z.int(), name: z.string() }),
     projectId: id,
@@ -27,6 +29,7 @@ export const PreviewDocument = z
         }),
       )
       .openapi({ description: 'Everybody whose quota it would count against' }),
+    maintenance: maintenanceOrNull,
     expectedWaitSeconds: z.int().nullable().openapi({ description: '0: it would begin at once; `null`: unknown' }),
   })
   .openapi('SessionPreview')
@@ -35,14 +38,16 @@ export interface Preview {
   readonly plan: Plan
   readonly books: readonly Books[]
   readonly admission: Admission
+  readonly maintenance: Maintenance | null
   readonly expectedWaitSeconds: number | null
 }
 
 export const presentPreview = (preview: Preview): z.infer<typeof PreviewDocument> => {
-  const { plan, books, admission, expectedWaitSeconds } = preview
+  const { plan, books, admission, maintenance, expectedWaitSeconds } = preview
+  const otherwise = maintenance === null ? null : 'maintenance'
   return {
-    admitted: admission.kind === 'admitted',
-    code: admission.kind === 'refused' ? admission.code : null,
+    admitted: admission.kind === 'admitted' && maintenance === null,
+    code: admission.kind === 'refused' ? admission.code : otherwise,
     violations: admission.kind === 'refused' ? admission.violations.map((v) => ({ ...v, payer: { ...v.payer } })) : [],
     template: { id: plan.template.id, version: plan.template.version, name: plan.template.name },
     projectId: plan.projectId,
@@ -56,6 +61,7 @@ export const presentPreview = (preview: Preview): z.infer<typeof PreviewDocument
       held,
       left: remaining(effective, held),
     })),
+    maintenance: presentMaintenance(maintenance),
     expectedWaitSeconds,
   }
 }

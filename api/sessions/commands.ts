@@ -1,6 +1,7 @@
 import type { Db } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
 import { insertSession, requestStop } from '../../db/intents.ts'
+import { holdMaintenance } from '../../db/maintenance.ts'
 import { getSession } from '../../db/session-queries.ts'
 import type { SessionView } from '../../db/session-queries.ts'
 import { newId } from '../../domain/ids.ts'
@@ -11,6 +12,7 @@ import type { Actor, Relation } from '../../domain/rights.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
+import { underMaintenance } from '../maintenance/refusal.ts'
 import { invalid, notFound } from '../problem.ts'
 import { planSession } from './plan.ts'
 import type { Ask } from './plan.ts'
@@ -31,8 +33,10 @@ export async function requestSession(
     if (expiresAt !== null && expiresAt.getTime() <= Date.now())
       throw invalid('/expiresAt', 'Expected a time in the future.')
     const { template, secrets, ...plan } = await planSession(db, principal.accountId, wish)
-    return (trx) =>
-      insertSession(trx, {
+    return async (trx) => {
+      const maintenance = await holdMaintenance(trx)
+      if (maintenance !== null) throw underMaintenance(maintenance, new Date())
+      await insertSession(trx, {
         ...plan,
         id,
         secretParameters: Object.keys(secrets).length === 0 ? null : sealParameters(id, JSON.stringify(secrets)),
@@ -47,6 +51,7 @@ export async function requestSession(
         lifetimeSeconds: template.spec.lifetimeSeconds,
         expiresAt,
       })
+    }
   })
   return made.id
 }

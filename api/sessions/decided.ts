@@ -5,7 +5,7 @@ import { isOperator } from '../../domain/rights.ts'
 import type { AppContext } from '../env.ts'
 import { Problem } from '../problem.ts'
 import { readSession } from './commands.ts'
-import { preferenceOf } from './prefer.ts'
+import { preferenceOf } from '../prefer.ts'
 import { presentSession } from './schemas.ts'
 
 /** One session as it is answered, with its place in the queue. */

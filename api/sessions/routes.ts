@@ -17,6 +17,9 @@ import { projectOfBody, relationToSession, sessionOfPath } from './subject.ts'
 
 const params = z.object({ sessionId: idOf('session') })
 
+/** Ten years. */
+const longestAgeSeconds = 315_360_000
+
 const states = z
   .string()
   .transform((text) => text.split(','))
@@ -32,6 +35,15 @@ const SessionQuery = z.strictObject({
   project: idOf('project').optional(),
   template: idOf('template').optional(),
   owner: idOf('account').optional(),
+  provider: idOf('provider').optional(),
+  olderThanSeconds: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(longestAgeSeconds)
+    .optional()
+    .openapi({ type: 'integer', description: 'In their state for longer than this' }),
+  overdue: flag.openapi({ description: 'Only those whose cleanup takes longer than its limit' }),
   requestedAfter: moment.optional(),
   requestedBefore: moment.optional(),
 })
@@ -42,7 +54,8 @@ const createSession = route(
     summary: 'Start a session',
     description:
       'Waits for the decision as long as `Prefer: wait=N` says (seconds, 2 when left out, at most 60; `respond-async` is 0). ' +
-      'What is undecided then is 202: follow its events. A repeat with the same `Idempotency-Key` waits in the same way and ' +
+      'What is undecided then is 202: follow its events. During maintenance it is 503 `maintenance`, with `until` and ' +
+      '`Retry-After`. A repeat with the same `Idempotency-Key` waits in the same way and ' +
       'answers what is decided; after a refusal a new try needs a new key.',
     tags: ['sessions'],
     method: 'post',
@@ -85,6 +98,9 @@ const listAll = route(
       projectId: query.project ?? null,
       templateId: query.template ?? null,
       ownerId: query.owner ?? null,
+      providerId: query.provider ?? null,
+      olderThanSeconds: query.olderThanSeconds ?? null,
+      overdue: query.overdue,
       requestedAfter: query.requestedAfter ?? null,
       requestedBefore: query.requestedBefore ?? null,
     }

@@ -55,7 +55,9 @@ export const SessionDocument = z
       .nullable()
       .openapi({ description: `Why it ended. Open to growth. Today: ${Object.keys(reasonSentences).join(', ')}.` }),
     reasonText: z.string().nullable(),
+    stateSince: time,
     waitingFor: z.string().nullable().openapi({ description: 'Today: provider_busy, provider_unavailable.' }),
+    retryAt: nullableTime.openapi({ description: 'When its provider, which does not answer, is tried again' }),
     position: z.int().nullable().openapi({ description: 'In the queue, 0 is next; `null` in lists' }),
     etaSeconds: z.int().nullable().openapi({ description: 'Until it should begin, where recent starts tell' }),
     doors: z.array(Door),
@@ -67,6 +69,8 @@ export const SessionDocument = z
     stopRequestedAt: nullableTime,
     generation: z.int(),
     cleanupOverdue: z.boolean(),
+    cleanupOverdueAt: nullableTime.optional().openapi({ description: 'For operators' }),
+    abandonRequestedAt: nullableTime.optional().openapi({ description: 'For operators' }),
     operatorDetail: z.string().nullable().optional().openapi({ description: 'For operators' }),
   })
   .openapi('Session')
@@ -96,7 +100,9 @@ export function presentSession(
     state: session.state,
     reason: session.reason,
     reasonText: session.reason === null ? null : reasonSentences[session.reason],
+    stateSince: iso(session.stateSince),
     waitingFor: session.waitingFor,
+    retryAt: isoOrNull(session.retryAt),
     position: waiting?.position ?? null,
     etaSeconds: waiting?.etaSeconds ?? null,
     doors: Object.entries(session.doors).map(([name, { protocol, modes }]) => ({ name, protocol, modes: [...modes] })),
@@ -108,6 +114,12 @@ export function presentSession(
     stopRequestedAt: isoOrNull(session.stopRequestedAt),
     generation: session.generation,
     cleanupOverdue: session.cleanupOverdueAt !== null && session.endedAt === null,
-    ...(operator ? { operatorDetail: session.operatorDetail } : {}),
+    ...(operator ? forOperators(session) : {}),
   }
 }
+
+const forOperators = (session: SessionView) => ({
+  cleanupOverdueAt: isoOrNull(session.cleanupOverdueAt),
+  abandonRequestedAt: isoOrNull(session.abandonRequestedAt),
+  operatorDetail: session.operatorDetail,
+})

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { isMigrated } from '../../db/status.ts'
 import { json } from '../answers.ts'
 import { isoOrNull, nullableTime } from '../fields.ts'
+import { maintenanceOrNull, presentMaintenance } from '../maintenance/schemas.ts'
 import { Problem } from '../problem.ts'
 import { route } from '../route.ts'
 import { overall } from './dependencies.ts'
@@ -19,6 +20,7 @@ const StatusDocument = z
         checkedAt: nullableTime,
       }),
     ),
+    maintenance: maintenanceOrNull,
   })
   .openapi('Status')
 
@@ -33,9 +35,9 @@ const status = route(
     responses: { 200: json(StatusDocument, 'The state of each dependency') },
   },
   async (c) => {
-    const all = await c.var.services.readStatus()
+    const { dependencies: all, maintenance } = await c.var.services.readStatus()
     const dependencies = all.map((d) => ({ ...d, since: isoOrNull(d.since), checkedAt: isoOrNull(d.checkedAt) }))
-    return c.json({ state: overall(all), dependencies }, 200)
+    return c.json({ state: overall(all), dependencies, maintenance: presentMaintenance(maintenance) }, 200)
   },
 )
 

@@ -3,6 +3,7 @@ import { routes } from '../../api/registry.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { capability, notebook, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
+import { operatorRequests } from '../setup/operator-requests.ts'
 
 /**
  * Who asks. `owner` owns the session; it and `editor` are editors of the session's project, `lead` owns the project.
@@ -29,6 +30,7 @@ type Row = string
 const open = '+ + + + + + + + + + +'
 const signedIn = '! + + + + + + + + + +'
 const admins = '! - - - - - - - - - +'
+const operators = '! - - - - - - - + - +'
 
 /** What every operation answers to whom. An operation without a row, or a row without an operation, is a failure. */
 const matrix: Readonly<Record<string, Row>> = {
@@ -61,6 +63,20 @@ const matrix: Readonly<Record<string, Row>> = {
   listAccounts: admins,
   getAccount: admins,
   disableAccount: admins,
+  eraseAccount: admins,
+  retrySession: operators,
+  abandonSession: operators,
+  listProviders: operators,
+  getProvider: operators,
+  drainProvider: operators,
+  undrainProvider: operators,
+  startReconciliation: operators,
+  listReconciliations: operators,
+  getReconciliation: operators,
+  armReconciliation: operators,
+  getMaintenance: operators,
+  putMaintenance: operators,
+  endMaintenance: operators,
   whoami: signedIn,
   getStatus: open,
   getHealth: open,
@@ -170,6 +186,10 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
   createAccount: () => ({ path: '/v1/accounts', ask: { body: { displayName: 'New' } } }),
   getAccount: () => ({ path: `/v1/accounts/${world.owner.id}` }),
   disableAccount: async () => ({ path: `/v1/accounts/${(await api.person()).id}/disable` }),
+  ...operatorRequests(
+    () => api,
+    () => world,
+  ),
   decodePayloads: () => ({ path: `/v1/admin/codec/${capability}/decode`, ask: { body: { payloads: [] } } }),
 }
 

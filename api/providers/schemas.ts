@@ -1,0 +1,69 @@
+import { z } from '@hono/zod-openapi'
+import type { ProviderOverview } from '../../db/provider-overview.ts'
+import { liveStates } from '../../domain/lifecycle.ts'
+import { driftKinds } from '../../domain/reconciliation.ts'
+import { id, isoOrNull, nullableTime, resources } from '../fields.ts'
+
+const counts = (names: readonly string[], what: string) =>
+  z.record(z.string(), z.int()).openapi({ description: `${what}; what is not named is 0. Today: ${names.join(', ')}.` })
+
+export const ProviderDocument = z
+  .object({
+    id,
+    kind: z.string().openapi({ example: 'docker' }),
+    origin: z.enum(['configuration', 'api']),
+    startLimit: z.int().openapi({ description: 'How many sessions may begin there at once' }),
+    disabledAt: nullableTime.openapi({ description: 'Since when it is out of service' }),
+    drainingSince: nullableTime.openapi({ description: 'Since when no session begins there, by an operator' }),
+    breaker: z
+      .object({
+        state: z.enum(['closed', 'open', 'probing']),
+        since: nullableTime,
+        retryAt: nullableTime.openapi({ description: 'When it is tried again' }),
+        failures: z.int(),
+      })
+      .openapi({ description: '`open`: it does not answer, and nobody begins there until it does' }),
+    observedAt: nullableTime.openapi({ description: 'When it last listed what it holds' }),
+    sessions: counts(liveStates, 'Sessions that have not ended, by state'),
+    held: resources.openapi({ description: 'What they hold against its quota' }),
+    sweep: z
+      .object({
+        armed: z.boolean(),
+        disarmedAt: nullableTime,
+        withheld: z.int().nullable().openapi({ description: 'How many removals it would not do at once' }),
+        lastRunAt: nullableTime,
+        lastWholeAt: nullableTime.openapi({ description: 'When it last saw the whole of the provider' }),
+      })
+      .openapi({
+        description: 'The scheduled reconciliation. Disarmed, it removes nothing until an operator arms it.',
+      }),
+    drift: counts(driftKinds, 'What the last survey found to differ, by kind'),
+  })
+  .openapi('Provider')
+
+/** A provider as operators see it: no settings, and no words of its backend. */
+export const presentProvider = (provider: ProviderOverview): z.infer<typeof ProviderDocument> => ({
+  id: provider.id,
+  kind: provider.kind,
+  origin: provider.origin,
+  startLimit: provider.startLimit,
+  disabledAt: isoOrNull(provider.disabledAt),
+  drainingSince: isoOrNull(provider.drainingSince),
+  breaker: {
+    state: provider.breaker.state,
+    since: isoOrNull(provider.breaker.since),
+    retryAt: isoOrNull(provider.breaker.retryAt),
+    failures: provider.breaker.failures,
+  },
+  observedAt: isoOrNull(provider.observedAt),
+  sessions: Object.fromEntries(provider.sessions.map(({ state, count }) => [state, count])),
+  held: provider.held,
+  sweep: {
+    armed: provider.sweep.disarmedAt === null,
+    disarmedAt: isoOrNull(provider.sweep.disarmedAt),
+    withheld: provider.sweep.withheld,
+    lastRunAt: isoOrNull(provider.sweep.lastRunAt),
+    lastWholeAt: isoOrNull(provider.sweep.lastWholeAt),
+  },
+  drift: Object.fromEntries(provider.drift.map(({ kind, count }) => [kind, count])),
+})

@@ -1,0 +1,15 @@
+import { getProvider } from '../../db/provider-overview.ts'
+import { idPattern } from '../../domain/ids.ts'
+import type { ProviderId } from '../../domain/ids.ts'
+import type { RouteSubject } from '../access.ts'
+
+/** The provider that the path names. It is nobody's own. */
+export const providerOfPath: RouteSubject = {
+  kind: 'provider',
+  param: 'providerId',
+  relation: async (c) => {
+    const id = c.req.param('providerId') ?? ''
+    const provider = idPattern.test(id) ? await getProvider(c.var.services.db, id as ProviderId) : null
+    return provider === null ? null : {}
+  },
+}

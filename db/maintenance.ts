@@ -1,0 +1,97 @@
+import { sql } from 'kysely'
+import type { Executor, Trx } from './connect.ts'
+import { wake } from './intents.ts'
+
+/** No session is admitted until an operator ends it. `until` is what users are told; it ends nothing. */
+export interface Maintenance {
+  readonly since: Date
+  readonly until: Date | null
+  readonly text: string
+}
+
+/** The maintenance, if it is on, and how often that was changed. */
+export interface MaintenanceState {
+  readonly maintenance: Maintenance | null
+  readonly version: number
+}
+
+const columns = ['maintenance_since', 'maintenance_until', 'maintenance_text', 'maintenance_version'] as const
+interface Row {
+  readonly maintenance_since: Date | null
+  readonly maintenance_until: Date | null
+  readonly maintenance_text: string | null
+  readonly maintenance_version: number
+}
+
+const view = (row: Row): MaintenanceState => ({
+  maintenance:
+    row.maintenance_since === null
+      ? null
+      : { since: row.maintenance_since, until: row.maintenance_until, text: row.maintenance_text ?? '' },
+  version: row.maintenance_version,
+})
+
+export async function readMaintenance(executor: Executor): Promise<MaintenanceState> {
+  return view(await executor.selectFrom('installation').select(columns).executeTakeFirstOrThrow())
+}
+
+/** The maintenance as it stays until this transaction ends: whoever switches it waits for what is recorded here, or is seen. */
+export async function holdMaintenance(trx: Trx): Promise<Maintenance | null> {
+  const row = await trx.selectFrom('installation').select(columns).forShare().executeTakeFirstOrThrow()
+  return view(row).maintenance
+}
+
+/**
+ * Switches maintenance on, or changes what is told, if it is still at one of these versions (`null`: whatever it is). From this
+ * transaction on no session is recorded or admitted; since when stays.
+ */
+export async function putMaintenance(
+  trx: Trx,
+  told: { readonly text: string; readonly until: Date | null },
+  versions: readonly number[] | null,
+): Promise<'put' | 'changed'> {
+  const row = await lockMaintenance(trx)
+  if (versions !== null && !versions.includes(row.version)) return 'changed'
+  await trx
+    .updateTable('installation')
+    .set({
+      maintenance_since: sql<Date>`coalesce(maintenance_since, now())`,
+      maintenance_until: told.until,
+      maintenance_text: told.text,
+      maintenance_version: sql<number>`maintenance_version + 1`,
+    })
+    .execute()
+  return 'put'
+}
+
+/** Switches maintenance off and has every session that waits for its decision ask again. Repeats change nothing. */
+export async function endMaintenance(trx: Trx): Promise<'ended' | 'already'> {
+  if ((await lockMaintenance(trx)).maintenance === null) return 'already'
+  await trx
+    .updateTable('installation')
+    .set({
+      maintenance_since: null,
+      maintenance_until: null,
+      maintenance_text: null,
+      maintenance_version: sql<number>`maintenance_version + 1`,
+    })
+    .execute()
+  await trx
+    .updateTable('session')
+    .set(wake)
+    // Whoever locks many sessions locks them in the order of their ids.
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('session')
+        .select('id')
+        .where('state', '=', 'requested')
+        .where('ended_at', 'is', null)
+        .orderBy('id')
+        .forNoKeyUpdate(),
+    )
+    .execute()
+  return 'ended'
+}
+
+const lockMaintenance = async (trx: Trx): Promise<MaintenanceState> =>
+  view(await trx.selectFrom('installation').select(columns).forNoKeyUpdate().executeTakeFirstOrThrow())

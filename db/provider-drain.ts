@@ -1,0 +1,64 @@
+import { sql } from 'kysely'
+import type { ProviderId } from '../domain/ids.ts'
+import { lockPayers } from './admission.ts'
+import type { Trx } from './connect.ts'
+import { wake } from './intents.ts'
+
+/**
+ * From this transaction on no session begins at the provider; what runs goes on. Admission and dispatch decide under the lock
+ * that is taken here. Repeats change nothing.
+ */
+export async function drainProvider(trx: Trx, id: ProviderId): Promise<'draining' | 'already'> {
+  await lockPayers(trx, [{ kind: 'provider', id }])
+  const changed = await trx
+    .updateTable('provider')
+    .set({ draining_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .where('draining_at', 'is', null)
+    .executeTakeFirst()
+  if (changed.numUpdatedRows === 0n) return 'already'
+  await trx
+    .updateTable('session')
+    .set({ waiting_for: 'provider_unavailable' })
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('session')
+        .select('id')
+        .where('provider_id', '=', id)
+        .where('state', '=', 'queued')
+        .where('ended_at', 'is', null)
+        .orderBy('id')
+        .forNoKeyUpdate(),
+    )
+    .execute()
+  return 'draining'
+}
+
+/**
+ * Sessions may begin at the provider again. As many of those that wait as may begin at once are woken: each asks for all
+ * places there are. Repeats change nothing.
+ */
+export async function undrainProvider(trx: Trx, id: ProviderId): Promise<'open' | 'already'> {
+  await lockPayers(trx, [{ kind: 'provider', id }])
+  const provider = await trx
+    .updateTable('provider')
+    .set({ draining_at: null })
+    .where('id', '=', id)
+    .where('draining_at', 'is not', null)
+    .returning('start_limit')
+    .executeTakeFirst()
+  if (provider === undefined) return 'already'
+  const waiting = await trx
+    .selectFrom('session')
+    .select('id')
+    .where('provider_id', '=', id)
+    .where('state', '=', 'queued')
+    .where('ended_at', 'is', null)
+    .where('stop_requested_at', 'is', null)
+    .orderBy('queued_at')
+    .limit(Math.max(1, provider.start_limit))
+    .execute()
+  const ids = waiting.map((row) => row.id).sort()
+  for (const session of ids) await trx.updateTable('session').set(wake).where('id', '=', session).execute()
+  return 'open'
+}
