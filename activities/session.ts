@@ -84,10 +84,9 @@ export function createSessionActivities({ db, timings }: SessionDeps) {
     /** An operator gives up on its cleaning: it ends, and what may be left is found by its tombstone. */
     abandon: async (key: SessionKey): Promise<Moved> => await abandonSession(db, key),
 
-    /** Cleaning takes too long: says so in the session's history, for those who can help. */
-    cleanupOverdue: async (key: SessionKey): Promise<void> => {
-      await markCleanupOverdue(db, key)
-    },
+    /** Cleaning takes too long: says so in the session's history, for those who can help. Returns when to ask again, if at all. */
+    cleanupOverdue: async (input: SessionKey & { readonly timings: Timings }): Promise<number | null> =>
+      await markCleanupOverdue(db, input, input.timings.cleanupOverdueMs),
 
     /** What is still to be undone for a session whose own workflow is gone. */
     pendingUndo: async (input: { readonly sessionId: SessionId }): Promise<PendingUndo | null> =>

@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
+import { servedMs } from '../domain/deadlines.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import { endOf } from '../domain/lifecycle.ts'
 import type { Reason, WaitingFor } from '../domain/lifecycle.ts'
 import type { SessionKey } from '../domain/session.ts'
+import { outagesSince } from './beats.ts'
 import type { Db, Executor } from './connect.ts'
 import { recordEvent } from './events.ts'
 import { tombstone } from './instances.ts'
@@ -89,17 +91,31 @@ export async function abandonSession(db: Db, key: SessionKey): Promise<Moved> {
   return await move(db, { key, from: ['stopping'], to: endOf(reason), set: { reason }, data: { reason } })
 }
 
-/** Once: the event, and the time for the metric and the operators' list. */
-export async function markCleanupOverdue(db: Db, key: SessionKey): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    const marked = await trx
-      .updateTable('session')
-      .set({ cleanup_overdue_at: sql<Date>`now()` })
+/**
+ * Once, after `limitMs` of served time in `stopping`: the event, and the time for the metric and the operators' list. Returns
+ * in how many ms it may be due, because nobody served for a while; `null`: there is nothing left to say.
+ */
+export async function markCleanupOverdue(db: Db, key: SessionKey, limitMs: number): Promise<number | null> {
+  return await db.transaction().execute(async (trx) => {
+    const session = await trx
+      .selectFrom('session')
+      .select(['provider_id', 'state_since', sql<Date>`now()`.as('now')])
       .where('id', '=', key.sessionId)
       .where('state', '=', 'stopping')
       .where('cleanup_overdue_at', 'is', null)
+      .forNoKeyUpdate()
       .executeTakeFirst()
-    if (marked.numUpdatedRows > 0n) await recordEvent(trx, key.sessionId, 'session.cleanup_overdue', {})
+    if (session === undefined) return null
+    const outages = await outagesSince(trx, session.provider_id, session.state_since)
+    const dueInMs = limitMs - servedMs(session.state_since.getTime(), session.now.getTime(), outages)
+    if (dueInMs > 0) return dueInMs
+    await trx
+      .updateTable('session')
+      .set({ cleanup_overdue_at: sql<Date>`now()` })
+      .where('id', '=', key.sessionId)
+      .execute()
+    await recordEvent(trx, key.sessionId, 'session.cleanup_overdue', {})
+    return null
   })
 }
 

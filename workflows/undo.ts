@@ -35,9 +35,14 @@ export async function undoAll(
 ): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     const alarm = new CancellationScope({ cancellable: true })
+    const raise = async () => await booksOf(timings).cleanupOverdue({ sessionId, generation, timings })
     const alarmed = alarm.run(async () => {
-      await sleep(Math.max(1, Math.ceil(overdueInMs ?? timings.cleanupOverdueMs)), { summary: 'cleanup is overdue' })
-      await booksOf(timings).cleanupOverdue({ sessionId, generation })
+      for (let rest: number | null = overdueInMs ?? timings.cleanupOverdueMs; rest !== null;) {
+        await sleep(Math.max(1, Math.ceil(rest)), { summary: 'cleanup is overdue' })
+        // Only the waiting is ever cancelled: a run that cancels a local activity just as it ends loses track of itself.
+        // Runs that began when the alarm was always raised have nothing for an answer.
+        rest = (await CancellationScope.nonCancellable(async () => await raise())) ?? null
+      }
     })
     const quiet = alarmed.catch((error: unknown) => {
       if (!isCancellation(error)) throw error

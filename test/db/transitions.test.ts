@@ -234,10 +234,25 @@ describe('the ends', () => {
 
   test('that cleaning takes too long is said once, and only while it does', async () => {
     const key = await rows.session(owner)
-    await markCleanupOverdue(db, key)
+    expect(await markCleanupOverdue(db, key, 0)).toBeNull()
     await toStopping(db, key, 'user')
-    await markCleanupOverdue(db, key)
-    await markCleanupOverdue(db, key)
+    expect(await markCleanupOverdue(db, key, 0)).toBeNull()
+    expect(await markCleanupOverdue(db, key, 0)).toBeNull()
+    expect((await events(key)).filter((e) => e.type === 'session.cleanup_overdue')).toHaveLength(1)
+  })
+
+  test('cleaning does not take too long while nobody serves', async () => {
+    const key = await rows.session(owner)
+    await toStopping(db, key, 'user')
+    await rows.scene(key, { state_since: new Date(Date.now() - 3_600_000) })
+    const outage = { role: 'core', began_at: new Date(Date.now() - 3_590_000), ended_at: new Date(Date.now() - 5_000) }
+    await db.insertInto('outage').values(outage).execute()
+    const dueInMs = await markCleanupOverdue(db, key, 600_000)
+    expect(dueInMs).toBeGreaterThan(500_000)
+    expect(dueInMs).toBeLessThan(590_000)
+    expect((await events(key)).filter((e) => e.type === 'session.cleanup_overdue')).toEqual([])
+    await db.deleteFrom('outage').execute()
+    expect(await markCleanupOverdue(db, key, 600_000)).toBeNull()
     expect((await events(key)).filter((e) => e.type === 'session.cleanup_overdue')).toHaveLength(1)
   })
 })
