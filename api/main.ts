@@ -13,10 +13,8 @@ import { createStarter } from '../starter/starter.ts'
 import { createApp } from './app.ts'
 import { createServer } from './server.ts'
 
-/** Longer than everything that is waited for at the end. */
+/** Longer than everything that is waited for at the end, once it is drained. */
 const hardLimitMs = 25_000
-/** Between the moment that readiness says no and the last connection: whoever balances load must notice. */
-const drainMs = 500
 
 async function main(): Promise<void> {
   const config = readConfig(['database', 'temporal', 'keys', 'api', 'timings'])
@@ -37,6 +35,9 @@ async function main(): Promise<void> {
   }).start()
 
   let serving = true
+  let stop: () => Promise<void> = async () => process.exit(0)
+  // A signal may come twice, from the terminal and from what started us: the second is the same wish.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void stop())
   const { app, streams } = createApp({
     db,
     listener,
@@ -59,19 +60,17 @@ async function main(): Promise<void> {
   const { port } = await server.listen()
   log.info({ host: config.api.host, port }, 'the api serves')
 
-  const stop = async () => {
+  const { drainMs } = config.api
+  stop = async () => {
     if (!serving) return
     serving = false
-    setTimeout(() => process.exit(1), hardLimitMs).unref()
-    await new Promise((resolve) => setTimeout(resolve, drainMs))
-    await server.close()
-    await starter.stop()
+    setTimeout(() => process.exit(1), drainMs + hardLimitMs).unref()
+    // What is asked for from here on is brought to Temporal by others.
+    await Promise.all([server.close(drainMs), starter.stop()])
     await listener.close()
     await Promise.allSettled([client.connection.close(), db.destroy()])
     process.exit(0)
   }
-  process.once('SIGINT', () => void stop())
-  process.once('SIGTERM', () => void stop())
 }
 
 main().catch((error: unknown) => {

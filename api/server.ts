@@ -1,6 +1,7 @@
 import { getRequestListener } from '@hono/node-server'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { OpenStreams } from './events/open-streams.ts'
 import type { App } from './route.ts'
 import { answerUnread, refuseUnread } from './unread.ts'
@@ -12,8 +13,11 @@ const idleEveryMs = 50
 export interface ApiServer {
   /** Begins to listen; resolves with the port, which the system chooses for 0. Rejects where it is taken. */
   listen(): Promise<{ readonly port: number }>
-  /** Takes no new connection, ends streams with a hint to come back, waits for the rest at most 10 s. */
-  close(): Promise<void>
+  /**
+   * Serves on for `drainMs`, asking each caller to connect anew, elsewhere. Then takes no new connection, ends streams with a
+   * hint to come back, answers those who wait, and lets the rest finish within 10 s.
+   */
+  close(drainMs?: number): Promise<void>
 }
 
 export interface ServerOptions {
@@ -27,7 +31,11 @@ export interface ServerOptions {
 export function createServer({ app, streams, host, port }: ServerOptions): ApiServer {
   const listener = getRequestListener(app.fetch, { errorHandler: refuseUnread })
   const options = { requestTimeout: 30_000, keepAliveTimeout: 65_000 }
-  const server = createHttpServer(options, (request, response) => void listener(request, response))
+  let leaving = false
+  const server = createHttpServer(options, (request, response) => {
+    if (leaving) response.setHeader('connection', 'close')
+    void listener(request, response)
+  })
   server.on('clientError', answerUnread)
   return {
     listen: () =>
@@ -39,7 +47,9 @@ export function createServer({ app, streams, host, port }: ServerOptions): ApiSe
           resolve({ port: (server.address() as AddressInfo).port })
         })
       }),
-    close: async () => {
+    close: async (drainMs = 0) => {
+      leaving = true
+      await delay(drainMs)
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       streams.shutDown()
       // A kept-alive connection becomes idle when its last answer is out, at any moment from now.

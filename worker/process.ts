@@ -48,8 +48,13 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
   const roles = rolesOf(config.worker.roles)
   const { workflowBundle: bundle } = config.worker
 
-  // Until all stands there is nothing to drain: a part that ends while the others begin ends the process.
-  let stop: (code: number) => Promise<void> = async (code) => process.exit(code)
+  const { promise: asked, resolve: leave } = Promise.withResolvers<number>()
+  // A signal may come twice, and before all stands; then it is ended in order as soon as it does.
+  const end = (code: number) => {
+    setTimeout(() => process.exit(1), hardLimitMs).unref()
+    leave(code)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => end(0))
   const worker = await startWorker(
     {
       db,
@@ -80,23 +85,16 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
     roles,
     (error) => {
       log.error({ error }, 'a worker ended by itself; the process ends, and what watches it starts another')
-      void stop(1)
+      end(1)
     },
   )
   const health = await serveHealth({ port: config.worker.metricsPort, metrics, whyIdle: worker.whyIdle })
   log.info({ providers: worker.serving(), health: health.url }, 'the worker serves')
 
-  let stopping = false
-  stop = async (code) => {
-    if (stopping) return
-    stopping = true
-    setTimeout(() => process.exit(code === 0 ? 1 : code), hardLimitMs).unref()
-    health.ready(false)
-    await worker.stop()
-    await listener.close()
-    await Promise.allSettled([connection.close(), client.connection.close(), db.destroy(), health.close()])
-    process.exit(code)
-  }
-  process.once('SIGINT', () => void stop(0))
-  process.once('SIGTERM', () => void stop(0))
+  const code = await asked
+  health.ready(false)
+  await worker.stop()
+  await listener.close()
+  await Promise.allSettled([connection.close(), client.connection.close(), db.destroy(), health.close()])
+  process.exit(code)
 }

@@ -12,8 +12,10 @@ export interface OpenStream {
 export interface OpenStreams {
   /** `null`: this caller has too many. */
   open(caller: string): OpenStream | null
-  /** Ends all of them, with a hint when to come back. */
+  /** Ends all of them, and whatever is opened later, with a hint when to come back. */
   shutDown(): void
+  /** Aborts with `shutDown`: whoever waits for something is answered with what is known. */
+  readonly closing: AbortSignal
   count(): number
 }
 
@@ -22,11 +24,14 @@ export const leaving = { reader: 'reader', server: 'server' } as const
 
 export function createOpenStreams(): OpenStreams {
   const open = new Map<AbortController, string>()
+  const closing = new AbortController()
   return {
+    closing: closing.signal,
     open(caller) {
       const held = [...open.values()].filter((other) => other === caller).length
       if (held >= mostPerCaller) return null
       const controller = new AbortController()
+      if (closing.signal.aborted) controller.abort(leaving.server)
       open.set(controller, caller)
       return {
         signal: controller.signal,
@@ -35,6 +40,7 @@ export function createOpenStreams(): OpenStreams {
       }
     },
     shutDown() {
+      closing.abort()
       for (const controller of open.keys()) controller.abort(leaving.server)
     },
     count: () => open.size,

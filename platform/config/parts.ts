@@ -58,6 +58,7 @@ const apiPart = z
       .optional(),
     CARREL_DIRECT_DOORS: flag.default(false),
     CARREL_RATE_LIMIT_PER_MINUTE: wholeNumber(1, 1_000_000).default(600),
+    CARREL_DRAIN_MS: wholeNumber(0, 60_000).default(500),
   })
   .superRefine((env, context) => {
     if (env.CARREL_DIRECT_DOORS && env.CARREL_ENV !== 'development')
@@ -71,6 +72,8 @@ const apiPart = z
     codecCapability: env.CARREL_CODEC_CAPABILITY ?? null,
     directDoors: env.CARREL_DIRECT_DOORS,
     rateLimitPerMinute: env.CARREL_RATE_LIMIT_PER_MINUTE,
+    /** From the moment that readiness says no to the last new connection: whoever balances load must notice. */
+    drainMs: env.CARREL_DRAIN_MS,
   }))
 
 const proxyNames = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const
