@@ -24,7 +24,9 @@ export async function noteDrift(
     gone as (delete from drift d where provider_id = ${providerId}
       and not exists (select from found f where f.kind = d.kind and f.subject = d.subject))
     insert into drift as d (provider_id, kind, subject) select ${providerId}, kind, subject from found
-    on conflict (provider_id, kind, subject) do update set seen = d.seen + 1, last_seen_at = now()
+    on conflict (provider_id, kind, subject) do update set seen = d.seen + 1, last_seen_at = now(),
+      -- A clock that was set back leaves nothing waiting for a time that it has been already.
+      first_seen_at = least(d.first_seen_at, now())
     returning kind, subject, seen, (extract(epoch from now() - first_seen_at) * 1000)::float8 as since_ms
   `.execute(db)
   return judge(drifts, rows, graceMs)
