@@ -25,10 +25,7 @@ export function isUnavailable(error: unknown): boolean {
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error
   if (error instanceof HTTPException) return problemOfStatus(error.status)
-  if (isUnavailable(error))
-    return new Problem('unavailable', 'Carrel cannot reach its database. Try again soon.', {
-      headers: { 'retry-after': '5' },
-    })
+  if (isUnavailable(error)) return new Problem('unavailable', 'Carrel cannot reach its database. Try again soon.')
   return new Problem('internal', 'Something went wrong. The request id tells an operator what.')
 }
 

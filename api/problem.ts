@@ -101,6 +101,9 @@ export const ProblemDocument = z
   })
   .openapi('Problem')
 
+/** When a caller who finds something unavailable may try again, unless the problem says better. */
+const retryAfterSeconds = '5'
+
 /** A problem as it is answered; what operators read never comes here. */
 export function problemAnswer(problem: Problem, requestId: string) {
   const status: ProblemStatus = errorCodes[problem.code]
@@ -116,7 +119,9 @@ export function problemAnswer(problem: Problem, requestId: string) {
     ...(violations === undefined ? {} : { violations }),
     ...(until === undefined ? {} : { until: until?.toISOString() ?? null }),
   }
-  return { status, text: JSON.stringify(document), headers: { 'content-type': 'application/problem+json', ...headers } }
+  const again = status === 503 ? { 'retry-after': retryAfterSeconds } : {}
+  const type = { 'content-type': 'application/problem+json' }
+  return { status, text: JSON.stringify(document), headers: { ...type, ...again, ...headers } }
 }
 
 export type ProblemStatus = (typeof errorCodes)[ErrorCode]

@@ -4,7 +4,7 @@ import { canonical, isTooDeep, unstorable } from '../../api/canonical.ts'
 import { directUrl } from '../../api/connections/address.ts'
 import { isUnavailable, problemOf } from '../../api/failures.ts'
 import { openCursor, pageAsk, sealCursor } from '../../api/paging.ts'
-import { Problem } from '../../api/problem.ts'
+import { Problem, problemAnswer } from '../../api/problem.ts'
 import { mountFaults } from '../../api/sessions/mounts.ts'
 import { preferenceOf } from '../../api/prefer.ts'
 import { ofBeat, ofProvider, overall } from '../../api/status/dependencies.ts'
@@ -159,7 +159,7 @@ describe('what a failure is to the caller', () => {
     (code) => {
       const problem = problemOf(failure(code))
       expect(problem.code).toBe('unavailable')
-      expect(problem.more.headers).toEqual({ 'retry-after': '5' })
+      expect(problemAnswer(problem, 'request-1').headers).toMatchObject({ 'retry-after': '5' })
     },
   )
 
