@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { dueInMs, expiry } from '../domain/deadlines.ts'
-import { probeInMs } from '../domain/dispatch.ts'
+import { askInMs } from '../domain/dispatch.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import { isSuspicious } from '../domain/observation.ts'
@@ -68,7 +68,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
       now,
     ),
     suspect: instance !== null && instance.seen !== null && isSuspicious(row.state, instance.seen),
-    retryInMs: gate === null ? null : probeInMs(gate),
+    retryInMs: gate === null ? null : askInMs(gate),
     abandon: row.abandon_requested_at !== null,
   }
 }

@@ -54,12 +54,13 @@ export function slots(gate: ProviderGate): { readonly count: number; readonly pr
 }
 
 /**
- * In how many ms a session that waits may be the breaker's next probe. `null`: time alone lets nobody begin, because the
- * breaker is closed, the provider is out of service, or no slot is free; whoever changes that dispatches.
+ * In how many ms it is worth for a session that waits to ask for its place: at once where there is room, since whoever made it
+ * may have gone without dispatching; with the breaker open, when it may be the next probe. `null`: time alone lets nobody begin,
+ * because the provider is out of service or no slot is free; whoever changes that dispatches, or wakes those who wait.
  */
-export function probeInMs(gate: ProviderGate): number | null {
-  if (gate.breaker === 'closed' || slots({ ...gate, now: Number.POSITIVE_INFINITY }).count === 0) return null
-  return Math.max(0, (gate.retryAt ?? gate.now) - gate.now)
+export function askInMs(gate: ProviderGate): number | null {
+  if (slots({ ...gate, now: Number.POSITIVE_INFINITY }).count === 0) return null
+  return gate.breaker === 'closed' ? 0 : Math.max(0, (gate.retryAt ?? gate.now) - gate.now)
 }
 
 /** How long the session at `position` (0 = next) waits, from the recent time between two beginnings. Unknown without history. */

@@ -19,7 +19,7 @@ export interface Look {
   readonly dueInMs: number | null
   /** The backend's list says that the instance is not as the state says: worth an inspection. */
   readonly suspect: boolean
-  /** Of a queued session: in how many ms it may be worth asking for its place, because the provider may be tried again. */
+  /** Of a queued session: in how many ms it is worth asking for its place; `null`: not before somebody wakes it. */
   readonly retryInMs: number | null
   /** An operator gives it up: it ends although nobody knows whether anything is left. */
   readonly abandon: boolean
