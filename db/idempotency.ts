@@ -57,10 +57,10 @@ export async function claimKey(trx: Trx, intent: IntentKey, resourceId: string):
 /** Forgets up to `limit` keys older than 24 h whose session, if they made one, is decided. Returns how many. */
 export async function pruneKeys(executor: Executor, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    delete from idempotency_key where (account_id, client, operation, key) in (
-      select k.account_id, k.client, k.operation, k.key from idempotency_key k
+    delete from idempotency_key where ctid = any(array(
+      select k.ctid from idempotency_key k
       where k.created_at < now() - interval '24 hours'
-        and not exists (select from session s where s.id = k.resource_id and s.state = 'requested')
-      order by k.created_at limit ${limit} for update skip locked)`.execute(executor)
+        and (select s.state from session s where s.id = k.resource_id) is distinct from 'requested'
+      order by k.created_at limit ${limit} for update skip locked))`.execute(executor)
   return Number(numAffectedRows)
 }

@@ -45,9 +45,9 @@ export async function pruneEvents(db: Db, days: number): Promise<Batch> {
 export async function pruneSessions(db: Db, days: number): Promise<Batch> {
   return await briefly(db, async (trx) => {
     const pruned = await sql`
-      update session set ${nothingPersonal} where id in (
+      update session set ${nothingPersonal} where id = any(array(
         select id from session where ended_at < ${daysAgo(days)} and pruned_at is null
-        order by ended_at limit ${rowsPerBatch} for no key update skip locked)`.execute(trx)
+        order by ended_at limit ${rowsPerBatch} for no key update skip locked))`.execute(trx)
     return batchOf(Number(pruned.numAffectedRows))
   })
 }
@@ -55,10 +55,10 @@ export async function pruneSessions(db: Db, days: number): Promise<Batch> {
 /** The same for up to a batch of the account's sessions, at once and with the name of the program. Returns how many. */
 export async function pruneSessionsOf(trx: Trx, accountId: AccountId): Promise<number> {
   const pruned = await sql`
-    update session set ${nothingPersonal}, client = ${withoutName} where id in (
+    update session set ${nothingPersonal}, client = ${withoutName} where id = any(array(
       select id from session where owner_id = ${accountId} and ended_at is not null
         and (pruned_at is null or client <> ${withoutName})
-      order by id limit ${rowsPerBatch} for no key update)`.execute(trx)
+      order by id limit ${rowsPerBatch} for no key update))`.execute(trx)
   return Number(pruned.numAffectedRows)
 }
 
@@ -94,8 +94,8 @@ export async function deleteSessions(db: Db, days: number): Promise<Batch> {
 export async function deleteAudit(db: Db, days: number): Promise<Batch> {
   return await briefly(db, async (trx) => {
     const deleted = await sql`
-      delete from audit_event where id in (
-        select id from audit_event where at < ${daysAgo(days)} order by at limit ${rowsPerBatch})`.execute(trx)
+      delete from audit_event where id = any(array(
+        select id from audit_event where at < ${daysAgo(days)} order by at limit ${rowsPerBatch}))`.execute(trx)
     return batchOf(Number(deleted.numAffectedRows))
   })
 }

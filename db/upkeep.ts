@@ -60,9 +60,9 @@ export async function forgetKeys(db: Db): Promise<Batch> {
 export async function forgetReconciliations(db: Db): Promise<Batch> {
   return await briefly(db, async (trx) => {
     const gone = await sql`
-      delete from reconciliation where id in (
+      delete from reconciliation where id = any(array(
         select id from reconciliation where coalesce(ended_at, started_at, requested_at) < ${daysAgo(recordsDays)}
-        order by coalesce(ended_at, started_at, requested_at) limit ${rowsPerBatch} for update skip locked)`.execute(
+        order by coalesce(ended_at, started_at, requested_at) limit ${rowsPerBatch} for update skip locked))`.execute(
       trx,
     )
     return batchOf(Number(gone.numAffectedRows))
