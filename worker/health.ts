@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Metrics } from '../platform/metrics.ts'
 
 export interface HealthOptions {
+  readonly host: string
   /** `null`: a free one. */
   readonly port: number | null
   readonly metrics: Metrics
@@ -10,8 +11,8 @@ export interface HealthOptions {
   readonly whyIdle: () => string | null
 }
 
-/** The worker's own page for its watcher, on loopback: `/healthz`, `/readyz`, `/metrics`. Without a port it takes a free one. */
-export async function serveHealth({ port, metrics, whyIdle }: HealthOptions) {
+/** The worker's own page for its watcher: `/healthz`, `/readyz`, `/metrics`. Without a port it takes a free one. */
+export async function serveHealth({ host, port, metrics, whyIdle }: HealthOptions) {
   let isReady = true
   const whyUnready = () => (isReady ? whyIdle() : 'stopping')
   const server = createServer((request, response) => {
@@ -33,10 +34,10 @@ export async function serveHealth({ port, metrics, whyIdle }: HealthOptions) {
   server.requestTimeout = 5_000
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port ?? 0, '127.0.0.1', resolve)
+    server.listen(port ?? 0, host, resolve)
   })
   // `listen` on a port always yields an AddressInfo.
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = `http://${host}:${(server.address() as AddressInfo).port}`
   return {
     url,
     ready: (ready: boolean) => {

@@ -88,7 +88,12 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
       end(1)
     },
   )
-  const health = await serveHealth({ port: config.worker.metricsPort, metrics, whyIdle: worker.whyIdle })
+  const health = await serveHealth({
+    host: config.worker.metricsHost,
+    port: config.worker.metricsPort,
+    metrics,
+    whyIdle: worker.whyIdle,
+  })
   log.info({ providers: worker.serving(), health: health.url }, 'the worker serves')
 
   const code = await asked

@@ -160,6 +160,7 @@ export const parts = {
   worker: z
     .object({
       CARREL_WORKER_ROLES: listOf(role).default(['core', 'provider/*']),
+      CARREL_METRICS_HOST: z.string().default('127.0.0.1'),
       CARREL_METRICS_PORT: port.optional(),
       CARREL_WEAK_ISOLATION_ALLOWED: listOf(identifier).default([]),
       CARREL_WORKER_DEPLOYMENT: versionName(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/).default('carrel'),
@@ -177,6 +178,7 @@ export const parts = {
           ? null
           : { deploymentName: env.CARREL_WORKER_DEPLOYMENT, buildId: env.CARREL_WORKER_BUILD_ID },
       inactivePatches: env.CARREL_INACTIVE_PATCHES,
+      metricsHost: env.CARREL_METRICS_HOST,
       metricsPort: env.CARREL_METRICS_PORT ?? null,
       /** Where this build's workflows lie bundled; without it they are bundled at the start. */
       workflowBundle: env.CARREL_WORKFLOW_BUNDLE ?? null,

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { defaultTimings } from '../../domain/timings.ts'
+import { basePart, parts } from '../../platform/config/parts.ts'
+import { root } from '../rules/imports.ts'
+
+const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
+const configuration = textOf('docs/configuration.md')
+const read = new Set(
+  [basePart, ...Object.values(parts)].flatMap((part) => Object.keys((part.in as { shape: object }).shape)),
+)
+const ours = [...read].filter((key) => key.startsWith('CARREL_'))
+
+/** Variables of `.env` that only the compose file reads. */
+const composeOnly = new Set(
+  [...textOf('docker-compose.yaml').matchAll(/\$\{([A-Z_]+)/g)].flatMap(([, name]) =>
+    name === undefined ? [] : [name],
+  ),
+)
+/** The names in the first column of the tables. */
+const rows = (text: string) =>
+  new Set(
+    [...text.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) =>
+      [...(cell ?? '').matchAll(/`([^`]+)`/g)].map((m) => m[1] ?? ''),
+    ),
+  )
+
+test('every variable has its row in docs/configuration.md, or a section that begins with it', () => {
+  const described = rows(configuration)
+  const sections = new Set([...configuration.matchAll(/^`(CARREL_[A-Z_]+)`/gm)].map(([, name]) => name))
+  expect(ours.filter((key) => !described.has(key) && !sections.has(key))).toEqual([])
+})
+
+test('every variable that a document or the compose file names is one that is read', () => {
+  const files = [
+    'README.md',
+    'Dockerfile',
+    'docs/configuration.md',
+    'docs/operations.md',
+    'docs/operations/backup.md',
+    'docs/operations/metrics.md',
+    'docs/operations/runbook.md',
+  ]
+  for (const file of files) {
+    const named = [...textOf(file).matchAll(/\bCARREL_[A-Z_]*[A-Z]\b/g)].map(([name]) => name)
+    expect(
+      named.filter((name) => !read.has(name) && !composeOnly.has(name)),
+      file,
+    ).toEqual([])
+  }
+})
+
+test('every variable that a container of the compose file is given is one that is read', () => {
+  const { services } = parse(textOf('docker-compose.yaml'), { merge: true }) as {
+    services: Record<string, { image: string; environment?: Record<string, string> }>
+  }
+  const given = Object.values(services)
+    .filter(({ image }) => image.startsWith('carrel:'))
+    .flatMap(({ environment = {} }) => Object.keys(environment))
+  expect(given.length).toBeGreaterThan(10)
+  expect(given.filter((key) => !read.has(key))).toEqual([])
+})
+
+test('every timing has its row, and every row of the timings is one', () => {
+  const part = configuration.split('## Timings')[1]?.split('\n## ')[0] ?? ''
+  expect([...rows(part)].toSorted()).toEqual(Object.keys(defaultTimings).toSorted())
+})

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { createGauges } from '../../api/status/gauges.ts'
+import { liveStates } from '../../domain/lifecycle.ts'
+import { driftKinds } from '../../domain/reconciliation.ts'
+import { countForeignPayloads, createMetrics } from '../../platform/metrics.ts'
+import { folders } from '../rules/import-table.ts'
+import { root, sourceFiles } from '../rules/imports.ts'
+
+const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
+
+/** Every metric that some process registers, by its whole name. */
+const registered = new Set(
+  folders
+    .filter((folder) => folder !== 'test')
+    .flatMap((folder) => sourceFiles(folder))
+    .flatMap((file) => [...textOf(file).matchAll(/metrics\s*\.(?:gauge|counter|histogram)\(\s*'([a-z_]+)'/g)])
+    .map(([, name]) => `carrel_${name ?? ''}`),
+)
+const described = textOf('docs/operations/metrics.md')
+const values = new Set<string>([...driftKinds, ...liveStates])
+const rules = z
+  .object({
+    groups: z.array(
+      z.object({
+        name: z.string(),
+        rules: z.array(
+          z.strictObject({
+            alert: z.string().regex(/^Carrel[A-Z][A-Za-z]+$/),
+            expr: z.string(),
+            for: z
+              .string()
+              .regex(/^\d+[smh]$/)
+              .optional(),
+            labels: z.strictObject({ severity: z.enum(['page', 'ticket']) }),
+            annotations: z.strictObject({ summary: z.string().min(10), runbook: z.string() }),
+          }),
+        ),
+      }),
+    ),
+  })
+  .parse(parse(textOf('docs/alarms.yaml')))
+  .groups.flatMap((group) => group.rules)
+
+test('what the processes register is what is found in their sources', async () => {
+  const metrics = createMetrics('test')
+  createGauges(metrics)
+  countForeignPayloads(metrics)
+  const { text } = await metrics.expose()
+  const shown = [...text.matchAll(/^# TYPE (carrel_\w+)/gm)].map(([, name]) => name ?? '')
+  expect(shown.length).toBeGreaterThan(10)
+  expect(shown.filter((name) => !registered.has(name))).toEqual([])
+})
+
+test('every metric has its row in docs/operations/metrics.md, and every row is one', () => {
+  const rows = [...described.matchAll(/^\| `(carrel_[a-z_]+)/gm)].map(([, name]) => name ?? '')
+  expect(rows.toSorted()).toEqual([...registered].toSorted())
+})
+
+test('every alarm stands on metrics that there are', () => {
+  expect(rules.length).toBeGreaterThan(10)
+  for (const { alert, expr } of rules) {
+    const named = [...expr.matchAll(/\bcarrel_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, ''))
+    expect(
+      named.filter((name) => !registered.has(name)),
+      alert,
+    ).toEqual([])
+    const plain = expr.replace(/"[^"]*"/g, '')
+    const others = [...plain.matchAll(/\b(?!carrel_)[a-z]+(?:_[a-z]+)+\b/g)].map(([name]) => name)
+    expect(
+      others.filter((name) => name !== 'histogram_quantile'),
+      alert,
+    ).toEqual([])
+    const chosen = [...expr.matchAll(/\b(?:kind|state)(?:=|!=|=~|!~)"([^"]*)"/g)].flatMap(([, value]) =>
+      (value ?? '').split('|'),
+    )
+    expect(
+      chosen.filter((value) => !values.has(value)),
+      alert,
+    ).toEqual([])
+  }
+})
+
+test('every alarm says what to do, where that stands, and is described with its threshold', () => {
+  const headings = new Set(
+    [...textOf('docs/operations/runbook.md').matchAll(/^#{2,3} (.+)$/gm)].map(([, title]) =>
+      (title ?? '')
+        .toLowerCase()
+        .replace(/[^a-z0-9 -]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+  for (const { alert, annotations } of rules) {
+    expect(annotations.runbook).toMatch(/^docs\/operations\/runbook\.md#/)
+    expect(headings, alert).toContain(annotations.runbook.split('#')[1])
+    expect(described, alert).toContain(`\`${alert}\``)
+  }
+  const named = [...described.matchAll(/`(Carrel[A-Z]\w+)`/g)].map(([, name]) => name)
+  expect(named.filter((name) => !rules.some(({ alert }) => alert === name))).toEqual([])
+})
