@@ -59,12 +59,13 @@ async function startSession(client: Client, delivery: Delivery, timings: Timings
 
 async function startTeardown(client: Client, delivery: Delivery, timings: Timings): Promise<void> {
   const run: TeardownRun = { sessionId: delivery.sessionId, timings }
-  await client.workflow.start(workflowNames.teardown, {
+  // One that runs already hears of what is new, and may be given up.
+  await client.workflow.signalWithStart(workflowNames.teardown, {
+    signal: lookAgain,
     workflowId: teardownWorkflowId(delivery.sessionId),
     taskQueue: coreQueue,
     workflowTaskTimeout: timings.workflowTaskMs,
     args: [run],
-    workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     typedSearchAttributes: attributesOf(delivery),
     staticSummary: `teardown of session ${delivery.sessionId}, whose own workflow is gone`,

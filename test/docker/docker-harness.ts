@@ -2,7 +2,10 @@ import Docker from 'dockerode'
 import { createDockerProvider } from '../../ports/compute/docker/provider.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
+import type { Timings } from '../../domain/timings.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
+import type { SiteOptions } from '../setup/site.ts'
+import { plainTemplate } from '../setup/template.ts'
 
 export const socketPath = '/var/run/docker.sock'
 export const docker = new Docker({ socketPath })
@@ -72,4 +75,47 @@ export async function containerOf(key: Pick<InstanceKey, 'name' | 'deploymentId'
   const [container] = await docker.listContainers({ all: true, filters })
   if (container === undefined) throw new Error(`no container of ${key.name}`)
   return container.Id
+}
+
+/** An installation with one Docker provider, named as the stage's fake is, whose one template is a small web server. */
+export function dockerSite(timings: Partial<Timings> = {}): SiteOptions {
+  const { command } = serverSpec({ name: '', deploymentId: '', sessionId: '' as never, generation: 1 })
+  return {
+    configuration: {
+      providers: [
+        {
+          id: 'fake',
+          kind: 'docker',
+          startLimit: 4,
+          networks: ['127.0.0.0/8'],
+          settings: { dockerHost: `unix://${socketPath}`, stopGraceSeconds: 1 },
+        },
+      ],
+      templates: [
+        {
+          name: 'trivial',
+          spec: {
+            ...plainTemplate,
+            image: baseImage,
+            command,
+            user: { uid: 1000, gid: 1000 },
+            doors: { web: { protocol: 'http', port: 8080, modes: ['control'] } },
+            readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
+          },
+        },
+      ],
+      quotaDefaults: {},
+    },
+    timings: {
+      databaseTimeoutMs: 2_000,
+      workflowTaskMs: 3_000,
+      heartbeatMs: 2_000,
+      providerRetryMs: 200,
+      providerRetryMaxMs: 1_000,
+      observeBusyMs: 300,
+      observeIdleMs: 500,
+      removeTimeoutMs: 20_000,
+      ...timings,
+    },
+  }
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { addAccount } from '../setup/person.ts'
 import { ask, held, stateOf, stop, until } from '../temporal/stage.ts'
-import { plainTemplate } from '../setup/template.ts'
 import { openConnection } from '../../ports/compute/docker/connection.ts'
 import { createEgressGuard } from '../../ports/compute/docker/egress.ts'
 import { egressRules } from '../../ports/compute/docker/egress-rules.ts'
@@ -13,51 +12,14 @@ import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import { call } from '../conformance/compute-harness.ts'
 import { createSite } from '../setup/site.ts'
 import type { Site } from '../setup/site.ts'
-import { baseImage, leftovers, serverSpec, socketPath } from './docker-harness.ts'
+import { dockerSite, leftovers, socketPath } from './docker-harness.ts'
 
-const { command } = serverSpec({ name: '', deploymentId: '', sessionId: '' as never, generation: 1 })
 const directory = mkdtempSync(join(tmpdir(), 'carrel-faults-'))
 let site: Site
 
 beforeAll(async () => {
   await prepareDaemon()
-  site = await createSite({
-    configuration: {
-      providers: [
-        {
-          id: 'fake',
-          kind: 'docker',
-          startLimit: 4,
-          networks: ['127.0.0.0/8'],
-          settings: { dockerHost: `unix://${socketPath}`, stopGraceSeconds: 1 },
-        },
-      ],
-      templates: [
-        {
-          name: 'trivial',
-          spec: {
-            ...plainTemplate,
-            image: baseImage,
-            command,
-            user: { uid: 1000, gid: 1000 },
-            doors: { web: { protocol: 'http', port: 8080, modes: ['control'] } },
-            readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
-          },
-        },
-      ],
-      quotaDefaults: {},
-    },
-    timings: {
-      databaseTimeoutMs: 2_000,
-      workflowTaskMs: 3_000,
-      heartbeatMs: 2_000,
-      providerRetryMs: 200,
-      providerRetryMaxMs: 1_000,
-      observeBusyMs: 300,
-      observeIdleMs: 500,
-      removeTimeoutMs: 20_000,
-    },
-  })
+  site = await createSite(dockerSite())
 }, 600_000)
 
 /** What a daemon needs once, and takes its time for: the deadlines of this test are about killed workers. */
