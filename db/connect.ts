@@ -28,8 +28,10 @@ export function connect({ url, poolSize = 10, statementTimeoutMs = 10_000, name 
     idle_in_transaction_session_timeout: 15_000,
     application_name: name,
   })
-  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  // A connection that breaks is replaced at the next use. Without a listener of its own, one that breaks while a transaction
+  // has it and no statement is under way would end the process; the pool itself listens only to those that are idle.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 
