@@ -35,11 +35,17 @@ export async function readMaintenance(executor: Executor): Promise<MaintenanceSt
   return view(await executor.selectFrom('installation').select(columns).executeTakeFirstOrThrow())
 }
 
-/** The maintenance as it stays until this transaction ends: whoever switches it waits for what is recorded here, or is seen. */
+/**
+ * The maintenance as it stays until this transaction ends: whoever switches it waits for what is recorded here, or is seen.
+ * Not by a lock on the row, which is let in past whoever waits to change it: under a steady stream of requests nobody
+ * would ever switch. And other things of the installation change in that row meanwhile.
+ */
 export async function holdMaintenance(trx: Trx): Promise<Maintenance | null> {
-  const row = await trx.selectFrom('installation').select(columns).forShare().executeTakeFirstOrThrow()
-  return view(row).maintenance
+  await sql`select pg_advisory_xact_lock_shared(${switchLock})`.execute(trx)
+  return (await readMaintenance(trx)).maintenance
 }
+
+const switchLock = sql`hashtext('carrel maintenance')`
 
 /**
  * Switches maintenance on, or changes what is told, if it is still at one of these versions (`null`: whatever it is). From this
@@ -50,8 +56,8 @@ export async function putMaintenance(
   told: { readonly text: string; readonly until: Date | null },
   versions: readonly number[] | null,
 ): Promise<'put' | 'changed'> {
-  const row = await lockMaintenance(trx)
-  if (versions !== null && !versions.includes(row.version)) return 'changed'
+  const { version } = await lockMaintenance(trx)
+  if (versions !== null && !versions.includes(version)) return 'changed'
   await trx
     .updateTable('installation')
     .set({
@@ -93,5 +99,8 @@ export async function endMaintenance(trx: Trx): Promise<'ended' | 'already'> {
   return 'ended'
 }
 
-const lockMaintenance = async (trx: Trx): Promise<MaintenanceState> =>
-  view(await trx.selectFrom('installation').select(columns).forNoKeyUpdate().executeTakeFirstOrThrow())
+/** Waits until everybody who holds it as it is has recorded what they record; who comes later waits for this. */
+async function lockMaintenance(trx: Trx): Promise<MaintenanceState> {
+  await sql`select pg_advisory_xact_lock(${switchLock})`.execute(trx)
+  return await readMaintenance(trx)
+}

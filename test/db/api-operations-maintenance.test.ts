@@ -6,7 +6,7 @@ import { endMaintenance, holdMaintenance, putMaintenance } from '../../db/mainte
 import type { SessionId } from '../../domain/ids.ts'
 import { startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
-import { holding } from '../setup/blocked.ts'
+import { holding, untilBlocked } from '../setup/blocked.ts'
 
 let api: TestApi
 let me: Person
@@ -99,6 +99,21 @@ test('who switches maintenance on waits for what is being recorded, and who reco
   )
   expect(refused.body).toMatchObject({ status: 503, code: 'maintenance', detail: 'On again', until: null })
   expect(refused.headers.get('retry-after')).toBe('300')
+})
+
+test('a steady stream of requests does not keep anybody from switching', async () => {
+  // record: hold ───────────────────────────── commit
+  // switch:       put (waits) ························· on
+  // record:                    hold (waits behind) ········ refused
+  const [switched, refused] = await api.db.transaction().execute(async (trx) => {
+    await holdMaintenance(trx)
+    const on = put({})
+    await untilBlocked(api.db, 1)
+    const late = create()
+    await untilBlocked(api.db, 2)
+    return [on, late] as const
+  })
+  expect([(await switched).status, (await refused).body.code]).toEqual([200, 'maintenance'])
 })
 
 test('a preview says so too', async () => {
