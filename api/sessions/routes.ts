@@ -42,7 +42,7 @@ const SessionQuery = z.strictObject({
     .min(0)
     .max(longestAgeSeconds)
     .optional()
-    .openapi({ type: 'integer', description: 'In their state for longer than this' }),
+    .openapi({ type: 'integer', minimum: 0, description: 'In their state for longer than this' }),
   overdue: flag.openapi({ description: 'Only those whose cleanup takes longer than its limit' }),
   requestedAfter: moment.optional(),
   requestedBefore: moment.optional(),
