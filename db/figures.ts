@@ -9,6 +9,8 @@ export interface Figures {
   readonly decisionOverdue: number
   /** Cleaning that takes longer than its limit; it goes on, and what is reserved stays held. */
   readonly cleanupOverdue: number
+  /** In use more than 60 s after their time, and nobody has asked them to stop: their workflows are late, or gone. */
+  readonly expiryOverdue: number
   /** Wishes that no workflow has seen for more than 10 s. */
   readonly undelivered: number
   readonly maintenance: boolean
@@ -38,6 +40,7 @@ export async function readFigures(db: Executor): Promise<Figures> {
   const counts = await sql<{
     decision: number
     cleanup: number
+    expiry: number
     undelivered: number
     maintenance: boolean
     disarmed: boolean
@@ -46,6 +49,8 @@ export async function readFigures(db: Executor): Promise<Figures> {
     from installation i, (
       select count(*) filter (where state = 'requested' and requested_at < now() - interval '10 seconds')::int as decision,
         count(*) filter (where cleanup_overdue_at is not null)::int as cleanup,
+        count(*) filter (where state in ('ready', 'paused') and stop_requested_at is null
+          and least(expires_at, lifetime_ends_at) < now() - interval '60 seconds')::int as expiry,
         count(*) filter (where seen_version < wake_version and tries > 1)::int as undelivered
       from session where ended_at is null) s`.execute(db)
   const [all] = counts.rows
@@ -53,6 +58,7 @@ export async function readFigures(db: Executor): Promise<Figures> {
     states: states.rows,
     decisionOverdue: all === undefined || all.maintenance ? 0 : all.decision,
     cleanupOverdue: all?.cleanup ?? 0,
+    expiryOverdue: all?.expiry ?? 0,
     undelivered: all?.undelivered ?? 0,
     maintenance: all?.maintenance ?? false,
     disarmed: all?.disarmed ?? false,

@@ -13,6 +13,7 @@ export function createGauges(metrics: Metrics): (db: Db) => Promise<void> {
   ])
   const decision = metrics.gauge('decision_overdue', 'Sessions that nobody decided on for more than 10 s')
   const cleanup = metrics.gauge('cleanup_overdue', 'Sessions whose cleaning takes longer than its limit')
+  const expiry = metrics.gauge('expiry_overdue', 'Sessions in use more than 60 s after their time')
   const undelivered = metrics.gauge(
     'undelivered',
     'Sessions whose workflow could not be told of a wish at the first try',
@@ -29,6 +30,7 @@ export function createGauges(metrics: Metrics): (db: Db) => Promise<void> {
     }
     decision.set(figures.decisionOverdue)
     cleanup.set(figures.cleanupOverdue)
+    expiry.set(figures.expiryOverdue)
     undelivered.set(figures.undelivered)
     maintenance.set(figures.maintenance ? 1 : 0)
     disarmed.set(figures.disarmed ? 1 : 0)

@@ -156,7 +156,7 @@ test('status, health and readiness need nobody; metrics need an operator', async
     metrics.text.includes('carrel_http_request_seconds_count{process="api",operation="getHealth",status="200"}'),
   ).toBe(true)
   expect(metrics.text).toContain('carrel_sessions{state="requested",process="api"}')
-  for (const name of ['decision_overdue', 'cleanup_overdue', 'undelivered'])
+  for (const name of ['decision_overdue', 'cleanup_overdue', 'expiry_overdue', 'undelivered'])
     expect(metrics.text).toContain(`carrel_${name}{`)
   expect((await api.call('GET', '/metrics', { token: me.token })).status).toBe(403)
 })

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createUpkeepActivities } from '../../activities/upkeep.ts'
 import type { Db } from '../../db/connect.ts'
 import { readSessionEvents } from '../../db/events.ts'
+import { readFigures } from '../../db/figures.ts'
 import { requestStop } from '../../db/intents.ts'
 import { forgetDrift, forgetOutages, forgetReconciliations, stopOverdue } from '../../db/upkeep.ts'
 import { newId } from '../../domain/ids.ts'
@@ -61,6 +62,7 @@ describe('sessions whose time is over', () => {
       await sessionIn('provisioning', { wish: -7_200 }),
       await sessionIn('stopping', { wish: -7_200 }),
     ]
+    expect((await readFigures(db)).expiryOverdue).toBe(3)
     const warned: unknown[] = []
     const { stopOverdueSessions } = createUpkeepActivities({
       db,
@@ -73,6 +75,7 @@ describe('sessions whose time is over', () => {
       expect(await stopOf(key)).toBe('expired')
       expect((await readSessionEvents(db, key.sessionId, 0, 10)).at(-1)?.type).toBe('session.stop_requested')
     }
+    expect((await readFigures(db)).expiryOverdue).toBe(0)
     expect(await stopOf(asked)).toBe('user')
     for (const key of others) expect(await stopOf(key)).toBeNull()
     expect(await stopOverdueSessions()).toEqual({ done: 0, more: false })
