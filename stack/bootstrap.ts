@@ -51,12 +51,15 @@ async function main(): Promise<void> {
 async function printFirstAdmin(url: string): Promise<void> {
   const db = connect({ url, poolSize: 1, name: 'carrel-bootstrap' })
   try {
-    const first = await db.transaction().execute(firstAdmin)
-    if (first === null) return
-    console.error(
-      `The first admin is ${first.accountId}. Its token, shown this once, holds until ${first.expiresAt.toISOString()}:`,
-    )
-    console.log(first.token)
+    await db.transaction().execute(async (trx) => {
+      const first = await firstAdmin(trx)
+      if (first === null) return
+      // Before it is committed: interrupted between the two, it would be lost for good; so another one is printed next time.
+      console.error(
+        `The first admin is ${first.accountId}. Its token, shown this once, holds until ${first.expiresAt.toISOString()}:`,
+      )
+      console.log(first.token)
+    })
   } finally {
     await db.destroy()
   }
