@@ -4,6 +4,8 @@ import { newId, sessionWorkflowId, teardownWorkflowId } from '../../domain/ids.t
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { addAccount } from '../setup/person.ts'
+import { recordingKey } from './histories/paths.ts'
+import { record } from './histories/recorder.ts'
 import { ask, createStage, eventually, held, stateOf, stop, storyOf, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
@@ -14,7 +16,11 @@ afterEach(async () => {
 
 async function open() {
   const provider = createFakeProvider({ endpoint: 'serve' })
-  const stage = await createStage({ provider, timings: { reconcileGraceMs: 0, reconcileEveryMs: 3_600_000 } })
+  const stage = await createStage({
+    provider,
+    key: recordingKey,
+    timings: { reconcileGraceMs: 0, reconcileEveryMs: 3_600_000 },
+  })
   cleanups.push(async () => await stage.close())
   const workers = await stage.startWorkers()
   cleanups.push(async () => await workers.stop())
@@ -47,6 +53,7 @@ test('a cleanup that is given up ends the session and releases what it held; wha
   expect((await storyOf(stage.db, id)).slice(-2)).toEqual(['stopping:user', 'failed:abandoned'])
   expect(await held(stage.db, id)).toBe(0)
   expect(await stage.client.workflow.getHandle(sessionWorkflowId(id)).result()).toEqual({ state: 'failed' })
+  await record(stage.client, 'abandoned', sessionWorkflowId(id))
 
   provider.backend.goUp()
   expect(provider.backend.count()).toBe(1)
@@ -69,5 +76,6 @@ test('a teardown is given up in the same way', async () => {
   await abandon(stage, id)
   await until(stage.db, id, ['failed'])
   expect(await stage.client.workflow.getHandle(teardownWorkflowId(id)).result()).toEqual({ state: 'failed' })
+  await record(stage.client, 'teardown-abandoned', teardownWorkflowId(id))
   expect(await held(stage.db, id)).toBe(0)
 })

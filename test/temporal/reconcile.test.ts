@@ -4,6 +4,8 @@ import { newId, reconcileWorkflowId, sessionWorkflowId } from '../../domain/ids.
 import type { ProviderId, ReconciliationId, SessionId } from '../../domain/ids.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { addAccount } from '../setup/person.ts'
+import { recordingKey } from './histories/paths.ts'
+import { record } from './histories/recorder.ts'
 import { ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
@@ -16,6 +18,7 @@ async function open(graceMs = 0) {
   const provider = createFakeProvider({ endpoint: 'serve' })
   const stage = await createStage({
     provider,
+    key: recordingKey,
     timings: { reconcileGraceMs: graceMs, reconcileEveryMs: 3_600_000, observeIdleMs: 60_000 },
   })
   cleanups.push(async () => await stage.close())
@@ -39,7 +42,7 @@ async function reconcile({ db }: Stage, over: { readonly dryRun?: boolean; reado
     .execute()
   await eventually('the reconciliation has ended', async () => (await rowOf(db, id)).ended_at !== null)
   const row = await rowOf(db, id)
-  return { outcome: row.outcome, report: row.report }
+  return { id, outcome: row.outcome, report: row.report }
 }
 
 const rowOf = async (db: Stage['db'], id: ReconciliationId) =>
@@ -90,6 +93,7 @@ test('an instance that comes back after its end goes, seen twice; a dry run only
   expect(provider.backend.count()).toBe(1)
   const second = await reconcile(stage)
   expect(second.report?.actions).toEqual([{ do: 'removeInstance', sessionId: id, generation: 1 }])
+  await record(stage.client, 'reconcile', `${reconcileWorkflowId('fake' as ProviderId)}/${second.id}`)
   expect(provider.backend.count()).toBe(0)
   expect((await reconcile(stage)).report?.drifts).toEqual([])
 })
@@ -159,7 +163,7 @@ test('a provider that does not list leaves everything as it is', async () => {
   const id = await ask(stage.db, who)
   await until(stage.db, id, ['ready'])
   provider.backend.goDown()
-  expect(await reconcile(stage)).toEqual({ outcome: 'unreachable', report: null })
+  expect(await reconcile(stage)).toMatchObject({ outcome: 'unreachable', report: null })
   provider.backend.goUp()
   expect((await reconcile(stage)).outcome).toBe('done')
   expect((await stateOf(stage.db, id)).state).toBe('ready')
@@ -196,13 +200,14 @@ test('a database that is older than what it has done disarms itself; armed again
   expect((await readArming(db)).disarmed).toBe('restored')
 
   // Disarmed, it tells nobody anything, and removes nothing.
-  await stop(db, id)
-  expect((await reconcile(stage)).outcome).toBe('disarmed')
-  expect((await stateOf(db, id)).state).toBe('ready')
-  expect(provider.backend.count()).toBe(1)
+  const second = await ask(db, who)
+  await provider.create(spec(stage, second, 2), call())
+  for (let n = 0; n < 3; n++) expect((await reconcile(stage)).outcome).toBe('disarmed')
+  expect((await stateOf(db, second)).state).toBe('requested')
+  expect(provider.backend.count()).toBe(2)
 
   await db.transaction().execute(armInstallation)
-  await until(db, id, ['stopped'])
+  await until(db, second, ['ready'])
   await trigger()
   expect((await readArming(db)).disarmed).toBeNull()
 })

@@ -13,6 +13,9 @@ export const paths = [
   'cancelled',
   'teardown',
   'observer',
+  'abandoned',
+  'teardown-abandoned',
+  'reconcile',
 ] as const
 export type Path = (typeof paths)[number]
 
