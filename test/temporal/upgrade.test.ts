@@ -3,8 +3,8 @@ import type { WorkflowBundle } from '@temporalio/worker'
 import { Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { coreRole } from '../../db/beats.ts'
-import { coreQueue, sessionWorkflowId } from '../../domain/ids.ts'
-import type { SessionId } from '../../domain/ids.ts'
+import { coreQueue, newId, sessionWorkflowId } from '../../domain/ids.ts'
+import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { makeCurrent, routingOf } from '../../platform/temporal/builds.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
@@ -29,7 +29,8 @@ let b: WorkflowBundle
 let idAlone: WorkflowBundle
 
 beforeAll(async () => {
-  stage = await createStage({ provider: hold.provider, startLimit: 3 })
+  const timings = { reconcileGraceMs: 0, reconcileEveryMs: 3_600_000 }
+  stage = await createStage({ provider: hold.provider, startLimit: 3, timings })
   who = await addAccount(stage.db)
   const variant = async (name: string) =>
     await bundleWorkflows({ workflowsPath: entry(name), interceptorModules: [entry(name)] })
@@ -65,7 +66,7 @@ async function expectEnded(ids: readonly SessionId[], reason: string): Promise<v
   await all(ids, async (id) => {
     await until(db, id, ['stopped', 'failed'], 30_000)
     expect([(await stateOf(db, id)).reason, await held(db, id)]).toEqual([reason, 0])
-    expect([...fake.backend.instances.values()].filter((i) => i.sessionId === id)).toEqual([])
+    expect(hasInstance(id)).toBe(false)
     await eventually(`the workflow of ${id} is closed`, async () => {
       const { status } = await client.workflow.getHandle(sessionWorkflowId(id)).describe()
       return status.name !== 'RUNNING'
@@ -74,44 +75,64 @@ async function expectEnded(ids: readonly SessionId[], reason: string): Promise<v
 }
 
 test('ten sessions that build A began are carried on and ended by build B', async () => {
-  // build A:  ready ×5   2 stopping, hanging   3 provisioning   2 queued ──✗ (all workers)
-  // build B:                                                                 lets them go ── stop, expire, tear down
+  // build A:  ready ×3 (one lost its run)   2 being removed   1 being made   2 coming up   2 queued ──✗ (all workers)
+  // build B:                                          lets them go ── stop, expire, reconcile: all end
   const { db, client } = stage
   let workers = await workersOf(a)
   const removed = await begin(2)
   const lasting = await begin(1)
+  await all([...removed, ...lasting], async (id) => await until(db, id, ['ready']))
   const lost = await begin(1)
-  await all([...removed, ...lasting, ...lost], async (id) => await until(db, id, ['ready']))
   const brief = await begin(1, { lifetimeSeconds: 3 })
-  await all(brief, async (id) => await until(db, id, ['ready']))
+  await all([...lost, ...brief], async (id) => await until(db, id, ['ready']))
   hold.holdRemovals(removed)
-  hold.holdStarts()
   await all(removed, async (id) => await stop(db, id))
-  const starting = await begin(3)
-  await all(starting, async (id) => await until(db, id, ['provisioning']))
+  hold.holdStarts()
+  const coming = await begin(2)
+  await all(coming, async (id) => await eventually(`${id} is made`, () => hasInstance(id)))
+  hold.holdCreates()
+  const made = await begin(1)
+  await all(made, async (id) => await until(db, id, ['provisioning']))
   const queued = await begin(2)
   await all(queued, async (id) => await until(db, id, ['queued']))
   await all(removed, async (id) => await until(db, id, ['stopping']))
   await workers.stop()
+  await all(lost, async (id) => void (await client.workflow.getHandle(sessionWorkflowId(id)).terminate('by hand')))
 
   workers = await workersOf(b)
-  await client.workflow.getHandle(sessionWorkflowId(lost[0] as SessionId)).terminate('by hand')
-  const begun = [...starting, ...queued]
-  await stop(db, starting[0] as SessionId)
+  hold.letMake()
   hold.letStart()
-  const survivors = begun.slice(1)
-  await all(survivors, async (id) => await until(db, id, ['ready'], 30_000))
+  const [early, ...begun] = [...coming, ...made, ...queued] as [SessionId, ...SessionId[]]
+  await stop(db, early)
+  await all(begun, async (id) => await until(db, id, ['ready'], 30_000))
+  // What was left off at the end of the grace says nothing about the provider.
+  expect(await db.selectFrom('provider_health').select('state').execute()).toEqual([{ state: 'closed' }])
   hold.letGo()
-  await all([...survivors, ...lasting, ...lost], async (id) => await stop(db, id))
-  await expectEnded([...removed, ...lasting, ...begun], 'user')
+  await all([...begun, ...lasting], async (id) => await stop(db, id))
+  await eventually('the lost run is missed', async () => await reconcile())
+  await expectEnded([...removed, ...lasting, early, ...begun], 'user')
   await expectEnded(brief, 'expired')
-  await expectEnded(lost, 'user')
-  // What build A had begun went on as it was; what began after the change took it.
+  await expectEnded(lost, 'internal')
+  // What build A had begun to remove went on as it was; what began to be removed after the switch took the change.
   expect(await Promise.all(removed.map(isPatched))).toEqual([false, false])
-  expect(await Promise.all([...survivors, ...lasting].map(isPatched))).toEqual([true, true, true, true, true])
+  expect(await Promise.all([...begun, ...lasting].map(isPatched))).toEqual([true, true, true, true, true])
   await workers.stop()
   expect(fake.backend.count()).toBe(0)
 })
+
+const hasInstance = (id: SessionId) => [...fake.backend.instances.values()].some((i) => i.sessionId === id)
+
+/** Has the provider reconciled. Returns whether something was to be done. */
+async function reconcile(): Promise<boolean> {
+  const { db } = stage
+  const id = newId('reconciliation')
+  const asked = { id, provider_id: 'fake' as ProviderId, requested_by: null, dry_run: false, remove_names: [] }
+  await db.insertInto('reconciliation').values(asked).execute()
+  const row = async () =>
+    await db.selectFrom('reconciliation').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  await eventually('the reconciliation has ended', async () => (await row()).ended_at !== null)
+  return ((await row()).report?.actions ?? []).length > 0
+}
 
 test('back again: a run that recorded the change goes on where its way is known, and only there', async () => {
   // build B:   stop ── waits (recorded) ── removal hangs ──✗
