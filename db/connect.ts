@@ -1,6 +1,7 @@
 import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import type { Transaction } from 'kysely'
 import pg from 'pg'
+import { preparing } from './prepared.ts'
 import type { Database } from './schema.ts'
 
 export type Db = Kysely<Database>
@@ -32,7 +33,7 @@ export function connect({ url, poolSize = 10, statementTimeoutMs = 10_000, name 
   // has it and no statement is under way would end the process; the pool itself listens only to those that are idle.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
 }
 
 /** Locks that the rest of this transaction has to wait for are given up after so long, instead of the usual 5 s. */
