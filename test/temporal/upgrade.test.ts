@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { WorkflowBundle } from '@temporalio/worker'
 import { Worker } from '@temporalio/worker'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { coreRole } from '../../db/beats.ts'
 import { coreQueue, newId, sessionWorkflowId } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
@@ -29,7 +31,8 @@ let b: WorkflowBundle
 let idAlone: WorkflowBundle
 
 beforeAll(async () => {
-  const timings = { reconcileGraceMs: 0, reconcileEveryMs: 3_600_000 }
+  // A task that a stopped worker took with it is given to the next one soon.
+  const timings = { reconcileGraceMs: 0, reconcileEveryMs: 3_600_000, workflowTaskMs: 3_000 }
   stage = await createStage({ provider: hold.provider, startLimit: 3, timings })
   who = await addAccount(stage.db)
   const variant = async (name: string) =>
@@ -147,6 +150,12 @@ test('back again: a run that recorded the change goes on where its way is known,
   hold.holdRemovals(recorded)
   await all(recorded, async (id) => await stop(db, id))
   await all(recorded, async (id) => await eventually(`${id} recorded the change`, async () => await isPatched(id)))
+  await eventually('operators find the open runs that recorded it', async () => {
+    const query = `TemporalChangeVersion = '${patchId}' AND ExecutionStatus = 'Running'`
+    const found: string[] = []
+    for await (const { workflowId } of stage.client.workflow.list({ query })) found.push(workflowId)
+    return JSON.stringify(found.toSorted()) === JSON.stringify(recorded.map(sessionWorkflowId).toSorted())
+  })
   await workers.stop()
 
   await expect(replay(recorded[0] as SessionId, a)).rejects.toThrow(/[Nn]ondeterminism/)
@@ -212,12 +221,13 @@ test('with versions: what workers without one or of v1 began is carried on by v2
 
   const v2 = await workersOf(b, { version: versionOf('v2') }, ['core'])
   expect(v2.whyIdle()).toContain('Temporal gives workflows to the build v1 of carrel')
-  await promote('v2')
+  await byCommand('promote', 'v2')
   await all([...first, ...second], async (id) => await stop(db, id))
   await expectEnded([...first, ...second], 'user')
   expect(await Promise.all([...first, ...second].map(lastBuild))).toEqual(['v2', 'v2'])
   expect(await Promise.all([...first, ...second].map(isPatched))).toEqual([true, true])
   expect(await routingOf(service, namespace, coreQueue)).toEqual({ current: versionOf('v2'), ramping: null })
+  expect(await byCommand('unversioned')).toBe('Workflows go to workers without a version.\n')
   await Promise.all([v1.stop(), v2.stop()])
 })
 
@@ -230,4 +240,14 @@ async function lastBuild(id: SessionId): Promise<string | null | undefined> {
   const { events } = await historyOf(id)
   const done = (events ?? []).flatMap((e) => e.workflowTaskCompletedEventAttributes ?? [])
   return done.at(-1)?.deploymentVersion?.buildId
+}
+
+/** Runs `npm run workers -- …` against the stage. Returns what it says. */
+async function byCommand(...words: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['stack/workers.ts', ...words], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { CARREL_TEMPORAL_ADDRESS: inject('temporalAddress'), CARREL_TEMPORAL_NAMESPACE: stage.namespace },
+    timeout: 90_000,
+  })
+  return stdout
 }
