@@ -15,6 +15,7 @@ import { createDataConverter } from '../platform/temporal/data-converter.ts'
 import { openProvider } from '../ports/compute/drivers.ts'
 import { readBuiltBundle } from './built-bundle.ts'
 import { serveHealth } from './health.ts'
+import type { WorkerDeps } from './deps.ts'
 import { rolesOf } from './roles.ts'
 import { startWorker } from './worker.ts'
 
@@ -28,10 +29,13 @@ const temporalLogger = (log: Logger) =>
   )
 
 /**
- * The whole of a worker process, from its configuration to its last word on SIGTERM. A proof gives its own interceptors.
- * Throws `ConfigInvalid`, or what kept it from starting.
+ * The whole of a worker process, from its configuration to its last word on SIGTERM. A proof gives its own interceptors, and
+ * its own providers. Throws `ConfigInvalid`, or what kept it from starting.
  */
-export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promise<void> {
+export async function runWorkerProcess(
+  interceptors?: WorkerInterceptors,
+  openOtherwise?: WorkerDeps['openProvider'],
+): Promise<void> {
   const config = readConfig(['database', 'temporal', 'keys', 'worker', 'timings'])
   const log = createLogger({ process: 'worker', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
@@ -69,6 +73,7 @@ export async function runWorkerProcess(interceptors?: WorkerInterceptors): Promi
       deploymentId,
       log,
       openProvider: (row) =>
+        openOtherwise?.(row) ??
         openProvider({
           id: row.id,
           kind: row.kind,

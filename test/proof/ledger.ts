@@ -144,8 +144,13 @@ export function instanceBreaches({ sessions, instances }: Ledger, held: readonly
   const missing = sessions
     .filter((s) => mustRun.includes(s.state) && !seen.has(`${s.id}/${s.generation}`))
     .map((s) => `${s.id} is ${s.state}, and nothing runs for it`)
+  // Who is abandoned ends without anybody knowing what is left: its tombstone stays until it is known.
+  const mustBeGone = ({ session, tombstoned }: InstanceLine) => {
+    const { state = 'stopped', reason = null } = present.get(session) ?? {}
+    return isEnd(state) && !(reason === 'abandoned' && tombstoned)
+  }
   const kept = instances
-    .filter((i) => !i.removed && isEnd(present.get(i.session)?.state ?? 'stopped'))
+    .filter((i) => !i.removed && mustBeGone(i))
     .map((i) => `${i.session} (generation ${i.generation}) has ended, and its instance was never said to be removed`)
   return [...wrong, ...missing, ...kept]
 }

@@ -1,0 +1,104 @@
+import type { Client } from '@temporalio/client'
+import { sql } from 'kysely'
+import type { Db } from '../../../db/connect.ts'
+import { requestStop } from '../../../db/intents.ts'
+import { requestAbandon } from '../../../db/operations.ts'
+import type { ProviderId, SessionId } from '../../../domain/ids.ts'
+import type { SessionState } from '../../../domain/lifecycle.ts'
+import type { HeldInstance, Site } from '../balance.ts'
+
+/** Where sessions are led through faults: an installation whose workers go through the gate. */
+export interface Ground extends Site {
+  /** A provider more, which behaves as the first; a worker opens it by itself. */
+  addProvider(): Promise<ProviderId>
+  /** Whether the provider lets nobody begin. */
+  drain(providerId: ProviderId, draining: boolean): Promise<void>
+  stop(sessionId: SessionId): Promise<void>
+  /** An operator gives up on its cleaning. */
+  abandon(sessionId: SessionId): Promise<void>
+  /** Ends what runs in the session's instance, by itself. */
+  exit(sessionId: SessionId): void
+  /** Puts an instance there that no row knows of; returns its name. */
+  strand(sessionId: SessionId): Promise<string>
+  /** Waits for a state; `null` when the time is over. */
+  until(sessionId: SessionId, states: readonly SessionState[], withinMs: number): Promise<StateLine | null>
+  close(): void
+}
+
+export interface StateLine {
+  readonly id: string
+  readonly state: SessionState
+  readonly reason: string | null
+}
+
+export interface GroundDeps {
+  readonly db: Db
+  readonly client: Client
+  /** The provider that the further ones are like. */
+  readonly like: ProviderId
+  readonly instances: () => Promise<readonly HeldInstance[]>
+  readonly exit: Ground['exit']
+  readonly strand: Ground['strand']
+}
+
+const lookEveryMs = 40
+
+/** One look at all sessions serves all who wait for one. */
+export function createGround({ db, client, like, instances, exit, strand }: GroundDeps): Ground {
+  let lines: ReadonlyMap<string, StateLine> = new Map()
+  let closed = false
+  let looked = Promise.withResolvers<void>()
+  const looking = (async () => {
+    while (!closed) {
+      const rows = await db.selectFrom('session').select(['id', 'state', 'reason']).execute()
+      lines = new Map(rows.map((row) => [row.id, row]))
+      looked.resolve()
+      looked = Promise.withResolvers()
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs))
+    }
+  })()
+  looking.catch((error: unknown) => looked.reject(error))
+  let added = 0
+
+  return {
+    db,
+    client,
+    instances,
+    exit,
+    strand,
+    async addProvider() {
+      const id = `${like}${(added += 1)}` as ProviderId
+      await db.transaction().execute(async (trx) => {
+        await sql`insert into provider select * from jsonb_populate_record(null::provider,
+          (select to_jsonb(p) || ${JSON.stringify({ id })}::jsonb from provider p where id = ${like}))`.execute(trx)
+        for (const table of ['provider_health', 'sweep'])
+          await sql`insert into ${sql.ref(table)} (provider_id) values (${id}) on conflict do nothing`.execute(trx)
+        await trx.insertInto('quota').values({ payer_kind: 'provider', payer_id: id }).execute()
+      })
+      return id
+    },
+    async drain(providerId, draining) {
+      await db
+        .updateTable('provider')
+        .set({ draining_at: draining ? sql<Date>`now()` : null })
+        .where('id', '=', providerId)
+        .execute()
+    },
+    async stop(sessionId) {
+      await db.transaction().execute(async (trx) => await requestStop(trx, sessionId, 'user'))
+    },
+    async abandon(sessionId) {
+      await db.transaction().execute(async (trx) => await requestAbandon(trx, sessionId, { force: true }))
+    },
+    async until(sessionId, states, withinMs) {
+      const deadline = Date.now() + withinMs
+      while (Date.now() < deadline) {
+        const line = lines.get(sessionId)
+        if (line !== undefined && states.includes(line.state)) return line
+        await looked.promise
+      }
+      return null
+    },
+    close: () => void (closed = true),
+  }
+}

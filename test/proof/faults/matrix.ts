@@ -1,0 +1,82 @@
+import type { ProviderId, SessionId } from '../../../domain/ids.ts'
+import type { Timings } from '../../../domain/timings.ts'
+import { inTurns } from '../in-turns.ts'
+import { chores } from './chores.ts'
+import type { Chore, ChoreName } from './chores.ts'
+import type { Case, Desk } from './desk.ts'
+import type { Fault } from './faults.ts'
+import type { Ground } from './ground.ts'
+import { runCase } from './run-case.ts'
+import type { CaseRun, Verdict } from './run-case.ts'
+import { runChore } from './run-chore.ts'
+import { scenarios } from './scenarios.ts'
+import type { ActivityName, SessionActivityName } from './scenarios.ts'
+
+/** One activity and one fault. */
+export interface Cell {
+  readonly activity: ActivityName
+  readonly fault: Fault
+}
+
+const isChore = (activity: ActivityName): activity is ChoreName => Object.hasOwn(chores, activity)
+const sceneOf = (activity: ActivityName): Pick<Chore, 'asksBackend'> =>
+  isChore(activity) ? chores[activity] : scenarios[activity as SessionActivityName]
+
+/** Every activity that a scenario or a chore leads to. */
+// The keys of both tables are names of activities.
+export const knownActivities = [...Object.keys(scenarios), ...Object.keys(chores)] as ActivityName[]
+
+/** Every activity that is registered; throws where one is in none of the two tables, or in one of them by mistake. */
+export function activitiesOf(registered: readonly string[]): ActivityName[] {
+  const missing = registered.filter((name) => !knownActivities.some((known) => known === name))
+  const gone = knownActivities.filter((name) => !registered.includes(name))
+  if (missing.length > 0) throw new Error(`No scenario leads to ${missing.join(', ')}: see scenarios.ts and chores.ts`)
+  if (gone.length > 0) throw new Error(`No worker registers ${gone.join(', ')}`)
+  return knownActivities
+}
+
+/** The cells of the matrix: each activity with each fault that can happen to it. */
+export const cellsOf = (
+  activities: readonly ActivityName[],
+  anywhere: readonly Fault[],
+  atBackend: readonly Fault[],
+): Cell[] =>
+  activities.flatMap((activity) =>
+    [...anywhere, ...(sceneOf(activity).asksBackend === true ? atBackend : [])]
+      .filter((fault) => !(isChore(activity) && fault.stops === true))
+      .map((fault) => ({ activity, fault })),
+  )
+
+export interface MatrixRun extends Omit<CaseRun, 'providerId'> {
+  readonly ground: Ground
+  readonly desk: Desk
+  readonly timings: Timings
+  /** A session that lives through all of it. */
+  readonly live: SessionId
+  /** How many at once. */
+  readonly lanes: number
+  readonly planned?: (planned: Case) => void
+}
+
+/** Leads something through each cell. */
+export async function runCells(run: MatrixRun, cells: readonly Cell[]): Promise<Verdict[]> {
+  const providerId = 'fake' as ProviderId
+  return await inTurns(cells, run.lanes, async ({ activity, fault }) =>
+    isChore(activity)
+      ? await runChore({ ...run, providerId }, activity, fault)
+      : await runCase({ ...run, providerId }, { activity, fault }),
+  )
+}
+
+/** What went wrong, a line each. */
+export const wordsOf = (verdicts: readonly Verdict[]): string[] =>
+  verdicts.flatMap(({ name, leaks, faults }) => [...leaks, ...faults].map((words) => `${name}: ${words}`))
+
+/** A line for whoever watches. */
+export function summaryOf(what: string, verdicts: readonly Verdict[]): string {
+  const leaks = verdicts.filter((v) => v.leaks.length > 0).length
+  const others = verdicts.filter((v) => v.faults.length > 0).length
+  const slowest = verdicts.reduce((most, v) => Math.max(most, v.tookMs), 0)
+  const trouble = others === 0 ? '' : `, ${others} that showed nothing or ended wrong`
+  return `${what}: ${verdicts.length} cases, ${leaks} leaks${trouble} (slowest ${(slowest / 1_000).toFixed(1)} s)`
+}

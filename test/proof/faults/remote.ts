@@ -1,0 +1,96 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { z } from 'zod'
+import type { WorkerDeps } from '../../../worker/deps.ts'
+import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
+import type { CallContext, Capabilities, ComputeProvider } from '../../../ports/compute/provider.ts'
+import { all } from './gated.ts'
+import type { Gate } from './visit.ts'
+
+/** What a worker process needs to come through a gate, and to a backend, that live in the process of the test. */
+const card = z.object({ url: z.url(), settleMs: z.number(), capabilities: z.custom<Capabilities>() })
+type Card = z.infer<typeof card>
+
+export interface Remote {
+  /** Variables of the worker processes that are to come here. */
+  readonly variables: Readonly<Record<string, string>>
+  close(): Promise<void>
+}
+
+type Deed = (...args: never[]) => Promise<unknown>
+
+/** Serves gate and backend on loopback. What is held is held for as long as its caller lives. */
+export async function serveRemote(gate: Gate, provider: ComputeProvider): Promise<Remote> {
+  const call = (): CallContext => ({ signal: AbortSignal.timeout(30_000) })
+  const { create, inspect, remove, list } = provider
+  const deeds: Readonly<Record<string, Deed>> = {
+    arrive: async (visit: Parameters<Gate['arrive']>[0]) => await gate.arrive(visit, () => {}),
+    left: async (visit: Parameters<Gate['left']>[0]) => await Promise.resolve(gate.left(visit)),
+    create: async (spec: Parameters<typeof create>[0]) => await provider.create(spec, call()),
+    inspect: async (ref: Parameters<typeof inspect>[0]) => await provider.inspect(ref, call()),
+    remove: async (ref: Parameters<typeof remove>[0]) => await provider.remove(ref, call()),
+    list: async (deploymentId: Parameters<typeof list>[0]) => await all(provider.list(deploymentId, call())),
+  }
+  const server = createServer((request, response) => {
+    const answer = async () => {
+      const deed = deeds[(request.url ?? '').slice(1)]
+      if (deed === undefined) throw new Error('no such deed')
+      // Our own worker sends what the deed takes.
+      return await deed(...(JSON.parse(await textOf(request)) as never[]))
+    }
+    answer().then(
+      (result) => response.end(JSON.stringify(result ?? null)),
+      () => response.writeHead(500).end(),
+    )
+  })
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
+  // `listen` on a port always yields an AddressInfo.
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { settleMs, capabilities } = provider
+  return {
+    variables: { TEST_REMOTE: JSON.stringify({ url, settleMs, capabilities } satisfies Card) },
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** The same, from the side of the worker. */
+export function openRemote(variable: string): {
+  readonly gate: Gate
+  readonly openProvider: WorkerDeps['openProvider']
+} {
+  const { url, settleMs, capabilities } = card.parse(JSON.parse(variable))
+  const ask = async (deed: string, ...args: unknown[]): Promise<never> => {
+    const response = await fetch(`${url}/${deed}`, { method: 'POST', body: JSON.stringify(args) })
+    if (!response.ok) throw new ProviderUnreachable('the proof does not answer')
+    return (await response.json()) as never
+  }
+  const provider: ComputeProvider = {
+    capabilities,
+    settleMs,
+    create: async (spec) => await ask('create', spec),
+    inspect: async (ref) => await ask('inspect', ref),
+    remove: async (ref) => await ask('remove', ref),
+    async *list(deploymentId) {
+      yield* (await ask('list', deploymentId)) as Iterable<never>
+    },
+    close: async () => {},
+  }
+  const gate: Gate = {
+    async arrive(visit, beat) {
+      const pulse = setInterval(beat, 200)
+      return await ask('arrive', visit).finally(() => clearInterval(pulse))
+    },
+    left: (visit) => void ask('left', visit).catch(() => {}),
+  }
+  return { gate, openProvider: () => provider }
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,128 @@
+import { sessionWorkflowId } from '../../../domain/ids.ts'
+import type { ProviderId, SessionId } from '../../../domain/ids.ts'
+import type { NewSession } from '../../../db/intents.ts'
+import type { RegisteredActivities } from '../../../worker/activities.ts'
+import type { ChoreName } from './chores.ts'
+import type { Case, Lead } from './desk.ts'
+import type { Fault } from './faults.ts'
+import type { Ground } from './ground.ts'
+
+export type ActivityName = keyof RegisteredActivities
+/** Those that serve no single session; `chores.ts` has the rest. */
+export type SessionActivityName = Exclude<ActivityName, ChoreName>
+
+/** A session, and where it runs. */
+export interface Subject {
+  readonly sessionId: SessionId
+  readonly providerId: ProviderId
+}
+
+/** How a session is led so that it calls an activity by its own workflow. */
+export interface Scenario {
+  /** How its wish differs from an ordinary one. */
+  readonly wish?: Partial<NewSession>
+  /** It asks the backend, so that faults between the two are tried as well. */
+  readonly asksBackend?: true
+  /** What it does there concerns others at the same provider: it has one of its own. */
+  readonly alone?: true
+  /** It serves no session but looks after its provider. */
+  readonly servesProvider?: true
+  readonly prepare?: (ground: Ground, subject: Subject) => Promise<void>
+  readonly lead?: (ground: Ground, subject: Subject, fault: Fault) => Lead
+  /** What happens once it is ready; unless named, its owner stops it. */
+  readonly whenReady?: (ground: Ground, subject: Subject, planned: Case) => Promise<void>
+  /** Its end, if no fault brings another one. */
+  readonly ends: string
+}
+
+const ordinary: Scenario = { ends: 'stopped:user' }
+
+/** With `chores`, one for every activity that any worker registers; the compiler and the suite know which are missing. */
+export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
+  look: ordinary,
+  admit: ordinary,
+  becomeReady: ordinary,
+  beginStopping: ordinary,
+  releaseReservation: ordinary,
+  end: ordinary,
+  createInstance: { ...ordinary, asksBackend: true },
+  awaitReady: { ...ordinary, asksBackend: true },
+  removeInstance: { ...ordinary, asksBackend: true },
+
+  // It waits for a provider that takes nobody, until the moment when it asks for its place.
+  dispatch: {
+    ...ordinary,
+    alone: true,
+    prepare: async (ground, { providerId }) => await ground.drain(providerId, true),
+    lead:
+      (ground, { providerId }) =>
+      async (visit) => {
+        if (visit.activity === 'dispatch' && visit.place === 'before') await ground.drain(providerId, false)
+        return null
+      },
+  },
+
+  // Its time is over.
+  requestStop: { wish: { lifetimeSeconds: 1 }, whenReady: async () => {}, ends: 'stopped:expired' },
+
+  // What runs in it ends by itself, and a list shows it.
+  inspectInstance: {
+    asksBackend: true,
+    whenReady: async (ground, { sessionId }) => ground.exit(sessionId),
+    ends: 'failed:exited',
+  },
+
+  // Its run fails for good as it removes, and somebody else goes on.
+  callForHelp: {
+    ...ordinary,
+    lead: () => (visit, calls) =>
+      visit.activity === 'removeInstance' && visit.place === 'before' && calls('callForHelp') === 0
+        ? 'fail for good'
+        : null,
+  },
+
+  // Its run is ended by hand, and a stop finds nobody.
+  pendingUndo: {
+    ...ordinary,
+    whenReady: async (ground, { sessionId }) => {
+      await ground.client.workflow.getHandle(sessionWorkflowId(sessionId)).terminate('the proof ends it')
+      await ground.stop(sessionId)
+    },
+  },
+
+  // Nobody hears that its backend removed it, and an operator gives up.
+  abandon: {
+    lead: () => (visit, calls) =>
+      visit.activity === 'removeInstance' && visit.place === 'answered' && calls('abandon') === 0 ? 'fail' : null,
+    whenReady: async (ground, { sessionId }, { reached }) => {
+      await ground.stop(sessionId)
+      await reached('removeInstance', 'answered')
+      await ground.abandon(sessionId)
+    },
+    ends: 'failed:abandoned',
+  },
+
+  // Its backend does not remove it before the alarm was raised, and raised again where the fault has it.
+  cleanupOverdue: {
+    ...ordinary,
+    lead:
+      (_ground, _subject, { repeats }) =>
+      (visit, calls) =>
+        visit.activity === 'removeInstance' &&
+        visit.place === 'asking' &&
+        calls('cleanupOverdue') < (repeats === true ? 2 : 1)
+          ? 'fail'
+          : null,
+  },
+
+  // Whatever happens to who looks at the provider, that an instance ended is seen.
+  observeProvider: {
+    servesProvider: true,
+    alone: true,
+    whenReady: async (ground, { sessionId }, { happened }) => {
+      await happened
+      ground.exit(sessionId)
+    },
+    ends: 'failed:exited',
+  },
+}

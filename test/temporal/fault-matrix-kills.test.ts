@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { withTimings } from '../../domain/timings.ts'
+import { createKeyring } from '../../platform/keyring.ts'
+import { createTemporalClient } from '../../platform/temporal/connection.ts'
+import { createDataConverter } from '../../platform/temporal/data-converter.ts'
+import { breaches } from '../proof/balance.ts'
+import { createDesk } from '../proof/faults/desk.ts'
+import type { Case } from '../proof/faults/desk.ts'
+import { createFakeStand } from '../proof/faults/fake-ground.ts'
+import { deadlyAnywhere, deadlyAtBackend } from '../proof/faults/faults.ts'
+import type { Ground } from '../proof/faults/ground.ts'
+import { cellsOf, knownActivities, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
+import { serveRemote } from '../proof/faults/remote.ts'
+import type { Remote } from '../proof/faults/remote.ts'
+import { reachOf } from '../proof/faults/run-case.ts'
+import { tell } from '../proof/length.ts'
+import { fakeConfiguration, quickTimings } from '../setup/fake-site.ts'
+import { addAccount } from '../setup/person.ts'
+import { createSite } from '../setup/site.ts'
+import type { Site } from '../setup/site.ts'
+import { ask, eventually } from './stage.ts'
+
+const secret = randomBytes(32)
+const timings = withTimings({
+  ...quickTimings,
+  // Held until all are where they are to be killed: nobody may give them up before.
+  databaseTimeoutMs: 60_000,
+  workflowTaskMs: 3_000,
+  heartbeatMs: 2_000,
+  observeRunMs: 1_000,
+  cleanupOverdueMs: 1_000,
+  dispatchEveryMs: 500,
+})
+const stand = createFakeStand()
+const desk = createDesk(reachOf(() => ground))
+let site: Site
+let ground: Ground
+let remote: Remote
+let client: ReturnType<typeof createTemporalClient>
+
+beforeAll(async () => {
+  remote = await serveRemote(desk, stand.provider)
+  site = await createSite({
+    configuration: fakeConfiguration(200),
+    timings,
+    variables: { ...remote.variables, CARREL_KEYS: `k1:${secret.toString('base64')}` },
+  })
+  const dataConverter = createDataConverter(createKeyring([{ id: 'k1', secret }]))
+  client = createTemporalClient({ address: site.temporalAddress, namespace: site.namespace }, dataConverter)
+  ground = stand.ground({ db: site.db, client, deploymentId: site.deploymentId })
+})
+afterAll(async () => {
+  ground?.close()
+  await site?.close()
+  await remote?.close()
+  await client?.connection.close()
+})
+
+const worker = async () => await site.startWorker('test/setup/gated-worker.ts')
+
+test('a worker that is killed in the midst of everything leaves all to the next one', async () => {
+  // every session, in its own place:  ── activity ──✗
+  // the next worker:                                  ── goes on ── ended, nothing is left
+  const cells = cellsOf(knownActivities, deadlyAnywhere, deadlyAtBackend)
+  const first = await worker()
+  const who = await addAccount(site.db)
+  const live = await ask(site.db, who)
+  await ground.until(live, ['ready'], 30_000)
+
+  const planned: Case[] = []
+  const run = { ground, desk, who, timings, live, lanes: cells.length, boundMs: 90_000 }
+  const ending = runCells({ ...run, planned: (one) => planned.push(one) }, cells)
+  await eventually(
+    'every activity is held where its worker is to be killed',
+    () => planned.length === cells.length && planned.every((one) => one.isHeld()),
+    60_000,
+  ).catch((error: unknown) => {
+    const others = planned.filter((one) => !one.isHeld()).map((one) => `${one.activity} ${one.fault.name}`)
+    throw new Error(`Not there: ${others.join('; ')}`, { cause: error })
+  })
+  await first.child.kill()
+  await worker()
+  const verdicts = await ending
+  const words = wordsOf(verdicts)
+  tell({ cases: verdicts.length, breaches: words, notes: [summaryOf('fault matrix, worker killed', verdicts)] })
+  expect(words).toEqual([])
+  await ground.stop(live)
+  await ground.until(live, ['stopped'], 30_000)
+  expect(await breaches(ground, { allEnded: true })).toEqual([])
+}, 180_000)

@@ -1,0 +1,73 @@
+import { Worker } from '@temporalio/worker'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import type { SessionId } from '../../domain/ids.ts'
+import { breaches } from '../proof/balance.ts'
+import { createDesk } from '../proof/faults/desk.ts'
+import { createFakeStand } from '../proof/faults/fake-ground.ts'
+import { anywhere, atBackend } from '../proof/faults/faults.ts'
+import { gatedActivities, gatedProvider } from '../proof/faults/gated.ts'
+import type { Ground } from '../proof/faults/ground.ts'
+import { activitiesOf, cellsOf, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
+import { reachOf } from '../proof/faults/run-case.ts'
+import { proofLength, tell } from '../proof/length.ts'
+import { addAccount } from '../setup/person.ts'
+import { ask, createStage } from './stage.ts'
+import type { Stage } from './stage.ts'
+
+const stand = createFakeStand()
+const desk = createDesk(reachOf(() => ground))
+let stage: Stage
+let ground: Ground
+let worker: Awaited<ReturnType<Stage['startWorkers']>>
+let registered: string[]
+let live: SessionId
+
+/** So short that what hangs is given up in a moment, and long enough for a busy machine. */
+const timings = {
+  databaseTimeoutMs: 1_500,
+  databaseRetryMaxMs: 500,
+  createTimeoutMs: 3_000,
+  readyTimeoutMs: 4_000,
+  removeTimeoutMs: 3_000,
+  inspectTimeoutMs: 1_500,
+  heartbeatMs: 1_500,
+  providerRetryMaxMs: 500,
+  observeRunMs: 1_000,
+  observeIdleMs: 500,
+  cleanupOverdueMs: 1_500,
+  dispatchEveryMs: 500,
+  breakerMs: 300,
+}
+
+beforeAll(async () => {
+  const create = vi.spyOn(Worker, 'create')
+  stage = await createStage({ provider: gatedProvider(stand.provider, desk), startLimit: 200, timings })
+  ground = stand.ground(stage)
+  worker = await stage.startWorkers(undefined, { interceptors: gatedActivities(desk) })
+  registered = create.mock.calls.flatMap(([{ activities = {} }]) => Object.keys(activities))
+  create.mockRestore()
+  live = await ask(stage.db, await addAccount(stage.db))
+})
+afterAll(async () => {
+  ground?.close()
+  await worker?.stop()
+  await stage?.close()
+})
+
+test('whatever happens to any activity, its session ends right and leaves nothing', async () => {
+  const { runs } = proofLength({ seed: 1, runs: 1, durationMs: 100_000 })
+  const cells = cellsOf(activitiesOf(registered), anywhere, atBackend)
+  const wanted = process.env['TEST_CELLS'] ?? ''
+  const some = cells.filter(({ activity, fault }) => `${activity} ${fault.name}`.includes(wanted))
+  const who = await addAccount(stage.db)
+  await ground.until(live, ['ready'], 30_000)
+  const run = { ground, desk, who, timings: stage.timings, live, lanes: 16, boundMs: 60_000 }
+  const verdicts = []
+  for (let round = 0; round < runs; round++) verdicts.push(...(await runCells(run, some)))
+  const words = wordsOf(verdicts)
+  tell({ cases: verdicts.length, breaches: words, notes: [summaryOf('fault matrix', verdicts)] })
+  expect(words).toEqual([])
+  await ground.stop(live)
+  await ground.until(live, ['stopped'], 30_000)
+  expect(await breaches(ground, { allEnded: true })).toEqual([])
+}, 180_000)
