@@ -25,6 +25,7 @@ test(
         rounds: runs,
         target: proofTarget(localProvider(docker.answers ? 'docker' : 'process'), directory),
         temporalCli: inject('temporalCli'),
+        workflowBundle: inject('workflowBundle'),
         signal: new AbortController().signal,
         say: (line) => console.log(line),
       })

@@ -27,7 +27,7 @@ export interface RoundShape {
 }
 
 const sessionsPerRound = 10
-const windowMs = 4_500
+const windowMs = 3_500
 const mostDownMs = 3_000
 
 /**
@@ -47,12 +47,12 @@ export function planRound({ seed, round, processes, earlier }: RoundShape): Roun
   }
   for (let session = 0; session < sessionsPerRound; session += 1) {
     // Five ask at once, the others when the first have become something.
-    const at = session < 5 ? between(0, 200) : between(0, windowMs * 0.7)
+    const at = session < 5 ? between(0, 200) : between(0, windowMs * 0.6)
     deeds.push({ at, do: 'create', session })
     if (session % 10 < 7) stop(session, at)
     deeds.push({ at: between(0, windowMs), do: 'read', session })
   }
-  // One of them lives on, through the next round too.
+  // One of them, the latest, lives on through the next round too.
   for (let session = -earlier; session < -1; session += 1) stop(session, 0)
   for (let n = 0; n < 4; n += 1) deeds.push({ at: between(0, windowMs), do: 'list' })
   const victims = [

@@ -6,7 +6,7 @@ export type Asked = 'create' | 'stop' | 'read' | 'list' | 'connect' | 'replay'
 /** One call of the api and what came of it. */
 export interface Answer {
   readonly asked: Asked
-  readonly session: number | null
+  readonly session: string | null
   readonly from: number
   readonly to: number
   /** Null: no answer came, for the reason in `lost`. */
@@ -32,13 +32,18 @@ export function createPortal({
   apiUrl,
   token,
   templateId,
-}: Readonly<Record<'apiUrl' | 'token' | 'templateId', string>>) {
+}: {
+  readonly apiUrl: string
+  readonly token: string
+  /** Of every session, or by its key. */
+  readonly templateId: string | ((key: string) => string)
+}) {
   const answers: Answer[] = []
   const givenUp: string[] = []
 
   const call = async (
     asked: Asked,
-    session: number | null,
+    session: string | null,
     method: string,
     path: string,
     more: { readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {},
@@ -78,8 +83,8 @@ export function createPortal({
     return null
   }
 
-  const create = async (asked: Asked, session: number, key: string) =>
-    await insist(
+  const create = async (asked: Asked, session: string, key: string): Promise<string | null> => {
+    const answer = await insist(
       `${asked} ${session}`,
       async () =>
         await call(asked, session, 'POST', '/v1/sessions', {
@@ -88,25 +93,28 @@ export function createPortal({
           headers: { 'idempotency-key': key, prefer: 'wait=1' },
         }),
     )
+    const id = answer?.body['id']
+    return typeof id === 'string' ? id : null
+  }
 
   return {
     answers,
     /** The wishes that no answer came to in all the time there was. */
     givenUp,
     key: () => randomUUID(),
-    /** Until it is answered. */
-    create: async (session: number, key: string) => await create('create', session, key),
+    /** Until it is answered: the session's id, null where it was refused. */
+    create: async (session: string, key: string) => await create('create', session, key),
     /** The same wish once more: it must mean the same session. */
-    replay: async (session: number, key: string) => await create('replay', session, key),
+    replay: async (session: string, key: string) => await create('replay', session, key),
     /** Until it is answered. */
-    stop: async (session: number, id: string) =>
+    stop: async (session: string, id: string) =>
       await insist(`stop ${session}`, async () => await call('stop', session, 'DELETE', `/v1/sessions/${id}`)),
     /** Once. */
-    read: async (session: number, id: string) => await call('read', session, 'GET', `/v1/sessions/${id}`),
+    read: async (session: string, id: string) => await call('read', session, 'GET', `/v1/sessions/${id}`),
     /** Once. */
     list: async () => await call('list', null, 'GET', '/v1/sessions?limit=200'),
     /** Opens the session's door and looks through it. What is behind it, or why it could not be seen. */
-    async look(session: number, id: string): Promise<string> {
+    async look(session: string, id: string): Promise<string> {
       const body = { door: 'web', mode: 'control' }
       const answer = await insist(
         `connect ${session}`,

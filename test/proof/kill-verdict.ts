@@ -4,7 +4,7 @@ import type { Downtime } from './watched.ts'
 
 /** What a round asked of one session, and what its row says at the end. */
 export interface Fate {
-  readonly session: number
+  readonly name: string
   /** The ids that the api answered for its key; one, unless something is wrong. */
   readonly ids: readonly string[]
   /** A stop was answered 2xx. */
@@ -59,9 +59,7 @@ const overlaps = (downtimes: readonly Downtime[], from: number, to: number): boo
 
 /** Whatever was answered 2xx exists and was carried through; whoever was not asked to end did not. */
 export function fateBreaches(fates: readonly Fate[]): string[] {
-  return fates.flatMap((fate) =>
-    judge(fate).map((told) => `session ${fate.session} (${fate.ids[0] ?? 'no id'}): ${told}`),
-  )
+  return fates.flatMap((fate) => judge(fate).map((told) => `session ${fate.name} (${fate.ids[0] ?? 'no id'}): ${told}`))
 }
 
 function judge({ ids, stopped, row, seen }: Fate): string[] {
@@ -77,3 +75,10 @@ function judge({ ids, stopped, row, seen }: Fate): string[] {
   if (row.state !== 'ready') return [`nobody asked it to end, and it is ${row.state} (${row.reason}) after ${story}`]
   return seen === null || seen === 'here' ? [] : [`it is ready, and ${seen}`]
 }
+
+/** Node's last line where nobody caught an error. */
+const uncaught = /Node\.js v\d/
+
+/** The api needs nobody to come up and to stay; a worker may leave where it cannot work, but never by an error unforeseen. */
+export const endBreaches = (process: string, ownEnds: readonly string[]): string[] =>
+  ownEnds.filter((end) => process === 'api' || uncaught.test(end)).map((end) => `${process}: ${end}`)

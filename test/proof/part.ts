@@ -15,6 +15,8 @@ export interface ProofRun {
   readonly target: ProofTarget
   /** The Temporal CLI, for parts with a server of their own. */
   readonly temporalCli: string
+  /** The bundled workflows, where somebody has them already. */
+  readonly workflowBundle?: string
   /** Aborts when the operator wants it to end: stop what was begun, then return what was found so far. */
   readonly signal: AbortSignal
   /** A line for whoever watches. */

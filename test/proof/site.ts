@@ -1,11 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
 import { readInstallation } from '../../db/installation.ts'
+import type { ProviderId } from '../../domain/ids.ts'
 import { defaultTimings } from '../../domain/timings.ts'
 import type { Timings } from '../../domain/timings.ts'
 import { childEnvironment } from '../../platform/config.ts'
@@ -21,6 +22,7 @@ import { countAtDocker } from '../../stack/docker.ts'
 import { makePlaces, placesIn, repository } from '../../stack/places.ts'
 import { ensureDatabase, startPostgres } from '../../stack/postgres.ts'
 import { startTemporal } from '../../stack/temporal.ts'
+import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
 import { addPerson } from '../setup/person.ts'
 import type { HeldInstance } from './balance.ts'
 import { listInstances } from './balance.ts'
@@ -44,11 +46,15 @@ export const proofTimings: Partial<Timings> = {
 
 export interface ProofSiteOptions {
   readonly target: ProofTarget
+  /** A second provider, with a template of its own, `beside`. */
+  readonly beside?: ProofTarget
   readonly temporalCli: string
   readonly workers: number
+  /** The bundled workflows; made here when left out. Workers that are killed often must not bundle at each start. */
+  readonly workflowBundle?: string | undefined
   readonly timings?: Partial<Timings>
   /** What the processes print. */
-  readonly onLine?: (process: string, line: string) => void
+  readonly onLine?: ((process: string, line: string) => void) | undefined
 }
 
 const namespace = 'carrel'
@@ -58,13 +64,15 @@ const upWithinMs = 120_000
  * A whole installation of the proof's own: Postgres and Temporal with their files, one api, some workers. Each of them may
  * be killed; each is started again, on the same port and the same data.
  */
-export async function createProofSite({ target, temporalCli, workers, timings = {}, onLine }: ProofSiteOptions) {
+export async function createProofSite(options: ProofSiteOptions) {
+  const { target, beside, temporalCli, workers, workflowBundle, timings = {}, onLine } = options
   const directory = await mkdtemp(join(tmpdir(), 'carrel-proof-'))
   const places = placesIn(directory)
   await makePlaces(places)
   const ports = await freePorts(3 + workers)
   const [postgresPort = 0, temporalPort = 0, apiPort = 0, ...workerPorts] = ports
   const password = randomBytes(12).toString('hex')
+  const bundle = workflowBundle ?? join(directory, 'workflows.js')
   const databaseUrl = `postgres://carrel:${password}@127.0.0.1:${postgresPort}/carrel`
   const temporal = { address: `127.0.0.1:${temporalPort}`, namespace }
   const key = randomBytes(32)
@@ -115,6 +123,7 @@ export async function createProofSite({ target, temporalCli, workers, timings = 
     CARREL_TEMPORAL_NAMESPACE: namespace,
     CARREL_KEYS: `k1:${key.toString('base64')}`,
     CARREL_TIMINGS: JSON.stringify({ ...defaultTimings, ...proofTimings, ...timings }),
+    CARREL_WORKFLOW_BUNDLE: bundle,
     CARREL_DIRECT_DOORS: 'true',
     CARREL_RATE_LIMIT_PER_MINUTE: '1000000',
   }
@@ -136,21 +145,27 @@ export async function createProofSite({ target, temporalCli, workers, timings = 
       async () => await startTemporal({ ...server, onLine: lineOf('temporal') }),
       async () => await Promise.resolve(true),
     )
-    const templates = [{ name: 'proof', spec: target.template }]
-    const configuration = { providers: [target.provider], templates, quotaDefaults: {} }
+    const targets = beside === undefined ? [target] : [target, beside]
+    const configuration = {
+      providers: targets.map(({ provider }) => provider),
+      templates: targets.map(({ template }, n) => ({ name: n === 0 ? 'proof' : 'beside', spec: template })),
+      quotaDefaults: {},
+    }
     await Promise.all([
       bootstrap({ databaseUrl, temporal, configuration, retentionDays: 1 }, () => {}),
-      target.prepare(),
+      workflowBundle ?? bundleWorkflows().then(async ({ code }) => await writeFile(bundle, code)),
+      ...targets.map(async (each) => await each.prepare()),
     ])
     const db = connect({ url: databaseUrl, poolSize: 4, name: 'carrel-proof' })
     undo.push(async () => await db.destroy())
     const client = createTemporalClient(temporal, createDataConverter(createKeyring([{ id: 'k1', secret: key }])))
     undo.push(async () => await client.connection.close())
-    const provider = target.outlivesWorkers
-      ? openProvider({ ...target.provider, development: true, weakIsolationAllowedFor: [] })
-      : null
+    const opened = targets
+      .filter(({ outlivesWorkers }) => outlivesWorkers)
+      .map((each) => openProvider({ ...each.provider, development: true, weakIsolationAllowedFor: [] }))
+    const known = targets.filter(({ outlivesWorkers }) => !outlivesWorkers).map((each) => each.provider.id)
     const { deploymentId } = await readInstallation(db)
-    if (provider !== null) {
+    for (const provider of opened) {
       undo.push(async () => await provider.close())
       // Whatever was found, nothing stays on a machine that is not ours.
       undo.push(async () => {
@@ -176,8 +191,10 @@ export async function createProofSite({ target, temporalCli, workers, timings = 
       user,
       processes,
       /** What the backend holds now; where only the worker knows, what the rows say of it. */
-      instances: async (): Promise<HeldInstance[]> =>
-        provider === null ? await recordedInstances(db) : await listInstances([provider], deploymentId),
+      instances: async (): Promise<HeldInstance[]> => [
+        ...(await recordedInstances(db, known)),
+        ...(await listInstances(opened, deploymentId)),
+      ],
       /** What the backend still has of anything, asked beside the driver; only where all have ended. */
       leftovers: async (): Promise<string[]> => await leftoversAt(target.provider, deploymentId),
       /** Waits until every process can be used. */
@@ -200,12 +217,14 @@ async function leftoversAt({ kind, settings }: ProviderConfig, deploymentId: str
   return Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`Docker still has ${count} ${what}`]))
 }
 
-async function recordedInstances(db: Db): Promise<HeldInstance[]> {
+async function recordedInstances(db: Db, providerIds: readonly string[]): Promise<HeldInstance[]> {
+  if (providerIds.length === 0) return []
   const rows = await db
     .selectFrom('instance')
     .select(['session_id as sessionId', 'generation', 'name'])
     .where('made_at', 'is not', null)
     .where('removed_at', 'is', null)
+    .where('provider_id', 'in', [...providerIds] as ProviderId[])
     .execute()
   return rows
 }
