@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   const metrics = createMetrics('api')
   const keyring = createKeyring(config.keys)
   const secrets = createSecrets(keyring)
-  const db = connect({ url: config.database.url, poolSize: 10, name: 'carrel-api' })
+  const db = connect({ url: config.database.url, poolSize: 10, statementTimeoutMs: 5_000, name: 'carrel-api' })
   const listener = createListener(config.database.url, (message) => log.warn(message))
   const client = createTemporalClient(config.temporal, createDataConverter(keyring, countForeignPayloads(metrics)))
   const starter = createStarter({

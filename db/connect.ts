@@ -1,6 +1,7 @@
 import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely'
 import type { Transaction } from 'kysely'
 import pg from 'pg'
+import { answering } from './answering.ts'
 import { preparing } from './prepared.ts'
 import type { Database } from './schema.ts'
 
@@ -17,6 +18,9 @@ export interface ConnectOptions {
   readonly name?: string
 }
 
+/** A connection on which nothing is said for so long is asked whether its other end is still there. */
+export const quietMs = 10_000
+
 /** A pool whose every statement is bounded and whose every transaction waits at most 5 s for a lock. */
 export function connect({ url, poolSize = 10, statementTimeoutMs = 10_000, name = 'carrel' }: ConnectOptions): Db {
   const pool = new pg.Pool({
@@ -27,13 +31,15 @@ export function connect({ url, poolSize = 10, statementTimeoutMs = 10_000, name 
     query_timeout: statementTimeoutMs + 1_000,
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 15_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: quietMs,
     application_name: name,
   })
   // A connection that breaks is replaced at the next use. Without a listener of its own, one that breaks while a transaction
   // has it and no statement is under way would end the process; the pool itself listens only to those that are idle.
   pool.on('error', () => {})
   pool.on('connect', (client) => client.on('error', () => {}))
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: answering(preparing(pool)) }) })
 }
 
 /** Locks that the rest of this transaction has to wait for are given up after so long, instead of the usual 5 s. */

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { quietMs } from './connect.ts'
 
 export const channels = ['carrel_event', 'carrel_wake', 'carrel_provider', 'carrel_reconciliation'] as const
 export type Channel = (typeof channels)[number]
@@ -38,6 +39,7 @@ export function createListener(url: string, warn: (message: string) => void = ()
       connectionTimeoutMillis: 5_000,
       query_timeout: 5_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: quietMs,
       application_name: 'carrel-listen',
     })
     client = fresh
