@@ -35,7 +35,16 @@ const sentences: Record<FailureType, string> = {
   invalid_input: 'The input is not what this activity takes.',
   provider_unreachable: 'The provider does not answer.',
   database_unavailable: 'The database does not answer, or refuses. The log has the details.',
+  worker_stopping: 'The worker ends; another one goes on.',
 }
+
+/** What is left because the worker ends. Another one takes it up after `ms`, however often that happened before. */
+export const leftToOthers = (ms: number): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: 'worker_stopping' satisfies FailureType,
+    message: sentences.worker_stopping,
+    nextRetryDelay: ms,
+  })
 
 const failure = (type: FailureType, retryable: boolean): ApplicationFailure =>
   ApplicationFailure.create({ type, message: sentences[type], nonRetryable: !retryable })

@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity'
 import type { Db } from '../db/connect.ts'
 import { noteOperatorDetail } from '../db/endings.ts'
 import { readInstance, recordRunning } from '../db/instances.ts'
@@ -10,6 +11,7 @@ import type { SessionKey } from '../domain/session.ts'
 import { probeHttp, probeTcp } from '../ports/access/probe.ts'
 import type { CallContext, ComputeProvider, Endpoint, InstanceState } from '../ports/compute/provider.ts'
 import { alive, verdictOf } from './compute.ts'
+import { leftToOthers } from './failures.ts'
 import { createProgressLine } from './progress.ts'
 import type { ProgressLine } from './progress.ts'
 import { pause } from './pause.ts'
@@ -42,6 +44,9 @@ export function createReadinessActivities({ db, provider, timings, stopping }: R
       const line = createProgressLine(db, key)
       try {
         return await alive(timings, async (call) => await watch(key, template.readiness, call, line), stopping)
+      } catch (error) {
+        const isLeft = stopping.aborted && !Context.current().cancellationSignal.aborted
+        throw isLeft ? leftToOthers(timings.providerRetryMs) : error
       } finally {
         await line.close()
       }

@@ -37,6 +37,7 @@ export const failureTypes = [
   'invalid_input',
   'provider_unreachable',
   'database_unavailable',
+  'worker_stopping',
 ] as const
 export type FailureType = (typeof failureTypes)[number]
 

@@ -192,6 +192,35 @@ async function isStuck(id: SessionId): Promise<boolean> {
   return (events ?? []).some((e) => (e.workflowTaskFailedEventAttributes?.failure?.message ?? '') !== '')
 }
 
+test('a start is taken up as fast after the third replacement of its worker as after the first', async () => {
+  const { db, client, timings } = stage
+  const core = await workersOf(a, {}, ['core'])
+  hold.holdStarts()
+  const ids = await begin(1)
+  const awaited = async () => {
+    const { raw } = await client.workflow.getHandle(sessionWorkflowId(ids[0] as SessionId)).describe()
+    return (raw.pendingActivities ?? []).find((pending) => pending.activityType?.name === 'awaitReady')
+  }
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    const provider = await workersOf(a, {}, ['provider/fake'])
+    await eventually('it is waited for', async () => {
+      const pending = await awaited()
+      return pending?.attempt === attempt && (pending.lastStartedTime ?? null) !== null
+    })
+    await provider.stop()
+    await eventually('the worker has left it', async () => (await awaited())?.attempt === attempt + 1)
+    const { scheduledTime, lastAttemptCompleteTime } = (await awaited()) ?? {}
+    const againInMs = millis(scheduledTime) - millis(lastAttemptCompleteTime)
+    expect(Math.round(againInMs)).toBe(timings.providerRetryMs)
+  }
+  const provider = await workersOf(a, {}, ['provider/fake'])
+  hold.letStart()
+  await all(ids, async (id) => await until(db, id, ['ready']))
+  await all(ids, async (id) => await stop(db, id))
+  await expectEnded(ids, 'user')
+  await Promise.all([core.stop(), provider.stop()])
+})
+
 test('with versions: what workers without one or of v1 began is carried on by v2, once it is current', async () => {
   // none:  ready ──✗
   // v1:          waits ── promoted ── goes on; another one ready ──────✗
@@ -241,6 +270,9 @@ async function lastBuild(id: SessionId): Promise<string | null | undefined> {
   const done = (events ?? []).flatMap((e) => e.workflowTaskCompletedEventAttributes ?? [])
   return done.at(-1)?.deploymentVersion?.buildId
 }
+
+const millis = (at: { readonly seconds?: unknown; readonly nanos?: number | null } | null | undefined): number =>
+  Number(at?.seconds) * 1_000 + Number(at?.nanos) / 1_000_000
 
 /** Runs `npm run workers -- …` against the stage. Returns what it says. */
 async function byCommand(...words: string[]): Promise<string> {
