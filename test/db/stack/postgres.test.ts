@@ -61,6 +61,31 @@ test('a server that a killed stack left running is ended, and its data is there'
   expect(await ask(next.url('carrel'), 'select 1 as x')).toEqual([{ x: 1 }])
 })
 
+test('what a killed server left computing is ended before the next one begins', async () => {
+  // server 1: ──✗ killed      its backend computes on, with the cluster's files open
+  // server 2:                  start: ends that backend ── then begins
+  const killed = await start()
+  const client = new pg.Client({ connectionString: killed.url('postgres') })
+  client.on('error', () => {})
+  await client.connect()
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const backend = rows[0]?.pid ?? 0
+  const computing = client.query('select count(*) from generate_series(1, 1000000000)').catch(() => 'cut off')
+  await expect.poll(async () => await busy(killed.url('postgres'), backend)).toBe(true)
+  process.kill(killed.pid, 'SIGKILL')
+  await killed.ended
+  expect(isAlive(backend)).toBe(true)
+  const next = await start()
+  expect(isAlive(backend)).toBe(false)
+  expect(await computing).toBe('cut off')
+  expect(await ask(next.url('postgres'), 'select 1 as x')).toEqual([{ x: 1 }])
+})
+
+async function busy(url: string, backend: number): Promise<boolean> {
+  const found = await ask(url, `select 1 from pg_stat_activity where pid = ${backend} and state = 'active'`)
+  return found.length === 1
+}
+
 test('a left-over lock whose number belongs to somebody else by now does not keep it from starting', async () => {
   const first = await start()
   const file = join(directory, 'data', 'postmaster.pid')
