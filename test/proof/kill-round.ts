@@ -20,6 +20,8 @@ export interface Round {
   readonly wishes: readonly Wish[]
   /** The processes that were killed, in order. */
   readonly kills: readonly string[]
+  /** How many of the wishes were asked to stop when it was over. */
+  readonly stopped: number
 }
 
 export interface RoundDeps {
@@ -66,7 +68,8 @@ export async function runRound(deps: RoundDeps, plan: RoundPlan, earlier: readon
       await portal.stop(wish.name, id)
     }),
   )
-  return { plan, wishes: [...earlier, ...own], kills }
+  const wishes = [...earlier, ...own]
+  return { plan, wishes, kills, stopped: wishes.length - livingOf(wishes).length }
 }
 
 const processOf = (site: ProofSite, { process }: Extract<Deed, { do: 'kill' }>) =>

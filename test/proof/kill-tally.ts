@@ -36,17 +36,16 @@ export class KillTally {
     return this.#begun++
   }
 
-  add({ plan, wishes, kills }: Round, { breaches, answers }: Verdict, restedMs: number): void {
+  add({ plan, wishes, kills, stopped }: Round, { breaches, answers }: Verdict, restedMs: number): void {
     this.judged += 1
     this.#sessions += plan.sessions
     for (const name of kills) this.#kills.set(name, (this.#kills.get(name) ?? 0) + 1)
     this.breaches.push(...breaches.map((breach) => `round ${plan.round + 1}: ${breach}`))
-    const stopped = wishes.filter((wish) => wish.stopped).length
     const of = (status: number | null) => answers.filter((answer) => answer.status === status).length
     this.#say(
       [
         `round ${plan.round + 1}/${this.#rounds} seed ${this.#seed}: kills ${kills.join(',') || 'none'}`,
-        `sessions ${wishes.length} (${stopped} stopped, ${wishes.length - stopped} ready)`,
+        `sessions ${wishes.length} (${stopped} stopped, ${wishes.length - stopped} live on)`,
         `answers ${answers.length} (${of(null)} lost, ${of(503)} were 503)`,
         `at rest after ${(restedMs / 1_000).toFixed(1)} s`,
         `breaches ${breaches.length}`,
