@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { childEnvironment, ownVariables } from '../../platform/config.ts'
 import { repository } from '../../stack/places.ts'
 import { outcomeOf, summary } from '../outcome.ts'
+import type { ProviderConfig } from '../../platform/config.ts'
 import type { Part, PartName, ProofOutcome, ProofRun } from './part.ts'
 
 export interface VitestPart {
@@ -15,6 +16,8 @@ export interface VitestPart {
   readonly project: 'unit' | 'db' | 'temporal' | 'docker' | 'e2e'
   /** Below the repository. */
   readonly files: readonly string[]
+  /** Only where sessions run on this kind of provider; else it is left out, and the report says so. */
+  readonly onlyOn?: ProviderConfig['kind']
 }
 
 const failures = z.object({
@@ -42,10 +45,13 @@ const told = z.object({
  * A part that is written as tests. They are told the length by `proofLength()` and tell their figures by `tell()`; a failed
  * test is a breach.
  */
-export const vitestPart = ({ name, shows, project, files }: VitestPart): Part => ({
+export const vitestPart = ({ name, shows, project, files, onlyOn }: VitestPart): Part => ({
   name,
   shows,
   async run(run) {
+    const { kind } = run.target.provider
+    if (onlyOn !== undefined && kind !== onlyOn)
+      return { cases: 0, breaches: [], notes: [`left out: it needs a provider of the kind ${onlyOn}, this is ${kind}`] }
     const directory = await mkdtemp(join(tmpdir(), 'carrel-prove-'))
     const report = join(directory, 'report.json')
     const figures = join(directory, 'figures.jsonl')
@@ -66,6 +72,7 @@ export const vitestPart = ({ name, shows, project, files }: VitestPart): Part =>
 const variablesOf = ({ seed, durationMs, rounds, target, temporalCli }: ProofRun, figures: string) => ({
   ...ownVariables(),
   TEMPORAL_CLI_PATH: temporalCli,
+  NO_COLOR: '1',
   CARREL_PROVE_SEED: String(seed),
   CARREL_PROVE_MS: String(durationMs),
   CARREL_PROVE_FIGURES: figures,
