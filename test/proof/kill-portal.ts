@@ -89,7 +89,7 @@ export function createPortal({
       async () =>
         await call(asked, session, 'POST', '/v1/sessions', {
           // Named by its key: a repeat must ask for the very same.
-          body: { templateId, name: key },
+          body: { templateId: typeof templateId === 'string' ? templateId : templateId(key), name: key },
           headers: { 'idempotency-key': key, prefer: 'wait=1' },
         }),
     )

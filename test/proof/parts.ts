@@ -1,4 +1,5 @@
 import { kill } from './kill.ts'
+import { outage } from './outages.ts'
 import type { Part } from './part.ts'
 import { vitestPart } from './vitest-part.ts'
 
@@ -30,6 +31,7 @@ export const parts: readonly Part[] = [
     onlyOn: 'docker',
   }),
   kill,
+  outage,
   vitestPart({
     name: 'upgrade',
     shows: 'sessions live through a change of build and the way back',
