@@ -22,7 +22,7 @@ import { lookAgain, searchAttributes } from './session.messages.ts'
 import type { SessionEnd, SessionRun } from './session.messages.ts'
 import { begin } from './start.ts'
 import type { StartOutcome } from './start.ts'
-import { undoAll, UndoList } from './undo.ts'
+import { undoAll, UndoCourse, UndoList } from './undo.ts'
 
 const stateAttribute = defineSearchAttributeKey(searchAttributes.state, 'KEYWORD')
 
@@ -59,6 +59,7 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
   const undo = new UndoList(run.undo)
   let start = null as Errand<StartOutcome> | null
   let undoing = null as Errand<void> | null
+  const course = new UndoCourse()
   let shown: SessionState | null = null
 
   for (;;) {
@@ -69,14 +70,19 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
     if (seen.state !== shown) show(seen)
     shown = seen.state
 
-    if (isEnd(seen.state)) return await finish(seen.state)
+    if (isEnd(seen.state)) {
+      // Somebody else ended it, or this run did in a task that the server did not take: what it does in the books meanwhile
+      // must not answer a run that has closed.
+      await condition(() => undoing === null || undoing.settled() || course.isOutOfBooks())
+      return await finish(seen.state)
+    }
     if (seen.state !== 'provisioning') start = start?.abandon() ?? null
     if (seen.state === 'stopping' && seen.abandon) {
       await books.abandon(key)
       continue
     }
     if (seen.state === 'stopping') {
-      undoing ??= new Errand(() => undoAll(sessionId, seen.generation, undo.steps, timings, seen.dueInMs))
+      undoing ??= new Errand(() => undoAll(sessionId, seen.generation, undo.steps, timings, seen.dueInMs, course))
       // Whoever calls meanwhile changes nothing, but is heard: a call that nobody hears is repeated for as long as it takes.
       await attention.wait(null, '', undoing.settled)
       if (!undoing.settled()) continue

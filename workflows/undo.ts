@@ -22,6 +22,19 @@ export class UndoList {
   }
 }
 
+/** How far an undoing is, for a run that ends before it is through. */
+export class UndoCourse {
+  #inBooks = 0
+
+  /** Nothing of it is under way in the books: at most it waits, for the backend or for its alarm. */
+  readonly isOutOfBooks = (): boolean => this.#inBooks === 0
+
+  async inBooks<T>(deed: () => Promise<T>): Promise<T> {
+    this.#inBooks += 1
+    return await deed().finally(() => (this.#inBooks -= 1))
+  }
+}
+
 /**
  * Undoes the list from its end, each step as often as it takes, and nothing stops it. What takes too long raises an alarm
  * after `overdueInMs`, and goes on.
@@ -32,10 +45,12 @@ export async function undoAll(
   steps: readonly UndoStep[],
   timings: Timings,
   overdueInMs: number | null,
+  course = new UndoCourse(),
 ): Promise<void> {
   await CancellationScope.nonCancellable(async () => {
     const alarm = new CancellationScope({ cancellable: true })
-    const raise = async () => await booksOf(timings).cleanupOverdue({ sessionId, generation, timings })
+    const raise = async () =>
+      await course.inBooks(async () => await booksOf(timings).cleanupOverdue({ sessionId, generation, timings }))
     const alarmed = alarm.run(async () => {
       for (let rest: number | null = overdueInMs ?? timings.cleanupOverdueMs; rest !== null;) {
         await sleep(Math.max(1, Math.ceil(rest)), { summary: 'cleanup is overdue' })
@@ -47,20 +62,20 @@ export async function undoAll(
     const quiet = alarmed.catch((error: unknown) => {
       if (!isCancellation(error)) throw error
     })
-    for (const step of steps.toReversed()) await undo(sessionId, step, timings)
+    for (const step of steps.toReversed()) await undo(sessionId, step, timings, course)
     alarm.cancel()
     await quiet
   })
 }
 
-async function undo(sessionId: SessionId, step: UndoStep, timings: Timings): Promise<void> {
+async function undo(sessionId: SessionId, step: UndoStep, timings: Timings, course: UndoCourse): Promise<void> {
   const key = { sessionId, generation: step.generation }
   switch (step.step) {
     case 'removeInstance':
       await careOf(timings, step.providerId).removeInstance(key)
       return
     case 'releaseReservation':
-      await booksOf(timings).releaseReservation(key)
+      await course.inBooks(async () => await booksOf(timings).releaseReservation(key))
       return
     default:
       step satisfies never
