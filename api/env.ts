@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { AuditEntry } from '../db/audit.ts'
 import type { IntentKey } from '../db/idempotency.ts'
+import type { findSession } from '../db/session-queries.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import type { Actor } from '../domain/rights.ts'
@@ -28,6 +29,8 @@ export interface Variables {
   principal: Principal
   /** Set on routes that create, before their handler. */
   intent: IntentKey
+  /** Set on routes whose subject is `shownSession`, before their handler. */
+  session: NonNullable<Awaited<ReturnType<typeof findSession>>>
   /** Things of others were read by an operator's right: to be audited. */
   othersRead: boolean
   /** Why an operator does this, on routes that ask for it, once the body was read. */

@@ -2,12 +2,12 @@ import { sql } from 'kysely'
 import { admit, payerKinds } from '../domain/admission.ts'
 import type { Admission, Books, Payer } from '../domain/admission.ts'
 import type { SessionId } from '../domain/ids.ts'
-import { withDefaults } from '../domain/resources.ts'
+import { nothing, withDefaults } from '../domain/resources.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { freeSlot, providerGate } from './provider-gate.ts'
-import { resourceColumns, resourcesOf, resourceSums } from './resource-columns.ts'
+import { resourceColumns, resourceNames, resourcesOf, resourceSums } from './resource-columns.ts'
 import { move } from './transitions.ts'
 
 export type Admitted =
@@ -41,10 +41,10 @@ export async function admitSession(db: Db, key: SessionKey): Promise<Admitted> {
 async function decide(db: Db, key: SessionKey): Promise<Admitted> {
   return await db.transaction().execute(async (trx) => {
     const { payers } = await payersOf(trx, key.sessionId)
-    await lockPayers(trx, payers)
+    const quotas = await lockPayers(trx, payers)
     const session = await trx
       .selectFrom('session')
-      .selectAll()
+      .select(['state', 'stop_requested_at', 'owner_id', 'project_id', 'provider_id', ...resourceNames])
       .select((eb) => eb.selectFrom('installation').select('maintenance_since').as('maintenance_since'))
       .where('id', '=', key.sessionId)
       .where('generation', '=', key.generation)
@@ -62,7 +62,7 @@ async function decide(db: Db, key: SessionKey): Promise<Admitted> {
     if (session.maintenance_since !== null) return { kind: 'waits' }
 
     const ask = resourcesOf(session)
-    const decision = admit(await booksOf(trx, payers), ask)
+    const decision = admit(await booksUnder(trx, payers, quotas), ask)
     if (decision.kind === 'refused') {
       await reject(trx, key, decision)
       return { kind: 'rejected' }
@@ -126,19 +126,20 @@ async function payersOf(executor: Executor, sessionId: SessionId): Promise<{ pay
 }
 
 /** Locks the quota rows of the payers, in the one order that everybody takes. Throws `QuotaRowMissing`. */
-export async function lockPayers(trx: Trx, payers: readonly Payer[]): Promise<void> {
+export async function lockPayers(trx: Trx, payers: readonly Payer[]): Promise<readonly QuotaRow[]> {
   const rows = await quotaRows(trx, payers)
     .orderBy(sql`array_position(${[...payerKinds]}::text[], payer_kind)`)
     .orderBy('payer_id')
     .forNoKeyUpdate()
     .execute()
   for (const payer of payers) rowOf(rows, payer)
+  return rows
 }
 
 const quotaRows = (executor: Executor, payers: readonly Payer[]) =>
   executor
     .selectFrom('quota')
-    .selectAll()
+    .select(['payer_kind', 'payer_id', ...resourceNames])
     .where(({ eb, refTuple, tuple }) =>
       eb(
         refTuple('payer_kind', 'payer_id'),
@@ -146,6 +147,7 @@ const quotaRows = (executor: Executor, payers: readonly Payer[]) =>
         payers.map(({ kind, id }) => tuple(kind, id)),
       ),
     )
+type QuotaRow = Awaited<ReturnType<ReturnType<typeof quotaRows>['executeTakeFirstOrThrow']>>
 
 function rowOf<R extends { payer_kind: string; payer_id: string }>(rows: readonly R[], { kind, id }: Payer): R {
   const row = rows.find((r) => r.payer_kind === kind && r.payer_id === id)
@@ -162,32 +164,48 @@ export async function booksOf(
   payers: readonly Payer[],
   except?: { readonly sessionId: SessionId },
 ): Promise<Books[]> {
-  const set = await quotaRows(executor, payers).execute()
-  const defaults = await executor.selectFrom('quota_default').selectAll().execute()
-  const books: Books[] = []
-  for (const payer of payers) {
+  return await booksUnder(executor, payers, await quotaRows(executor, payers).execute(), except)
+}
+
+async function booksUnder(
+  executor: Executor,
+  payers: readonly Payer[],
+  quotas: readonly QuotaRow[],
+  except?: { readonly sessionId: SessionId },
+): Promise<Books[]> {
+  const defaults = await executor
+    .selectFrom('quota_default')
+    .select(['payer_kind', ...resourceNames])
+    .execute()
+  const held = await heldByEach(executor, payers, except)
+  return payers.map((payer, index) => {
     const fallback = defaults.find((row) => row.payer_kind === payer.kind)
     if (fallback === undefined) throw new Error(`There are no default limits of a ${payer.kind}.`)
-    const limits = withDefaults(resourcesOf(rowOf(set, payer)), resourcesOf(fallback))
-    books.push({ payer, limits, held: await heldBy(executor, payer, except) })
-  }
-  return books
+    const limits = withDefaults(resourcesOf(rowOf(quotas, payer)), resourcesOf(fallback))
+    return { payer, limits, held: held[index] ?? nothing }
+  })
 }
 
 const payerColumn = { account: 'account_id', project: 'project_id', provider: 'provider_id' } as const
 
 /** What the payer holds now: a sum over rows, never a counter. */
-export async function heldBy(
+export async function heldBy(executor: Executor, payer: Payer): Promise<Resources> {
+  const [held = nothing] = await heldByEach(executor, [payer])
+  return held
+}
+
+/** The same of several, in their order, in one statement. */
+async function heldByEach(
   executor: Executor,
-  payer: Payer,
+  payers: readonly Payer[],
   except?: { readonly sessionId: SessionId },
-): Promise<Resources> {
+): Promise<Resources[]> {
+  const sums = payers.map(
+    ({ kind, id }, index) => sql`select ${sql.lit(index)}::int as place, ${resourceSums} from reservation
+      where ${sql.ref(payerColumn[kind])} = ${id} and released_at is null and session_id <> ${except?.sessionId ?? ''}`,
+  )
   const { rows } = await sql<Parameters<typeof resourcesOf<number>>[0]>`
-    select ${resourceSums} from reservation
-    where ${sql.ref(payerColumn[payer.kind])} = ${payer.id} and released_at is null
-      and session_id <> ${except?.sessionId ?? ''}
+    ${sql.join(sums, sql` union all `)} order by place
   `.execute(executor)
-  const row = rows[0]
-  if (row === undefined) throw new Error('a sum without a row')
-  return resourcesOf(row)
+  return rows.map((row) => resourcesOf(row))
 }

@@ -27,6 +27,13 @@ export const nextLine = sql`event_seq = event_seq + 1, event_epoch = (select epo
   event_xid = case when event_epoch = (select epoch from installation) then greatest(event_xid, pg_current_xact_id())
     else pg_current_xact_id() end`
 
+/** The same for a row that is only now made, with the line that says so. */
+export const firstLine = {
+  event_seq: 1,
+  event_epoch: sql<number>`(select epoch from installation)`,
+  event_xid: sql<string>`pg_current_xact_id()`,
+}
+
 /** Adds a line to the session's history. The session's row lock, taken here, orders the lines. */
 export async function recordEvent(
   trx: Trx,

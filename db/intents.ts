@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
 import { isEnd } from '../domain/lifecycle.ts'
-import type { StopReason } from '../domain/lifecycle.ts'
+import type { SessionState, StopReason } from '../domain/lifecycle.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { ParameterValue } from '../domain/template.ts'
 import type { Executor, Trx } from './connect.ts'
-import { recordEvent } from './events.ts'
+import { firstLine, recordEvent } from './events.ts'
 import { resourceColumns } from './resource-columns.ts'
 import type { MountRequest } from './schema.ts'
 
@@ -45,48 +45,67 @@ export const wake = {
  */
 export async function insertSession(trx: Trx, session: NewSession): Promise<void> {
   const withdrawn = await withdrawnBy(trx, session)
-  await trx
-    .insertInto('session')
-    .values({
-      id: session.id,
-      owner_id: session.ownerId,
-      started_by: session.startedBy,
-      client: session.client,
-      project_id: session.projectId,
-      template_id: session.templateId,
-      template_version: session.templateVersion,
-      provider_id: session.providerId,
-      name: session.name,
-      size: session.size,
-      parameters: JSON.stringify(session.parameters),
-      secret_parameters: session.secretParameters,
-      mounts: JSON.stringify(session.mounts),
-      ...resourceColumns(session.resources),
-      queue_limit_seconds: session.queueLimitSeconds,
-      start_limit_seconds: session.startLimitSeconds,
-      lifetime_seconds: session.lifetimeSeconds,
-      expires_at: session.expiresAt,
-    })
-    .execute()
-  await recordEvent(trx, session.id, 'session.state', { state: 'requested' })
+  await insertWithFirstLine(trx, session)
   if (withdrawn !== null) await requestStop(trx, session.id, withdrawn)
 }
 
+/** The row and the first line of its history in one statement. */
+async function insertWithFirstLine(trx: Trx, session: NewSession): Promise<void> {
+  const row = (db: Pick<Trx, 'insertInto'>) =>
+    db
+      .insertInto('session')
+      .values({
+        ...firstLine,
+        id: session.id,
+        owner_id: session.ownerId,
+        started_by: session.startedBy,
+        client: session.client,
+        project_id: session.projectId,
+        template_id: session.templateId,
+        template_version: session.templateVersion,
+        provider_id: session.providerId,
+        name: session.name,
+        size: session.size,
+        parameters: JSON.stringify(session.parameters),
+        secret_parameters: session.secretParameters,
+        mounts: JSON.stringify(session.mounts),
+        ...resourceColumns(session.resources),
+        queue_limit_seconds: session.queueLimitSeconds,
+        start_limit_seconds: session.startLimitSeconds,
+        lifetime_seconds: session.lifetimeSeconds,
+        expires_at: session.expiresAt,
+      })
+      .returning(['id', 'event_seq', 'event_epoch', 'event_xid'])
+  const state: SessionState = 'requested'
+  await trx
+    .with('wanted', row)
+    .insertInto('session_event')
+    .columns(['session_id', 'seq', 'epoch', 'xid', 'type', 'data'])
+    .expression((eb) =>
+      eb
+        .selectFrom('wanted')
+        .select([
+          'id',
+          'event_seq',
+          'event_epoch',
+          'event_xid',
+          eb.val('session.state').as('type'),
+          sql`${JSON.stringify({ state })}::jsonb`.as('data'),
+        ]),
+    )
+    .execute()
+}
+
 async function withdrawnBy(trx: Trx, { ownerId, projectId }: NewSession): Promise<StopReason | null> {
-  const owner = await trx
-    .selectFrom('account')
-    .select('disabled_at')
-    .where('id', '=', ownerId)
+  const { disabled_at, closed_at } = await trx
+    .selectFrom(['account', 'project'])
+    .select(['account.disabled_at', 'project.closed_at'])
+    .where('account.id', '=', ownerId)
+    .where('project.id', '=', projectId)
     .forShare()
     .executeTakeFirstOrThrow()
-  const project = await trx
-    .selectFrom('project')
-    .select('closed_at')
-    .where('id', '=', projectId)
-    .forShare()
-    .executeTakeFirstOrThrow()
-  if (owner.disabled_at !== null) return 'account_disabled'
-  return project.closed_at === null ? null : 'project_closed'
+  if (disabled_at !== null) return 'account_disabled'
+  return closed_at === null ? null : 'project_closed'
 }
 
 /** Has the starter see at once whether anybody looks after the session. One that has ended needs nobody. */

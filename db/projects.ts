@@ -100,25 +100,6 @@ export async function projectRole(
   return { exists: true, role: row.role, closed: row.closed_at !== null }
 }
 
-/** The ids of every project that the account belongs to. */
-export async function projectIdsOf(executor: Executor, accountId: AccountId): Promise<ProjectId[]> {
-  const rows = await executor
-    .selectFrom('project_member')
-    .select('project_id')
-    .where('account_id', '=', accountId)
-    .execute()
-  return rows.map((row) => row.project_id)
-}
-
-export async function personalProject(executor: Executor, accountId: AccountId): Promise<ProjectId> {
-  const row = await executor
-    .selectFrom('project')
-    .select('id')
-    .where('personal_of', '=', accountId)
-    .executeTakeFirstOrThrow()
-  return row.id
-}
-
 /** Locks the project's row, so that changes of its members follow one another. */
 export async function lockProject(trx: Trx, id: ProjectId): Promise<Project | null> {
   const row = await projects(trx).where('id', '=', id).forNoKeyUpdate().executeTakeFirst()

@@ -10,6 +10,8 @@ interface Columns<N> {
   readonly gpus: N
 }
 
+export const resourceNames = ['sessions', 'cpu_milli', 'memory_mib', 'disk_mib', 'gpus'] as const
+
 /** Resources, or limits, as the columns that hold them. */
 export const resourceColumns = <R extends Resources | Limits>(r: R): Columns<R['sessions']> => ({
   sessions: r.sessions,
@@ -30,7 +32,5 @@ export const resourcesOf = <N extends number | null>(row: Columns<N>) => ({
 
 /** The sums of the resource columns, for a query over reservations. Sums of `int` are `bigint`: cast to a number that fits. */
 export const resourceSums: RawBuilder<unknown> = sql.raw(
-  ['sessions', 'cpu_milli', 'memory_mib', 'disk_mib', 'gpus']
-    .map((c) => `coalesce(sum(${c}), 0)::float8 as ${c}`)
-    .join(', '),
+  resourceNames.map((c) => `coalesce(sum(${c}), 0)::float8 as ${c}`).join(', '),
 )

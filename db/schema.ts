@@ -204,8 +204,8 @@ export interface Database extends UpkeepTables {
     /** When retention deleted its history but the end. */
     events_pruned_at: NullableTime
     event_seq: Generated<number>
-    event_epoch: ColumnType<number, never, never>
-    event_xid: ColumnType<string, never, never>
+    event_epoch: ColumnType<number, number | undefined, never>
+    event_xid: ColumnType<string, string | undefined, never>
     wake_version: Generated<number>
     seen_version: Generated<number>
     next_try_at: TimeDefault

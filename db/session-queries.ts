@@ -98,6 +98,29 @@ export async function getSession(executor: Executor, id: SessionId): Promise<Ses
   return row === undefined ? null : view(row)
 }
 
+/** What somebody is to a session. */
+export interface SessionRelation {
+  readonly isOwner: boolean
+  readonly projectRole: ProjectRole | null
+}
+
+/** The session, with what the account is to it. `null`: there is no such session. */
+export async function findSession(
+  executor: Executor,
+  id: SessionId,
+  accountId: AccountId,
+): Promise<{ readonly session: SessionView; readonly relation: SessionRelation } | null> {
+  const row = await sessions(executor)
+    .leftJoin('project_member as m', (join) =>
+      join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
+    )
+    .select('m.role')
+    .where('s.id', '=', id)
+    .executeTakeFirst()
+  if (row === undefined) return null
+  return { session: view(row), relation: { isOwner: row.owner_id === accountId, projectRole: row.role } }
+}
+
 export interface SessionFilter {
   /** Whose sessions: those it owns and those of its projects. `null`: an operator, who sees all. */
   readonly viewer: AccountId | null
@@ -161,7 +184,7 @@ export async function sessionRelation(
   executor: Executor,
   id: SessionId,
   accountId: AccountId,
-): Promise<{ readonly isOwner: boolean; readonly projectRole: ProjectRole | null } | null> {
+): Promise<SessionRelation | null> {
   const row = await executor
     .selectFrom('session as s')
     .leftJoin('project_member as m', (join) =>
@@ -178,7 +201,7 @@ export async function decidedOf(executor: Executor, ids: readonly SessionId[]): 
   const rows = await executor
     .selectFrom('session')
     .select('id')
-    .where('id', 'in', [...ids])
+    .where('id', '=', sql<SessionId>`any(${[...ids]})`)
     .where('state', '<>', 'requested')
     .execute()
   return rows.map((row) => row.id)

@@ -1,7 +1,7 @@
 import type { z } from '@hono/zod-openapi'
 import type { Db } from '../../db/connect.ts'
 import { placementCandidates } from '../../db/placement.ts'
-import { personalProject, projectRole } from '../../db/projects.ts'
+import { projectRole } from '../../db/projects.ts'
 import { missingSources } from '../../db/storage-sources.ts'
 import { getTemplate } from '../../db/templates.ts'
 import type { Template } from '../../db/templates.ts'
@@ -10,7 +10,7 @@ import type { AccountId, ProjectId, ProviderId } from '../../domain/ids.ts'
 import { choosePlacement } from '../../domain/placement.ts'
 import type { Resources } from '../../domain/resources.ts'
 import { partSecrets, resolveParameters } from '../../domain/template.ts'
-import type { ParameterValue, TemplateSpec } from '../../domain/template.ts'
+import type { ParameterValue, TemplateSpec, Viewer } from '../../domain/template.ts'
 import { invalid, Problem } from '../problem.ts'
 import type { Fault } from '../problem.ts'
 import { mountFaults } from './mounts.ts'
@@ -33,13 +33,15 @@ export interface Plan {
 
 /** Plans a session for the account. That it may work in the project is checked before. Throws a problem that names the place. */
 export async function planSession(db: Db, accountId: AccountId, ask: Ask): Promise<Plan> {
-  const template = await activeTemplate(db, accountId, ask)
+  const viewer = await viewerOf(db, accountId)
+  const template = await activeTemplate(db, viewer, ask)
   const { spec } = template
   const size = ask.size ?? spec.defaultSize
   const resources = sizeOf(spec, size)
   const { open: parameters, secret: secrets } = partSecrets(spec.parameters, parametersOf(spec, ask.parameters))
   refuseIfAny(mountFaults(ask.mounts, spec.mounts), 'What is to be mounted does not fit the template.')
-  const projectId = ask.projectId === undefined ? await personalProject(db, accountId) : ask.projectId
+  const projectId = ask.projectId ?? viewer.personalProjectId
+  if (projectId === null) throw new Error('An account without its own project.')
   if (ask.projectId !== undefined && (await projectRole(db, projectId, accountId)).closed)
     throw new Problem('conflict', 'The project is closed.')
   const providerId = choosePlacement(spec.provider, await placementCandidates(db))
@@ -57,8 +59,8 @@ export async function planSession(db: Db, accountId: AccountId, ask: Ask): Promi
   return { template, projectId, providerId, size, resources, parameters, secrets, mounts: ask.mounts }
 }
 
-async function activeTemplate(db: Db, accountId: AccountId, ask: Ask): Promise<Template> {
-  const template = await getTemplate(db, ask.templateId, await viewerOf(db, accountId))
+async function activeTemplate(db: Db, viewer: Viewer, ask: Ask): Promise<Template> {
+  const template = await getTemplate(db, ask.templateId, viewer)
   if (template === null) throw invalid('/templateId', 'There is no such template.', 'not_found')
   if (template.deactivatedAt === null) return template
   throw invalid('/templateId', 'This template is not active any more.', 'template_inactive')

@@ -10,10 +10,10 @@ import { flag, idOf, moment } from '../fields.ts'
 import { allQuery, viewerFor } from '../operators.ts'
 import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
 import { route } from '../route.ts'
-import { readSession, requestSession, stopReason, stopSession } from './commands.ts'
+import { requestSession, stopReason, stopSession } from './commands.ts'
 import { answerDecision, showSession } from './decided.ts'
 import { presentSession, SessionCreate, SessionDocument } from './schemas.ts'
-import { projectOfBody, relationToSession, sessionOfPath } from './subject.ts'
+import { projectOfBody, shownSession } from './subject.ts'
 
 const params = z.object({ sessionId: idOf('session') })
 
@@ -121,14 +121,11 @@ const getOne = route(
     method: 'get',
     path: '/v1/sessions/{sessionId}',
     right: 'session:read',
-    subject: sessionOfPath,
+    subject: shownSession,
     request: { params },
     responses: { 200: json(SessionDocument, 'The session') },
   },
-  async (c) => {
-    const session = await readSession(c.var.services.db, c.req.valid('param').sessionId)
-    return c.json(await showSession(c, session), 200)
-  },
+  async (c) => c.json(await showSession(c, c.var.session.session), 200),
 )
 
 const stopAnswers = {
@@ -138,8 +135,8 @@ const stopAnswers = {
 
 async function stop(c: AppContext, id: SessionId) {
   const { services, principal } = c.var
-  const before = await readSession(services.db, id)
-  const reason = stopReason(principal.actor, (await relationToSession(c)) ?? {}, before)
+  const { session: before, relation } = c.var.session
+  const reason = stopReason(principal.actor, relation, before)
   const session = await stopSession(services.db, deedOf(c), id, reason)
   const document = await showSession(c, session)
   return isEnd(session.state) ? c.json(document, 200) : c.json(document, 202)
@@ -154,7 +151,7 @@ const stopByDelete = route(
     method: 'delete',
     path: '/v1/sessions/{sessionId}',
     right: 'session:stop',
-    subject: sessionOfPath,
+    subject: shownSession,
     request: { params },
     responses: stopAnswers,
   },
@@ -170,7 +167,7 @@ const stopByPost = route(
     method: 'post',
     path: '/v1/sessions/{sessionId}/stop',
     right: 'session:stop',
-    subject: sessionOfPath,
+    subject: shownSession,
     request: { params },
     responses: stopAnswers,
   },

@@ -1,4 +1,4 @@
-import { sessionRelation } from '../../db/session-queries.ts'
+import { findSession, sessionRelation } from '../../db/session-queries.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { Relation } from '../../domain/rights.ts'
@@ -11,6 +11,20 @@ export async function relationToSession(c: AppContext): Promise<Relation | null>
   const id = c.req.param('sessionId') ?? ''
   if (!idPattern.test(id)) return null
   return await sessionRelation(c.var.services.db, id as SessionId, c.var.principal.accountId)
+}
+
+/** For a route that goes on to show the session: it is read with the relation, as `c.var.session`. */
+export const shownSession: RouteSubject = {
+  kind: 'session',
+  param: 'sessionId',
+  relation: async (c) => {
+    const id = c.req.param('sessionId') ?? ''
+    if (!idPattern.test(id)) return null
+    const found = await findSession(c.var.services.db, id as SessionId, c.var.principal.accountId)
+    if (found === null) return null
+    c.set('session', found)
+    return found.relation
+  },
 }
 
 export const sessionOfPath: RouteSubject = { kind: 'session', param: 'sessionId', relation: relationToSession }

@@ -1,0 +1,51 @@
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { admitSession } from '../../db/admission.ts'
+import { startApi } from '../setup/api.ts'
+import type { Person, TestApi } from '../setup/api.ts'
+
+// Round trips are most of what a short request costs. Whoever adds one to these should mean it.
+
+let api: TestApi
+let me: Person
+let templateId: string
+
+beforeAll(async () => {
+  api = await startApi()
+  templateId = await api.template()
+  me = await api.person()
+})
+afterAll(() => api.close())
+
+/** How many statements, `begin` and `commit` included, the work sends. */
+async function statements(work: () => Promise<unknown>): Promise<number> {
+  const sent = vi.spyOn(pg.Client.prototype, 'query')
+  try {
+    await work()
+    return sent.mock.calls.length
+  } finally {
+    sent.mockRestore()
+  }
+}
+
+const create = async () => {
+  const headers = { prefer: 'respond-async' }
+  const made = await api.call('POST', '/v1/sessions', { token: me.token, body: { templateId }, headers })
+  expect(made.status).toBe(202)
+  return made.body.id
+}
+
+test('accepting, deciding, reading, listing and stopping a session take few statements', async () => {
+  // The use of a token is noted once a minute.
+  const id = await create()
+  const get = async (path: string) => expect((await api.call('GET', path, { token: me.token })).status).toBe(200)
+  expect(await statements(create)).toBeLessThanOrEqual(14)
+  expect(await statements(async () => await get(`/v1/sessions/${id}`))).toBeLessThanOrEqual(2)
+  expect(await statements(async () => await get('/v1/sessions'))).toBeLessThanOrEqual(2)
+  const key = { sessionId: id, generation: 1 }
+  expect(
+    await statements(async () => expect((await admitSession(api.db, key)).kind).toBe('admitted')),
+  ).toBeLessThanOrEqual(11)
+  const stop = async () => await api.call('DELETE', `/v1/sessions/${id}`, { token: me.token })
+  expect(await statements(stop)).toBeLessThanOrEqual(9)
+})
