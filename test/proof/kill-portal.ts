@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 
-export type Asked = 'create' | 'stop' | 'read' | 'list' | 'connect' | 'replay'
+export type Asked = 'create' | 'stop' | 'read' | 'list' | 'connect' | 'replay' | 'follow'
 
 /** One call of the api and what came of it. */
 export interface Answer {
@@ -113,6 +113,14 @@ export function createPortal({
     read: async (session: string, id: string) => await call('read', session, 'GET', `/v1/sessions/${id}`),
     /** Once. */
     list: async () => await call('list', null, 'GET', '/v1/sessions?limit=200'),
+    /** Once: what happened to all sessions after this event, or from the beginning. */
+    follow: async (after: string | null) =>
+      await call(
+        'follow',
+        null,
+        'GET',
+        `/v1/events?limit=200${after === null ? '' : `&after=${encodeURIComponent(after)}`}`,
+      ),
     /** Opens the session's door and looks through it. What is behind it, or why it could not be seen. */
     async look(session: string, id: string): Promise<string> {
       const body = { door: 'web', mode: 'control' }

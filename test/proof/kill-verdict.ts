@@ -38,6 +38,7 @@ const successes: Readonly<Record<Asked, readonly number[]>> = {
   read: [200],
   list: [200],
   connect: [201],
+  follow: [200],
 }
 /** A socket may break late, and a pool may find out late that its connections are gone. */
 const lateMs = 10_000

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { balanced } from './balance.ts'
+import { follow } from './kill-follower.ts'
 import { planRound } from './kill-plan.ts'
 import { createPortal } from './kill-portal.ts'
 import type { Portal } from './kill-portal.ts'
@@ -44,9 +45,10 @@ async function onOneSite(run: ProofRun, tally: KillTally, until: number): Promis
     process.env['TEST_LOG'] === undefined ? undefined : (name: string, line: string) => run.say(`  [${name}] ${line}`)
   const { workflowBundle } = run
   const site = await createProofSite({ target, temporalCli, workers, workflowBundle, onLine })
+  const deps: RoundDeps = { site, portal: await openPortal(site), signal }
+  const follower = follow(deps.portal)
   try {
     const processes = site.processes.map(({ name }) => name).filter((name) => mayBeKilled(name, target.outlivesWorkers))
-    const deps: RoundDeps = { site, portal: await openPortal(site), signal }
     const all: Wish[] = []
     let living: readonly Wish[] = []
     let judging = Promise.resolve()
@@ -68,11 +70,20 @@ async function onOneSite(run: ProofRun, tally: KillTally, until: number): Promis
       while (clean && (await restless(site, all)).length > mayBeRestless) await delay(200)
     }
     await judging
-    if (clean) tally.addEnd(await endAll(deps, all))
+    const left = clean ? await endAll(deps, all) : []
+    const followed = await follower.close(await linesOf(site), restWithinMs)
+    if (clean) tally.addEnd([...left, ...followed])
   } finally {
     tally.noteEnds(site.processes)
+    await follower.stop()
     await site.close()
   }
+}
+
+/** How many lines of history each session has. */
+async function linesOf({ db }: ProofSite): Promise<Map<string, number>> {
+  const rows = await patiently(async () => await db.selectFrom('session').select(['id', 'event_seq']).execute())
+  return new Map(rows.map(({ id, event_seq: lines }) => [id, lines]))
 }
 
 const mayBeKilled = (name: string, outlivesWorkers: boolean) => outlivesWorkers || !name.startsWith('worker')
