@@ -58,6 +58,19 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
   }))
 }
 
+/**
+ * Makes everything due that nobody could be told yet: whoever could not be reached can be again, and what waited for a try
+ * ever later need not.
+ */
+export async function hurryDeliveries(db: Db): Promise<void> {
+  await sql`
+    update session s set next_try_at = now() from (
+      select id from session where seen_version < wake_version and tries > 0 and next_try_at > now()
+      order by id for no key update skip locked) late
+    where s.id = late.id
+  `.execute(db)
+}
+
 /** In how many ms the next delivery is due; `null` when there is none. */
 export async function nextDeliveryInMs(db: Db): Promise<number | null> {
   const { rows } = await sql<{ ms: number | null }>`

@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client'
-import { claimDeliveries, nextDeliveryInMs } from '../db/deliveries.ts'
+import { claimDeliveries, hurryDeliveries, nextDeliveryInMs } from '../db/deliveries.ts'
 import { claimReconciliations } from '../db/reconciliation.ts'
 import type { Db } from '../db/connect.ts'
 import { recordDependency } from '../db/dependencies.ts'
@@ -124,11 +124,18 @@ export async function temporalAnswers(client: Client): Promise<boolean> {
   }
 }
 
+/** Notes whether Temporal answers. Whoever first finds that it does again has everybody told at once of what waited for it. */
 async function checkTemporal(db: Db, client: Client): Promise<void> {
   const began = performance.now()
   const ok = await temporalAnswers(client)
   const latencyMs = Math.round(performance.now() - began)
-  await recordDependency(db, 'temporal', { state: ok ? 'ok' : 'down', latencyMs: ok ? latencyMs : null }).catch(
-    () => {},
-  )
+  try {
+    const before = await recordDependency(db, 'temporal', {
+      state: ok ? 'ok' : 'down',
+      latencyMs: ok ? latencyMs : null,
+    })
+    if (ok && before === 'down') await hurryDeliveries(db)
+  } catch {
+    // The next check notes it.
+  }
 }
