@@ -6,6 +6,7 @@ import { nothing, withDefaults } from '../domain/resources.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
+import { heldMaintenance } from './maintenance.ts'
 import { freeSlot, providerGate } from './provider-gate.ts'
 import { resourceColumns, resourceNames, resourcesOf, resourceSums } from './resource-columns.ts'
 import { move } from './transitions.ts'
@@ -113,7 +114,7 @@ async function reject(trx: Trx, key: SessionKey, refused: Extract<Admission, { k
 async function payersOf(executor: Executor, sessionId: SessionId): Promise<{ payers: readonly Payer[] }> {
   const row = await executor
     .selectFrom('session')
-    .select(['owner_id', 'project_id', 'provider_id'])
+    .select(['owner_id', 'project_id', 'provider_id', heldMaintenance.as('held')])
     .where('id', '=', sessionId)
     .executeTakeFirstOrThrow()
   return {

@@ -85,10 +85,14 @@ export async function endSession(db: Db, key: SessionKey): Promise<Moved> {
  * without its confirmation: should the instance be seen again, reconciliation removes it.
  */
 export async function abandonSession(db: Db, key: SessionKey): Promise<Moved> {
-  await tombstone(db, key, await providerOf(db, key))
-  await releaseReservation(db, key)
   const reason: Reason = 'abandoned'
-  return await move(db, { key, from: ['stopping'], to: endOf(reason), set: { reason }, data: { reason } })
+  return await db.transaction().execute(async (trx) => {
+    const moved = await move(trx, { key, from: ['stopping'], to: endOf(reason), set: { reason }, data: { reason } })
+    if (moved.kind === 'elsewhere') return moved
+    await tombstone(trx, key, await providerOf(trx, key))
+    await releaseReservation(trx, key)
+    return moved
+  })
 }
 
 /**

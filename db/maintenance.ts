@@ -41,9 +41,12 @@ export async function readMaintenance(executor: Executor): Promise<MaintenanceSt
  * would ever switch. And other things of the installation change in that row meanwhile.
  */
 export async function holdMaintenance(trx: Trx): Promise<Maintenance | null> {
-  await sql`select pg_advisory_xact_lock_shared(${switchLock})`.execute(trx)
+  await sql`select ${heldMaintenance}`.execute(trx)
   return (await readMaintenance(trx)).maintenance
 }
+
+/** The same as a part of a statement: what a later statement of the transaction reads of the maintenance stays. */
+export const heldMaintenance = sql`pg_advisory_xact_lock_shared(hashtext('carrel maintenance'))`
 
 const switchLock = sql`hashtext('carrel maintenance')`
 

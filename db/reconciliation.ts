@@ -80,19 +80,20 @@ export async function beginReconciliation(
 
 /** What the provider's sweep may do now. */
 export interface SweepRights {
-  readonly armed: boolean
+  readonly installationArmed: boolean
+  readonly sweepArmed: boolean
   readonly allowance: number
 }
 
 export async function readSweepRights(executor: Executor, providerId: ProviderId): Promise<SweepRights> {
-  const { rows } = await sql<{ armed: boolean; allowance: number }>`
-    select (select disarmed_at is null from installation) and coalesce(s.disarmed_at is null, true) as armed,
-      coalesce(s.allowance, 0) as allowance
+  const { rows } = await sql<{ installation_armed: boolean; sweep_armed: boolean; allowance: number }>`
+    select (select disarmed_at is null from installation) as installation_armed,
+      coalesce(s.disarmed_at is null, true) as sweep_armed, coalesce(s.allowance, 0) as allowance
     from (select ${providerId}::text as id) p left join sweep s on s.provider_id = p.id
   `.execute(executor)
   const row = rows[0]
   if (row === undefined) throw new Error('A select of one row has one.')
-  return row
+  return { installationArmed: row.installation_armed, sweepArmed: row.sweep_armed, allowance: row.allowance }
 }
 
 /** Keeps what a survey found and plans. A plan that is withheld disarms the provider's sweep until an operator arms it again. */
@@ -113,14 +114,14 @@ export async function recordPlan(
       .where('ended_at', 'is', null)
       .execute()
     if (dryRun) return
-    const removals = report.actions.some((action) => action.do === 'removeInstance')
+    const removals = report.actions.filter((action) => action.do === 'removeInstance').length
     await sql`
       insert into sweep (provider_id, last_whole_at, disarmed_at, withheld) values (${providerId}, now(),
         case when ${report.withheld}::int is null then null else now() end, ${report.withheld}::int)
       on conflict (provider_id) do update set last_whole_at = now(),
         disarmed_at = case when ${report.withheld}::int is null then sweep.disarmed_at else coalesce(sweep.disarmed_at, now()) end,
         withheld = coalesce(${report.withheld}::int, sweep.withheld),
-        allowance = case when ${removals} then 0 else sweep.allowance end
+        allowance = greatest(0, sweep.allowance - ${removals}::int)
     `.execute(trx)
   })
 }

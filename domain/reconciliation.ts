@@ -92,8 +92,10 @@ export interface Rules {
   readonly allowance: number
   /** Objects without a row that an operator named. */
   readonly removeNames: readonly string[]
-  /** The installation may act at all, and this provider's sweep may. */
-  readonly armed: boolean
+  /** Whether the installation may act at all. */
+  readonly installationArmed: boolean
+  /** Whether this provider's sweep may remove; all else it does in any case. */
+  readonly sweepArmed: boolean
 }
 
 export interface Plan {
@@ -114,7 +116,7 @@ export interface ReconciliationReport {
   readonly failed: readonly Action[]
 }
 
-/** A plan that would remove more than this many of what was listed removes nothing. */
+/** A plan that would remove more than this many of what was listed removes nothing, unless an operator granted more. */
 export const mostRemovals = (listed: number): number => Math.max(5, Math.floor(listed / 5))
 
 /** What differs. Pure: whoever acts on it has seen it twice. */
@@ -164,21 +166,22 @@ export const isCertain = (drift: Drift, { sinceMs, seen }: Sightings, graceMs: n
 
 /** What to do. Only what is certain is acted on; what an operator named must be what no row knows of. */
 export function planActions(drifts: readonly JudgedDrift[], listed: number, rules: Rules): Plan {
-  if (!rules.armed) return { actions: [], withheld: null }
+  if (!rules.installationArmed) return { actions: [], withheld: null }
   const certain = drifts.filter((d) => d.certain)
   const orphans = certain.filter((d) => d.kind === 'orphan_instance').length
-  const tooMany = orphans > Math.max(mostRemovals(listed), rules.allowance)
+  const mayRemove = rules.sweepArmed && orphans <= Math.max(mostRemovals(listed), rules.allowance)
   const named = drifts.filter((d) => d.kind === 'unknown_instance' && rules.removeNames.includes(d.subject))
   const actions = [
-    ...certain.filter((d) => !(tooMany && d.kind === 'orphan_instance')).flatMap((d) => actionFor(d)),
+    // What an operator asked for comes before what would be done anyway.
     ...named.map((d): Action => ({
       do: 'removeUnknown',
       name: d.subject,
       sessionId: d.sessionId,
       generation: d.generation,
     })),
+    ...certain.filter((d) => mayRemove || d.kind !== 'orphan_instance').flatMap((d) => actionFor(d)),
   ]
-  return { actions: actions.slice(0, rules.mostActions), withheld: tooMany ? orphans : null }
+  return { actions: actions.slice(0, rules.mostActions), withheld: mayRemove || orphans === 0 ? null : orphans }
 }
 
 function actionFor({ kind, sessionId, generation }: Drift): Action[] {

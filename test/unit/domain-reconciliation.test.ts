@@ -95,11 +95,11 @@ describe('what is done', () => {
       generation: 1,
       certain,
     }))
-  const rules = { mostActions: 50, allowance: 0, removeNames: [], armed: true }
+  const rules = { mostActions: 50, allowance: 0, removeNames: [], installationArmed: true, sweepArmed: true }
 
   test('nothing about what is not certain, and nothing while disarmed', () => {
     expect(planActions(orphans(3, false), 10, rules)).toEqual({ actions: [], withheld: null })
-    expect(planActions(orphans(3), 10, { ...rules, armed: false })).toEqual({ actions: [], withheld: null })
+    expect(planActions(orphans(3), 10, { ...rules, installationArmed: false })).toEqual({ actions: [], withheld: null })
   })
 
   test('up to five removals, or a fifth of what was listed; beyond, none, until they are granted', () => {
@@ -117,6 +117,16 @@ describe('what is done', () => {
       withheld: 6,
     })
     expect(planActions(orphans(100), 1_000, rules).actions).toHaveLength(50)
+  })
+
+  test('a sweep that waits for an operator does all but remove', () => {
+    const lost: JudgedDrift = { ...orphans(1)[0]!, kind: 'session_without_workflow' }
+    const waiting = { ...rules, sweepArmed: false }
+    expect(planActions([...orphans(1), lost], 10, waiting)).toEqual({
+      actions: [{ do: 'lookAgain', sessionId: 's0' }],
+      withheld: 1,
+    })
+    expect(planActions([lost], 10, waiting).withheld).toBeNull()
   })
 
   test('a name removes only what no row knows of', () => {

@@ -77,14 +77,18 @@ export class Sweeper {
     for (const key of this.#memory.keys()) if (!keys.has(key)) this.#memory.delete(key)
     const judged = drifts.map((drift) => {
       const before = this.#memory.get(keyOf(drift))
-      const now = { since: Math.min(before?.since ?? this.#world.clock, this.#world.clock), seen: (before?.seen ?? 0) + 1 }
+      const now = {
+        since: Math.min(before?.since ?? this.#world.clock, this.#world.clock),
+        seen: (before?.seen ?? 0) + 1,
+      }
       this.#memory.set(keyOf(drift), now)
       const sightings = { seen: now.seen, sinceMs: this.#world.clock - now.since }
       return { ...drift, certain: this.#rules.isCertain(drift, sightings, graceMs) }
     })
     const { armed, allowance } = this
     const plan = this.#rules.planActions(judged, listed.instances.length, {
-      armed,
+      installationArmed: true,
+      sweepArmed: armed,
       allowance,
       mostActions: 50,
       removeNames: [],
