@@ -1,4 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { foreignReasons } from '../domain/foreign.ts'
+import type { ForeignReason } from '../domain/foreign.ts'
 
 type Labels = readonly string[]
 
@@ -38,7 +40,9 @@ export function createMetrics(process: string): Metrics {
 }
 
 /** Counts payloads that were not ours; give `onForeign` to the codec. Anything but zero is an alarm. */
-export function countForeignPayloads(metrics: Metrics): (reason: string) => void {
+export function countForeignPayloads(metrics: Metrics): (reason: ForeignReason) => void {
   const counter = metrics.counter('foreign_payload_total', 'Payloads from Temporal that were not ours', ['reason'])
+  // An increase is only seen where there was a zero before.
+  for (const reason of foreignReasons) counter.inc({ reason }, 0)
   return (reason) => counter.inc({ reason })
 }

@@ -1,10 +1,8 @@
 import type { Payload, PayloadCodec } from '@temporalio/common'
 import proto from '@temporalio/proto'
+import type { ForeignReason } from '../../domain/foreign.ts'
 import type { Keyring } from '../keyring.ts'
 import { open, seal } from '../sealing.ts'
-
-/** Why a payload could not be taken: written by somebody else, or sealed with a key we do not have, or damaged. */
-export type ForeignReason = 'plain' | 'unknown_key' | 'unreadable'
 
 const { Payload: PayloadProto } = proto.temporal.api.common.v1
 const encoding = 'binary/carrel-aes-256-gcm'

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { createGauges } from '../../api/status/gauges.ts'
+import { foreignReasons } from '../../domain/foreign.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
 import { countForeignPayloads, createMetrics } from '../../platform/metrics.ts'
@@ -53,6 +54,19 @@ test('what the processes register is what is found in their sources', async () =
   const shown = [...text.matchAll(/^# TYPE (carrel_\w+)/gm)].map(([, name]) => name ?? '')
   expect(shown.length).toBeGreaterThan(10)
   expect(shown.filter((name) => !registered.has(name))).toEqual([])
+})
+
+test('what never happened is told as 0, or its first time would be no increase', async () => {
+  const metrics = createMetrics('test')
+  const count = countForeignPayloads(metrics)
+  const shown = async () => [
+    ...(await metrics.expose()).text.matchAll(
+      /^carrel_foreign_payload_total\{reason="(\w+)",process="test"\} (\d+)$/gm,
+    ),
+  ]
+  expect((await shown()).map(([, reason, value]) => [reason, value])).toEqual(foreignReasons.map((r) => [r, '0']))
+  count('plain')
+  expect((await shown()).map(([, reason, value]) => [reason, value])).toContainEqual(['plain', '1'])
 })
 
 test('every metric has its row in docs/operations/metrics.md, and every row is one', () => {
