@@ -38,13 +38,14 @@ export interface CaseRun {
 }
 
 /** What lands when all is over may set something going that ends by itself: a look, or a teardown that finds nothing to do. */
-const settleMs = 10_000
+export const settleMs = 10_000
 
 /** Leads one session through one fault, to its end. Throws nothing of what it finds. */
 export async function runCase(run: CaseRun, { activity, fault }: FaultCase): Promise<Verdict> {
   const { ground, desk, boundMs } = run
   const scenario = scenarios[activity]
   const began = performance.now()
+  const restMs = () => Math.max(0, boundMs - (performance.now() - began))
   const sessionId = newId('session')
   const providerId = scenario.alone === true ? await ground.addProvider() : run.providerId
   const subject = { sessionId, providerId }
@@ -58,15 +59,15 @@ export async function runCase(run: CaseRun, { activity, fault }: FaultCase): Pro
   run.planned?.(planned)
   await ask(ground.db, run.who, { ...scenario.wish, id: sessionId, providerId })
   const whenReady = scenario.whenReady ?? (async () => await ground.stop(sessionId))
-  const ready = await ground.until(sessionId, ['ready', 'stopping', ...endStates], boundMs)
-  if (ready?.state === 'ready') await within(whenReady(ground, subject, planned), boundMs)
-  const end = await ground.until(sessionId, endStates, boundMs)
+  const ready = await ground.until(sessionId, ['ready', 'stopping', ...endStates], restMs())
+  if (ready?.state === 'ready') await within(whenReady(ground, subject, planned), restMs())
+  const end = await ground.until(sessionId, endStates, restMs())
   const demand = { allEnded: true, sessions: [sessionId] }
-  const before = await balanced(ground, demand, end === null ? 0 : boundMs)
+  const before = await balanced(ground, demand, end === null ? 0 : restMs())
   const tookMs = performance.now() - began
   planned.setOver()
   // What was held until now lands in the midst of nothing.
-  if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, boundMs)
+  if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, settleMs)
   const after = before.length > 0 ? before : await balanced(ground, demand, settleMs)
 
   const ends = [scenario.ends, ...(fault.ends ?? [])]

@@ -8,7 +8,7 @@ import type { Chore, ChoreName } from './chores.ts'
 import type { Desk } from './desk.ts'
 import type { Fault } from './faults.ts'
 import type { Ground } from './ground.ts'
-import { within } from './run-case.ts'
+import { settleMs, within } from './run-case.ts'
 import type { Verdict } from './run-case.ts'
 
 export interface ChoreRun {
@@ -49,7 +49,7 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
   const how = await within(result, boundMs)
   const { status } = await handle.describe()
   planned.setOver()
-  if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, boundMs)
+  if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, settleMs)
   const state = await ground.db.selectFrom('session').select('state').where('id', '=', live).executeTakeFirst()
   const wasCancelled = status.name === 'CANCELLED' && fault.cancels === true
   return {
