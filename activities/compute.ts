@@ -19,6 +19,7 @@ import type {
   InstanceSpec,
   InstanceState,
 } from '../ports/compute/provider.ts'
+import { whileDisarmed } from './failures.ts'
 import { specify } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
@@ -60,6 +61,7 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
     async createInstance(key: SessionKey): Promise<Creation> {
       const row = await beginInstance(db, key, providerId, secrets.mint(key))
       if (row.tombstoned) return { kind: 'withdrawn' }
+      if (row.disarmed) throw whileDisarmed()
       const launch = await readLaunch(db, key)
       const specified = specify(key, launch, {
         secret: secrets.open(key, row.secret),
@@ -95,6 +97,7 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
       await tombstone(db, key, providerId)
       const row = await readInstance(db, key)
       if (row === null) throw new Error('The tombstone that was just written is not there.')
+      if (row.disarmed) throw whileDisarmed()
       const removed = await alive(timings, async (call) => await confirmRemoval(provider, row, call))
       if (removed.kind === 'unknown')
         throw ApplicationFailure.retryable('The provider did not confirm the removal.', 'provider_unreachable')

@@ -36,7 +36,12 @@ const sentences: Record<FailureType, string> = {
   provider_unreachable: 'The provider does not answer.',
   database_unavailable: 'The database does not answer, or refuses. The log has the details.',
   worker_stopping: 'The worker ends; another one goes on.',
+  disarmed: 'The installation is disarmed: nothing is made or removed until an operator arms it.',
 }
+
+/** A copy of an installation, or one that was brought back, makes and removes nothing: it is tried until it is armed. */
+export const whileDisarmed = (): ApplicationFailure =>
+  ApplicationFailure.create({ type: 'disarmed' satisfies FailureType, message: sentences.disarmed })
 
 /** What is left because the worker ends. Another one takes it up after `ms`, however often that happened before. */
 export const leftToOthers = (ms: number): ApplicationFailure =>

@@ -6,6 +6,8 @@ import type { Db, Executor } from './connect.ts'
 export const outageAfterSeconds = 30
 
 export const coreRole = 'core'
+/** Not a worker's: the time in which nobody is admitted. */
+export const maintenanceRole = 'maintenance'
 export const providerRole = (providerId: string): string => `provider/${providerId}`
 
 /** Says that the role serves now. Whoever comes back after a gap stores it as an outage. */
@@ -26,11 +28,16 @@ export async function beat(db: Db, role: string): Promise<void> {
 }
 
 /**
- * The outages, since then, of what a session on this provider needs: the core, or the provider's own queues. One that
+ * The outages, since then, of what a session on this provider needs: the core, the provider's own queues, and `more`. One that
  * still lasts is among them: a deadline may come before whoever was away has stored it.
  */
-export async function outagesSince(executor: Executor, providerId: string, since: Date): Promise<Outage[]> {
-  const roles = [coreRole, providerRole(providerId)]
+export async function outagesSince(
+  executor: Executor,
+  providerId: string,
+  since: Date,
+  more: readonly string[] = [],
+): Promise<Outage[]> {
+  const roles = [coreRole, providerRole(providerId), ...more]
   const { rows } = await sql<{ began_at: Date; ended_at: Date }>`
     select began_at, ended_at from outage where role = any(${roles}) and ended_at > ${since}
     union all

@@ -18,6 +18,8 @@ export interface InstanceRow {
   readonly endpoints: readonly StoredEndpoint[]
   readonly seen: Expected['seen']
   readonly tombstoned: boolean
+  /** The installation must not act until an operator arms it. */
+  readonly disarmed: boolean
 }
 
 /**
@@ -51,7 +53,10 @@ export async function readInstance(executor: Executor, key: SessionKey): Promise
   const row = await executor
     .selectFrom('instance')
     .selectAll()
-    .select((eb) => eb.selectFrom('installation').select('deployment_id').as('deployment_id'))
+    .select((eb) => [
+      eb.selectFrom('installation').select('deployment_id').as('deployment_id'),
+      eb.selectFrom('installation').select('disarmed_at').as('disarmed_at'),
+    ])
     .where('session_id', '=', key.sessionId)
     .where('generation', '=', key.generation)
     .executeTakeFirst()
@@ -66,6 +71,7 @@ export async function readInstance(executor: Executor, key: SessionKey): Promise
     endpoints: row.endpoints,
     seen: row.seen,
     tombstoned: row.tombstoned_at !== null,
+    disarmed: row.disarmed_at !== null,
   }
 }
 

@@ -7,7 +7,7 @@ import { isSuspicious } from '../domain/observation.ts'
 import type { Look } from '../domain/session.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Db } from './connect.ts'
-import { outagesSince } from './beats.ts'
+import { maintenanceRole, outagesSince } from './beats.ts'
 import { readInstance } from './instances.ts'
 import { providerGate } from './provider-gate.ts'
 
@@ -31,12 +31,14 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     lifetime_ends_at: Date | null
     queue_limit_seconds: number
     start_limit_seconds: number
+    maintenance: boolean
     now: Date
   }>`
     update session s set seen_version = wake_version, next_try_at = greatest(next_try_at, now() + interval '10 seconds')
     where s.id = ${sessionId}
     returning s.state, s.generation, s.provider_id, s.project_id, s.stop_reason, s.requested_at, s.queued_at, s.dispatched_at,
-      s.state_since, s.abandon_requested_at, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds, now() as now
+      s.state_since, s.abandon_requested_at, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds,
+      (select maintenance_since is not null from installation) as maintenance, now() as now
   `.execute(db)
   const row = rows[0]
   if (row === undefined) return null
@@ -45,28 +47,33 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
   // with what the others held before it waited, and note as seen what it did not see.
   const instance = await readInstance(db, { sessionId, generation: row.generation })
   const gate = row.state === 'queued' ? await providerGate(db, row.provider_id) : null
-  const outages = await outagesSince(db, row.provider_id, row.requested_at)
+  const isUndecided = row.state === 'requested'
+  const outages = await outagesSince(db, row.provider_id, row.requested_at, isUndecided ? [maintenanceRole] : [])
+  // Nobody is admitted now; when that is over, its time will not have counted.
+  const isHeld = isUndecided && row.maintenance
   return {
     state: row.state,
     generation: row.generation,
     providerId: row.provider_id,
     projectId: row.project_id,
     stop: row.stop_reason,
-    dueInMs: dueInMs(
-      {
-        state: row.state,
-        requestedAt: row.requested_at.getTime(),
-        queuedAt: row.queued_at?.getTime() ?? null,
-        dispatchedAt: row.dispatched_at?.getTime() ?? null,
-        stateSince: row.state_since.getTime(),
-        expiresAt: expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null),
-        queueLimitMs: row.queue_limit_seconds * 1_000,
-        startLimitMs: row.start_limit_seconds * 1_000,
-      },
-      outages,
-      timings,
-      now,
-    ),
+    dueInMs: isHeld
+      ? null
+      : dueInMs(
+          {
+            state: row.state,
+            requestedAt: row.requested_at.getTime(),
+            queuedAt: row.queued_at?.getTime() ?? null,
+            dispatchedAt: row.dispatched_at?.getTime() ?? null,
+            stateSince: row.state_since.getTime(),
+            expiresAt: expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null),
+            queueLimitMs: row.queue_limit_seconds * 1_000,
+            startLimitMs: row.start_limit_seconds * 1_000,
+          },
+          outages,
+          timings,
+          now,
+        ),
     suspect: instance !== null && instance.seen !== null && isSuspicious(row.state, instance.seen),
     retryInMs: gate === null ? null : askInMs(gate),
     abandon: row.abandon_requested_at !== null,

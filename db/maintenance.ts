@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { maintenanceRole } from './beats.ts'
 import type { Executor, Trx } from './connect.ts'
 import { wake } from './intents.ts'
 
@@ -73,9 +74,16 @@ export async function putMaintenance(
   return 'put'
 }
 
-/** Switches maintenance off and has every session that waits for its decision ask again. Repeats change nothing. */
+/**
+ * Switches maintenance off and has every session that waits for its decision ask again; the time until now does not count
+ * against them. Repeats change nothing.
+ */
 export async function endMaintenance(trx: Trx): Promise<'ended' | 'already'> {
-  if ((await lockMaintenance(trx)).maintenance === null) return 'already'
+  const { maintenance } = await lockMaintenance(trx)
+  if (maintenance === null) return 'already'
+  await sql`
+    insert into outage (role, began_at, ended_at) values (${maintenanceRole}, ${maintenance.since}, now())
+    on conflict do nothing`.execute(trx)
   await trx
     .updateTable('installation')
     .set({

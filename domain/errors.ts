@@ -38,6 +38,7 @@ export const failureTypes = [
   'provider_unreachable',
   'database_unavailable',
   'worker_stopping',
+  'disarmed',
 ] as const
 export type FailureType = (typeof failureTypes)[number]
 

@@ -3,6 +3,7 @@ import { armInstallation, readArming } from '../../db/epoch.ts'
 import { newId, reconcileWorkflowId, sessionWorkflowId } from '../../domain/ids.ts'
 import type { ProviderId, ReconciliationId, SessionId } from '../../domain/ids.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import { lookAgain } from '../../workflows/session.messages.ts'
 import { addAccount } from '../setup/person.ts'
 import { recordingKey } from './histories/paths.ts'
 import { record } from './histories/recorder.ts'
@@ -211,3 +212,24 @@ test('a database that is older than what it has done disarms itself; armed again
   await trigger()
   expect((await readArming(db)).disarmed).toBeNull()
 })
+
+test('while the installation is disarmed no instance is removed, also by a run that is under way', async () => {
+  const { stage, provider, who } = await open()
+  const { db } = stage
+  const id = await ask(db, who)
+  await until(db, id, ['ready'])
+  await db.updateTable('installation').set({ disarmed_at: new Date(), disarmed_reason: 'restored' }).execute()
+  await stop(db, id)
+  // Its own run hears of it all the same, as it would by a timer of its own.
+  await stage.client.workflow.getHandle(sessionWorkflowId(id)).signal(lookAgain)
+  await until(db, id, ['stopping'])
+  await eventually('its instance is to be removed', async () => (await instanceOf(db, id)).tombstoned_at !== null)
+  expect((await reconcile(stage)).outcome).toBe('disarmed')
+  expect(provider.backend.calls.remove).toBe(0)
+  await db.transaction().execute(armInstallation)
+  await until(db, id, ['stopped'])
+  expect(provider.backend.count()).toBe(0)
+})
+
+const instanceOf = async (db: Stage['db'], id: SessionId) =>
+  await db.selectFrom('instance').selectAll().where('session_id', '=', id).executeTakeFirstOrThrow()
