@@ -13,13 +13,16 @@ import { createDataConverter } from '../../platform/temporal/data-converter.ts'
 import type { WorkerDeps } from '../../worker/deps.ts'
 import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
 import { addAccount } from '../setup/person.ts'
-import { ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
+import { ask, createStage, eventually as soon, held, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 import { createHold } from './upgrade/desks.ts'
 
 const entry = (name: string) => fileURLToPath(new URL(`./upgrade/${name}.ts`, import.meta.url))
 const patchId = 'wait-before-removal'
 const graceMs = 200
+/** Longer than any machine takes; nothing here is about speed. */
+const longMs = 60_000
+const eventually = async (what: string, holds: () => Promise<boolean> | boolean) => await soon(what, holds, longMs)
 type Variant = Pick<WorkerDeps, 'inactivePatches' | 'version'>
 
 const fake = createFakeProvider({ endpoint: 'serve', requestTimeoutMs: 500, settleMs: 50 })
@@ -67,7 +70,7 @@ async function replay(id: SessionId, workflowBundle: WorkflowBundle): Promise<vo
 async function expectEnded(ids: readonly SessionId[], reason: string): Promise<void> {
   const { db, client } = stage
   await all(ids, async (id) => {
-    await until(db, id, ['stopped', 'failed'], 30_000)
+    await until(db, id, ['stopped', 'failed'], longMs)
     expect([(await stateOf(db, id)).reason, await held(db, id)]).toEqual([reason, 0])
     expect(hasInstance(id)).toBe(false)
     await eventually(`the workflow of ${id} is closed`, async () => {
@@ -84,10 +87,10 @@ test('ten sessions that build A began are carried on and ended by build B', asyn
   let workers = await workersOf(a)
   const removed = await begin(2)
   const lasting = await begin(1)
-  await all([...removed, ...lasting], async (id) => await until(db, id, ['ready']))
+  await all([...removed, ...lasting], async (id) => await until(db, id, ['ready'], longMs))
   const lost = await begin(1)
   const brief = await begin(1, { lifetimeSeconds: 3 })
-  await all([...lost, ...brief], async (id) => await until(db, id, ['ready']))
+  await all([...lost, ...brief], async (id) => await until(db, id, ['ready'], longMs))
   hold.holdRemovals(removed)
   await all(removed, async (id) => await stop(db, id))
   hold.holdStarts()
@@ -95,10 +98,10 @@ test('ten sessions that build A began are carried on and ended by build B', asyn
   await all(coming, async (id) => await eventually(`${id} is made`, () => hasInstance(id)))
   hold.holdCreates()
   const made = await begin(1)
-  await all(made, async (id) => await until(db, id, ['provisioning']))
+  await all(made, async (id) => await until(db, id, ['provisioning'], longMs))
   const queued = await begin(2)
-  await all(queued, async (id) => await until(db, id, ['queued']))
-  await all(removed, async (id) => await until(db, id, ['stopping']))
+  await all(queued, async (id) => await until(db, id, ['queued'], longMs))
+  await all(removed, async (id) => await until(db, id, ['stopping'], longMs))
   await workers.stop()
   await all(lost, async (id) => void (await client.workflow.getHandle(sessionWorkflowId(id)).terminate('by hand')))
 
@@ -107,7 +110,7 @@ test('ten sessions that build A began are carried on and ended by build B', asyn
   hold.letStart()
   const [early, ...begun] = [...coming, ...made, ...queued] as [SessionId, ...SessionId[]]
   await stop(db, early)
-  await all(begun, async (id) => await until(db, id, ['ready'], 30_000))
+  await all(begun, async (id) => await until(db, id, ['ready'], longMs))
   // What was left off at the end of the grace says nothing about the provider.
   expect(await db.selectFrom('provider_health').select('state').execute()).toEqual([{ state: 'closed' }])
   hold.letGo()
@@ -146,7 +149,7 @@ test('back again: a run that recorded the change goes on where its way is known,
   let workers = await workersOf(b)
   const recorded = await begin(2)
   const untouched = await begin(1)
-  await all([...recorded, ...untouched], async (id) => await until(db, id, ['ready']))
+  await all([...recorded, ...untouched], async (id) => await until(db, id, ['ready'], longMs))
   hold.holdRemovals(recorded)
   await all(recorded, async (id) => await stop(db, id))
   await all(recorded, async (id) => await eventually(`${id} recorded the change`, async () => await isPatched(id)))
@@ -176,7 +179,7 @@ test('back again: a run that recorded the change goes on where its way is known,
   workers = await workersOf(b, { inactivePatches: [patchId] })
   hold.letGo()
   const later = await begin(1)
-  await all(later, async (id) => await until(db, id, ['ready']))
+  await all(later, async (id) => await until(db, id, ['ready'], longMs))
   await all(later, async (id) => await stop(db, id))
   await expectEnded([...later, ...recorded], 'user')
   expect(await Promise.all([...later, ...recorded].map(isPatched))).toEqual([false, true, true])
@@ -215,7 +218,7 @@ test('a start is taken up as fast after the third replacement of its worker as a
   }
   const provider = await workersOf(a, {}, ['provider/fake'])
   hold.letStart()
-  await all(ids, async (id) => await until(db, id, ['ready']))
+  await all(ids, async (id) => await until(db, id, ['ready'], longMs))
   await all(ids, async (id) => await stop(db, id))
   await expectEnded(ids, 'user')
   await Promise.all([core.stop(), provider.stop()])
@@ -234,7 +237,7 @@ test('with versions: what workers without one or of v1 began is carried on by v2
     })
   const none = await workersOf(a)
   const first = await begin(1)
-  await all(first, async (id) => await until(db, id, ['ready']))
+  await all(first, async (id) => await until(db, id, ['ready'], longMs))
   await none.stop()
 
   const servedAt = await coreServedAt()
@@ -245,7 +248,7 @@ test('with versions: what workers without one or of v1 began is carried on by v2
   expect(await coreServedAt()).toEqual(servedAt)
   const second = await begin(1)
   await promote('v1')
-  await all(second, async (id) => await until(db, id, ['ready']))
+  await all(second, async (id) => await until(db, id, ['ready'], longMs))
   expect(await makeCurrent(service, namespace, 'carrel', 'v3')).toBe('not_seen')
 
   const v2 = await workersOf(b, { version: versionOf('v2') }, ['core'])
