@@ -6,6 +6,7 @@ import type { Db } from '../../db/connect.ts'
 import { beginInstance, recordObservations } from '../../db/instances.ts'
 import { requestStop } from '../../db/intents.ts'
 import { lookAt } from '../../db/look.ts'
+import { endMaintenance, putMaintenance } from '../../db/maintenance.ts'
 import { newId } from '../../domain/ids.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import { defaultTimings } from '../../domain/timings.ts'
@@ -200,3 +201,28 @@ async function outage(role: string, fromMsAgo: number, toMsAgo: number): Promise
     .values({ role, began_at: ago(fromMsAgo), ended_at: ago(toMsAgo) })
     .execute()
 }
+
+test('maintenance bounds nobody who waits to be admitted, while it lasts and afterwards', async () => {
+  const key = await rows.session(owner)
+  const late = { ...defaultTimings, decisionLimitMs: 60 * minute }
+  const dueInMs = async () => (await lookAt(db, key.sessionId, late))?.dueInMs ?? null
+  await db
+    .updateTable('session')
+    .set({ requested_at: ago(90 * minute) })
+    .where('id', '=', key.sessionId)
+    .execute()
+  expect(await dueInMs()).toBeLessThan(0)
+  await db
+    .transaction()
+    .execute(async (trx) => await putMaintenance(trx, { text: 'The storage moves.', until: null }, null))
+  try {
+    expect(await dueInMs()).toBeNull()
+    await db
+      .updateTable('installation')
+      .set({ maintenance_since: ago(80 * minute) })
+      .execute()
+  } finally {
+    await db.transaction().execute(endMaintenance)
+  }
+  expect(await dueInMs()).toBeGreaterThan(45 * minute)
+})
