@@ -27,8 +27,8 @@ export interface ReadinessDeps {
   readonly stopping: AbortSignal
 }
 
-const firstProbeMs = 50
-const slowestProbeMs = 250
+const soonestKnockMs = 50
+const latestKnockMs = 500
 /** How often the observer's news are read, and how often the backend itself is asked should there be none. */
 const newsMs = 500
 const inspectMs = 10_000
@@ -64,7 +64,8 @@ export function createReadinessActivities({ db, provider, timings, stopping }: R
     let inspectedAt = 0
     let newsAt = 0
     let seen: string | null = null
-    for (let wait = firstProbeMs; ; wait = Math.min(slowestProbeMs, wait * 1.5)) {
+    const since = Date.now()
+    for (;;) {
       const now = Date.now()
       if (now - newsAt >= newsMs) {
         newsAt = now
@@ -83,7 +84,7 @@ export function createReadinessActivities({ db, provider, timings, stopping }: R
       }
       if (row !== null && endpoints !== null && (await answers(row, readiness, endpoints, call)))
         return { kind: 'ready' }
-      await pause(wait, call.signal)
+      await pause(nextKnockMs(Date.now() - since), call.signal)
     }
   }
 
@@ -121,6 +122,10 @@ export function createReadinessActivities({ db, provider, timings, stopping }: R
     return { kind: 'gone', reason }
   }
 }
+
+/** When the door is knocked at again: an answer is missed by at most a twentieth of the wait so far, and nobody knocks all the time. */
+export const nextKnockMs = (waitedMs: number): number =>
+  Math.min(latestKnockMs, Math.max(soonestKnockMs, waitedMs / 20))
 
 /** Whether the backend itself is asked: the observer saw something new, or nobody asked for long. `sinceMs`: the last time. */
 export function worthAsking(

@@ -118,6 +118,9 @@ test('a network without a container is listed as pending, and removed', async ()
   const cut = openDocker({ dockerHost: `unix://${proxy.path}` })
   proxy.loseAnswer(/^POST \/networks\/create/)
   const { spec } = await create({}, cut)
+  // Both are made at once; a daemon that is slow shows the one before the other.
+  expect(await listed(provider, deployment)).toMatchObject([{ state: { kind: 'pending', reason: 'created' } }])
+  await docker.getContainer(await containerOf(spec)).remove({ force: true })
   expect(await listed(provider, deployment)).toMatchObject([
     { sessionId: spec.sessionId, generation: 1, state: { kind: 'pending', reason: 'no container yet' } },
   ])
@@ -174,9 +177,12 @@ test('an endpoint outside the provider’s networks is not believed', async () =
 test('an address pool that is full is "unavailable", and the network of another session is left alone', async () => {
   const small = openDocker({ addressPool: '198.19.255.0/29' })
   const { spec } = await create({}, small)
-  const { created } = await create({}, small)
-  expect(created.kind).toBe('unavailable')
+  const second = await create({}, small)
+  expect(second.created.kind).toBe('unavailable')
   expect((await provider.inspect(refOf(spec), call())).kind).toBe('running')
+  // Its container was made without a network, and is taken up as soon as there is room for one.
+  expect(await small.remove(refOf(spec), call())).toEqual({ kind: 'removed' })
+  expect((await small.create(second.spec, call())).kind).toBe('adopted')
   await small.close()
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { worthAsking } from '../../activities/readiness.ts'
+import { nextKnockMs, worthAsking } from '../../activities/readiness.ts'
 
 const asked = { reached: false, seen: null, sinceMs: 100 }
 
@@ -20,4 +20,11 @@ test('news are looked into at once, but that it runs only until its address is k
 test('an instance that runs without an address is asked for it once a second, not at every turn', () => {
   expect(worthAsking({ ...asked, seen: 'running', sinceMs: 900 }, 'running')).toBe(false)
   expect(worthAsking({ ...asked, seen: 'running', sinceMs: 1_000 }, 'running')).toBe(true)
+})
+
+test('a door is knocked at often at first, and never missed by much of what was waited already', () => {
+  expect(nextKnockMs(0)).toBe(50)
+  expect(nextKnockMs(1_000)).toBe(50)
+  expect(nextKnockMs(4_000)).toBe(200)
+  expect(nextKnockMs(60_000)).toBe(500)
 })

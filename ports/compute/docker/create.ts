@@ -4,7 +4,7 @@ import type { DiskLimit } from './disk.ts'
 import type { EgressGuard } from './egress.ts'
 import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { ensurePresent } from './image.ts'
+import { fetchImage, findImage } from './image.ts'
 import { checkMounts } from './mounts.ts'
 import { namesOf } from './names.ts'
 import type { Names } from './names.ts'
@@ -15,7 +15,7 @@ import type { DockerSettings } from './settings.ts'
 import { madeShape } from './shapes.ts'
 import type { ContainerShape } from './shapes.ts'
 import { containerBody, objection } from './spec.ts'
-import { startContainer } from './start.ts'
+import { giveSecret, startContainer } from './start.ts'
 
 export interface CreateDeps {
   readonly engine: Engine
@@ -44,30 +44,52 @@ export async function createInstance(deps: CreateDeps, spec: InstanceSpec, call:
 }
 
 async function makeOrAdopt(deps: CreateDeps, spec: InstanceSpec, names: Names, call: CallContext): Promise<Created> {
-  const { engine, settings } = deps
-  const earlier = await findContainer(engine, spec, names, call.signal)
+  const { engine, settings, policy } = deps
+  const { signal } = call
+  const [earlier, present] = await both(
+    findContainer(engine, spec, names, signal),
+    findImage(engine, spec.image, signal),
+  )
   if (earlier !== null && earlier.State.Status !== 'created') return answer('adopted', spec, earlier.Id)
 
   const objected = objection(spec, settings)
   if (objected !== null) throw new Refusal('start_failed', objected)
   const mounts = await checkMounts(spec.mounts, settings)
   if (mounts.kind === 'refused') throw new Refusal('start_failed', mounts.why)
-  const image = await ensurePresent(engine, spec.image, settings, call)
+  const image = present ?? (await fetchImage(engine, spec.image, settings, call))
   if (image.kind === 'missing') throw new Refusal('image_missing', image.detail)
 
   // The rules are by the bridge's name, so they need only be there before anything runs.
   const rules = enforced(deps, call)
   rules.catch(() => undefined)
   call.progress?.({ message: 'Making its network', percent: null })
-  const network = await ensureNetwork(engine, spec, { names, settings, policy: deps.policy }, call.signal)
+  // A container needs its network only when it starts: the daemon makes both at once.
+  const [network, { kind, container }] = await both(
+    ensureNetwork(engine, spec, { names, settings, policy }, signal),
+    prepareContainer(deps, { ...spec, mounts: mounts.mounts }, names, call),
+  )
   if (network === 'foreign') throw new Refusal('start_failed', `the network ${names.object} is not Carrel's`)
-
-  const { kind, container } = await ensureContainer(deps, { ...spec, mounts: mounts.mounts }, names, call)
   if (container.State.Status !== 'created') return answer('adopted', spec, container.Id)
   await rules
   call.progress?.({ message: 'Starting', percent: null })
-  await startContainer(engine, spec, container, settings, call.signal)
+  await startContainer(engine, container, signal)
   return answer(kind, spec, container.Id)
+}
+
+/** Waits for two deeds to end, however they end, so that none goes on after the other failed; a refusal counts before an error. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second])
+  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value]
+  const reasons = [a, b].flatMap((end): unknown[] => (end.status === 'rejected' ? [end.reason] : []))
+  throw reasons.find((reason) => reason instanceof Refusal) ?? reasons[0]
+}
+
+/** Makes or finds the container, with its secret in it. */
+async function prepareContainer(deps: CreateDeps, spec: InstanceSpec, names: Names, call: CallContext) {
+  const made = await ensureContainer(deps, spec, names, call)
+  if (made.container.State.Status === 'created')
+    await giveSecret(deps.engine, spec, made.container, deps.settings, call.signal)
+  return made
 }
 
 async function enforced({ egress, settings }: CreateDeps, call: CallContext): Promise<void> {

@@ -24,10 +24,15 @@ export async function removeInstance(
   const deadline = AbortSignal.timeout(2 * requestTimeoutMs + stopGraceSeconds * 1000)
   const both = AbortSignal.any([signal, deadline])
   try {
+    const known = ref.ids?.['container']
     for (let round = 0; round < rounds; round++) {
-      const left = await remains(engine, ref, both)
+      // What the create answered with is ended while the daemon lists whatever else there may be.
+      const first = round === 0 ? known : undefined
+      const ended = first === undefined ? null : removeContainer(engine, first, 'running', stopGraceSeconds, both)
+      const [left] = await Promise.all([remains(engine, ref, both), ended])
       if (left.containers.length + left.networks.length === 0) return { kind: 'removed' }
-      await Promise.all(left.containers.map((c) => removeContainer(engine, c.Id, c.State, stopGraceSeconds, both)))
+      const others = left.containers.filter(({ Id }) => Id !== first)
+      await Promise.all(others.map((c) => removeContainer(engine, c.Id, c.State, stopGraceSeconds, both)))
       await Promise.all(left.networks.map((n) => removeNetwork(engine, n.Id, both)))
       if (round > 0) await wait(100, undefined, { signal: both })
     }

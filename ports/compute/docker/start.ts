@@ -12,11 +12,8 @@ import { identityOf } from './user.ts'
 const hopeless =
   /exec: |executable file not found|no such file|permission denied|exec format|chdir to cwd|(is|not) a directory/i
 
-/**
- * Gives a made container its secret, and starts it. A second start of a running one is "already so".
- * Throws `Refusal` for root where it is not allowed, and for a program that cannot be run.
- */
-export async function startContainer(
+/** Gives a made container its secret. Throws `Refusal` for root where it is not allowed. */
+export async function giveSecret(
   engine: Engine,
   spec: InstanceSpec,
   container: ContainerShape,
@@ -34,6 +31,10 @@ export async function startContainer(
     { path: secretFile.slice(1), content: Buffer.from(spec.secret), mode: 0o400, ...identity },
   ])
   await engine.done('PUT', `/containers/${container.Id}/archive`, signal, { query: { path: '/' }, archive })
+}
+
+/** Starts it. A second start of a running one is "already so". Throws `Refusal` for a program that cannot be run. */
+export async function startContainer(engine: Engine, container: ContainerShape, signal: AbortSignal): Promise<void> {
   try {
     await engine.done('POST', `/containers/${container.Id}/start`, signal)
   } catch (error) {
