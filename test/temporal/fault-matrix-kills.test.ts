@@ -69,7 +69,7 @@ test('a worker that is killed in the midst of everything leaves all to the next 
   await ground.until(live, ['ready'], 30_000)
 
   const planned: Case[] = []
-  const run = { ground, desk, who, timings, live, lanes: cells.length, boundMs: 90_000 }
+  const run = { ground, desk, who, timings, live, lanes: cells.length, boundMs: 180_000 }
   const ending = runCells({ ...run, planned: (one) => planned.push(one) }, cells)
   await eventually(
     'every activity is held where its worker is to be killed',
@@ -88,4 +88,4 @@ test('a worker that is killed in the midst of everything leaves all to the next 
   await ground.stop(live)
   await ground.until(live, ['stopped'], 30_000)
   expect(await breaches(ground, { allEnded: true })).toEqual([])
-}, 180_000)
+}, 600_000)

@@ -19,6 +19,8 @@ export interface Hands {
 /** Something that happens once, to one activity of one session. */
 export interface Fault {
   readonly name: string
+  /** Of one kind, a short proof tries one per activity; unless named, it is of its own kind. */
+  readonly kind?: string
   readonly place: Place
   happen(hands: Hands, visit: Visit): Promise<Answer>
   /** Ends that it may lead to, beside the usual one. */
@@ -52,11 +54,12 @@ export const anywhere: readonly Fault[] = [
     repeats: true,
     happen: async (hands) => await goOn(hands.over()),
   },
-  { name: 'runs twice', place: 'before', happen: () => answer('run again') },
-  { name: 'runs beside itself', place: 'before', happen: () => answer('run beside itself') },
+  { name: 'runs twice', kind: 'twice', place: 'before', happen: () => answer('run again') },
+  { name: 'runs beside itself', kind: 'twice', place: 'before', happen: () => answer('run beside itself') },
   ...(['before', 'after'] as const).flatMap((place): Fault[] => [
     {
       name: `a stop comes ${place} its effect`,
+      kind: 'stopped',
       place,
       ends: stopped,
       stops: true,
@@ -64,6 +67,7 @@ export const anywhere: readonly Fault[] = [
     },
     {
       name: `its run is cancelled ${place} its effect`,
+      kind: 'cancelled',
       place,
       ends: cancelled,
       cancels: true,

@@ -11,6 +11,8 @@ import type { HeldInstance, Site } from '../balance.ts'
 export interface Ground extends Site {
   /** A provider more, which behaves as the first; a worker opens it by itself. */
   addProvider(): Promise<ProviderId>
+  /** Takes one out of service: its worker closes it. */
+  retireProvider(providerId: ProviderId): Promise<void>
   /** Whether the provider lets nobody begin. */
   drain(providerId: ProviderId, draining: boolean): Promise<void>
   stop(sessionId: SessionId): Promise<void>
@@ -76,6 +78,13 @@ export function createGround({ db, client, like, instances, exit, strand }: Grou
         await trx.insertInto('quota').values({ payer_kind: 'provider', payer_id: id }).execute()
       })
       return id
+    },
+    async retireProvider(providerId) {
+      await db
+        .updateTable('provider')
+        .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })
+        .where('id', '=', providerId)
+        .execute()
     },
     async drain(providerId, draining) {
       await db

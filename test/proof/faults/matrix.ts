@@ -47,6 +47,19 @@ export const cellsOf = (
       .map((fault) => ({ activity, fault })),
   )
 
+/** A part of the cells: of each kind of fault one per activity, in turns, so that all of them come up. */
+export function fewerOf(cells: readonly Cell[]): Cell[] {
+  const turn = new Map<string, number>()
+  const groups = Map.groupBy(cells, ({ activity, fault }) => `${activity}: ${fault.kind ?? fault.name}`)
+  return [...groups.values()].flatMap((group) => {
+    const kind = group[0]?.fault.kind
+    if (kind === undefined) return group
+    const next = turn.get(kind) ?? 0
+    turn.set(kind, next + 1)
+    return group.slice(next % group.length, (next % group.length) + 1)
+  })
+}
+
 export interface MatrixRun extends Omit<CaseRun, 'providerId'> {
   readonly ground: Ground
   readonly desk: Desk

@@ -70,6 +70,7 @@ export async function runCase(run: CaseRun, { activity, fault }: FaultCase): Pro
   if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, settleMs)
   const after = before.length > 0 ? before : await balanced(ground, demand, settleMs)
 
+  if (scenario.alone === true) await ground.retireProvider(providerId)
   const ends = [scenario.ends, ...(fault.ends ?? [])]
   const ended = end === null ? null : `${end.state}:${end.reason}`
   return {

@@ -39,15 +39,25 @@ const ordinary: Scenario = { ends: 'stopped:user' }
 
 /** With `chores`, one for every activity that any worker registers; the compiler and the suite know which are missing. */
 export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
-  look: ordinary,
-  admit: ordinary,
-  becomeReady: ordinary,
-  beginStopping: ordinary,
-  releaseReservation: ordinary,
-  end: ordinary,
-  createInstance: { ...ordinary, asksBackend: true },
-  awaitReady: { ...ordinary, asksBackend: true },
-  removeInstance: { ...ordinary, asksBackend: true },
+  // Its run fails for good as it removes, and somebody else goes on.
+  callForHelp: {
+    ...ordinary,
+    lead: () => (visit, calls) =>
+      visit.activity === 'removeInstance' && visit.place === 'before' && calls('callForHelp') === 0
+        ? 'fail for good'
+        : null,
+  },
+
+  // Whatever happens to who looks at the provider, that an instance ended is seen.
+  observeProvider: {
+    servesProvider: true,
+    alone: true,
+    whenReady: async (ground, { sessionId }, { happened }) => {
+      await happened
+      ground.exit(sessionId)
+    },
+    ends: 'failed:exited',
+  },
 
   // It waits for a provider that takes nobody, until the moment when it asks for its place.
   dispatch: {
@@ -62,6 +72,16 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
       },
   },
 
+  look: ordinary,
+  admit: ordinary,
+  becomeReady: ordinary,
+  beginStopping: ordinary,
+  releaseReservation: ordinary,
+  end: ordinary,
+  createInstance: { ...ordinary, asksBackend: true },
+  awaitReady: { ...ordinary, asksBackend: true },
+  removeInstance: { ...ordinary, asksBackend: true },
+
   // Its time is over.
   requestStop: { wish: { lifetimeSeconds: 1 }, whenReady: async () => {}, ends: 'stopped:expired' },
 
@@ -70,15 +90,6 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
     asksBackend: true,
     whenReady: async (ground, { sessionId }) => ground.exit(sessionId),
     ends: 'failed:exited',
-  },
-
-  // Its run fails for good as it removes, and somebody else goes on.
-  callForHelp: {
-    ...ordinary,
-    lead: () => (visit, calls) =>
-      visit.activity === 'removeInstance' && visit.place === 'before' && calls('callForHelp') === 0
-        ? 'fail for good'
-        : null,
   },
 
   // Its run is ended by hand, and a stop finds nobody.
@@ -113,16 +124,5 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
         calls('cleanupOverdue') < (repeats === true ? 2 : 1)
           ? 'fail'
           : null,
-  },
-
-  // Whatever happens to who looks at the provider, that an instance ended is seen.
-  observeProvider: {
-    servesProvider: true,
-    alone: true,
-    whenReady: async (ground, { sessionId }, { happened }) => {
-      await happened
-      ground.exit(sessionId)
-    },
-    ends: 'failed:exited',
   },
 }
