@@ -48,3 +48,8 @@ test('process runs in development, elsewhere only where it is allowed by name; t
 test('a kind that is none is told', () => {
   expect(problems({ kind: 'kubernetes' })).toEqual(['kind: must be one of docker, process, fake'])
 })
+
+test('a docker provider that would wait for a lost create longer than a removal may take is refused', () => {
+  expect(problems({ settings: { settleMs: 60_000 } })).toEqual([])
+  expect(problems({ settings: { settleMs: 120_000 } })).toHaveLength(1)
+})

@@ -53,8 +53,8 @@ export const dockerSettings = z
     pullTimeoutMs: z.int().min(1000).default(600_000),
     /** One call to the daemon is given up after this. */
     requestTimeoutMs: z.int().min(100).max(300_000).default(20_000),
-    /** A create whose answer was lost may still take effect within this time. */
-    settleMs: z.int().min(0).max(600_000).default(20_000),
+    /** A create whose answer was lost may still take effect within this time. A removal waits for it, and has 2 min in all. */
+    settleMs: z.int().min(0).max(60_000).default(20_000),
     /** From SIGTERM to SIGKILL when a session is removed; 0: at once. */
     stopGraceSeconds: z.int().min(0).max(300).default(3),
   })
