@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -56,6 +56,8 @@ async function main(): Promise<number> {
   const search = { named: tools.temporalCliPath, path: tools.path, cacheHome: tools.cacheHome }
   const temporalCli = await obtainTemporal(search, (word) => say(`Temporal CLI: ${word}`))
   const directory = await mkdtemp(join(tmpdir(), 'carrel-prove-'))
+  // Sessions of a process provider may run as other users.
+  await chmod(directory, 0o711)
   const interruption = createInterruption(
     () => say('It ends: what runs is stopped first. Once more ends at once, and may leave things behind.'),
     () => process.exit(130),

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
 import { dockerAnswers } from '../../stack/docker.ts'
@@ -18,6 +18,7 @@ test(
         '!! NO DOCKER DAEMON ANSWERS: the rounds run on local processes, nothing is proven about containers.',
       )
     const directory = mkdtempSync(join(tmpdir(), 'carrel-kill-'))
+    chmodSync(directory, 0o711)
     try {
       const outcome = await killAnywhere({
         seed,

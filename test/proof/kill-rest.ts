@@ -54,16 +54,22 @@ export async function strangers(site: ProofSite, wishes: readonly Wish[]): Promi
 // What the api answers as an id is one.
 const idsOf = (wishes: readonly Wish[]) => wishes.flatMap((wish) => [...wish.ids]) as SessionId[]
 
+interface Row {
+  readonly state: SessionState
+  readonly reason: Reason | null
+  readonly detail: string | null
+}
+
 async function statesOf(site: ProofSite, wishes: readonly Wish[]) {
   const rows = await patiently(
     async () =>
       await site.db
         .selectFrom('session as s')
-        .select(['s.id', 's.state', 's.reason'])
+        .select(['s.id', 's.state', 's.reason', 's.operator_detail as detail'])
         .where('s.id', '=', sql<SessionId>`any(${idsOf(wishes)})`)
         .execute(),
   )
-  return new Map<string, { readonly state: SessionState; readonly reason: Reason | null }>(rows.map((r) => [r.id, r]))
+  return new Map<string, Row>(rows.map((r) => [r.id, r]))
 }
 
 /** What became of everybody, by the rows, by their key once more, and through the doors of those that live. */

@@ -13,6 +13,8 @@ export interface Fate {
   readonly row: {
     readonly state: SessionState
     readonly reason: Reason | null
+    /** What operators read of it. */
+    readonly detail: string | null
     readonly story: readonly string[]
   } | null
   /** What was seen through its door; null where nobody looked. */
@@ -67,13 +69,13 @@ function judge({ ids, stopped, row, seen }: Fate): string[] {
   if (ids.length === 0) return ['it was never accepted']
   if (ids.length > 1) return [`one key stands for ${ids.join(' and ')}`]
   if (row === null) return ['it was accepted, and is not there']
-  const story = row.story.join(', ')
+  const after = `after ${row.story.join(', ')}${row.detail === null ? '' : `: ${row.detail.slice(0, 300)}`}`
   if (stopped) {
     // What had not begun was cancelled.
     const right = row.state === 'stopped' && (row.reason === 'user' || row.reason === 'cancelled')
-    return right ? [] : [`it was asked to stop, and is ${row.state} (${row.reason}) after ${story}`]
+    return right ? [] : [`it was asked to stop, and is ${row.state} (${row.reason}) ${after}`]
   }
-  if (row.state !== 'ready') return [`nobody asked it to end, and it is ${row.state} (${row.reason}) after ${story}`]
+  if (row.state !== 'ready') return [`nobody asked it to end, and it is ${row.state} (${row.reason}) ${after}`]
   return seen === null || seen === 'here' ? [] : [`it is ready, and ${seen}`]
 }
 

@@ -60,7 +60,14 @@ export function proofTarget(provider: ProviderConfig, directory: string): ProofT
       const images = { proof: { command, readable: [join(process.execPath, '../..')] } }
       return {
         provider: { ...provider, settings: { ...provider.settings, stateDirectory, images } },
-        template: { ...served, provider: { id: provider.id }, image: 'proof' },
+        // A process shares the network of its machine, and says so.
+        template: {
+          ...served,
+          provider: { id: provider.id },
+          image: 'proof',
+          egress: 'internet',
+          sizes: { small: { cpuMilli: 100, memoryMib: 1_024, diskMib: 0, gpus: 0 } },
+        },
         outlivesWorkers: true,
         prepare: async () => void (await mkdir(stateDirectory, { recursive: true, mode: 0o711 })),
       }
