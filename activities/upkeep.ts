@@ -1,4 +1,5 @@
 import type { Db } from '../db/connect.ts'
+import { readArming } from '../db/epoch.ts'
 import { eraseNext } from '../db/erasure.ts'
 import { deleteAudit, deleteSessions, pruneEvents, pruneSessions } from '../db/retention.ts'
 import { forgetDrift, forgetKeys, forgetOutages, forgetReconciliations, stopOverdue } from '../db/upkeep.ts'
@@ -18,15 +19,18 @@ const nothing: Batch = { done: 0, more: false }
 
 /**
  * What time alone makes due, in Carrel's own books. Each does one batch in one short transaction and says whether more is left;
- * a repeat finds what is still due.
+ * a repeat finds what is still due. While the installation is disarmed its rows may be a copy, or old: no session is stopped by them
+ * then, no account erased, and nothing deleted that somebody may have brought them back for.
  */
 export function createUpkeepActivities({ db, retention, warn }: UpkeepDeps) {
+  const armed = async (batch: (db: Db) => Promise<Batch>): Promise<Batch> =>
+    (await readArming(db)).disarmed === null ? await batch(db) : nothing
   const after = async (days: number | null, batch: (db: Db, days: number) => Promise<Batch>): Promise<Batch> =>
-    days === null ? nothing : await batch(db, days)
+    days === null ? nothing : await armed(async () => await batch(db, days))
   return {
     /** Asks sessions to stop whose time is over, where their own workflow has not. */
     stopOverdueSessions: async (): Promise<Batch> => {
-      const batch = await stopOverdue(db)
+      const batch = await armed(stopOverdue)
       if (batch.done > 0)
         warn({ sessions: batch.done }, 'sessions were in use after their time: their workflows are late, or gone')
       return batch
@@ -57,7 +61,7 @@ export function createUpkeepActivities({ db, retention, warn }: UpkeepDeps) {
     deleteAudit: async (): Promise<Batch> => await after(retention.auditDays, deleteAudit),
 
     /** Goes on with erasing the account that has waited longest. */
-    eraseAccounts: async (): Promise<Batch> => await eraseNext(db),
+    eraseAccounts: async (): Promise<Batch> => await armed(eraseNext),
   }
 }
 
