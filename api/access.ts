@@ -1,11 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { recordAudit } from '../db/audit.ts'
 import { errorCodes } from '../domain/errors.ts'
+import type { ErrorCode } from '../domain/errors.ts'
 import { idPattern } from '../domain/ids.ts'
 import { can, isOperator, mayTry, needsRelation } from '../domain/rights.ts'
 import type { Relation, Right } from '../domain/rights.ts'
+import type { Subject } from './changes.ts'
 import { deedOf } from './env.ts'
-import type { AppContext } from './env.ts'
+import type { AppContext, Variables } from './env.ts'
 import { notFound, nothingHere, Problem } from './problem.ts'
 
 /** The thing a route is about: how it is called, and what the caller is to it. `null`: there is none. */
@@ -15,6 +17,19 @@ export interface RouteSubject {
   readonly param?: string
   readonly relation: (c: AppContext) => Promise<Relation | null>
 }
+
+/** What the audit says that a refused change was about, where no path names it; `null` while its body is not read. */
+export type About = (said: Variables['said']) => Subject
+
+/** What of a route decides who is let in, and what the audit says of it. */
+export interface Guarded {
+  readonly right: Right
+  readonly subject: RouteSubject | undefined
+  readonly about: About | undefined
+}
+
+/** What there is one of. */
+export const installation: Subject = { kind: 'installation', id: null }
 
 const forbidden = () => new Problem('forbidden', 'Your role or your token does not allow this.')
 
@@ -33,6 +48,8 @@ export function checkReach(c: AppContext, right: Right): void {
   const { actor } = c.var.principal
   if (!mayTry(actor, right)) throw forbidden()
   if (!needsRelation(right) && can(actor, right) !== 'yes') throw forbidden()
+  // What belongs to the whole installation tells of everybody's sessions.
+  if (right === 'operate:read') c.set('othersRead', true)
 }
 
 /** Refuses by what the caller is to the thing; what it may not know of is 404, exactly as what is not there. */
@@ -43,23 +60,25 @@ export async function checkRelation(c: AppContext, right: Right, subject: RouteS
   if (verdict === 'hidden') throw notFound(subject.kind)
   if (verdict === 'no') throw forbidden()
   const own = relation?.isOwner === true || (relation?.projectRole ?? null) !== null
-  // What is the installation's own is nobody else's.
-  if (!own && isOperator(actor) && right !== 'operate:read') c.set('othersRead', true)
+  if (!own && isOperator(actor)) c.set('othersRead', true)
 }
 
 /** Refusals of what was understood: who is not signed in, too fast or unreadable changed nothing and is counted elsewhere. */
 const audited: readonly number[] = [403, 404, 409, 412, 422, 428]
 
-/** After the answer: a refused change, or an operator's look at what is others', goes into the audit. */
-export async function auditAnswer(c: AppContext, right: Right, subject: RouteSubject | undefined): Promise<void> {
-  const { code, services, othersRead } = c.var
+const isRefusal = (code: ErrorCode): boolean => code === 'maintenance' || audited.includes(errorCodes[code])
+
+/** After the answer: a refused change, or an operator's read, goes into the audit. */
+export async function auditAnswer(c: AppContext, { right, subject, about }: Guarded): Promise<void> {
+  const { code, services, othersRead, said } = c.var
   const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || right === 'session:preview'
-  const refused = code !== null && audited.includes(errorCodes[code])
-  if (reads ? refused || !othersRead : !refused) return
+  const refused = code !== null && isRefusal(code)
+  // A read that failed told nothing.
+  if (reads ? code !== null || !othersRead : !refused) return
   const named = subject?.param === undefined ? '' : (c.req.param(subject.param) ?? '')
   await recordAudit(services.db, {
     ...deedOf(c),
-    subject: { kind: subject?.kind ?? 'list', id: idPattern.test(named) ? named : null },
+    subject: about?.(said) ?? { kind: subject?.kind ?? 'list', id: idPattern.test(named) ? named : null },
     outcome: refused ? 'refused' : 'accepted',
     ...(code === null ? {} : { code }),
   })

@@ -31,10 +31,10 @@ export interface Variables {
   intent: IntentKey
   /** Set on routes whose subject is `shownSession`, before their handler. */
   session: NonNullable<Awaited<ReturnType<typeof findSession>>>
-  /** Things of others were read by an operator's right: to be audited. */
+  /** Something was read by an operator's right, of others or of the whole installation: to be audited. */
   othersRead: boolean
-  /** Why an operator does this, on routes that ask for it, once the body was read. */
-  reason: string | null
+  /** What an operator's command says, and why: its valid body, on routes that ask for a reason; `null` until it was read. */
+  said: Readonly<Record<string, unknown>> | null
   /** The code of the problem that was answered. */
   code: ErrorCode | null
   /** Not in the access log: the path holds a capability. */
@@ -46,11 +46,11 @@ export interface AppEnv {
 }
 export type AppContext = Context<AppEnv>
 
-/** Who does what, for the audit. */
+/** Who does what, for the audit; of an operator's command all that it says. */
 export type Deed = Pick<AuditEntry, 'accountId' | 'client' | 'onBehalfOf' | 'action' | 'requestId' | 'detail'>
 
 export function deedOf(c: AppContext): Deed {
-  const { principal, operation, requestId, reason } = c.var
+  const { principal, operation, requestId, said } = c.var
   const acted = principal.actedBy !== principal.accountId
   return {
     accountId: principal.actedBy,
@@ -58,6 +58,6 @@ export function deedOf(c: AppContext): Deed {
     onBehalfOf: acted ? principal.accountId : null,
     action: operation,
     requestId,
-    ...(reason === null ? {} : { detail: { reason } }),
+    ...(said === null ? {} : { detail: said }),
   }
 }

@@ -32,7 +32,7 @@ export function observed(services: Services): MiddlewareHandler<AppEnv> {
     c.set('operation', '')
     c.set('code', null)
     c.set('othersRead', false)
-    c.set('reason', null)
+    c.set('said', null)
     c.set('unlogged', false)
     const begun = performance.now()
     await next()

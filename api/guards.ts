@@ -1,8 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import type { Right } from '../domain/rights.ts'
 import { rights } from '../domain/rights.ts'
 import { auditAnswer, checkCapability, checkReach, checkRelation } from './access.ts'
-import type { RouteSubject } from './access.ts'
+import type { Guarded } from './access.ts'
 import { authenticate, createTouches } from './authentication.ts'
 import { checkBody } from './body.ts'
 import type { AppContext, AppEnv } from './env.ts'
@@ -10,10 +9,8 @@ import { problemOf } from './failures.ts'
 import { intentOf } from './intent.ts'
 import { createRateLimit } from './rate-limit.ts'
 
-interface Before {
+interface Before extends Guarded {
   readonly operationId: string
-  readonly right: Right
-  readonly subject: RouteSubject | undefined
   readonly hasBody: boolean
 }
 
@@ -34,8 +31,9 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
   const touches = createTouches()
   const limit = createRateLimit(settings.rateLimitPerMinute)
   return {
-    before: ({ operationId, right, subject, hasBody }) =>
+    before: (route) =>
       async function guard(c: AppContext, next) {
+        const { operationId, right, hasBody } = route
         c.set('operation', operationId)
         if (rights[right].scope === null) {
           if (rights[right].relation === 'capability') checkCapability(c)
@@ -45,7 +43,7 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
         const { principal, refusal } = await authenticate(c, touches)
         c.set('principal', principal)
         await limit(c)
-        await audited(c, right, subject, async () => {
+        await audited(c, route, async () => {
           if (refusal !== null) throw refusal
           checkReach(c, right)
           if (hasBody) await checkBody(c)
@@ -54,7 +52,7 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
       },
     around: ({ right, subject, creates, reasoned }, handle) =>
       async function decide(c) {
-        if (reasoned) c.set('reason', (await c.req.json<{ reason: string }>()).reason.trim())
+        if (reasoned) c.set('said', validBody(c))
         if (subject !== undefined) await checkRelation(c, right, subject)
         if (creates) c.set('intent', await intentOf(c))
         return await handle(c)
@@ -62,19 +60,17 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
   }
 }
 
+/** The body as its schema gave it, after validation. A handler's own context has its type; here it is whatever route it is. */
+const validBody = (c: AppContext) => c.req.valid('json' as never) as Readonly<Record<string, unknown>>
+
 /** Lets what happens inside happen, and audits how it ended; a refusal before `next` is thrown on. */
-async function audited(
-  c: AppContext,
-  right: Right,
-  subject: RouteSubject | undefined,
-  inside: () => Promise<void>,
-): Promise<void> {
+async function audited(c: AppContext, route: Guarded, inside: () => Promise<void>): Promise<void> {
   try {
     await inside()
   } catch (error) {
     c.set('code', problemOf(error).code)
-    await auditAnswer(c, right, subject)
+    await auditAnswer(c, route)
     throw error
   }
-  await auditAnswer(c, right, subject)
+  await auditAnswer(c, route)
 }

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { OpenAPIHono, RouteConfig, RouteHandler } from '@hono/zod-openapi'
 import { needsRelation, rights } from '../domain/rights.ts'
 import type { Right } from '../domain/rights.ts'
-import type { RouteSubject } from './access.ts'
+import type { About, RouteSubject } from './access.ts'
 import type { AppEnv } from './env.ts'
 
 import type { Guards } from './guards.ts'
@@ -33,11 +33,13 @@ type Contract = Omit<RouteConfig, 'path' | 'operationId' | 'summary' | 'tags' | 
   readonly right: Right
   /** What the right is about; rights that depend on it must name it. */
   readonly subject?: RouteSubject
+  /** What the audit says that it is about: of routes that have no subject and are no list. */
+  readonly about?: About
   /** Takes `Idempotency-Key`: a POST that makes something. */
   readonly creates?: true
   /** Takes `If-Match`. */
   readonly replaces?: true
-  /** Its body has a `reason`, which the audit keeps. */
+  /** Its body has a `reason`; the audit keeps it, and all else that the body says: nothing secret. */
   readonly reasoned?: true
   /** Statuses of problems beside those that every route has. */
   readonly refusals?: readonly ProblemStatus[]
@@ -67,11 +69,13 @@ export function route<P extends string, R extends Contract & { path: P }>(
   contract: R,
   handler: RouteHandler<R, AppEnv>,
 ): Route {
-  const { right, subject, request, responses, refusals = [], ...marks } = contract
+  const { right, subject, about, request, responses, refusals = [], ...marks } = contract
   const { creates = false, replaces = false, reasoned = false, ...rest } = marks
   if (needsRelation(right) && subject === undefined)
     throw new Error(`${contract.operationId}: the right ${right} is about a thing, and the route names none.`)
   const open = rights[right].scope === null
+  if (!open && contract.method !== 'get' && subject === undefined && about === undefined)
+    throw new Error(`${contract.operationId} changes something, and does not say what for the audit.`)
   const hasBody = request?.body !== undefined
   const statuses: ProblemStatus[] = [
     ...(open ? [] : ([401, 403, 429] as const)),
@@ -103,7 +107,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
           : { request: { ...request, ...(headers === undefined ? {} : { headers }) } }),
         responses: { ...responses, ...problems(statuses) },
         ...(open ? {} : { security: [{ token: [] }] }),
-        middleware: guards.before({ operationId: contract.operationId, right, subject, hasBody }),
+        middleware: guards.before({ operationId: contract.operationId, right, subject, about, hasBody }),
       })
       app.openapi(config, guards.around({ right, subject, creates, reasoned }, handler as never) as never)
     },

@@ -1,6 +1,6 @@
 import type { Executor } from './connect.ts'
 
-/** Who did what to what. `accountId` is who acted, `onBehalfOf` for whom; ids and codes only, never a secret; and an operator's own words why. */
+/** Who did what to what. `accountId` is who acted, `onBehalfOf` for whom; ids and codes only, never a secret; and what an operator's command says. */
 export interface AuditEntry {
   readonly accountId: string | null
   readonly client: string | null

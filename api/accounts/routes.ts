@@ -19,6 +19,7 @@ const createAccount = route(
     method: 'post',
     path: '/v1/accounts',
     right: 'account:admin',
+    about: () => ({ kind: 'account', id: null }),
     creates: true,
     request: { body: body(AccountCreate) },
     responses: { 201: json(AccountDocument, 'The account') },

@@ -1,12 +1,11 @@
 import type { Db } from '../../db/connect.ts'
 import { endMaintenance, putMaintenance, readMaintenance } from '../../db/maintenance.ts'
 import type { MaintenanceState } from '../../db/maintenance.ts'
+import { installation } from '../access.ts'
 import { change } from '../changes.ts'
 import type { Deed } from '../env.ts'
 import { invalid } from '../problem.ts'
 import { changedMeanwhile } from '../versions.ts'
-
-const installation = { kind: 'installation', id: null } as const
 
 /** Switches maintenance on, or changes what users are told. Throws 422 for a past `until`, 412 if it changed since it was read. */
 export async function begin(

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { readMaintenance } from '../../db/maintenance.ts'
 import type { MaintenanceState } from '../../db/maintenance.ts'
+import { installation } from '../access.ts'
 import { body, json } from '../answers.ts'
 import { deedOf } from '../env.ts'
 import { reason } from '../fields.ts'
@@ -20,6 +21,7 @@ const read = route(
     method: 'get',
     path: '/v1/admin/maintenance',
     right: 'operate:read',
+    about: () => installation,
     responses: { 200: json(MaintenanceDocument, 'The maintenance') },
   },
   async (c) => {
@@ -39,6 +41,7 @@ const put = route(
     method: 'put',
     path: '/v1/admin/maintenance',
     right: 'operate:write',
+    about: () => installation,
     replaces: true,
     reasoned: true,
     request: { body: body(MaintenancePut) },
@@ -59,6 +62,7 @@ const over = route(
     method: 'post',
     path: '/v1/admin/maintenance/end',
     right: 'operate:write',
+    about: () => installation,
     reasoned: true,
     request: { body: body(z.strictObject({ reason })) },
     responses: { 200: json(MaintenanceDocument, 'Maintenance is over') },

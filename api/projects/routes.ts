@@ -19,6 +19,7 @@ const createProject = route(
     method: 'post',
     path: '/v1/projects',
     right: 'project:create',
+    about: () => ({ kind: 'project', id: null }),
     creates: true,
     request: { body: body(ProjectCreate) },
     responses: { 201: json(ProjectDocument, 'The project') },

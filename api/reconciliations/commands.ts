@@ -7,6 +7,7 @@ import { armSweep, askReconciliation, getReconciliation } from '../../db/reconci
 import type { Reconciliation } from '../../db/reconciliation-asks.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProviderId, ReconciliationId } from '../../domain/ids.ts'
+import { installation } from '../access.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Deed } from '../env.ts'
 import { invalid, notFound, Problem } from '../problem.ts'
@@ -47,7 +48,7 @@ export async function armProvider(db: Db, deed: Deed, id: ProviderId): Promise<v
 
 /** Says that this installation is the one that counts: it carries out again what its rows say. Throws 409 where it is armed. */
 export async function arm(db: Db, deed: Deed): Promise<void> {
-  await change(db, deed, { kind: 'installation', id: null }, async (trx) => {
+  await change(db, deed, installation, async (trx) => {
     if ((await armInstallation(trx)) === 'already') throw new Problem('conflict', 'The installation is armed.')
   })
 }

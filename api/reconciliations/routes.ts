@@ -11,7 +11,7 @@ import { preferenceOf } from '../prefer.ts'
 import { route } from '../route.ts'
 import { arm, armProvider, readReconciliation, requestReconciliation } from './commands.ts'
 import { presentReconciliation, ReconciliationCreate, ReconciliationDocument, SweepArm } from './schemas.ts'
-import { reconciliationOfPath } from './subject.ts'
+import { providerOfBody, reconciliationOfPath } from './subject.ts'
 
 const create = route(
   {
@@ -25,6 +25,7 @@ const create = route(
     method: 'post',
     path: '/v1/admin/reconciliations',
     right: 'operate:write',
+    about: providerOfBody,
     creates: true,
     reasoned: true,
     refusals: [404],
@@ -110,6 +111,7 @@ const armOne = route(
     method: 'post',
     path: '/v1/admin/reconciliations/arm',
     right: 'operate:write',
+    about: providerOfBody,
     reasoned: true,
     refusals: [404, 409],
     request: { body: body(SweepArm) },

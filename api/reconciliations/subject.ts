@@ -1,7 +1,8 @@
 import { getReconciliation } from '../../db/reconciliation-asks.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { ReconciliationId } from '../../domain/ids.ts'
-import type { RouteSubject } from '../access.ts'
+import { installation } from '../access.ts'
+import type { About, RouteSubject } from '../access.ts'
 
 /** The reconciliation that the path names. It is nobody's own. */
 export const reconciliationOfPath: RouteSubject = {
@@ -13,3 +14,7 @@ export const reconciliationOfPath: RouteSubject = {
     return found === null ? null : {}
   },
 }
+
+/** The provider that the body names; where it names none, or was not read, the installation. */
+export const providerOfBody: About = (said) =>
+  typeof said?.['provider'] === 'string' ? { kind: 'provider', id: said['provider'] } : installation

@@ -23,7 +23,7 @@ export async function retrySession(db: Db, deed: Deed, id: SessionId): Promise<S
 
 /** Records that an operator gives up on the session's cleanup. Throws 409 where there is nothing to give up on. Repeats change nothing. */
 export async function abandonSession(db: Db, deed: Deed, id: SessionId, force: boolean): Promise<SessionView> {
-  await change(db, { ...deed, detail: { ...deed.detail, force } }, { kind: 'session', id }, async (trx) => {
+  await change(db, deed, { kind: 'session', id }, async (trx) => {
     const refusal = refusalOf(await requestAbandon(trx, id, { force }))
     if (refusal !== null) throw refusal
   })

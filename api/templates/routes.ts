@@ -23,6 +23,7 @@ const createTemplate = route(
     method: 'post',
     path: '/v1/templates',
     right: 'template:admin',
+    about: () => ({ kind: 'template', id: null }),
     creates: true,
     refusals: [409],
     request: { body: body(TemplateCreate) },

@@ -18,6 +18,7 @@ const createToken = route(
     method: 'post',
     path: '/v1/tokens',
     right: 'token:write',
+    about: () => ({ kind: 'token', id: null }),
     creates: true,
     request: { body: body(TokenCreate) },
     responses: {

@@ -145,20 +145,39 @@ test('it is changed over what was read; since when stays; every change is audite
   expect((await end()).body).toEqual({ maintenance: null })
   const audit = await api.db
     .selectFrom('audit_event')
-    .select(['action', 'outcome', 'code', 'detail'])
+    .select(['action', 'outcome', 'code', 'subject_kind', 'detail'])
     .where('action', 'in', ['putMaintenance', 'endMaintenance'])
     .orderBy('id', 'desc')
     .limit(6)
     .execute()
-  const why = { reason: 'Ticket 7' }
-  const done = { reason: 'It is done.' }
+  const about = { subject_kind: 'installation' }
+  const told = { text: 'The storage moves.', until: null, reason: 'Ticket 7' }
+  const ended = {
+    action: 'endMaintenance',
+    outcome: 'accepted',
+    code: null,
+    ...about,
+    detail: { reason: 'It is done.' },
+  }
+  const set = { action: 'putMaintenance', ...about, detail: told }
   expect(audit.reverse()).toEqual([
-    { action: 'putMaintenance', outcome: 'accepted', code: null, detail: why },
-    { action: 'putMaintenance', outcome: 'refused', code: 'precondition_failed', detail: why },
-    { action: 'putMaintenance', outcome: 'refused', code: 'precondition_required', detail: why },
-    { action: 'putMaintenance', outcome: 'accepted', code: null, detail: why },
-    { action: 'endMaintenance', outcome: 'accepted', code: null, detail: done },
-    { action: 'endMaintenance', outcome: 'accepted', code: null, detail: done },
+    { ...set, outcome: 'accepted', code: null },
+    { ...set, outcome: 'refused', code: 'precondition_failed', detail: { ...told, text: 'Other' } },
+    { ...set, outcome: 'refused', code: 'precondition_required' },
+    { ...set, outcome: 'accepted', code: null, detail: { ...told, text: 'Longer than thought.' } },
+    ended,
+    ended,
+  ])
+})
+
+test('who was refused because of it is in the audit', async () => {
+  const somebody = await api.person()
+  await put({ until: new Date(Date.now() + 3_600_000).toISOString() })
+  const ask = { token: somebody.token, body: { templateId }, headers: { prefer: 'respond-async' } }
+  expect((await api.call('POST', '/v1/sessions', ask)).body.code).toBe('maintenance')
+  const audit = await api.db.selectFrom('audit_event').selectAll().where('account_id', '=', somebody.id).execute()
+  expect(audit).toMatchObject([
+    { action: 'createSession', outcome: 'refused', code: 'maintenance', subject_kind: 'project' },
   ])
 })
 

@@ -71,7 +71,10 @@ test('one that ends while its caller waits is answered with its report', async (
   expect([again.status, again.body]).toEqual([201, answer.body])
   expect((await ask({ dryRun: false }, 'wait=0', key)).body.code).toBe('idempotency_key_reused')
   const audit = await api.db.selectFrom('audit_event').selectAll().where('subject_id', '=', asked.id).execute()
-  expect(audit).toMatchObject([{ action: 'startReconciliation', outcome: 'accepted', detail: { reason: 'To see.' } }])
+  expect(audit).toMatchObject([
+    { action: 'startReconciliation', outcome: 'accepted', detail: { reason: 'To see.' } },
+    { action: 'getReconciliation', outcome: 'accepted', subject_kind: 'reconciliation' },
+  ])
 })
 
 test('left to itself it changes nothing, and who does not wait is told where to look', async () => {
@@ -122,13 +125,36 @@ test('a disarmed sweep shows, and an operator who looked arms it: it may remove 
   expect((await arm({ provider: 'nowhere' })).status).toBe(404)
   const audit = await api.db
     .selectFrom('audit_event')
-    .select(['outcome', 'subject_kind', 'detail'])
+    .select(['outcome', 'subject_kind', 'subject_id', 'detail'])
     .where('action', '=', 'armReconciliation')
     .orderBy('id')
-    .limit(2)
+    .limit(3)
     .execute()
-  expect(audit.map((a) => a.outcome)).toEqual(['refused', 'accepted'])
-  for (const line of audit) expect(line.detail).toEqual({ reason: 'Looked at it.' })
+  expect(audit.map((a) => a.outcome)).toEqual(['refused', 'accepted', 'refused'])
+  expect(audit.map((a) => [a.subject_kind, a.subject_id])).toEqual(
+    ['fake', 'fake', 'nowhere'].map((id) => ['provider', id]),
+  )
+  for (const { detail, subject_id: provider } of audit) expect(detail).toEqual({ provider, reason: 'Looked at it.' })
+})
+
+test('the audit keeps what was to be done, also where it was refused', async () => {
+  const asked = { dryRun: false, remove: ['carrel-s9-1'], reason: 'Seen by hand.' }
+  const { id } = (await ask(asked)).body
+  await ask({ ...asked, provider: 'nowhere' })
+  await ask({ ...asked, dryRun: true })
+  const audit = await api.db
+    .selectFrom('audit_event')
+    .select(['outcome', 'subject_kind', 'subject_id', 'detail'])
+    .where('action', '=', 'startReconciliation')
+    .orderBy('id', 'desc')
+    .limit(3)
+    .execute()
+  const refused = { outcome: 'refused', subject_kind: 'provider' }
+  expect(audit.reverse()).toEqual([
+    { outcome: 'accepted', subject_kind: 'reconciliation', subject_id: id, detail: { ...asked, provider: 'fake' } },
+    { ...refused, subject_id: 'nowhere', detail: { ...asked, provider: 'nowhere' } },
+    { ...refused, subject_id: 'fake', detail: { ...asked, provider: 'fake', dryRun: true } },
+  ])
 })
 
 test('a disarmed installation shows, and is armed with a further epoch', async () => {
