@@ -83,7 +83,8 @@ export async function createProofSite(options: ProofSiteOptions) {
     async () => process.env['TEST_KEEP'] ?? (await rm(directory, { recursive: true, force: true, maxRetries: 5 })),
   ]
   const close = async () => {
-    for (const step of undo.splice(0).toReversed()) await step()
+    for (const step of undo.splice(0).toReversed())
+      await step().catch((error: unknown) => console.warn('The proof could not clean up after itself:', error))
   }
   const keep = async (
     name: string,
