@@ -20,6 +20,8 @@ export const batchOf = (done: number, atMost: number = rowsPerBatch): Batch => (
 /** How long a session may be in use after its time before the upkeep asks: its own workflow does it at once. */
 const graceSeconds = 60
 const recordsDays = 30
+/** No reconciliation lasts so long, and none waits so long for its start where anybody serves its provider. */
+const reconciliationMinutes = 60
 
 /**
  * One transaction of the upkeep. It gives up soon where it would have to wait for a lock, so that nobody waits long for the
@@ -56,16 +58,25 @@ export async function forgetKeys(db: Db): Promise<Batch> {
   return await briefly(db, async (trx) => batchOf(await pruneKeys(trx, rowsPerBatch)))
 }
 
-/** Forgets reconciliations of which nothing was heard for 30 days. */
+/**
+ * Closes reconciliations that nothing was heard of for an hour: their run ended without a word, or was never begun. Their provider's
+ * next run would close them, but one that is out of service has none. Then forgets those that ended 30 days ago.
+ */
 export async function forgetReconciliations(db: Db): Promise<Batch> {
   return await briefly(db, async (trx) => {
+    const closed = await sql`
+      update reconciliation set ended_at = now(), outcome = 'failed' where id = any(array(
+        select id from reconciliation
+        where ended_at is null and coalesce(started_at, requested_at) < now() - ${reconciliationMinutes}::int * interval '1 minute'
+        order by id limit ${rowsPerBatch} for no key update skip locked))`.execute(trx)
     const gone = await sql`
       delete from reconciliation where id = any(array(
         select id from reconciliation where coalesce(ended_at, started_at, requested_at) < ${daysAgo(recordsDays)}
         order by coalesce(ended_at, started_at, requested_at) limit ${rowsPerBatch} for update skip locked))`.execute(
       trx,
     )
-    return batchOf(Number(gone.numAffectedRows))
+    const [first, second] = [batchOf(Number(closed.numAffectedRows)), batchOf(Number(gone.numAffectedRows))]
+    return { done: first.done + second.done, more: first.more || second.more }
   })
 }
 

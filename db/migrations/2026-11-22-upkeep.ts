@@ -71,6 +71,7 @@ const statements = [
   `create index reconciliation_requested_by on reconciliation (requested_by)`,
   `create index reconciliation_age on reconciliation (coalesce(ended_at, started_at, requested_at))`,
   `create index reconciliation_open on reconciliation (next_try_at) where started_at is null and ended_at is null`,
+  `create index reconciliation_unended on reconciliation (id) where ended_at is null`,
   `create function notify_reconciliation() returns trigger language plpgsql as $$
     begin perform pg_notify('carrel_wake', ''); perform pg_notify('carrel_reconciliation', new.id); return null; end $$`,
   `create trigger reconciliation_change after insert or update on reconciliation

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createUpkeepActivities } from '../../activities/upkeep.ts'
 import type { Db } from '../../db/connect.ts'
 import { readSessionEvents } from '../../db/events.ts'
@@ -93,14 +93,14 @@ describe('sessions whose time is over', () => {
   })
 })
 
-test('reconciliations are forgotten 30 days after the last that was heard of them', async () => {
+describe('reconciliations', () => {
+  const hour = 1 / 24
   const ago = (days: number) => sql<Date>`now() - ${days}::float8 * interval '24 hours'`
   const add = async (name: string, requested: number, started: number | null, ended: number | null) => {
-    const id = newId('reconciliation')
     await db
       .insertInto('reconciliation')
       .values({
-        id,
+        id: newId('reconciliation'),
         provider_id: fake,
         requested_by: null,
         dry_run: true,
@@ -112,13 +112,36 @@ test('reconciliations are forgotten 30 days after the last that was heard of the
       })
       .execute()
   }
-  await add('ended long ago', 31, 31, 30.01)
-  await add('ended lately', 31, 31, 29.9)
-  await add('begun lately', 40, 1, null)
-  await add('never heard of', 31, null, null)
-  expect(await forgetReconciliations(db)).toEqual({ done: 2, more: false })
-  const left = await db.selectFrom('reconciliation').select('remove_names').orderBy('remove_names').execute()
-  expect(left.flatMap((row) => row.remove_names)).toEqual(['begun lately', 'ended lately'])
+  const outcomes = async () => {
+    const left = await db.selectFrom('reconciliation').select(['remove_names', 'outcome', 'ended_at']).execute()
+    expect(left.every((row) => (row.ended_at === null) === (row.outcome === null))).toBe(true)
+    return Object.fromEntries(left.map((row) => [row.remove_names[0], row.outcome]))
+  }
+  afterEach(async () => void (await db.deleteFrom('reconciliation').execute()))
+
+  test('are forgotten 30 days after they ended', async () => {
+    await add('long ago', 31, 31, 30.01)
+    await add('lately', 31, 31, 29.9)
+    expect(await forgetReconciliations(db)).toEqual({ done: 1, more: false })
+    expect(await outcomes()).toEqual({ lately: 'done' })
+  })
+
+  test('that nothing was heard of for an hour have failed, begun or not', async () => {
+    await add('its run ended without a word', 2, hour * 1.02, null)
+    await add('never begun', hour * 1.02, null, null)
+    await add('running', 2, hour * 0.98, null)
+    await add('waiting', hour * 0.98, null, null)
+    await add('done', 2, 2, 2)
+    expect(await forgetReconciliations(db)).toEqual({ done: 2, more: false })
+    expect(await outcomes()).toEqual({
+      'its run ended without a word': 'failed',
+      'never begun': 'failed',
+      running: null,
+      waiting: null,
+      done: 'done',
+    })
+    expect(await forgetReconciliations(db)).toEqual({ done: 0, more: false })
+  })
 })
 
 test('what differed is forgotten 30 days after it was seen last', async () => {
