@@ -32,7 +32,7 @@ export function createWire(url: string): Wire {
         const socket = socketOf(lane)
         let text = ''
         const done = (settle: () => void) => {
-          socket.off('data', onData).off('error', onError).off('close', onError)
+          socket.off('data', onData).off('error', onError).off('close', onError).off('timeout', onError)
           socket.setTimeout(0)
           settle()
         }
@@ -45,8 +45,8 @@ export function createWire(url: string): Wire {
           socket.destroy()
           done(() => reject(new Error('the connection broke')))
         }
-        socket.on('data', onData).once('error', onError).once('close', onError)
-        socket.setTimeout(patienceMs, onError)
+        socket.on('data', onData).once('error', onError).once('close', onError).once('timeout', onError)
+        socket.setTimeout(patienceMs)
         socket.write(request)
       }),
     close: () => sockets.forEach((socket) => socket.destroy()),
