@@ -25,7 +25,7 @@ test('Postgres, Temporal and Docker go away one after the other, while sessions 
         signal: new AbortController().signal,
         say: (line) => console.log(line),
       },
-      { outageMs: 4_000, sessions: 8 },
+      { outageMs: 4_000, sessions: 6 },
     )
     tell(outcome)
     expect(outcome.breaches).toEqual([])

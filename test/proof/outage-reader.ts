@@ -14,7 +14,7 @@ export interface Read {
   readonly saysWhenAgain: boolean
 }
 
-const everyMs = 150
+const everyMs = 250
 const answerLimitMs = 40_000
 
 /** Reads every one of the paths again and again until it is stopped; then tells what came of it. */

@@ -17,7 +17,7 @@ import type { Downtime, Watched } from './watched.ts'
 
 export interface OutageLength {
   readonly outageMs: number
-  /** How many sessions start and stop in each: a multiple of four, of which one is the other provider's. */
+  /** How many sessions start and stop in each, every fourth at the other provider; four at least. */
   readonly sessions: number
 }
 
@@ -60,7 +60,8 @@ export async function throughOutages(run: ProofRun, length: OutageLength): Promi
     const kinds = ['postgres', 'temporal', ...(cuttable.way === null ? [] : [way])]
     if (cuttable.way === null) notes.push('the way to this provider cannot be cut from here: its outage was left out')
     else site.processes.push(cuttable.way)
-    const deps: RoundDeps = { site, portal: await openPortal(site), signal }
+    const { portal, begin } = await openPortal(site)
+    const deps: RoundDeps = { site, portal, signal }
     const calm = await runRound(deps, planCalm(seed), [])
     all.push(...calm.wishes)
     breaches.push(...(await judge(deps, calm)).breaches)
@@ -71,6 +72,7 @@ export async function throughOutages(run: ProofRun, length: OutageLength): Promi
       cases += 1
       const plan = planOutage({ ...length, seed, round: cases, process, earlier: earlier.length })
       watching = process === way ? watchBreaker(site, target.provider.id, beside.provider.id) : null
+      begin()
       const told = await runOutage(deps, process, async () => {
         const round = await runRound(deps, plan, earlier)
         all.push(...round.wishes.slice(earlier.length))
@@ -147,8 +149,8 @@ const unaskedEnds = (site: ProofSite): string[] =>
     .filter(({ name }) => name === 'api' || name.startsWith('worker'))
     .flatMap(({ name, ownEnds }) => ownEnds.map((end) => `${name}: ${end}`))
 
-/** Every fourth session is one of the provider beside; a session's key says which. */
-async function openPortal({ apiUrl, user, db }: ProofSite): Promise<Portal> {
+/** Every fourth session of a round is one of the provider beside; a session's key says which. */
+async function openPortal({ apiUrl, user, db }: ProofSite) {
   const templates = await db.selectFrom('template').select(['id', 'name']).execute()
   const idOf = (name: string) => templates.find((template) => template.name === name)?.id ?? ''
   const portal = createPortal({
@@ -157,7 +159,12 @@ async function openPortal({ apiUrl, user, db }: ProofSite): Promise<Portal> {
     templateId: (key) => idOf(key.startsWith('beside') ? 'beside' : 'proof'),
   })
   let session = 0
-  return { ...portal, key: () => `${(session++ & 3) === 3 ? 'beside' : 'main'}-${portal.key()}` }
+  const named: Portal = { ...portal, key: () => `${session++ % 4 === 3 ? 'beside' : 'main'}-${portal.key()}` }
+  return {
+    portal: named,
+    /** The next session is the first of its round. */
+    begin: () => void (session = 0),
+  }
 }
 
 interface Cuttable {
