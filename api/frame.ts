@@ -23,7 +23,11 @@ const unlessSet = {
 
 /** Takes the caller's request id if it is a plain one, makes one else; counts, times and logs the request by its operation. */
 export function observed(services: Services): MiddlewareHandler<AppEnv> {
-  const seconds = services.metrics.histogram('http_request_seconds', 'How long requests took', ['operation', 'status'])
+  const seconds = services.metrics.histogram('http_request_seconds', 'How long requests took', [
+    'operation',
+    'status',
+    'code',
+  ])
   return async (c, next) => {
     const asked = c.req.header('x-request-id') ?? ''
     const requestId = /^[A-Za-z0-9._-]{8,64}$/.test(asked) ? asked : randomUUID()
@@ -42,7 +46,8 @@ export function observed(services: Services): MiddlewareHandler<AppEnv> {
     for (const [name, value] of Object.entries(unlessSet)) if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     const { operation, code, unlogged } = c.var
     const status = c.res.status
-    seconds.observe({ operation: operation || 'none', status: String(status) }, ms / 1_000)
+    const problem = code === null ? {} : { code }
+    seconds.observe({ operation: operation || 'none', status: String(status), ...problem }, ms / 1_000)
     if (unlogged) return
     // By name, never by path: a path may hold what is no log's business.
     const caller = c.get('principal') as AppEnv['Variables']['principal'] | undefined

@@ -15,13 +15,12 @@ export interface Figures {
   readonly undelivered: number
   readonly maintenance: boolean
   readonly disarmed: boolean
+  /** Those in service: of what was taken out of it, nothing is wrong by itself. */
   readonly providers: readonly ProviderFigures[]
 }
 
 export interface ProviderFigures {
   readonly provider: string
-  /** Out of service: nobody lists or sweeps it any more once it holds nothing. */
-  readonly disabled: boolean
   readonly breakerOpen: boolean
   /** Seconds since its last whole list; `null` never. */
   readonly listAgeSeconds: number | null
@@ -68,13 +67,13 @@ export async function readFigures(db: Executor): Promise<Figures> {
 
 async function readProviders(db: Executor): Promise<ProviderFigures[]> {
   const { rows } = await sql<ProviderFigures>`
-    select p.id as provider, p.disabled_at is not null as disabled, coalesce(h.state <> 'closed', false) as "breakerOpen",
+    select p.id as provider, coalesce(h.state <> 'closed', false) as "breakerOpen",
       extract(epoch from now() - h.observed_at)::float8 as "listAgeSeconds",
       w.disarmed_at is not null as "sweepDisarmed",
       extract(epoch from now() - w.last_whole_at)::float8 as "sweepAgeSeconds",
       coalesce((select jsonb_object_agg(kind, n) from (select kind, count(*) as n from drift
         where provider_id = p.id group by kind) d), '{}'::jsonb) as drift
     from provider p left join provider_health h on h.provider_id = p.id left join sweep w on w.provider_id = p.id
-    order by p.id`.execute(db)
+    where p.disabled_at is null order by p.id`.execute(db)
   return rows
 }

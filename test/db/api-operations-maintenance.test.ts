@@ -170,11 +170,14 @@ test('it is changed over what was read; since when stays; every change is audite
   ])
 })
 
-test('who was refused because of it is in the audit', async () => {
+test('who was refused because of it is in the audit, and counted apart from what failed', async () => {
   const somebody = await api.person()
   await put({ until: new Date(Date.now() + 3_600_000).toISOString() })
   const ask = { token: somebody.token, body: { templateId }, headers: { prefer: 'respond-async' } }
   expect((await api.call('POST', '/v1/sessions', ask)).body.code).toBe('maintenance')
+  // The alarm on errors leaves it out by this.
+  const { text } = await api.call('GET', '/metrics', { token: operator.token })
+  expect(text).toMatch(/^carrel_http_request_seconds_count\{(?=.*operation="createSession")(?=.*code="maintenance")/m)
   const audit = await api.db.selectFrom('audit_event').selectAll().where('account_id', '=', somebody.id).execute()
   expect(audit).toMatchObject([
     { action: 'createSession', outcome: 'refused', code: 'maintenance', subject_kind: 'project' },

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { concludeReconciliation } from '../../db/reconciliation.ts'
 import { newId } from '../../domain/ids.ts'
@@ -216,6 +217,25 @@ test('gauges tell of all of it', async () => {
   await api.db.updateTable('installation').set({ maintenance_since: null, maintenance_text: null }).execute()
   const later = (await api.call('GET', '/metrics', { token: operator.token })).text
   expect(later).toMatch(/carrel_decision_overdue\{[^}]*\} 1/)
+  // Of what is out of service nothing is told, or it would alarm for ever.
+  await api.db.updateTable('provider').set({ disabled_at: new Date() }).execute()
+  const without = (await api.call('GET', '/metrics', { token: operator.token })).text
+  expect(without).not.toContain('provider="fake"')
+  expect(without).toContain('carrel_sessions{')
+  await api.db.updateTable('provider').set({ disabled_at: null }).execute()
+})
+
+test('what the rows do not say now is not told, and the figures of the process still are', async () => {
+  const scrape = async () => (await api.call('GET', '/metrics', { token: operator.token })).text
+  const told = ['carrel_sessions{', 'carrel_decision_overdue{', 'carrel_provider_breaker_open{']
+  const before = await scrape()
+  for (const name of told) expect(before).toContain(name)
+  await sql`alter table drift rename to drift_away`.execute(api.db)
+  const during = await scrape()
+  for (const name of told) expect(during).not.toContain(name)
+  expect(during).toContain('carrel_http_request_seconds_count{')
+  await sql`alter table drift_away rename to drift`.execute(api.db)
+  expect(await scrape()).toContain('carrel_decision_overdue{')
 })
 
 test('reconciliations are for operators', async () => {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { createGauges } from '../../api/status/gauges.ts'
+import { errorCodes } from '../../domain/errors.ts'
 import { foreignReasons } from '../../domain/foreign.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
@@ -22,7 +23,7 @@ const registered = new Set(
     .map(([, name]) => `carrel_${name ?? ''}`),
 )
 const described = textOf('docs/operations/metrics.md')
-const values = new Set<string>([...driftKinds, ...liveStates])
+const values = new Set<string>([...driftKinds, ...liveStates, ...Object.keys(errorCodes)])
 const rules = z
   .object({
     groups: z.array(
@@ -88,7 +89,7 @@ test('every alarm stands on metrics that there are', () => {
       others.filter((name) => name !== 'histogram_quantile'),
       alert,
     ).toEqual([])
-    const chosen = [...expr.matchAll(/\b(?:kind|state)(?:=|!=|=~|!~)"([^"]*)"/g)].flatMap(([, value]) =>
+    const chosen = [...expr.matchAll(/\b(?:kind|state|code)(?:=|!=|=~|!~)"([^"]*)"/g)].flatMap(([, value]) =>
       (value ?? '').split('|'),
     )
     expect(
