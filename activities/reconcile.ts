@@ -4,6 +4,7 @@ import type { Action, ReconciliationOutcome } from '../domain/reconciliation.ts'
 import type { Runs } from '../domain/runs.ts'
 import type { Db } from '../db/connect.ts'
 import { raiseTick } from '../db/epoch.ts'
+import { recordObservations } from '../db/instances.ts'
 import { wakeSession } from '../db/intents.ts'
 import { beginReconciliation, concludeReconciliation } from '../db/reconciliation.ts'
 
@@ -54,6 +55,18 @@ export function createReconcileActivities({ db, runs }: ReconcileDeps) {
     /** Has the starter see to a session: who looks after it is told, and if nobody does, a teardown begins. */
     wakeSession: async (input: { readonly sessionId: string }): Promise<void> => {
       await wakeSession(db, input.sessionId as SessionId)
+    },
+
+    /** A whole list had no instance of the session: its run is told, and looks at the backend itself. */
+    doubtInstance: async ({
+      sessionId,
+      generation,
+    }: {
+      readonly sessionId: string
+      readonly generation: number
+    }): Promise<void> => {
+      await recordObservations(db, [{ sessionId, generation, seen: 'absent', suspicious: true }])
+      await wakeSession(db, sessionId as SessionId)
     },
 
     /** Has a run look again whose session has ended: it finds that, and ends. */

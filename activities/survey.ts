@@ -1,18 +1,17 @@
 import type { ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
 import { findDrift, planActions } from '../domain/reconciliation.ts'
-import type { Action, Known, Listed, Plan } from '../domain/reconciliation.ts'
-import { isEnd } from '../domain/lifecycle.ts'
+import type { Action, Listed, Plan } from '../domain/reconciliation.ts'
 import type { Runs } from '../domain/runs.ts'
 import type { Timings } from '../domain/timings.ts'
 import { databaseTime } from '../db/connect.ts'
 import type { Db } from '../db/connect.ts'
 import { noteDrift, readDrift } from '../db/drift.ts'
-import { readSweepRights, recordPlan } from '../db/reconciliation.ts'
+import { readPlan, readSweepRights, recordPlan } from '../db/reconciliation.ts'
 import { isQueueIdle, isUnknownInstance, readKnown } from '../db/survey.ts'
-import type { KnownRow } from '../db/survey.ts'
 import type { CallContext, ComputeProvider } from '../ports/compute/provider.ts'
 import { ApplicationFailure } from '@temporalio/activity'
 import { alive } from './compute.ts'
+import { askAboutRuns } from './doubted-runs.ts'
 
 export interface SurveyDeps {
   readonly db: Db
@@ -36,8 +35,6 @@ export type Survey =
 
 /** Actions of one reconciliation; the rest waits for the next. */
 const mostActions = 50
-/** Runs that Temporal is asked for one by one in one survey. */
-const mostDescribed = 500
 /** Texts and lists are kept for operators to read, not for ever. */
 const mostReported = 1_000
 
@@ -46,6 +43,9 @@ export function createSurveyActivities({ db, providerId, provider, deploymentId,
   return {
     /** Lists the backend before the rows are read, finds what differs, and plans. */
     async surveyProvider(ask: SurveyAsk): Promise<Survey> {
+      // An attempt whose answer was lost has planned, and used what it was granted.
+      const planned = await readPlan(db, ask.id as ReconciliationId)
+      if (planned !== null) return { kind: 'planned', ...planned }
       return await alive(ask.timings, async (call) => await survey(ask, call))
     },
 
@@ -70,7 +70,7 @@ export function createSurveyActivities({ db, providerId, provider, deploymentId,
     if (listed === null) return { kind: 'unreachable' }
     const open = await openRuns()
     const rows = await readKnown(db, providerId, [...listed.map((l) => l.sessionId), ...open])
-    const { known, unknownWorkflows } = await withRuns(rows, open)
+    const { known, unknownWorkflows } = await askAboutRuns(runs, rows, open)
     const drifts = findDrift({
       listedAt,
       listed,
@@ -90,16 +90,15 @@ export function createSurveyActivities({ db, providerId, provider, deploymentId,
     }
     // The workflow has it from the row.
     const id = ask.id as ReconciliationId
-    await recordPlan(db, { id, providerId, dryRun: ask.dryRun }, report)
+    await recordPlan(db, { id, providerId, dryRun: ask.dryRun, rights }, report)
     return { kind: 'planned', ...plan }
   }
 
   async function listAll(call: CallContext): Promise<Listed[] | null> {
     const listed: Listed[] = []
     try {
-      for await (const { ref, sessionId, generation, state } of provider.list(deploymentId, call)) {
-        if (state.kind !== 'absent') listed.push({ name: ref.name, sessionId, generation, state: state.kind })
-      }
+      for await (const { ref, sessionId, generation, state } of provider.list(deploymentId, call))
+        if (state.kind !== 'absent') listed.push({ name: ref.name, sessionId, generation })
       return listed
     } catch {
       call.signal.throwIfAborted()
@@ -110,27 +109,6 @@ export function createSurveyActivities({ db, providerId, provider, deploymentId,
   /** Where Temporal does not list, nothing is said of workflows: the rest of the survey stands. */
   async function openRuns(): Promise<readonly SessionId[]> {
     return await runs.listOpen(providerId).catch(() => [])
-  }
-
-  /** Only what the list of runs makes doubtful is asked for one by one. */
-  async function withRuns(rows: readonly KnownRow[], open: readonly SessionId[]) {
-    let left = mostDescribed
-    const listedOpen = new Set<string>(open)
-    const ask = async (sessionId: SessionId): Promise<Known['workflow']> => {
-      left -= 1
-      if (left < 0) return 'unknown'
-      return await runs.standing(sessionId).catch((): Known['workflow'] => 'unknown')
-    }
-    const known: Known[] = []
-    for (const row of rows) {
-      const isPlain = isEnd(row.state) !== listedOpen.has(row.sessionId)
-      const plain = listedOpen.has(row.sessionId) ? 'running' : 'none'
-      known.push({ ...row, workflow: isPlain ? plain : await ask(row.sessionId) })
-    }
-    const rowless = open.filter((id) => !rows.some((row) => row.sessionId === id))
-    const unknownWorkflows: string[] = []
-    for (const id of rowless) if ((await ask(id)) === 'running') unknownWorkflows.push(id)
-    return { known, unknownWorkflows }
   }
 }
 

@@ -8,6 +8,8 @@ export const outageAfterSeconds = 30
 export const coreRole = 'core'
 /** Not a worker's: the time in which nobody is admitted. */
 export const maintenanceRole = 'maintenance'
+/** Nor this: the time in which the installation must not act. */
+export const disarmedRole = 'disarmed'
 export const providerRole = (providerId: string): string => `provider/${providerId}`
 
 /** Says that the role serves now. Whoever comes back after a gap stores it as an outage. */
@@ -28,7 +30,8 @@ export async function beat(db: Db, role: string): Promise<void> {
 }
 
 /**
- * The outages, since then, of what a session on this provider needs: the core, the provider's own queues, and `more`. One that
+ * The outages, since then, of what a session on this provider needs: the core, the provider's own queues, an armed
+ * installation, and `more`. One that
  * still lasts is among them: a deadline may come before whoever was away has stored it.
  */
 export async function outagesSince(
@@ -37,9 +40,11 @@ export async function outagesSince(
   since: Date,
   more: readonly string[] = [],
 ): Promise<Outage[]> {
-  const roles = [coreRole, providerRole(providerId), ...more]
+  const roles = [coreRole, providerRole(providerId), disarmedRole, ...more]
   const { rows } = await sql<{ began_at: Date; ended_at: Date }>`
     select began_at, ended_at from outage where role = any(${roles}) and ended_at > ${since}
+    union all
+    select disarmed_at, now() from installation where disarmed_at is not null
     union all
     select at, now() from beat where role = any(${roles}) and now() - at > ${outageAfterSeconds} * interval '1 second'
   `.execute(executor)

@@ -13,6 +13,8 @@ export interface Delivery {
   readonly wakeVersion: number
   /** Whether any run has looked yet: if not, there may be no workflow. */
   readonly seenBefore: boolean
+  /** An earlier try was lost, or nobody listened. */
+  readonly isRepeated: boolean
 }
 
 /**
@@ -38,6 +40,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
     project_id: string
     wake_version: number
     seen_version: number
+    tries: number
   }>`
     with due as materialized (
       select id from session where ${unfinished} and next_try_at <= now() and ${armed}
@@ -45,7 +48,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
     update session s set tries = tries + 1,
       next_try_at = now() + least(case when seen_version < wake_version then 300 else 3600 end, 10 * power(2, least(tries, 10))) * interval '1 second'
     from due where s.id = due.id
-    returning s.id, state, generation, provider_id, project_id, wake_version, seen_version
+    returning s.id, state, generation, provider_id, project_id, wake_version, seen_version, tries
   `.execute(db)
   return rows.map((row) => ({
     sessionId: row.id,
@@ -55,6 +58,7 @@ export async function claimDeliveries(db: Db, limit: number): Promise<Delivery[]
     projectId: row.project_id,
     wakeVersion: row.wake_version,
     seenBefore: row.seen_version > 0,
+    isRepeated: row.tries > 1,
   }))
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { comesAfter, reasonToDisarm } from '../domain/epoch.ts'
 import type { DisarmReason, Ground, Tick } from '../domain/epoch.ts'
+import { disarmedRole } from './beats.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 
 /** Whether the installation may act on what the rows say. */
@@ -13,8 +14,12 @@ export interface Arming {
 /**
  * Compares what the database stands on with what it stood on when it was armed, and stores it the first time. A database that
  * finds itself on other ground is a copy: it disarms itself, until an operator says that it is the one that counts.
+ * `sharesTemporal`: another database, and the same Temporal, whose runs may go by the original's rows.
  */
-export async function verifyGround(db: Db, temporalNamespaceId: string): Promise<Arming> {
+export async function verifyGround(
+  db: Db,
+  temporalNamespaceId: string,
+): Promise<Arming & { readonly sharesTemporal: boolean }> {
   return await db.transaction().execute(async (trx) => {
     const row = await lockInstallation(trx)
     const here = await groundHere(trx, temporalNamespaceId)
@@ -28,7 +33,7 @@ export async function verifyGround(db: Db, temporalNamespaceId: string): Promise
           temporal_namespace_id: here.temporalNamespaceId,
         })
         .execute()
-      return armingOf(row)
+      return { ...armingOf(row), sharesTemporal: false }
     }
     const stored: Ground = {
       systemIdentifier: system_identifier,
@@ -36,7 +41,9 @@ export async function verifyGround(db: Db, temporalNamespaceId: string): Promise
       temporalNamespaceId: temporal_namespace_id,
     }
     const reason = reasonToDisarm(stored, here)
-    return reason === null ? armingOf(row) : await disarm(trx, reason, row.epoch)
+    if (reason === null) return { ...armingOf(row), sharesTemporal: false }
+    const sharesTemporal = stored.temporalNamespaceId === here.temporalNamespaceId
+    return { ...(await disarm(trx, reason, row.epoch)), sharesTemporal }
   })
 }
 
@@ -57,7 +64,10 @@ export async function raiseTick(db: Db, last: Tick | null): Promise<Tick & Armin
   })
 }
 
-/** An operator says that this installation is the one that counts: whatever it stands on now is its ground. */
+/**
+ * An operator says that this installation is the one that counts: whatever it stands on now is its ground. Every session that
+ * lives is looked after anew, for its run may know more than the rows, or less; the time until now counts against none.
+ */
 export async function armInstallation(trx: Trx): Promise<'armed' | 'already'> {
   const row = await lockInstallation(trx)
   if (row.disarmed_at === null) return 'already'
@@ -73,6 +83,13 @@ export async function armInstallation(trx: Trx): Promise<'armed' | 'already'> {
       temporal_namespace_id: null,
     })
     .execute()
+  await sql`
+    insert into outage (role, began_at, ended_at) values (${disarmedRole}, ${row.disarmed_at}, now())
+    on conflict do nothing`.execute(trx)
+  await sql`
+    update session s set wake_version = wake_version + 1, next_try_at = now(), tries = 0
+    from (select id from session where ended_at is null order by id for no key update) live
+    where s.id = live.id`.execute(trx)
   return 'armed'
 }
 

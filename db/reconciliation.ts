@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { newId } from '../domain/ids.ts'
 import type { ProviderId, ReconciliationId } from '../domain/ids.ts'
-import type { Action, ReconciliationOutcome, ReconciliationReport } from '../domain/reconciliation.ts'
+import type { Action, Plan, ReconciliationOutcome, ReconciliationReport } from '../domain/reconciliation.ts'
 import type { Db, Executor } from './connect.ts'
 
 /** A reconciliation that an operator asked for and no run carries out yet. */
@@ -73,7 +73,7 @@ export async function beginReconciliation(
   const row = await db
     .selectFrom('reconciliation')
     .select(['id', 'dry_run', 'remove_names', 'ended_at'])
-    .where(ask.id === null ? 'run_id' : 'id', '=', (ask.id ?? ask.runId) as never)
+    .where((eb) => (ask.id === null ? eb('run_id', '=', ask.runId) : eb('id', '=', ask.id)))
     .executeTakeFirstOrThrow()
   return { id: row.id, dryRun: row.dry_run, removeNames: row.remove_names, ended: row.ended_at !== null }
 }
@@ -96,33 +96,50 @@ export async function readSweepRights(executor: Executor, providerId: ProviderId
   return { installationArmed: row.installation_armed, sweepArmed: row.sweep_armed, allowance: row.allowance }
 }
 
-/** Keeps what a survey found and plans. A plan that is withheld disarms the provider's sweep until an operator arms it again. */
+/** What an earlier attempt of the same reconciliation has planned; `null` where there is none. */
+export async function readPlan(executor: Executor, id: ReconciliationId): Promise<Plan | null> {
+  const row = await executor.selectFrom('reconciliation').select('report').where('id', '=', id).executeTakeFirst()
+  const report = row?.report ?? null
+  return report === null ? null : { actions: report.actions, withheld: report.withheld }
+}
+
+/**
+ * Keeps what a survey found and plans. A plan that is withheld disarms the provider's sweep until an operator arms it again,
+ * unless somebody has done that since the rights were read. What was granted is used up by removals, and by having nothing left to remove.
+ */
 export async function recordPlan(
   db: Db,
-  {
-    id,
-    providerId,
-    dryRun,
-  }: { readonly id: ReconciliationId; readonly providerId: ProviderId; readonly dryRun: boolean },
+  plan: {
+    readonly id: ReconciliationId
+    readonly providerId: ProviderId
+    readonly dryRun: boolean
+    readonly rights: SweepRights
+  },
   report: ReconciliationReport,
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await trx
       .updateTable('reconciliation')
       .set({ report: JSON.stringify(report) })
-      .where('id', '=', id)
+      .where('id', '=', plan.id)
       .where('ended_at', 'is', null)
       .execute()
-    if (dryRun) return
+    if (plan.dryRun) return
+    const { withheld } = report
     const removals = report.actions.filter((action) => action.do === 'removeInstance').length
     await sql`
-      insert into sweep (provider_id, last_whole_at, disarmed_at, withheld) values (${providerId}, now(),
-        case when ${report.withheld}::int is null then null else now() end, ${report.withheld}::int)
-      on conflict (provider_id) do update set last_whole_at = now(),
-        disarmed_at = case when ${report.withheld}::int is null then sweep.disarmed_at else coalesce(sweep.disarmed_at, now()) end,
-        withheld = coalesce(${report.withheld}::int, sweep.withheld),
-        allowance = greatest(0, sweep.allowance - ${removals}::int)
+      insert into sweep (provider_id, last_whole_at) values (${plan.providerId}, now())
+      on conflict (provider_id) do update set last_whole_at = now()
     `.execute(trx)
+    if (withheld === null) {
+      await sql`
+        update sweep set allowance = case when ${removals}::int = 0 then 0 else greatest(0, allowance - ${removals}::int) end
+        where provider_id = ${plan.providerId} and allowance > 0`.execute(trx)
+    } else {
+      await sql`
+        update sweep set withheld = ${withheld}::int, disarmed_at = coalesce(disarmed_at, now())
+        where provider_id = ${plan.providerId} and (${plan.rights.sweepArmed} or disarmed_at is not null)`.execute(trx)
+    }
   })
 }
 

@@ -23,15 +23,20 @@ export async function readKnown(
     generation: number
     made_at: Date | null
     held: number[]
+    unconfirmed: number[]
     seen: boolean
   }>`
     select s.id, s.state, s.generation, i.made_at, s.seen_version > 0 as seen,
-      array(select generation from reservation r where r.session_id = s.id and r.released_at is null order by 1) as held
+      array(select generation from reservation r where r.session_id = s.id and r.released_at is null order by 1) as held,
+      array(select generation from instance t where t.session_id = s.id and t.tombstoned_at is not null
+        and t.removed_at is null order by 1) as unconfirmed
     from session s left join instance i on i.session_id = s.id and i.generation = s.generation
       and i.tombstoned_at is null and i.removed_at is null
       and s.state in ('provisioning', 'ready', 'pausing', 'paused', 'resuming')
     where (s.provider_id = ${providerId} and s.ended_at is null) or s.id = any(${met}::text[])
       or s.id in (select session_id from reservation where provider_id = ${providerId} and released_at is null)
+      or s.id in (select session_id from instance where provider_id = ${providerId} and removed_at is null)
+    order by s.state_since
   `.execute(executor)
   return rows.map((row) => ({
     sessionId: row.id,
@@ -39,6 +44,7 @@ export async function readKnown(
     generation: row.generation,
     instanceMadeAt: row.made_at?.getTime() ?? null,
     held: row.held,
+    unconfirmed: row.unconfirmed,
     seenByWorkflow: row.seen,
   }))
 }
@@ -60,4 +66,13 @@ export async function isUnknownInstance(
     .where('id', '=', sessionId as SessionId)
     .executeTakeFirst()
   return row === undefined || row.generation < generation
+}
+
+/** Whether anything of the provider is still held, or its removal unconfirmed: it is looked after, also out of service. */
+export async function isProviderInUse(executor: Executor, providerId: ProviderId): Promise<boolean> {
+  const { rows } = await sql<{ used: boolean }>`
+    select exists (select from reservation where provider_id = ${providerId} and released_at is null)
+      or exists (select from instance where provider_id = ${providerId} and removed_at is null) as used
+  `.execute(executor)
+  return rows[0]?.used === true
 }

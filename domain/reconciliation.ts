@@ -1,12 +1,13 @@
 import type { SessionState } from './lifecycle.ts'
 import { isEnd } from './lifecycle.ts'
 import { observationKey } from './observation.ts'
-import type { Sighting } from './observation.ts'
 
 /** What may differ between a backend, the rows and the workflows. */
 export const driftKinds = [
   /** The backend has an instance of a generation that has ended. */
   'orphan_instance',
+  /** A removal of a generation that has ended was never confirmed: it was given up. */
+  'unconfirmed_removal',
   /** The backend has an instance with our label, and no row knows of it: a restored or copied database. Never removed unasked. */
   'unknown_instance',
   /** A session stands on an instance that the backend does not have. */
@@ -29,7 +30,6 @@ export interface Listed {
   readonly name: string
   readonly sessionId: string
   readonly generation: number
-  readonly state: Sighting
 }
 
 /** A session of the provider as the rows have it. Times in ms since the epoch. */
@@ -41,6 +41,8 @@ export interface Known {
   readonly instanceMadeAt: number | null
   /** Generations that still hold something. */
   readonly held: readonly number[]
+  /** Generations whose instance was to go, and nobody confirmed that it went. */
+  readonly unconfirmed: readonly number[]
   /** Whether a run has ever looked at it: only then is a missing one missed. */
   readonly seenByWorkflow: boolean
   /** What Temporal itself says of its runs; `unknown` when it was not asked, or did not answer. */
@@ -77,6 +79,7 @@ export type Action =
   | { readonly do: 'removeUnknown'; readonly name: string; readonly sessionId: string; readonly generation: number }
   | { readonly do: 'releaseReservation'; readonly sessionId: string; readonly generation: number }
   | { readonly do: 'lookAgain'; readonly sessionId: string }
+  | { readonly do: 'doubtInstance'; readonly sessionId: string; readonly generation: number }
   | { readonly do: 'nudgeWorkflow'; readonly sessionId: string }
   | { readonly do: 'dispatch' }
 
@@ -151,6 +154,9 @@ function ofSession(k: Known, listed: ReadonlySet<string>, listedAt: number): Dri
   const drifts: Drift[] = k.held
     .filter((generation) => isOver(k, generation))
     .map((generation) => ({ ...about, kind: 'reservation_without_session', generation }))
+  for (const generation of k.unconfirmed)
+    if (isOver(k, generation) && !listed.has(observationKey(k.sessionId, generation)))
+      drifts.push({ ...about, kind: 'unconfirmed_removal', generation })
   const missing =
     k.instanceMadeAt !== null && k.instanceMadeAt < listedAt && !listed.has(observationKey(k.sessionId, k.generation))
   if (missing) drifts.push({ kind: 'instance_missing', ...about })
@@ -179,18 +185,22 @@ export function planActions(drifts: readonly JudgedDrift[], listed: number, rule
       sessionId: d.sessionId,
       generation: d.generation,
     })),
-    ...certain.filter((d) => mayRemove || d.kind !== 'orphan_instance').flatMap((d) => actionFor(d)),
+    ...certain.filter((d) => d.kind !== 'orphan_instance').flatMap((d) => actionFor(d)),
+    ...(mayRemove ? certain : []).filter((d) => d.kind === 'orphan_instance').flatMap((d) => actionFor(d)),
   ]
-  return { actions: actions.slice(0, rules.mostActions), withheld: mayRemove || orphans === 0 ? null : orphans }
+  const most = Math.max(rules.mostActions, named.length)
+  return { actions: actions.slice(0, most), withheld: mayRemove || orphans === 0 ? null : orphans }
 }
 
 function actionFor({ kind, sessionId, generation }: Drift): Action[] {
   switch (kind) {
     case 'orphan_instance':
+    case 'unconfirmed_removal':
       return [{ do: 'removeInstance', sessionId, generation }]
     case 'reservation_without_session':
       return [{ do: 'releaseReservation', sessionId, generation }]
     case 'instance_missing':
+      return [{ do: 'doubtInstance', sessionId, generation }]
     case 'session_without_workflow':
       return [{ do: 'lookAgain', sessionId }]
     case 'workflow_without_session':

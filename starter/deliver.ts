@@ -9,6 +9,7 @@ import { isEnd } from '../domain/lifecycle.ts'
 import type { Timings } from '../domain/timings.ts'
 import { lookAgain, searchAttributes, workflowNames } from '../workflows/session.messages.ts'
 import type { SessionRun, TeardownRun } from '../workflows/session.messages.ts'
+import type { Ground } from './ground.ts'
 
 /** No call to Temporal lasts longer: a server that hangs holds up nobody. */
 const callTimeoutMs = 5_000
@@ -17,13 +18,14 @@ export interface DeliverDeps {
   readonly db: Db
   readonly client: Client
   readonly timings: Timings
+  readonly ground: Pick<Ground, 'isArmed'>
 }
 
 /**
  * Tells a session's workflow to look, starting it where it has never run. A workflow that is gone while its session lives
  * is replaced by a teardown. Throws where Temporal did not answer; the row stays due.
  */
-export async function deliver({ db, client, timings }: DeliverDeps, delivery: Delivery): Promise<void> {
+export async function deliver({ db, client, timings, ground }: DeliverDeps, delivery: Delivery): Promise<void> {
   const { sessionId } = delivery
   if (isEnd(delivery.state)) {
     await settleDelivery(db, sessionId, delivery.wakeVersion)
@@ -32,13 +34,14 @@ export async function deliver({ db, client, timings }: DeliverDeps, delivery: De
   await client.withDeadline(Date.now() + callTimeoutMs, async () => {
     try {
       if (!delivery.seenBefore) await startSession(client, delivery, timings)
-      // A run that was there before the start may have looked before the newest wish.
-      if (delivery.seenBefore || delivery.wakeVersion > 1)
+      // A run that was there before the start may have looked before the newest wish, or at rows that are lost.
+      if (delivery.seenBefore || delivery.wakeVersion > 1 || delivery.isRepeated)
         await client.workflow.getHandle(sessionWorkflowId(sessionId)).signal(lookAgain)
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError || error instanceof WorkflowNotFoundError))
         throw error
-      await startTeardown(client, delivery, timings)
+      // That a run is missing may as well mean that this is another Temporal than yesterday's.
+      if (await ground.isArmed()) await startTeardown(client, delivery, timings)
     }
   })
 }

@@ -7,6 +7,8 @@ import type { Runs } from '../domain/runs.ts'
 import { lookAgain, searchAttributes } from '../workflows/session.messages.ts'
 
 const callTimeoutMs = 5_000
+/** Runs of a schedule that are asked how far they had come. */
+const mostAsked = 4
 /** More than this many open runs of one provider are not listed; those left out are asked for one by one. */
 const mostListed = 20_000
 const idsOf = [/^session\/(.+)$/, /^teardown\/(.+)$/]
@@ -45,6 +47,7 @@ export function createRuns(client: Client): Runs {
       const { info } = await within(async () => await schedule.describe())
       return info.recentActions
         .toReversed()
+        .slice(0, mostAsked)
         .map(({ action }) => ({ workflowId: action.workflow.workflowId, runId: action.workflow.firstExecutionRunId }))
     } catch (error) {
       if (error instanceof ScheduleNotFoundError) return []

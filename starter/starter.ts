@@ -7,6 +7,7 @@ import type { Listener } from '../db/listen.ts'
 import type { Timings } from '../domain/timings.ts'
 import { deliver } from './deliver.ts'
 import { checkGround } from './ground.ts'
+import type { Ground } from './ground.ts'
 import { startReconciliation } from './reconciliations.ts'
 
 export interface StarterDeps {
@@ -16,6 +17,8 @@ export interface StarterDeps {
   readonly listener: Listener
   /** What an operator's log says of a delivery that failed; it is tried again by itself. */
   readonly warn: (message: string, error: unknown) => void
+  /** Where the process looks at it already; its own by default. */
+  readonly ground?: Ground
 }
 
 export interface RunningStarter {
@@ -33,7 +36,14 @@ const checkTemporalMs = 10_000
  * Brings what the rows ask for to the workflows, in every api and worker process at once. A row is due while its workflow
  * has not seen it; who claims it tries once, and a lost try is repeated by whoever comes next.
  */
-export function createStarter({ db, client, timings, listener, warn }: StarterDeps): { start(): RunningStarter } {
+export function createStarter({
+  db,
+  client,
+  timings,
+  listener,
+  warn,
+  ground = checkGround(db, client, warn),
+}: StarterDeps): { start(): RunningStarter } {
   return {
     start() {
       let stopping = false
@@ -45,7 +55,6 @@ export function createStarter({ db, client, timings, listener, warn }: StarterDe
         wake()
       }
       const unsubscribe = listener.on('carrel_wake', call)
-      const ground = checkGround(db, client, warn)
 
       const rest = async (ms: number) => {
         if (woken || stopping) return
@@ -75,7 +84,7 @@ export function createStarter({ db, client, timings, listener, warn }: StarterDe
         const room = atMostInFlight - inFlight.size
         const claimed = room > 0 ? await claimDeliveries(db, room) : []
         for (const delivery of claimed)
-          attempt(`A delivery to session ${delivery.sessionId}`, deliver({ db, client, timings }, delivery))
+          attempt(`A delivery to session ${delivery.sessionId}`, deliver({ db, client, timings, ground }, delivery))
         const asked = room > claimed.length ? await claimReconciliations(db, room - claimed.length) : []
         for (const ask of asked)
           attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
@@ -112,11 +121,11 @@ export function createStarter({ db, client, timings, listener, warn }: StarterDe
   }
 }
 
-/** Whether Temporal answers, and how fast. */
+/** Whether Temporal answers from what it keeps: a server whose own database is away serves nobody. */
 export async function temporalAnswers(client: Client): Promise<boolean> {
   try {
     await client.withDeadline(Date.now() + 3_000, async () => {
-      await client.connection.workflowService.getSystemInfo({})
+      await client.connection.workflowService.describeNamespace({ namespace: client.options.namespace })
     })
     return true
   } catch {

@@ -1,6 +1,7 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client'
 import type { Client, ScheduleOptions } from '@temporalio/client'
 import { listProviders } from '../db/providers.ts'
+import { isProviderInUse } from '../db/survey.ts'
 import { coreQueue, expireWorkflowId, reconcileWorkflowId, retentionWorkflowId } from '../domain/ids.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { Timings } from '../domain/timings.ts'
@@ -52,7 +53,7 @@ function plan(
 
 /**
  * Keeps the schedules of the installation: makes those that are missing, brings the others up to this build's timings once,
- * and deletes those of providers that are out of service. One that an operator paused stays paused.
+ * and deletes those of providers that are out of service and hold nothing. One that an operator paused stays paused.
  */
 export function keepSchedules({
   db,
@@ -67,16 +68,16 @@ export function keepSchedules({
 
   const keep = async () => {
     if (stopping) return
-    const providers = await listProviders(db)
-    const plans = plannedSchedules(
-      providers.filter((p) => !p.disabled).map((p) => p.id),
-      timings,
-    )
+    const served: ProviderId[] = []
+    const retired: ProviderId[] = []
+    for (const { id, disabled } of await listProviders(db))
+      (disabled && !(await isProviderInUse(db, id)) ? retired : served).push(id)
+    const plans = plannedSchedules(served, timings)
     for (const wanted of plans) {
       await within(client, async () => await ensure(client, wanted, !current.has(wanted.scheduleId)))
       current.add(wanted.scheduleId)
     }
-    for (const { id } of providers.filter((p) => p.disabled)) {
+    for (const id of retired) {
       await within(client, async () => await forget(client, reconcileWorkflowId(id)))
       current.delete(reconcileWorkflowId(id))
     }

@@ -81,17 +81,37 @@ export function careOf(timings: Timings, providerId: string) {
   return { removeInstance, inspectInstance }
 }
 
-/** The books of reconciliation, and what it tells to others. */
+/** The books of reconciliation, and what it tells to others. What does not answer for long is left to the next run. */
 export function reconcileOf(timings: Timings) {
-  return proxyLocalActivities<ReconcileActivities>(repeated(timings))
+  const usual = repeated(timings)
+  return proxyLocalActivities<Omit<ReconcileActivities, 'beginReconciliation'>>({
+    ...usual,
+    retry: { ...usual.retry, maximumAttempts: triesOfUpkeep },
+  })
 }
+
+/** Its beginning asks Temporal as well, about the runs before, and takes its time. */
+export function beginOf(timings: Timings) {
+  return proxyActivities<Pick<ReconcileActivities, 'beginReconciliation'>>({
+    startToCloseTimeout: timings.databaseTimeoutMs * triesOfUpkeep,
+    retry: {
+      initialInterval: timings.databaseRetryMs,
+      backoffCoefficient: 2,
+      maximumInterval: timings.databaseRetryMaxMs,
+      nonRetryableErrorTypes: [...never],
+    },
+    summary: 'notes the run, and how far the installation has come',
+  })
+}
+
+const triesOfUpkeep = 12
 
 /** The steps of one reconciliation: each is tried for a while, and what fails is left to the next one. */
 export function surveyOf(timings: Timings, providerId: string) {
   return proxyActivities<SurveyActivities & Pick<ComputeActivities, 'removeInstance'>>({
     ...atProvider(timings, careQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.removeTimeoutMs,
-    scheduleToCloseTimeout: timings.removeTimeoutMs * 2,
+    scheduleToCloseTimeout: timings.removeTimeoutMs,
     summary: 'compares the provider with the rows',
   })
 }

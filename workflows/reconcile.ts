@@ -1,7 +1,9 @@
 import { ActivityFailure } from '@temporalio/common'
 import { isCancellation, workflowInfo } from '@temporalio/workflow'
+import type { SessionId } from '../domain/ids.ts'
 import type { Action, ReconciliationOutcome } from '../domain/reconciliation.ts'
-import { booksOf, careOf, reconcileOf, surveyOf } from './activity-proxies.ts'
+import type { SessionKey } from '../domain/session.ts'
+import { beginOf, hastyBooksOf, reconcileOf, surveyOf } from './activity-proxies.ts'
 import type { ReconcileRun, Tick } from './session.messages.ts'
 
 /**
@@ -11,7 +13,7 @@ import type { ReconcileRun, Tick } from './session.messages.ts'
 export async function reconcileWorkflow(run: ReconcileRun): Promise<Tick> {
   const { providerId, timings } = run
   const books = reconcileOf(timings)
-  const begun = await books.beginReconciliation({
+  const begun = await beginOf(timings).beginReconciliation({
     providerId,
     id: run.reconciliationId ?? null,
     runId: workflowInfo().runId,
@@ -45,39 +47,52 @@ async function carryOut({ providerId, timings }: ReconcileRun, begun: Begun): Pr
   if (survey.kind === 'unreachable') return { outcome: 'unreachable', failed: [] }
   if (!begun.armed) return { outcome: 'disarmed', failed: [] }
   const failed: Action[] = []
-  for (const action of dryRun ? [] : survey.actions) {
-    const done = await orNull(async () => {
-      await act(action, providerId, timings)
-      return true
-    })
+  const attempt = async (action: Action): Promise<void> => {
+    const done = Date.now() > until ? null : await orNull(async () => await act(action, providerId, timings))
     if (done === null) failed.push(action)
   }
+  const until = Date.now() + timings.reconcileRunMs / 2
+  const actions = dryRun ? [] : survey.actions
+  for (const action of actions.filter((a) => !isRemoval(a))) await attempt(action)
+  // One that hangs holds up only its own row of them.
+  const removals = actions.filter(isRemoval)
+  const inRow = async (): Promise<void> => {
+    for (let action = removals.shift(); action !== undefined; action = removals.shift()) await attempt(action)
+  }
+  await Promise.all(Array.from({ length: removalsAtOnce }, inRow))
   return { outcome: survey.withheld === null ? 'done' : 'withheld', failed }
 }
 
-async function act(action: Action, providerId: string, timings: ReconcileRun['timings']): Promise<void> {
+const removalsAtOnce = 5
+const isRemoval = (action: Action): boolean => action.do === 'removeInstance' || action.do === 'removeUnknown'
+
+async function act(action: Action, providerId: string, timings: ReconcileRun['timings']): Promise<true> {
   switch (action.do) {
     case 'removeInstance':
       await surveyOf(timings, providerId).removeInstance(keyOf(action))
-      return
+      break
     case 'removeUnknown':
       await surveyOf(timings, providerId).removeUnknown({ ...action, timings })
-      return
+      break
     case 'releaseReservation':
-      await booksOf(timings).releaseReservation(keyOf(action))
-      return
+      await hastyBooksOf(timings, null).releaseReservation(keyOf(action))
+      break
     case 'lookAgain':
       await reconcileOf(timings).wakeSession({ sessionId: action.sessionId })
-      return
+      break
+    case 'doubtInstance':
+      await reconcileOf(timings).doubtInstance({ sessionId: action.sessionId, generation: action.generation })
+      break
     case 'nudgeWorkflow':
       await reconcileOf(timings).nudgeWorkflow({ sessionId: action.sessionId })
-      return
+      break
     case 'dispatch':
-      await booksOf(timings).dispatch({ providerId })
-      return
+      await hastyBooksOf(timings, null).dispatch({ providerId })
+      break
     default:
       action satisfies never
   }
+  return true
 }
 
 /** What a step that failed leaves to the next run. A run that is ended by hand ends. */
@@ -90,8 +105,8 @@ async function orNull<T>(work: () => Promise<T>): Promise<T | null> {
   }
 }
 
-const keyOf = ({ sessionId, generation }: { readonly sessionId: string; readonly generation: number }) => ({
-  // The id stands in a row, where only sessions' ids stand.
-  sessionId: sessionId as Parameters<ReturnType<typeof careOf>['removeInstance']>[0]['sessionId'],
-  generation,
+// The id stands in a row, where only sessions' ids stand.
+const keyOf = (action: { readonly sessionId: string; readonly generation: number }): SessionKey => ({
+  sessionId: action.sessionId as SessionId,
+  generation: action.generation,
 })

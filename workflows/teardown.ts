@@ -31,6 +31,10 @@ async function tearDown({ sessionId, timings }: TeardownRun, attention: Attentio
   if (isEnd(before.state)) return { state: before.state }
   const key = { sessionId, generation: before.generation }
   await books.beginStopping({ key, reason: before.stop ?? 'internal' })
+  if (before.abandon) {
+    await books.abandon(key)
+    return { state: (await books.look({ sessionId, timings }))?.state ?? before.state }
+  }
   const undoing = new Errand(
     async () => await undoAll(sessionId, before.generation, pending.steps, timings, timings.cleanupOverdueMs),
   )

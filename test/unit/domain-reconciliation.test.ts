@@ -8,6 +8,7 @@ const known = (over: Partial<Known> = {}): Known => ({
   generation: 1,
   instanceMadeAt: 100,
   held: [1],
+  unconfirmed: [],
   seenByWorkflow: true,
   workflow: 'running',
   ...over,
@@ -16,7 +17,6 @@ const listed = (sessionId = 's1', generation = 1): Listed => ({
   name: `carrel-${sessionId}-${generation}`,
   sessionId,
   generation,
-  state: 'running',
 })
 const survey = (over: Partial<Survey> = {}): Survey => ({
   listedAt: 1_000,
@@ -60,6 +60,16 @@ describe('what differs', () => {
       'a reservation of an ended session',
       { listed: [], known: [{ ...ended, held: [1] }] },
       ['reservation_without_session s1'],
+    ],
+    [
+      'a removal that was given up',
+      { listed: [], known: [{ ...ended, unconfirmed: [1] }] },
+      ['unconfirmed_removal s1'],
+    ],
+    [
+      'one that is seen again is an orphan',
+      { known: [{ ...ended, unconfirmed: [1] }] },
+      ['orphan_instance carrel-s1-1'],
     ],
     ['a session that nobody looks after', { known: [known({ workflow: 'none' })] }, ['session_without_workflow s1']],
     ['one of which nobody knows', { known: [known({ workflow: 'unknown' })] }, []],

@@ -33,6 +33,11 @@ export const chores = {
     ...reconcile,
     prepare: async (_, sessionId) => await Promise.resolve({ action: { do: 'lookAgain', sessionId } }),
   },
+  doubtInstance: {
+    ...reconcile,
+    prepare: async (_, sessionId) =>
+      await Promise.resolve({ action: { do: 'doubtInstance', sessionId, generation: 1 } }),
+  },
   nudgeWorkflow: {
     ...reconcile,
     prepare: async (_, sessionId) => await Promise.resolve({ action: { do: 'nudgeWorkflow', sessionId } }),

@@ -47,7 +47,6 @@ export class Sweeper {
       name: `carrel-${sessionId}-1`,
       sessionId,
       generation: 1,
-      state: 'running',
     }))
     this.#listed = { at: this.#world.clock, instances }
   }
@@ -61,6 +60,7 @@ export class Sweeper {
         generation: 1,
         instanceMadeAt: expects ? row.madeAt : null,
         held: row.held ? [1] : [],
+        unconfirmed: row.tombstoned && !row.removed ? [1] : [],
         seenByWorkflow: row.seen,
         workflow: 'unknown',
       }
@@ -116,6 +116,7 @@ export class Sweeper {
         // The same activity as everybody's: the tombstone first.
         if (row !== undefined) row.tombstoned = true
         world.remove(action.sessionId, 'the sweep')
+        if (row !== undefined) row.removed = true
         return
       }
       case 'releaseReservation': {
@@ -123,6 +124,9 @@ export class Sweeper {
         if (row !== undefined) row.held = false
         return
       }
+      case 'doubtInstance':
+        world.doubt(action.sessionId)
+        return
       case 'lookAgain':
         world.lookAfter(action.sessionId)
         return

@@ -11,6 +11,7 @@ export interface Row {
   tombstoned: boolean
   removed: boolean
   held: boolean
+  doubted: boolean
 }
 
 /** A create on its way: what it makes appears when it lands, however late, and whoever sent it may be gone by then. */
@@ -45,6 +46,7 @@ export class World {
       tombstoned: false,
       removed: false,
       held: false,
+      doubted: false,
     })
     this.workflows.add(sessionId)
     this.alive.add(sessionId)
@@ -78,6 +80,14 @@ export class World {
     if (row !== undefined && (!row.seen || row.stopRequested || row.state === 'stopping')) this.lookAfter(sessionId)
   }
 
+  /** A list says that the instance is missing: the session's run is told. */
+  doubt(sessionId: string): void {
+    const row = this.rows.get(sessionId)
+    if (row === undefined || isEnd(row.state)) return
+    row.doubted = true
+    this.lookAfter(sessionId)
+  }
+
   /** One step of a session's run: it looks at the rows and does the next thing. */
   step(sessionId: string): void {
     if (!this.workflows.has(sessionId)) return
@@ -105,8 +115,8 @@ export class World {
         this.#cleanUp(row)
         return
       default:
-        // A ready session whose instance is gone ends; all else waits.
-        if (row.state === 'ready' && !this.backend.has(sessionId)) {
+        // A ready session that is told to doubt its instance looks at the backend itself; all else waits.
+        if (row.state === 'ready' && row.doubted && !this.backend.has(sessionId)) {
           row.state = 'stopping'
           this.alive.delete(sessionId)
         }
