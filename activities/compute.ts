@@ -6,6 +6,7 @@ import type { InstanceRow } from '../db/instances.ts'
 import { readLaunch } from '../db/launch.ts'
 import { dispatch } from '../db/dispatch.ts'
 import { recordAvailable, recordUnavailable } from '../db/provider-health.ts'
+import { wakeForRetry } from '../db/waiting.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { FailReason } from '../domain/lifecycle.ts'
 import type { ParameterValue } from '../domain/template.ts'
@@ -80,6 +81,8 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
           Context.current().cancellationSignal.throwIfAborted()
           await recordUnavailable(db, providerId, { sessionId: key.sessionId, ...created }, timings)
           await toQueued(db, key, 'provider_unavailable')
+          // Only now, that this session has given its place back: whoever looked before sees none that is free.
+          await wakeForRetry(db, providerId)
           // Somebody else's answer may have closed the breaker just before this session began to wait.
           await next()
           return { kind: 'unavailable' }

@@ -2,12 +2,13 @@ import { sql } from 'kysely'
 import type { PayerKind } from '../domain/admission.ts'
 import { payerKinds } from '../domain/admission.ts'
 import { newId } from '../domain/ids.ts'
-import type { ProviderId, TemplateId } from '../domain/ids.ts'
+import type { ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
 import { unlimited } from '../domain/resources.ts'
 import type { Limits } from '../domain/resources.ts'
 import type { MountKind, TemplateSpec } from '../domain/template.ts'
 import type { Db, Trx } from './connect.ts'
 import { resourceColumns } from './resource-columns.ts'
+import { oldestWaiting, wakeWaiting } from './waiting.ts'
 
 /** What an installation's configuration says should stand in the database. */
 export interface Configuration {
@@ -37,7 +38,7 @@ export interface Configuration {
 export async function applyConfiguration(db: Db, configuration: Configuration): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await sql`select pg_advisory_xact_lock(hashtext('carrel configuration'))`.execute(trx)
-    await applyProviders(trx, configuration.providers)
+    const opened = await applyProviders(trx, configuration.providers)
     for (const kind of payerKinds) {
       await trx
         .updateTable('quota_default')
@@ -54,17 +55,24 @@ export async function applyConfiguration(db: Db, configuration: Configuration): 
           kind: source.kind,
           id: source.id,
           // Names in configuration are checked by the foreign keys, which refuse the whole of it.
-          project_id: (source.projectId ?? null) as never,
+          project_id: (source.projectId ?? null) as ProjectId | null,
           provider_id: source.providerId as ProviderId,
           host_path: source.hostPath,
           modes: [...source.modes],
         })
         .execute()
     }
+    // All at once and last: whoever locks many sessions locks them by id, and keeps them not longer than it must.
+    await wakeWaiting(trx, opened)
   })
 }
 
-async function applyProviders(trx: Trx, providers: Configuration['providers']): Promise<void> {
+/** Returns those that wait and may begin now: as many as each provider that serves again, or serves more, has places. */
+async function applyProviders(trx: Trx, providers: Configuration['providers']): Promise<SessionId[]> {
+  const before = await lockProviders(
+    trx,
+    providers.map((p) => p.id as ProviderId),
+  )
   for (const provider of providers) {
     const values = {
       kind: provider.kind,
@@ -115,6 +123,27 @@ async function applyProviders(trx: Trx, providers: Configuration['providers']): 
     .where('disabled_at', 'is', null)
     .where('id', 'not in', ['', ...providers.map((p) => p.id)] as ProviderId[])
     .execute()
+  const begin: SessionId[] = []
+  for (const { id, startLimit } of providers) {
+    const was = before.find((row) => row.id === id)
+    const serves = was !== undefined && (was.disabled_at !== null || startLimit > was.start_limit)
+    if (serves) begin.push(...(await oldestWaiting(trx, was.id, startLimit)))
+  }
+  return begin
+}
+
+/** The providers as they are, under their quota rows: who admits, dispatches or drains takes those before anything else. */
+async function lockProviders(trx: Trx, ids: readonly ProviderId[]) {
+  await trx
+    .selectFrom('quota')
+    .select('payer_id')
+    .where('payer_kind', '=', 'provider')
+    .where('payer_id', 'in', ['', ...ids])
+    .orderBy('payer_id')
+    .forNoKeyUpdate()
+    .execute()
+  const present = trx.selectFrom('provider').select(['id', 'start_limit', 'disabled_at'])
+  return await present.where('id', 'in', ['' as ProviderId, ...ids]).execute()
 }
 
 async function applyTemplates(trx: Trx, templates: Configuration['templates']): Promise<void> {

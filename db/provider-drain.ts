@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { ProviderId } from '../domain/ids.ts'
 import { lockPayers } from './admission.ts'
 import type { Trx } from './connect.ts'
-import { wake } from './intents.ts'
+import { oldestWaiting, wakeWaiting } from './waiting.ts'
 
 /**
  * From this transaction on no session begins at the provider; what runs goes on. Admission and dispatch decide under the lock
@@ -48,17 +48,6 @@ export async function undrainProvider(trx: Trx, id: ProviderId): Promise<'open' 
     .returning('start_limit')
     .executeTakeFirst()
   if (provider === undefined) return 'already'
-  const waiting = await trx
-    .selectFrom('session')
-    .select('id')
-    .where('provider_id', '=', id)
-    .where('state', '=', 'queued')
-    .where('ended_at', 'is', null)
-    .where('stop_requested_at', 'is', null)
-    .orderBy('queued_at')
-    .limit(Math.max(1, provider.start_limit))
-    .execute()
-  const ids = waiting.map((row) => row.id).sort()
-  for (const session of ids) await trx.updateTable('session').set(wake).where('id', '=', session).execute()
+  await wakeWaiting(trx, await oldestWaiting(trx, id, Math.max(1, provider.start_limit)))
   return 'open'
 }
