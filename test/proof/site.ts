@@ -40,7 +40,6 @@ export const proofTimings: Partial<Timings> = {
   providerRetryMaxMs: 1_000,
   observeBusyMs: 300,
   observeIdleMs: 500,
-  removeTimeoutMs: 30_000,
   dispatchEveryMs: 5_000,
 }
 
