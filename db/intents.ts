@@ -41,12 +41,15 @@ export const wake = {
 
 /**
  * Records that a session is wanted. The starter takes it from there. One whose owner was disabled, or whose project was
- * closed, in the meantime is asked to stop with it: whoever does that waits for this transaction, or this one for it.
+ * closed, in the meantime is asked to stop with it: whoever does that waits for this transaction, or this one for it. Of an
+ * account that is to be erased, and may be by now, nothing is recorded any more: `owner_leaves`.
  */
-export async function insertSession(trx: Trx, session: NewSession): Promise<void> {
+export async function insertSession(trx: Trx, session: NewSession): Promise<'recorded' | 'owner_leaves'> {
   const withdrawn = await withdrawnBy(trx, session)
+  if (withdrawn === 'owner_leaves') return withdrawn
   await insertWithFirstLine(trx, session)
   if (withdrawn !== null) await requestStop(trx, session.id, withdrawn)
+  return 'recorded'
 }
 
 /** The row and the first line of its history in one statement. */
@@ -96,14 +99,15 @@ async function insertWithFirstLine(trx: Trx, session: NewSession): Promise<void>
     .execute()
 }
 
-async function withdrawnBy(trx: Trx, { ownerId, projectId }: NewSession): Promise<StopReason | null> {
-  const { disabled_at, closed_at } = await trx
+async function withdrawnBy(trx: Trx, { ownerId, projectId }: NewSession): Promise<StopReason | 'owner_leaves' | null> {
+  const { erase_requested_at, disabled_at, closed_at } = await trx
     .selectFrom(['account', 'project'])
-    .select(['account.disabled_at', 'project.closed_at'])
+    .select(['account.erase_requested_at', 'account.disabled_at', 'project.closed_at'])
     .where('account.id', '=', ownerId)
     .where('project.id', '=', projectId)
     .forShare()
     .executeTakeFirstOrThrow()
+  if (erase_requested_at !== null) return 'owner_leaves'
   if (disabled_at !== null) return 'account_disabled'
   return closed_at === null ? null : 'project_closed'
 }

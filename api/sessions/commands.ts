@@ -13,7 +13,7 @@ import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { underMaintenance } from '../maintenance/refusal.ts'
-import { invalid, notFound } from '../problem.ts'
+import { invalid, notFound, Problem } from '../problem.ts'
 import { planSession } from './plan.ts'
 import type { Ask } from './plan.ts'
 
@@ -36,7 +36,7 @@ export async function requestSession(
     return async (trx) => {
       const maintenance = await holdMaintenance(trx)
       if (maintenance !== null) throw underMaintenance(maintenance, new Date())
-      await insertSession(trx, {
+      const recorded = await insertSession(trx, {
         ...plan,
         id,
         secretParameters: Object.keys(secrets).length === 0 ? null : sealParameters(id, JSON.stringify(secrets)),
@@ -51,6 +51,7 @@ export async function requestSession(
         lifetimeSeconds: template.spec.lifetimeSeconds,
         expiresAt,
       })
+      if (recorded === 'owner_leaves') throw new Problem('forbidden', 'The account is being erased.')
     }
   })
   return made.id

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { routes } from '../../api/registry.ts'
+import { requestErasure } from '../../db/operations.ts'
 import { newId } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { Reason, SessionState, WaitingFor } from '../../domain/lifecycle.ts'
+import { holding } from '../setup/blocked.ts'
 import { startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
 
@@ -177,6 +179,26 @@ test('an erased account is out at once, its sessions are asked to stop, and repe
   await api.db.updateTable('account').set({ disabled_at: null }).where('id', 'in', [me.id, operator.id]).execute()
   expect((await erase(me.id, operator.token)).status).toBe(403)
   expect((await api.call('POST', `/v1/accounts/${me.id}/erase`, { body: { reason: 'x' } })).status).toBe(401)
+})
+
+test('a create that meets the erasure of its account writes nothing into it', async () => {
+  // erase:  lock account ──────────────────────── erased, commit
+  // create:              authenticated ── (waits) ················ refused
+  const person = await api.person()
+  const name = 'Thesis of a person who left'
+  const ask = { token: person.token, body: { templateId, name }, headers: { prefer: 'respond-async' } }
+  const refused = await holding(
+    api.db,
+    async (trx) => {
+      await requestErasure(trx, person.id)
+      await trx.updateTable('account').set({ erased_at: new Date() }).where('id', '=', person.id).execute()
+    },
+    async () => await api.call('POST', '/v1/sessions', ask),
+  )
+  expect(refused.body).toMatchObject({ status: 403, code: 'forbidden' })
+  const written = async (table: 'session' | 'idempotency_key', column: 'owner_id' | 'account_id') =>
+    await api.db.selectFrom(table).selectAll().where(column, '=', person.id).execute()
+  expect([await written('session', 'owner_id'), await written('idempotency_key', 'account_id')]).toEqual([[], []])
 })
 
 test('commands on sessions are for operators with the scope for them', async () => {
