@@ -1,4 +1,4 @@
-import type { ProviderId } from '../domain/ids.ts'
+import type { ProjectId, ProviderId } from '../domain/ids.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { ParameterValue, TemplateSpec } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
@@ -34,12 +34,7 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
     .select((eb) => eb.selectFrom('installation').select('deployment_id').as('deployment_id'))
     .where('s.id', '=', key.sessionId)
     .executeTakeFirstOrThrow()
-  const sources = await executor
-    .selectFrom('storage_source')
-    .selectAll()
-    .where('provider_id', '=', row.provider_id)
-    .where((eb) => eb.or([eb('project_id', 'is', null), eb('project_id', '=', row.project_id)]))
-    .execute()
+  const sources = row.mounts.length === 0 ? [] : await sourcesOf(executor, row)
   const mounts = row.mounts.map((mount) => ({
     mount,
     source: sources.find(
@@ -62,3 +57,14 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
     ),
   }
 }
+
+const sourcesOf = async (
+  executor: Executor,
+  at: { readonly provider_id: ProviderId; readonly project_id: ProjectId },
+) =>
+  await executor
+    .selectFrom('storage_source')
+    .selectAll()
+    .where('provider_id', '=', at.provider_id)
+    .where((eb) => eb.or([eb('project_id', 'is', null), eb('project_id', '=', at.project_id)]))
+    .execute()

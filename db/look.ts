@@ -11,6 +11,9 @@ import { maintenanceRole, outagesSince } from './beats.ts'
 import { readInstance } from './instances.ts'
 import { providerGate } from './provider-gate.ts'
 
+/** Where a session stands on an instance that nobody else watches: while it starts, the start itself does. */
+const standing: readonly SessionState[] = ['ready', 'pausing', 'paused', 'resuming']
+
 /**
  * Reads the session for its workflow and notes how much of what was asked it has seen by that. `null`: there is no such session.
  * All of time is reckoned here, by the database's clock: workflows never compare clocks.
@@ -45,7 +48,8 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
   const now = row.now.getTime()
   // Other rows are read after the session's, in statements of their own: one that waited for the session's row would go on
   // with what the others held before it waited, and note as seen what it did not see.
-  const instance = await readInstance(db, { sessionId, generation: row.generation })
+  const mayBeSuspect = standing.includes(row.state)
+  const instance = mayBeSuspect ? await readInstance(db, { sessionId, generation: row.generation }) : null
   const gate = row.state === 'queued' ? await providerGate(db, row.provider_id) : null
   const isUndecided = row.state === 'requested'
   const outages = await outagesSince(db, row.provider_id, row.requested_at, isUndecided ? [maintenanceRole] : [])

@@ -1,6 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { admitSession } from '../../db/admission.ts'
+import { lookAt } from '../../db/look.ts'
+import { defaultTimings } from '../../domain/timings.ts'
 import { startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
 
@@ -35,7 +37,7 @@ const create = async () => {
   return made.body.id
 }
 
-test('accepting, deciding, reading, listing and stopping a session take few statements', async () => {
+test('accepting, looking, deciding, reading, listing and stopping a session take few statements', async () => {
   // The use of a token is noted once a minute.
   const id = await create()
   const get = async (path: string) => expect((await api.call('GET', path, { token: me.token })).status).toBe(200)
@@ -43,6 +45,8 @@ test('accepting, deciding, reading, listing and stopping a session take few stat
   expect(await statements(async () => await get(`/v1/sessions/${id}`))).toBeLessThanOrEqual(2)
   expect(await statements(async () => await get('/v1/sessions'))).toBeLessThanOrEqual(2)
   const key = { sessionId: id, generation: 1 }
+  const look = async () => expect((await lookAt(api.db, id, defaultTimings))?.state).toBe('requested')
+  expect(await statements(look)).toBeLessThanOrEqual(2)
   expect(
     await statements(async () => expect((await admitSession(api.db, key)).kind).toBe('admitted')),
   ).toBeLessThanOrEqual(11)
