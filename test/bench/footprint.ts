@@ -5,7 +5,7 @@ import { execute } from './ground.ts'
 import type { Ground } from './ground.ts'
 import { fakeConfiguration } from './fake-site.ts'
 import { known } from './figures.ts'
-import type { Part } from './figures.ts'
+import type { Part, Table } from './figures.ts'
 import { startMany } from './many.ts'
 import type { Extent } from './options.ts'
 import { createPortal } from './portal.ts'
@@ -28,11 +28,12 @@ export async function measureFootprint(ground: Ground, { quick }: Extent): Promi
     await progress.step('e: warming up', () => startMany(portal, 'plain', 5))
     const before = await progress.step('e: idle', () => idle(site, idleMs))
     const start = await progress.step(`e: ${counted} starts`, async () => {
-      const from = await statements(site)
+      const from = await callsOf(site)
       const began = performance.now()
       const ids = await startMany(portal, 'plain', counted)
       const tookMs = performance.now() - began
-      return { ids, tookMs, statements: (await statements(site)) - from }
+      const to = await callsOf(site)
+      return { ids, tookMs, statements: sumOf(to) - sumOf(from), most: mostSent(from, to, counted) }
     })
     await progress.step(`e: ${ready} ready sessions`, () => startMany(portal, 'plain', ready - counted - 5))
     const eventsBefore = await eventsOf(temporal, site, start.ids)
@@ -68,7 +69,7 @@ export async function measureFootprint(ground: Ground, { quick }: Extent): Promi
           ((eventsAfter - eventsBefore) / ((idleMs / perHour) * start.ids.length)).toFixed(2),
         ),
       ],
-      tables: [],
+      tables: [start.most],
     }
   } finally {
     await temporal.close()
@@ -83,13 +84,33 @@ async function idle(site: Site, forMs: number) {
   return { statements: (await statements(site)) - from, memory }
 }
 
-async function statements({ databaseUrl }: Site): Promise<number> {
-  const counted = `select sum(calls)::float8 as calls from pg_stat_statements s join pg_database d on d.oid = s.dbid
-    where d.datname = current_database()`
+/** How often each statement was sent so far, by its text. */
+async function callsOf({ databaseUrl }: Site): Promise<ReadonlyMap<string, number>> {
   await execute(databaseUrl, 'create extension if not exists pg_stat_statements')
+  const counted = `select query, sum(calls)::float8 as calls from pg_stat_statements s join pg_database d on d.oid = s.dbid
+    where d.datname = current_database() group by query`
   const { rows } = await execute(databaseUrl, counted)
-  return (rows[0] as { calls: number }).calls
+  return new Map((rows as { query: string; calls: number }[]).map(({ query, calls }) => [query, calls]))
 }
+
+const sumOf = (calls: ReadonlyMap<string, number>) => [...calls.values()].reduce((sum, n) => sum + n, 0)
+const statements = async (site: Site): Promise<number> => sumOf(await callsOf(site))
+
+const shown = 20
+const longest = 90
+
+/** What is sent most, per start. */
+function mostSent(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>, starts: number): Table {
+  const rows = [...after]
+    .map(([text, calls]) => ({ text, perStart: (calls - (before.get(text) ?? 0)) / starts }))
+    .sort((a, b) => b.perStart - a.perStart)
+    .slice(0, shown)
+    .map(({ text, perStart }) => [perStart.toFixed(1), `\`${plain(text)}\``])
+  return { title: 'what is sent most, per start, the loops included', columns: ['per start', 'statement'], rows }
+}
+
+const plain = (text: string) =>
+  text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|').replaceAll('`', "'").trim().slice(0, longest)
 
 async function residentKib(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
