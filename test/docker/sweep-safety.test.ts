@@ -110,10 +110,11 @@ test('an older dump restored, a copied database and a second deployment: nothing
   // The loss: what is left is the older dump, in a new database.
   await first.child.kill()
   const back = await copyOf(rows)
-  await site.startWorker('worker/main.ts', { CARREL_DATABASE_URL: back.url })
+  // Its Temporal is the one that the lost database had: until an operator says that this is not the copy, it touches no run.
+  const returned = site.startWorker('worker/main.ts', { CARREL_DATABASE_URL: back.url })
   await eventually('the restored one has disarmed itself', async () => (await readArming(back.db)).disarmed !== null)
-  expect(await reconcile(back.db)).toMatchObject({ outcome: 'disarmed', kinds: { unknown_instance: 10 } })
   await back.db.transaction().execute(armInstallation)
+  await returned
   for (let n = 0; n < 3; n++) {
     const { outcome, kinds } = await reconcile(back.db)
     expect({ outcome, kinds }).toMatchObject({ outcome: 'done', kinds: { unknown_instance: 10 } })

@@ -46,6 +46,7 @@ async function reconcile({ db }: Stage, over: { readonly dryRun?: boolean; reado
   return { id, outcome: row.outcome, report: row.report }
 }
 
+const runOf = (id: ReconciliationId): string => `${reconcileWorkflowId('fake' as ProviderId)}/${id}`
 const rowOf = async (db: Stage['db'], id: ReconciliationId) =>
   await db.selectFrom('reconciliation').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
 
@@ -94,7 +95,7 @@ test('an instance that comes back after its end goes, seen twice; a dry run only
   expect(provider.backend.count()).toBe(1)
   const second = await reconcile(stage)
   expect(second.report?.actions).toEqual([{ do: 'removeInstance', sessionId: id, generation: 1 }])
-  await record(stage.client, 'reconcile', `${reconcileWorkflowId('fake' as ProviderId)}/${second.id}`)
+  await record(stage.client, 'reconcile', runOf(second.id))
   expect(provider.backend.count()).toBe(0)
   expect((await reconcile(stage)).report?.drifts).toEqual([])
 })
@@ -151,6 +152,7 @@ test('a plan that would remove too much removes nothing, until an operator arms 
   await reconcile(stage)
   const withheld = await reconcile(stage)
   expect(withheld).toMatchObject({ outcome: 'withheld', report: { withheld: 7, actions: [] } })
+  await record(stage.client, 'reconcile-withheld', runOf(withheld.id))
   expect((await reconcile(stage)).report?.actions).toEqual([])
   expect(provider.backend.count()).toBe(7)
 
@@ -164,7 +166,9 @@ test('a provider that does not list leaves everything as it is', async () => {
   const id = await ask(stage.db, who)
   await until(stage.db, id, ['ready'])
   provider.backend.goDown()
-  expect(await reconcile(stage)).toMatchObject({ outcome: 'unreachable', report: null })
+  const unreachable = await reconcile(stage)
+  expect(unreachable).toMatchObject({ outcome: 'unreachable', report: null })
+  await record(stage.client, 'reconcile-unreachable', runOf(unreachable.id))
   provider.backend.goUp()
   expect((await reconcile(stage)).outcome).toBe('done')
   expect((await stateOf(stage.db, id)).state).toBe('ready')

@@ -10,6 +10,8 @@ import type { SessionId } from '../../domain/ids.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { workflowNames } from '../../workflows/session.messages.ts'
 import { addAccount } from '../setup/person.ts'
+import { recordingKey } from './histories/paths.ts'
+import { record } from './histories/recorder.ts'
 import { ask, createStage, stateOf, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
@@ -55,7 +57,7 @@ const faulty: WorkerInterceptors = {
 let stage: Stage
 let worker: Awaited<ReturnType<Stage['startWorkers']>> | undefined
 beforeAll(async () => {
-  stage = await createStage({ provider: createFakeProvider() })
+  stage = await createStage({ provider: createFakeProvider(), key: recordingKey })
 })
 afterAll(async () => {
   await worker?.stop()
@@ -156,6 +158,8 @@ test('both runs end with nothing left to do, though some batches fail and some r
   const [expired, retained] = await Promise.all([run('expire', 'first'), run('retention', 'first')])
   expect(expired).toMatchObject({ left: [], done: { forgetKeys: 1, forgetDrift: 1, forgetOutages: 1 } })
   expect(retained).toMatchObject({ left: [], done: { pruneSessions: 2, deleteAudit: 1 } })
+  await record(stage.client, 'expire', `${expireWorkflowId}-first`)
+  await record(stage.client, 'retention', `${retentionWorkflowId}-first`)
   expect(await due()).toEqual(none)
   for (const chore of ['forgetKeys', 'forgetReconciliations', 'pruneEvents'])
     expect(calls.get(chore), chore).toBeGreaterThan(1)

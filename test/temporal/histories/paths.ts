@@ -16,6 +16,10 @@ export const paths = [
   'abandoned',
   'teardown-abandoned',
   'reconcile',
+  'reconcile-withheld',
+  'reconcile-unreachable',
+  'expire',
+  'retention',
 ] as const
 export type Path = (typeof paths)[number]
 
