@@ -6,6 +6,9 @@ export const searchAttributes = ['SessionState', 'ProviderId', 'ProjectId'] as c
 
 const keyword = 2
 
+/** A server looks for new ones once a minute. */
+const seenWithinMs = 150_000
+
 /**
  * Registers Carrel's search attributes and waits until the server really takes them in a query: a workflow that
  * upserts one a moment too early would stall for ever.
@@ -13,7 +16,7 @@ const keyword = 2
 export async function registerSearchAttributes(
   connection: Connection,
   namespace: string,
-  limitMs = 60_000,
+  limitMs = seenWithinMs,
 ): Promise<void> {
   const known = await connection.operatorService.listSearchAttributes({ namespace })
   const missing = searchAttributes.filter((name) => known.customAttributes?.[name] === undefined)

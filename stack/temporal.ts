@@ -60,7 +60,6 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalS
 function arguments_(options: TemporalOptions): string[] {
   const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(options.port)]
   args.push('--namespace', options.namespace, '--log-level', 'warn')
-  args.push('--dynamic-config-value', 'matching.enableFairness=true')
   args.push('--dynamic-config-value', 'system.forceSearchAttributesCacheRefreshOnRead=true')
   if (options.databaseFile !== undefined) args.push('--db-filename', options.databaseFile)
   if (options.uiPort === undefined) args.push('--headless')
