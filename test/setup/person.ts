@@ -5,7 +5,14 @@ import { createToken } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId } from '../../domain/ids.ts'
 import { scopes } from '../../domain/rights.ts'
-import type { Role } from '../../domain/rights.ts'
+import type { Role, Scope } from '../../domain/rights.ts'
+
+/** `admin` reaches an operator's commands, too; an admin gives it. */
+const scopesOf: Readonly<Record<Role, readonly Scope[]>> = {
+  member: scopes.filter((scope) => scope !== 'admin' && scope !== 'act-as'),
+  operator: scopes.filter((scope) => scope !== 'act-as'),
+  admin: scopes,
+}
 
 /** Somebody with an account, and a token for everything that their role may. */
 export async function addPerson(
@@ -28,7 +35,7 @@ export async function addPerson(
       accountId,
       client: 'test',
       name: `Test ${role}`,
-      scopes: role === 'admin' ? scopes : scopes.filter((scope) => scope !== 'admin' && scope !== 'act-as'),
+      scopes: scopesOf[role],
       expiresAt: new Date(Date.now() + 24 * 60 * 60 * 1_000),
     })
     return { accountId, token }
