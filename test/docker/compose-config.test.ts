@@ -8,7 +8,6 @@ const variables = {
   CARREL_DATABASE_PASSWORD: 'c0ffee',
   TEMPORAL_DATABASE_PASSWORD: 'decaf0',
   CARREL_KEYS: `k1:${'A'.repeat(43)}=`,
-  CARREL_PUBLIC_URL: 'https://carrel.example.org',
   CARREL_CONFIGURATION: '/etc/carrel',
   DOCKER_GROUP_ID: '105',
 }

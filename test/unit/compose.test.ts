@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { readConfig } from '../../platform/config.ts'
 import { root } from '../rules/imports.ts'
 
 const service = z.object({
@@ -20,6 +21,7 @@ const service = z.object({
   networks: z.array(z.string()),
   network_mode: z.string().optional(),
   command: z.array(z.string()).optional(),
+  stop_grace_period: z.string().optional(),
   depends_on: z.record(z.string(), z.object({ condition: z.string() })).default({}),
   healthcheck: z.object({ disable: z.boolean().optional(), test: z.array(z.string()).optional() }).optional(),
 })
@@ -96,9 +98,21 @@ test('one job migrates, and every process of Carrel waits until it is done', () 
   expect(named(({ command }) => command?.includes('stack/bootstrap.ts') === true)).toEqual(['bootstrap'])
   const processes = named(({ image }, name) => image.startsWith('carrel:') && name !== 'bootstrap')
   expect(processes).toEqual(['api', 'worker-core', 'worker-docker'])
-  for (const name of processes)
-    expect(services[name]?.depends_on).toEqual({ bootstrap: { condition: 'service_completed_successfully' } })
+  const workers = processes.filter((name) => name !== 'api')
+  const after = { bootstrap: { condition: 'service_completed_successfully' } }
+  for (const name of workers) expect(services[name]?.depends_on).toEqual(after)
+  // The order of an upgrade: docs/upgrades.md.
+  const started = Object.fromEntries(workers.map((name) => [name, { condition: 'service_started' }]))
+  expect(services['api']?.depends_on).toEqual({ ...after, ...started })
   expect(Object.keys(services['bootstrap']?.depends_on ?? {})).toEqual(['postgres', 'temporal'])
+})
+
+test('every process is given the time to end that it may need', () => {
+  const seconds = (name: string) => Number.parseInt(services[name]?.stop_grace_period ?? '0', 10)
+  const longest = 60_000
+  expect(() => readConfig(['api'], { CARREL_DRAIN_MS: String(longest + 1) })).toThrow('CARREL_DRAIN_MS')
+  expect(seconds('api')).toBeGreaterThanOrEqual(longest / 1_000 + 25)
+  for (const name of ['worker-core', 'worker-docker']) expect(seconds(name)).toBeGreaterThanOrEqual(45)
 })
 
 test('workflows are bundled when the image is built, for no process may write where it could run what it wrote', () => {
