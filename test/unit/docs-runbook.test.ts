@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { methodsOf } from '../../api/registry.ts'
+import { methodsOf, routes } from '../../api/registry.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
+import { rights } from '../../domain/rights.ts'
 import { root } from '../rules/imports.ts'
 
 const textOf = (name: string) => readFileSync(join(root, 'docs', name), 'utf8')
@@ -33,9 +34,17 @@ test('every address that the words for operators name is one of the api', () => 
   }
 })
 
-test('every command of the runbook is sent with a method that its address takes', () => {
-  const commands = [...runbook.matchAll(/op -X (GET|PUT|POST|DELETE)(?: -H '[^']*')* "?\$API(\/v1\/[\w/{}$-]+)/g)]
+test('every command of the runbook is sent with a method that its address takes, by somebody who may', () => {
+  const words = /(op|admin) -X (GET|PUT|POST|DELETE)(?: -H '[^']*')* "?\$API(\/v1\/[\w/{}$-]+)/g
+  const commands = [...runbook.matchAll(words)]
   expect(commands.length).toBeGreaterThan(5)
-  for (const [text, method = '', path = ''] of commands)
-    expect(methodsOf(path.replaceAll(/\$[A-Z]+|\{\w+\}/g, 'x')), text).toContain(method)
+  for (const [text, who, method = '', path = ''] of commands) {
+    const plain = path.replaceAll(/\$[A-Z]+|\{\w+\}/g, 'x')
+    expect(methodsOf(plain), text).toContain(method)
+    const fits = (pattern: string) => new RegExp(`^${pattern.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(plain)
+    const right = routes.find((route) => route.method === method && fits(route.path))?.right
+    // A token that is not one's own is withdrawn by an admin.
+    const needsAdmin = right === 'token:write' || (right !== undefined && rights[right].relation === 'admin')
+    expect(who, text).toBe(needsAdmin ? 'admin' : 'op')
+  }
 })
