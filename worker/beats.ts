@@ -16,10 +16,16 @@ export function startBeats(
     if (await roles.core()) await beat(db, coreRole)
     for (const provider of roles.providers()) await beat(db, providerRole(provider))
   }
-  const timer = setInterval(() => void once().catch(() => {}), everyMs)
+  let beating: Promise<void> = Promise.resolve()
+  const timer = setInterval(() => {
+    beating = once().catch(() => {})
+  }, everyMs)
   return {
     /** The first beat stores the outage that ends with it: before anything is served. */
     once,
-    stop: () => clearInterval(timer),
+    async stop() {
+      clearInterval(timer)
+      await beating
+    },
   }
 }

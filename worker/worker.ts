@@ -33,8 +33,7 @@ export async function startWorker(deps: WorkerDeps, roles: Roles, failed: (error
     whyIdle: (): string | null => ground.whyAside() ?? turn.whyIdle(),
     /** Takes nothing new from here on, finishes what is under way, leaves the rest to others, and tears nothing down. */
     async stop() {
-      beats.stop()
-      await Promise.all([starter.stop(), open.stop()])
+      await Promise.all([beats.stop(), starter.stop(), open.stop()])
     },
   }
 }
