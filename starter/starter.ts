@@ -101,11 +101,11 @@ export function createStarter({
           })
         }
       })()
+      const checkTemporal = createTemporalCheck(db, client)
+      let checking: Promise<unknown> = checkTemporal()
       const checks = setInterval(() => {
-        void checkTemporal(db, client)
-        void ground.look()
+        checking = Promise.all([checkTemporal(), ground.look()])
       }, checkTemporalMs)
-      void checkTemporal(db, client)
 
       return {
         async stop() {
@@ -114,7 +114,8 @@ export function createStarter({
           unsubscribe()
           wake()
           await loop
-          await Promise.all(inFlight)
+          // Whoever closes the connection next would break what is still asked over it.
+          await Promise.all([checking, ...inFlight])
         },
       }
     },
@@ -134,17 +135,18 @@ export async function temporalAnswers(client: Client): Promise<boolean> {
 }
 
 /** Notes whether Temporal answers. Whoever first finds that it does again has everybody told at once of what waited for it. */
-async function checkTemporal(db: Db, client: Client): Promise<void> {
-  const began = performance.now()
-  const ok = await temporalAnswers(client)
-  const latencyMs = Math.round(performance.now() - began)
-  try {
-    const before = await recordDependency(db, 'temporal', {
-      state: ok ? 'ok' : 'down',
-      latencyMs: ok ? latencyMs : null,
-    })
-    if (ok && before === 'down') await hurryDeliveries(db)
-  } catch {
-    // The next check notes it.
+function createTemporalCheck(db: Db, client: Client): () => Promise<void> {
+  let mine: Date | null = null
+  return async () => {
+    const began = performance.now()
+    const ok = await temporalAnswers(client)
+    const latencyMs = ok ? Math.round(performance.now() - began) : null
+    try {
+      const { before, at } = await recordDependency(db, 'temporal', { state: ok ? 'ok' : 'down', latencyMs }, mine)
+      mine = at ?? mine
+      if (ok && before === 'down') await hurryDeliveries(db)
+    } catch {
+      // The next check notes it.
+    }
   }
 }

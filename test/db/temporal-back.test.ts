@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { recordDependency } from '../../db/dependencies.ts'
 import type { DependencyState } from '../../db/dependencies.ts'
@@ -33,11 +34,52 @@ test('what waited because Temporal was away is due when it is back, and nothing 
   expect(await due()).toEqual([])
 })
 
+/** A process that notes what it finds, and is told how it was before. */
+function createProcess() {
+  let mine: Date | null = null
+  return async (state: DependencyState) => {
+    const noted = await recordDependency(rows.db, 'temporal', { state, latencyMs: state === 'ok' ? 1 : null }, mine)
+    mine = noted.at ?? mine
+    return noted.before
+  }
+}
+const status = async () => await rows.db.selectFrom('dependency_status').selectAll().executeTakeFirstOrThrow()
+const later = async (seconds: number) =>
+  await sql`update dependency_status set checked_at = checked_at - ${seconds}::int * interval '1 second'`.execute(
+    rows.db,
+  )
+
 test('of many who note that something is back one is told that it was away', async () => {
-  const note = async (state: DependencyState) =>
-    await recordDependency(rows.db, 'temporal', { state, latencyMs: state === 'ok' ? 1 : null })
-  expect(await note('ok')).toBeNull()
-  expect(await note('down')).toBe('ok')
-  const before = await Promise.all(Array.from({ length: 8 }, async () => await note('ok')))
+  const one = createProcess()
+  expect(await one('ok')).toBeNull()
+  expect(await one('down')).toBe('ok')
+  const before = await Promise.all(Array.from({ length: 8 }, async () => await createProcess()('ok')))
   expect(before.toSorted()).toEqual(['down', ...Array.from({ length: 7 }, () => 'ok')])
+})
+
+test('a process that alone cannot reach it changes nothing, however often it says so', async () => {
+  const [well, sick] = [createProcess(), createProcess()]
+  await well('ok')
+  const { since } = await status()
+  for (let round = 0; round < 3; round++) {
+    expect(await sick('down')).toBe('ok')
+    expect(await well('ok')).toBe('ok')
+  }
+  expect(await status()).toMatchObject({ state: 'ok', since })
+})
+
+test('when nobody reaches it, whoever did last says so; where that one is gone, another half a minute later', async () => {
+  const [first, last] = [createProcess(), createProcess()]
+  await first('ok')
+  await last('ok')
+  await first('down')
+  expect((await status()).state).toBe('ok')
+  await last('down')
+  expect((await status()).state).toBe('down')
+  expect(await last('ok')).toBe('down')
+  await first('down')
+  expect((await status()).state).toBe('ok')
+  await later(31)
+  await first('down')
+  expect((await status()).state).toBe('down')
 })
