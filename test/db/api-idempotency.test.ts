@@ -97,7 +97,7 @@ test('200 creates at once are all answered in the usual time, though nobody deci
   const begun = Date.now()
   const answers = await Promise.all(Array.from({ length: 200 }, () => create({}, 'wait=2')))
   expect(answers.filter((a) => a.status !== 202)).toEqual([])
-  expect(Date.now() - begun).toBeLessThan(10_000)
+  expect(Date.now() - begun).toBeLessThan(30_000)
 })
 
 test('while 100 creates wait for their decision, others are answered at once', async () => {
@@ -110,7 +110,7 @@ test('while 100 creates wait for their decision, others are answered at once', a
     .toBe(100)
   const begun = Date.now()
   expect((await api.call('GET', '/v1/whoami', { token: me.token })).status).toBe(200)
-  expect(Date.now() - begun).toBeLessThan(5_000)
+  expect(Date.now() - begun).toBeLessThan(15_000)
   const deciding = api.deciding()
   const answers = await Promise.all(waiting)
   await deciding.stop()
