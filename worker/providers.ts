@@ -9,55 +9,86 @@ import type { Running } from './run.ts'
 
 const pollMs = 10_000
 
+/** Opens the queues of every provider of this worker's roles, and follows the table. */
+export const followProviders = (deps: WorkerDeps, roles: Roles, failed: (error: unknown) => void) =>
+  keepOpen(deps, roles, async (row) => await startProvider(deps, row, failed))
+
 /**
- * Opens the queues of every provider of this worker's roles, and follows the table: a new one is opened, a changed one opened
- * anew, a disabled one served until it holds nothing.
+ * Follows the table of providers: a new one is opened, a changed one opened anew, a disabled one served until it holds nothing.
+ * Each provider in its own time: one that drains, or does not come up, holds up no other.
  */
-export function followProviders(deps: WorkerDeps, roles: Roles, failed: (error: unknown) => void) {
+export function keepOpen(
+  { db, listener, log }: Pick<WorkerDeps, 'db' | 'listener' | 'log'>,
+  roles: Roles,
+  start: (row: ProviderRow) => Promise<Running>,
+) {
   const open = new Map<string, { readonly version: number; readonly running: Running }>()
-  let following: Promise<void> = Promise.resolve()
+  const latest = new Map<string, ProviderRow>()
+  const turns = new Map<string, Promise<void>>()
+  let reading: Promise<void> = Promise.resolve()
   let stopping = false
 
-  const follow = async () => {
+  const read = async () => {
     if (stopping) return
-    for (const row of await listProviders(deps.db)) {
+    for (const row of await listProviders(db)) {
       if (!roles.serves(row.id)) continue
-      const present = open.get(row.id)
-      const wanted = !row.disabled || !isNothing(await heldBy(deps.db, { kind: 'provider', id: row.id }))
-      if (present !== undefined && (!wanted || present.version !== row.version)) {
-        open.delete(row.id)
-        await present.running.stop()
-      }
-      if (wanted && !open.has(row.id)) await openOne(row)
+      latest.set(row.id, row)
+      const before = turns.get(row.id) ?? Promise.resolve()
+      turns.set(
+        row.id,
+        before
+          .then(async () => await follow(row.id))
+          .catch((error: unknown) => {
+            log.warn({ provider: row.id, error }, 'a provider could not be followed; trying again')
+          }),
+      )
     }
+  }
+  const follow = async (id: string): Promise<void> => {
+    const row = latest.get(id)
+    if (stopping || row === undefined) return
+    const wanted = !row.disabled || !isNothing(await heldBy(db, { kind: 'provider', id }))
+    // What is open when it stops is closed by `stop`.
+    if (stopping) return
+    const present = open.get(id)
+    if (present !== undefined && (!wanted || present.version !== row.version)) {
+      open.delete(id)
+      await present.running.stop()
+      // That takes its time, in which the row may have changed again.
+      return await follow(id)
+    }
+    if (wanted && present === undefined) await openOne(row)
   }
   const openOne = async (row: ProviderRow) => {
     try {
-      open.set(row.id, { version: row.version, running: await startProvider(deps, row, failed) })
-      deps.log.info({ provider: row.id, kind: row.kind }, 'the queues of a provider are open')
+      const running = await start(row)
+      if (stopping) return await running.stop()
+      open.set(row.id, { version: row.version, running })
+      log.info({ provider: row.id, kind: row.kind }, 'the queues of a provider are open')
     } catch (error) {
-      deps.log.error({ provider: row.id, error }, 'the queues of a provider could not be opened; trying again')
+      log.error({ provider: row.id, error }, 'the queues of a provider could not be opened; trying again')
     }
   }
   const next = () => {
-    following = following.then(follow).catch((error: unknown) => {
-      deps.log.warn({ error }, 'the provider table could not be read; trying again')
+    reading = reading.then(read).catch((error: unknown) => {
+      log.warn({ error }, 'the provider table could not be read; trying again')
     })
-    return following
+    return reading
   }
-  const unsubscribe = deps.listener.on('carrel_provider', () => void next())
+  const settled = async () => void (await Promise.all(turns.values()))
+  const unsubscribe = listener.on('carrel_provider', () => void next())
   const poll = setInterval(() => void next(), pollMs)
 
   return {
     /** Settles when the providers there are now have been opened. */
-    first: next(),
+    first: next().then(settled),
     serving: (): string[] => [...open.keys()],
+    /** Closes all at once: the whole takes no longer than the slowest. */
     async stop() {
       stopping = true
       clearInterval(poll)
       unsubscribe()
-      await following
-      await Promise.all([...open.values()].map(async ({ running }) => await running.stop()))
+      await Promise.all([...[...open.values()].map(async ({ running }) => await running.stop()), reading.then(settled)])
     },
   }
 }
