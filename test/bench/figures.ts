@@ -38,7 +38,7 @@ export interface Part {
 }
 
 export const ms = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ms`
-export const perSecond = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)}/s`
+export const perSecond = (value: number): string => `${value.toFixed(value < 1 ? 3 : value < 10 ? 1 : 0)}/s`
 export const times = (value: number): string => `${value.toFixed(2)} ×`
 
 /** The columns of `cells`. */
