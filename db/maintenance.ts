@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { maintenanceRole } from './beats.ts'
+import { waitForLocks } from './connect.ts'
 import type { Executor, Trx } from './connect.ts'
 import { wake } from './intents.ts'
 
@@ -110,8 +111,17 @@ export async function endMaintenance(trx: Trx): Promise<'ended' | 'already'> {
   return 'ended'
 }
 
+/**
+ * Whoever admits holds it while waiting up to 5 s for a quota row. Who switches waits longer than that, or they could keep it from
+ * ever being switched; and less than the 10 s after which a statement is ended.
+ */
+const switchWaitMs = 9_000
+
 /** Waits until everybody who holds it as it is has recorded what they record; who comes later waits for this. */
 async function lockMaintenance(trx: Trx): Promise<MaintenanceState> {
+  await waitForLocks(trx, switchWaitMs)
   await sql`select pg_advisory_xact_lock(${switchLock})`.execute(trx)
+  // All who admit wait from here on.
+  await sql`set local lock_timeout to default`.execute(trx)
   return await readMaintenance(trx)
 }

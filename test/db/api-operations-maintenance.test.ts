@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { retryAfterSeconds } from '../../api/maintenance/refusal.ts'
 import { admitSession } from '../../db/admission.ts'
+import { waitForLocks } from '../../db/connect.ts'
 import { endMaintenance, holdMaintenance, putMaintenance } from '../../db/maintenance.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { startApi } from '../setup/api.ts'
@@ -99,6 +101,30 @@ test('who switches maintenance on waits for what is being recorded, and who reco
   )
   expect(refused.body).toMatchObject({ status: 503, code: 'maintenance', detail: 'On again', until: null })
   expect(refused.headers.get('retry-after')).toBe('300')
+})
+
+test('who switches waits longer than others wait for a lock, and no longer than usual for what comes then', async () => {
+  // record:  hold ── (waits for a quota row, longer than the usual wait) ── commit
+  // switch:        put (waits) ············································ on
+  const usualMs = 100
+  const waited = async () => {
+    const { rows } = await sql<{ ms: number }>`
+      select (extract(epoch from max(clock_timestamp() - query_start)) * 1000)::float8 as ms from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`.execute(api.db)
+    return rows[0]?.ms ?? 0
+  }
+  const switched = await api.db.transaction().execute(async (record) => {
+    await holdMaintenance(record)
+    const on = api.db.transaction().execute(async (trx) => {
+      await waitForLocks(trx, usualMs)
+      await putMaintenance(trx, { text: 'On', until: null }, null)
+      return (await sql<{ lock_timeout: string }>`show lock_timeout`.execute(trx)).rows
+    })
+    on.catch(() => {})
+    await expect.poll(waited, { timeout: 4_000, interval: 20 }).toBeGreaterThan(3 * usualMs)
+    return { on }
+  })
+  expect(await switched.on).toEqual([{ lock_timeout: '5s' }])
 })
 
 test('a steady stream of requests does not keep anybody from switching', async () => {
