@@ -40,6 +40,8 @@ async function main(): Promise<number> {
   }
   const installation = await createInstallation(say)
   const breaches: string[] = []
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void installation.remove().finally(() => process.exit(130)))
   try {
     const images = [...new Set(await installation.images())]
     const own = images.filter((image) => image.startsWith('carrel:'))

@@ -12,7 +12,7 @@ export function adminOf(installation: Pick<Installation, 'apiUrl'>, token: strin
     return answer.body
   }
   const session = async (id: string) =>
-    (await ask('GET', `/v1/sessions/${id}`)) as { state: string; reason: string | null }
+    (await ask('GET', `/v1/sessions/${id}`)) as { name: string; state: string; reason: string | null }
   return {
     request,
     ask,

@@ -115,7 +115,7 @@ const lacking = (drifts: Drifts, wanted: Readonly<Record<string, readonly string
   )
 
 /** What a scenario does and sees. */
-function createWatch({ installation, admin, dumps }: Trial) {
+function createWatch({ installation, admin, dumps, say }: Trial) {
   const deployment = async () =>
     (await installation.sql('postgres', 'carrel', 'select deployment_id from installation'))[0] ?? ''
   const instances = async (): Promise<Set<string>> => {
@@ -128,13 +128,20 @@ function createWatch({ installation, admin, dumps }: Trial) {
     }
     return dependencies.some(({ name, state }) => name === 'installation' && state !== 'ok')
   }
-  const reconcile = async (body: Readonly<Record<string, unknown>>) => {
-    const headers = { 'idempotency-key': crypto.randomUUID(), prefer: 'wait=60' }
+  interface Reconciled {
+    readonly id: string
+    readonly outcome: string | null
+    readonly report: { readonly drifts: readonly { kind: string; subject: string; sessionId: string }[] } | null
+  }
+  const reconcile = async (body: Readonly<Record<string, unknown>>): Promise<Reconciled> => {
+    const headers = { 'idempotency-key': crypto.randomUUID(), prefer: 'respond-async' }
     const whole = { provider: 'docker', reason: 'a trial', ...body }
-    return (await admin.ask('POST', '/v1/admin/reconciliations', whole, headers)) as {
-      readonly outcome: string | null
-      readonly report: { readonly drifts: readonly { kind: string; subject: string; sessionId: string }[] } | null
-    }
+    let seen = (await admin.ask('POST', '/v1/admin/reconciliations', whole, headers)) as unknown as Reconciled
+    await eventually('the reconciliation has ended', async () => {
+      seen = (await admin.ask('GET', `/v1/admin/reconciliations/${seen.id}`)) as unknown as Reconciled
+      return seen.outcome !== null
+    })
+    return seen
   }
   const dryRun = async (): Promise<Drifts> => {
     const { report } = await reconcile({ dryRun: true })
@@ -176,15 +183,15 @@ function createWatch({ installation, admin, dumps }: Trial) {
     async now(wanted: Readonly<Record<string, string | RegExp>>): Promise<string[]> {
       const breaches: string[] = []
       for (const [id, want] of Object.entries(wanted)) {
+        let seen = ''
         const isSo = async () => {
-          const { state, reason } = await admin.session(id)
-          const seen = reason === null ? state : `${state}/${reason}`
-          return typeof want === 'string' ? seen === want : want.test(seen)
+          const { name, state, reason } = await admin.session(id)
+          const known = reason === null ? state : `${state}/${reason}`
+          seen = `"${name}" is ${known}`
+          return typeof want === 'string' ? known === want : want.test(known)
         }
-        await eventually(`${id} is ${String(want)}`, isSo).catch(async () => {
-          const { state, reason } = await admin.session(id)
-          breaches.push(`${id} is ${state}/${reason ?? ''} and not ${String(want)}`)
-        })
+        await eventually(seen, isSo).catch(() => breaches.push(`${seen} and not ${String(want)}`))
+        say(`  ${seen}`)
       }
       return breaches
     },

@@ -119,6 +119,18 @@ export async function createInstallation(say: (line: string) => void) {
     }
   }
 
+  /** What SQL answers on one of the two database servers, one line per row. */
+  const sql = async (
+    service: 'postgres' | 'temporal-postgres',
+    database: string,
+    statement: string,
+  ): Promise<string[]> => {
+    const user = service === 'postgres' ? 'carrel' : 'temporal'
+    const psql = ['psql', '-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-U', user, '-d', database, '-c', statement]
+    return (await run(['exec', '-T', service, ...psql])).split('\n').filter((line) => line !== '')
+  }
+  let removing: Promise<void> | null = null
+
   return {
     project,
     apiUrl: `http://127.0.0.1:${port}`,
@@ -127,23 +139,30 @@ export async function createInstallation(say: (line: string) => void) {
     untilHealthy,
     directory,
     images: async () => Object.values(services.parse(parse(await run(['config']))).services).map(({ image }) => image),
-    /** What SQL answers on one of the two database servers, one line per row. */
-    sql: async (service: 'postgres' | 'temporal-postgres', database: string, statement: string): Promise<string[]> => {
-      const user = service === 'postgres' ? 'carrel' : 'temporal'
-      const psql = ['psql', '-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-U', user, '-d', database, '-c', statement]
-      return (await run(['exec', '-T', service, ...psql])).split('\n').filter((line) => line !== '')
-    },
+    sql,
     /** Changes the keys as `.env` has them; what runs is not touched. */
     async setKeys(change: (keys: string, fresh: string) => string): Promise<void> {
       keys = change(keys, key())
       await writeVariables()
     },
-    /** Everything that bears the project's name goes, volumes too. */
+    /** Everything that bears the project's name goes, volumes too, and what is left of its sessions. Repeats are harmless. */
     async remove(): Promise<void> {
-      say('taking the installation down')
-      await run(['down', '--volumes', '--timeout', '60'])
-      await rm(directory, { recursive: true, force: true })
+      removing ??= (async () => {
+        say('taking the installation down')
+        const [deploymentId] = await sql('postgres', 'carrel', 'select deployment_id from installation').catch(() => [])
+        await run(['down', '--volumes', '--timeout', '60'])
+        if (deploymentId !== undefined) await removeSessions(deploymentId)
+        await rm(directory, { recursive: true, force: true })
+      })()
+      await removing
     },
   }
+}
+
+async function removeSessions(deploymentId: string): Promise<void> {
+  const filters = { label: [`carrel.deployment=${deploymentId}`] }
+  for (const { Id } of await docker.listContainers({ all: true, filters }))
+    await docker.getContainer(Id).remove({ force: true })
+  for (const { Id } of await docker.listNetworks({ filters })) await docker.getNetwork(Id).remove()
 }
 export type Installation = Awaited<ReturnType<typeof createInstallation>>
