@@ -98,28 +98,26 @@ export class World {
       row.state = 'stopping'
       return
     }
-    switch (row.state) {
-      case 'requested':
-        row.held = true
-        row.state = 'provisioning'
-        return
-      case 'provisioning':
-        if (this.backend.has(sessionId)) {
-          row.madeAt ??= this.clock
-          row.state = 'ready'
-        } else if (!this.flights.some((f) => f.sessionId === sessionId)) {
-          this.flights.push({ sessionId, senderLives: true })
-        }
-        return
-      case 'stopping':
-        this.#cleanUp(row)
-        return
-      default:
-        // A ready session that is told to doubt its instance looks at the backend itself; all else waits.
-        if (row.state === 'ready' && row.doubted && !this.backend.has(sessionId)) {
-          row.state = 'stopping'
-          this.alive.delete(sessionId)
-        }
+    if (row.state === 'requested') {
+      row.held = true
+      row.state = 'provisioning'
+    } else if (row.state === 'provisioning') {
+      this.#provision(row)
+    } else if (row.state === 'stopping') {
+      this.#cleanUp(row)
+    } else if (row.state === 'ready' && row.doubted && !this.backend.has(sessionId)) {
+      // One that is told to doubt its instance looks at the backend itself; all else waits.
+      row.state = 'stopping'
+      this.alive.delete(sessionId)
+    }
+  }
+
+  #provision(row: Row): void {
+    if (this.backend.has(row.sessionId)) {
+      row.madeAt ??= this.clock
+      row.state = 'ready'
+    } else if (!this.flights.some((f) => f.sessionId === row.sessionId)) {
+      this.flights.push({ sessionId: row.sessionId, senderLives: true })
     }
   }
 
