@@ -21,8 +21,10 @@ export interface Case extends Plan {
   reached(activity: string, place: Place): Promise<void>
   /** How often its activity was begun. */
   calls(): number
-  /** Whether a worker still holds the activity where its fault left it, and nobody else has begun it since. */
+  /** Whether its worker holds the activity where it is to be killed. */
   isHeld(): boolean
+  /** Its worker is killed: who comes after that goes on. */
+  killed(): void
   /** What `hands.over()` waits for. */
   setOver(): void
 }
@@ -99,7 +101,8 @@ function createEntry(plan: Plan, reach: Reach) {
       reached: async (activity, place) => await reachedAt(activity, place).promise,
       hasHappened: () => state !== 'to come',
       calls: () => countOf(plan.activity),
-      isHeld: () => state === 'held' && underway === 1,
+      isHeld: () => state === 'held',
+      killed: () => void (state = 'done'),
       setOver() {
         isOver = true
         over.resolve()
@@ -116,7 +119,9 @@ function createEntry(plan: Plan, reach: Reach) {
       }
       const led = (await plan.lead?.(visit, countOf)) ?? null
       if (led !== null) return led
-      if (!isOurs || visit.place !== plan.fault.place || state !== 'to come') return 'go on'
+      // However often it is begun anew before its worker is killed, it comes no further.
+      const isNow = state === 'to come' || (plan.fault.deadly === true && state === 'held')
+      if (!isOurs || visit.place !== plan.fault.place || !isNow) return 'go on'
       state = 'held'
       happened.resolve()
       return await plan.fault.happen(handsFor(visit, beat), visit).finally(() => (state = 'done'))

@@ -27,8 +27,6 @@ export interface Fault {
   readonly ends?: readonly string[]
   /** It takes the worker with it. */
   readonly deadly?: true
-  /** It ends the run that called the activity, where that does not go on all the same. */
-  readonly cancels?: true
   /** What it does only makes sense where a session is to end. */
   readonly stops?: true
   /** Its workflow must call the activity again: the session goes on by that alone. */
@@ -70,7 +68,6 @@ export const anywhere: readonly Fault[] = [
       kind: 'cancelled',
       place,
       ends: cancelled,
-      cancels: true,
       happen: async (hands) => await goOn(hands.cancel().then(hands.heard)),
     },
   ]),

@@ -5,7 +5,8 @@ import { workflowNames } from '../../../workflows/session.messages.ts'
 import type { ReconcileRun, UpkeepRun } from '../../../workflows/session.messages.ts'
 import { chores, planning } from './chores.ts'
 import type { Chore, ChoreName } from './chores.ts'
-import type { Desk } from './desk.ts'
+import type { Case, Desk, Plan } from './desk.ts'
+import { nothing } from './faults.ts'
 import type { Fault } from './faults.ts'
 import type { Ground } from './ground.ts'
 import { settleMs, within } from './run-case.ts'
@@ -19,52 +20,82 @@ export interface ChoreRun {
   /** A session that lives, and must go on living. */
   readonly live: SessionId
   readonly boundMs: number
-  readonly planned?: (planned: ReturnType<Desk['plan']>) => void
+  readonly planned?: (planned: Case) => void
 }
 
-/** A batch of the upkeep may take as long as several transactions, and its next try comes when that is over. */
-const upkeepTransactionMs = 250
+/** Steps of a chore are tried for some multiples of this, and there is no heartbeat by which a dead worker is noticed sooner. */
+const transactionMs = { brief: 250, killed: 1_000 }
+/** A step of a reconciliation has this for all its tries: one that falls silent is noticed much sooner. */
+const reconcileStepMs = 8_000
 
-/** Leads one run of a chore through one fault, to its end. Throws nothing of what it finds. */
+/**
+ * Leads one run of a chore through one fault, to its end. What a run leaves undone the next one does: only what that leaves is
+ * a leak. Throws nothing of what it finds.
+ */
 export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault): Promise<Verdict> {
-  const { ground, desk, providerId, live, boundMs } = run
+  const { ground, desk, live } = run
   const chore: Chore = chores[activity]
   const began = performance.now()
   const prepared = (await chore.prepare?.(ground, live)) ?? null
   const id = newId('session')
-  const planned = desk.plan({ subject: id, activity, fault, lead: planning(prepared?.action ?? null) })
+  const plan = { activity, lead: planning(prepared?.action ?? null) }
+  const planned = desk.plan({ ...plan, subject: id, fault })
   run.planned?.(planned)
-  const timings = { ...run.timings, databaseTimeoutMs: upkeepTransactionMs }
-  const input: ReconcileRun | UpkeepRun =
-    chore.workflow === 'reconcile' ? { providerId, timings: run.timings } : { timings }
-  const handle = await ground.client.workflow.start(workflowNames[chore.workflow], {
-    workflowId: `${chore.workflow}/${id}`,
-    taskQueue: coreQueue,
-    args: [input],
-  })
-  const result = handle.result().then(
-    () => 'completed',
-    () => 'failed',
-  )
-  const how = await within(result, boundMs)
-  const { status } = await handle.describe()
+  const first = await runOnce(run, chore, { ...plan, subject: id, fault })
   planned.setOver()
   if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, settleMs)
-  const state = await ground.db.selectFrom('session').select('state').where('id', '=', live).executeTakeFirst()
-  const wasCancelled = status.name === 'CANCELLED' && fault.cancels === true
+
+  const leftUndone = async () => (await prepared?.breaches?.()) ?? []
+  const again = first !== null && (first !== 'COMPLETED' || (await leftUndone()).length > 0)
+  const next = { ...plan, subject: newId('session'), fault: nothing }
+  if (again) desk.plan(next)
+  const last = again ? await runOnce(run, chore, next) : first
+  const { state } = await ground.db
+    .selectFrom('session')
+    .select('state')
+    .where('id', '=', live)
+    .executeTakeFirstOrThrow()
+  // What its backend never answers is left to the next run as well.
+  const mustRepeat = fault.repeats === true && fault.place !== 'asking'
   return {
     id,
     name: `${activity} ${fault.name}`,
     tookMs: performance.now() - began,
     leaks: [
-      ...(how === null ? [`${chore.workflow}/${id} is still open`] : []),
-      ...(wasCancelled ? [] : ((await prepared?.breaches?.()) ?? [])),
-      ...(state?.state === 'ready' ? [] : [`${live} is ${String(state?.state)}: it was nobody’s business`]),
+      ...(last === null ? [`${chore.workflow}/${again ? next.subject : id} is still open`] : await leftUndone()),
+      ...(state === 'ready' ? [] : [`${live} is ${state}: it was nobody’s business`]),
     ],
     faults: [
       ...(planned.hasHappened() ? [] : [`its run never called ${activity}, or not so far`]),
-      ...(fault.repeats === true && planned.calls() < 2 ? [`${activity} was not called again`] : []),
-      ...(how === null || status.name === 'COMPLETED' || wasCancelled ? [] : [`its run ended ${status.name}`]),
+      ...(mustRepeat && planned.calls() < 2 ? [`${activity} was not called again`] : []),
+      ...(last === null || last === 'COMPLETED' ? [] : [`the run after it ended ${last}`]),
     ],
   }
+}
+
+/** How the run ended; `null` when it did not in its time. */
+async function runOnce(run: ChoreRun, { workflow }: Chore, { subject, fault }: Pick<Plan, 'subject' | 'fault'>) {
+  const { ground, providerId, boundMs } = run
+  const databaseTimeoutMs = fault.deadly === true ? transactionMs.killed : transactionMs.brief
+  const input: ReconcileRun | UpkeepRun =
+    workflow === 'reconcile'
+      ? {
+          providerId,
+          timings: {
+            ...run.timings,
+            removeTimeoutMs: reconcileStepMs,
+            databaseTimeoutMs: Math.min(run.timings.databaseTimeoutMs, transactionMs.killed),
+          },
+        }
+      : { timings: { ...run.timings, databaseTimeoutMs } }
+  const handle = await ground.client.workflow.start(workflowNames[workflow], {
+    workflowId: `${workflow}/${subject}`,
+    taskQueue: coreQueue,
+    args: [input],
+  })
+  const ended = handle.result().then(
+    () => true,
+    () => true,
+  )
+  return (await within(ended, boundMs)) === null ? null : (await handle.describe()).status.name
 }
