@@ -159,14 +159,17 @@ test('it waits for the last of its sessions to end, and nobody is erased unasked
 })
 
 test('one whose session is just being written waits for it', async () => {
-  // somebody:  lock the account, insert a session ········· commit
-  // erasure:                              passes it by                 sees the live session
-  await askToErase(ada.accountId)
+  // somebody:  lock the account, insert a session ···························· commit
+  // operator:                                      asks to erase it (waits) ········· asked
+  // erasure:                                       nobody to erase                    sees the live session
+  const asked: Promise<unknown>[] = []
   const key = await db.transaction().execute(async (trx) => {
     const inserted = await rows.session(ada, typed, trx)
+    asked.push(askToErase(ada.accountId))
     expect(await eraseNext(db)).toEqual({ done: 0, more: false })
     return inserted
   })
+  await Promise.all(asked)
   expect(await eraseNext(db)).toEqual({ done: 0, more: false })
   await endNow(db, key)
   expect(await eraseNext(db)).toEqual({ done: 1, more: true })
