@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { instanceName } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { call } from '../conformance/compute-harness.ts'
-import { breaches, listInstances } from '../proof/balance.ts'
+import { balanced, listInstances } from '../proof/balance.ts'
 import { createDesk } from '../proof/faults/desk.ts'
 import { anywhere, atBackend } from '../proof/faults/faults.ts'
 import { gatedActivities, gatedProvider } from '../proof/faults/gated.ts'
@@ -95,6 +95,6 @@ test('whatever happens around a container, its session ends right and leaves not
   expect(words).toEqual([])
   await ground.stop(live)
   await ground.until(live, ['stopped'], 60_000)
-  expect(await breaches(ground, { allEnded: true })).toEqual([])
+  expect(await balanced(ground, { allEnded: true }, 30_000)).toEqual([])
   expect(await leftovers(stage.deploymentId)).toEqual([])
 }, 300_000)

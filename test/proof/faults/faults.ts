@@ -57,7 +57,7 @@ export const anywhere: readonly Fault[] = [
   ...(['before', 'after'] as const).flatMap((place): Fault[] => [
     {
       name: `a stop comes ${place} its effect`,
-      kind: 'stopped',
+      kind: 'cancelled',
       place,
       ends: stopped,
       stops: true,

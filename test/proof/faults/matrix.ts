@@ -47,16 +47,21 @@ export const cellsOf = (
       .map((fault) => ({ activity, fault })),
   )
 
-/** A part of the cells: of each kind of fault one per activity, in turns, so that all of them come up. */
-export function fewerOf(cells: readonly Cell[]): Cell[] {
-  const turn = new Map<string, number>()
-  const groups = Map.groupBy(cells, ({ activity, fault }) => `${activity}: ${fault.kind ?? fault.name}`)
-  return [...groups.values()].flatMap((group) => {
-    const kind = group[0]?.fault.kind
-    if (kind === undefined) return group
-    const next = turn.get(kind) ?? 0
-    turn.set(kind, next + 1)
-    return group.slice(next % group.length, (next % group.length) + 1)
+/**
+ * A part of the cells, in turns, so that all faults come up: of each kind one per activity, and of each chore, which no session
+ * waits for, only `perChore` in all.
+ */
+export function fewerOf(cells: readonly Cell[], perChore: number): Cell[] {
+  const turns = new Map<string, number>()
+  const inTurn = <T>(things: readonly T[], of: string, count: number): T[] => {
+    const from = turns.get(of) ?? 0
+    turns.set(of, from + count)
+    return things.length <= count ? [...things] : [...things, ...things].slice(from % things.length).slice(0, count)
+  }
+  return [...Map.groupBy(cells, (cell) => cell.activity)].flatMap(([activity, all]) => {
+    const kinds = Map.groupBy(all, ({ fault }) => fault.kind ?? fault.name)
+    const one = [...kinds].flatMap(([kind, group]) => inTurn(group, kind, 1))
+    return isChore(activity) ? inTurn(one, 'chores', perChore) : one
   })
 }
 
