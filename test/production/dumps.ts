@@ -46,7 +46,8 @@ export function createDumps(installation: Installation, absent: readonly string[
           await restore('temporal-postgres', 'temporal', 'temporal_visibility')
         }
       }
-      await up(installation, absent)
+      // The workers of a copy stand aside until it is armed.
+      await up(installation, absent, ['temporal', 'api'])
     },
   }
 }

@@ -20,11 +20,15 @@ export async function install(installation: Installation, absent: readonly strin
   return adminOf(installation, token)
 }
 
-/** Starts what is not running; without images that this machine does not have. */
-export async function up(installation: Installation, absent: readonly string[]): Promise<void> {
+/** Starts what is not running, without images that this machine does not have, and waits for it; of Carrel's for `wanted` alone. */
+export async function up(
+  installation: Installation,
+  absent: readonly string[],
+  wanted: readonly string[] = longLived,
+): Promise<void> {
   const ui = absent.some((image) => image.startsWith('temporalio/ui:')) ? [] : ['temporal-ui']
   await installation.run(['up', '-d', '--no-build', ...longLived, ...ui], { timeoutMs: upWithinMs })
-  await installation.untilHealthy([...longLived, ...ui])
+  await installation.untilHealthy([...wanted, ...ui])
 }
 
 /** One session from its start to nothing left, and what every process may and may not do meanwhile. Breaches in words. */
