@@ -36,7 +36,15 @@ async function lived(): Promise<SessionId> {
   await api.decide(key.sessionId)
   await toStopping(api.db, key, 'user')
   await endSession(api.db, key)
+  await expect.poll(inFeed, { timeout: 30_000 }).toBe(true)
   return key.sessionId
+}
+
+/** The feed shows nothing that an older transaction might still precede, also one of another database of this server. */
+async function inFeed(): Promise<boolean> {
+  const { rows } = await sql`
+    select from session_event where xid >= pg_snapshot_xmin(pg_current_snapshot()) limit 1`.execute(api.db)
+  return rows.length === 0
 }
 
 const get = async (path: string, headers: Record<string, string> = {}): Promise<Answer> =>
