@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { createProgress } from '../stack/progress.ts'
 import { runCommand } from '../stack/command.ts'
 import { createDumps } from './production/dumps.ts'
-import { buildCarrel, provideImages } from './production/images.ts'
+import { buildCarrel, provideImages, trialName } from './production/images.ts'
 import { install, tryInstallation } from './production/install.ts'
 import { tryRestores } from './production/restore.ts'
 import { tryRotation } from './production/rotation.ts'
@@ -43,14 +43,19 @@ async function main(): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void installation.remove().finally(() => process.exit(130)))
   try {
-    const images = [...new Set(await installation.images())]
-    const own = images.filter((image) => image.startsWith('carrel:'))
-    if (values.image !== true) for (const image of own) await buildCarrel(image, say)
-    const absent = await provideImages(
-      images.filter((image) => !own.includes(image)),
+    const taken = new Map<string, string>()
+    const images = await installation.images()
+    for (const image of images.filter((one) => one.startsWith('carrel:'))) {
+      taken.set(image, trialName(image))
+      if (values.image !== true) await buildCarrel(trialName(image), say)
+    }
+    const provided = await provideImages(
+      images.filter((image) => !taken.has(image)),
       say,
     )
-    for (const image of absent) say(`NOT RUN: ${image}, which no registry gives and nothing stands in for`)
+    const absent = images.filter((image) => provided.get(image) === null)
+    for (const [image, found] of provided) if (found !== null) taken.set(image, found)
+    await installation.replaceImages(taken)
     const admin = await install(installation, absent, say)
     const parts = {
       install: async () => await tryInstallation(installation, admin, say),

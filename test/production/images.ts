@@ -35,51 +35,63 @@ export async function buildCarrel(image: string, say: Say): Promise<void> {
   }
 }
 
-const standIns: Readonly<Record<string, (image: string, say: Say) => Promise<void>>> = {
-  postgres: async (image) =>
+const standIns: Readonly<Record<string, (image: string, own: string, say: Say) => Promise<void>>> = {
+  postgres: async (_image, own) =>
     void (await docker(
-      ['build', '--network', 'host', '--tag', image, join(root, 'test/production/stand-ins/postgres')],
+      ['build', '--network', 'host', '--tag', own, join(root, 'test/production/stand-ins/postgres')],
       20 * minute,
     )),
-  'temporalio/server': async (image, say) => await standInForTemporal(image, say),
-  'temporalio/admin-tools': async (image, say) => await standInForTemporal(image, say),
+  'temporalio/server': standInForTemporal,
+  'temporalio/admin-tools': standInForTemporal,
 }
 
 /** Both images of Temporal's have the same stand-in, of the version that is asked for. */
-async function standInForTemporal(image: string, say: Say): Promise<void> {
+async function standInForTemporal(image: string, own: string, say: Say): Promise<void> {
+  const version = image.split(':')[1] ?? ''
+  const known = trialName(`temporal:${version}`)
+  if (!(await isThere(known))) await buildStandInForTemporal(version, known, say)
+  await docker(['tag', known, own])
+}
+
+async function buildStandInForTemporal(version: string, own: string, say: Say): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'carrel-temporal-'))
   try {
-    await buildTemporal(image.split(':')[1] ?? '', directory, say)
+    await buildTemporal(version, directory, say)
     await cp(join(root, 'test/production/stand-ins/temporal/Dockerfile'), join(directory, 'Dockerfile'))
-    await docker(['build', '--network', 'host', '--tag', image, directory], 10 * minute)
+    await docker(['build', '--network', 'host', '--tag', own, directory], 10 * minute)
   } finally {
     await rm(directory, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 
+/** What a trial calls its own builds: nothing of it is ever taken for the real thing. */
+export const trialName = (image: string): string => `carrel-trial/${image}`
+
 /**
  * Sees to it that the images are on this machine: pulled, or where no registry answers, stood in for by builds of the same
- * programs. Returns those that are neither.
+ * programs under a name of the trial's. Returns what to take for each; `null` where there is nothing.
  */
-export async function provideImages(images: readonly string[], say: Say): Promise<string[]> {
-  const absent: string[] = []
-  for (const image of images) {
-    if (await isThere(image)) continue
-    const pulled = await docker(['pull', '--quiet', image], 10 * minute).then(
-      () => true,
-      () => false,
-    )
-    if (pulled) {
-      say(`pulled ${image}`)
-      continue
-    }
-    const standIn = standIns[image.split(':')[0] ?? '']
-    if (standIn === undefined) {
-      absent.push(image)
-      continue
-    }
-    say(`no registry gives ${image}: a stand-in is built`)
-    await standIn(image, say)
+export async function provideImages(images: readonly string[], say: Say): Promise<Map<string, string | null>> {
+  const found = new Map<string, string | null>()
+  for (const image of images) found.set(image, await provide(image, say))
+  return found
+}
+
+async function provide(image: string, say: Say): Promise<string | null> {
+  const own = trialName(image)
+  if (await isThere(image)) return image
+  if (await isThere(own)) return own
+  const pulled = await docker(['pull', '--quiet', image], 10 * minute).then(
+    () => true,
+    () => false,
+  )
+  if (pulled) return image
+  const standIn = standIns[image.split(':')[0] ?? '']
+  if (standIn === undefined) {
+    say(`NOT RUN: ${image}, which no registry gives and nothing stands in for`)
+    return null
   }
-  return absent
+  say(`no registry gives ${image}: a stand-in is built`)
+  await standIn(image, own, say)
+  return own
 }

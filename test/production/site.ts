@@ -84,15 +84,21 @@ export async function createInstallation(say: (line: string) => void) {
     await writeFile(variables, lines.join(''), { mode: 0o600 })
   }
   await writeVariables()
+  const images = join(directory, 'images.json')
+  await writeFile(images, JSON.stringify({ version: '3.9', services: {} }))
 
   const { PATH, HOME, DOCKER_HOST } = process.env
   const run = async (args: readonly string[], plan: CallPlan = {}): Promise<string> =>
-    await call(command, [...words, '--env-file', variables, '-p', project, ...args], {
-      cwd: root,
-      env: { PATH, HOME, DOCKER_HOST },
-      timeoutMs: upWithinMs,
-      ...plan,
-    })
+    await call(
+      command,
+      [...words, '--env-file', variables, '-f', 'docker-compose.yaml', '-f', images, '-p', project, ...args],
+      {
+        cwd: root,
+        env: { PATH, HOME, DOCKER_HOST },
+        timeoutMs: upWithinMs,
+        ...plan,
+      },
+    )
 
   /** Every container of the project, by its service, running or not. */
   const containers = async () => {
@@ -119,6 +125,8 @@ export async function createInstallation(say: (line: string) => void) {
     }
   }
 
+  const readServices = async () => services.parse(parse(await run(['config']))).services
+
   /** What SQL answers on one of the two database servers, one line per row. */
   const sql = async (
     service: 'postgres' | 'temporal-postgres',
@@ -138,7 +146,15 @@ export async function createInstallation(say: (line: string) => void) {
     containers,
     untilHealthy,
     directory,
-    images: async () => Object.values(services.parse(parse(await run(['config']))).services).map(({ image }) => image),
+    images: async () => [...new Set(Object.values(await readServices()).map(({ image }) => image))],
+    /** Takes other images for those that the file names. */
+    async replaceImages(others: ReadonlyMap<string, string>): Promise<void> {
+      const all = Object.entries(await readServices()).map(([name, { image }]) => [
+        name,
+        { image: others.get(image) ?? image },
+      ])
+      await writeFile(images, JSON.stringify({ version: '3.9', services: Object.fromEntries(all) as unknown }))
+    },
     sql,
     /** Changes the keys as `.env` has them; what runs is not touched. */
     async setKeys(change: (keys: string, fresh: string) => string): Promise<void> {
