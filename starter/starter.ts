@@ -54,7 +54,15 @@ export function createStarter({
         woken = true
         wake()
       }
-      const unsubscribe = listener.on('carrel_wake', call)
+      /** When somebody last looked for reconciliations that operators asked for: seldom, beside the sessions. */
+      let askedAt = 0
+      const unsubscribes = [
+        listener.on('carrel_wake', call),
+        listener.on('carrel_reconciliation', () => {
+          askedAt = 0
+          call()
+        }),
+      ]
 
       const rest = async (ms: number) => {
         if (woken || stopping) return
@@ -85,9 +93,11 @@ export function createStarter({
         const claimed = room > 0 ? await claimDeliveries(db, room) : []
         for (const delivery of claimed)
           attempt(`A delivery to session ${delivery.sessionId}`, deliver({ db, client, timings, ground }, delivery))
-        const asked = room > claimed.length ? await claimReconciliations(db, room - claimed.length) : []
-        for (const ask of asked)
-          attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
+        if (room > claimed.length && Date.now() - askedAt >= pollMs) {
+          askedAt = Date.now()
+          for (const ask of await claimReconciliations(db, room - claimed.length))
+            attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
+        }
         if (claimed.length > 0 && claimed.length === room) return
         const next = room > 0 ? await nextDeliveryInMs(db) : null
         await rest(Math.max(leastMs, Math.min(pollMs, next ?? pollMs)))
@@ -111,7 +121,7 @@ export function createStarter({
         async stop() {
           stopping = true
           clearInterval(checks)
-          unsubscribe()
+          for (const unsubscribe of unsubscribes) unsubscribe()
           wake()
           await loop
           // Whoever closes the connection next would break what is still asked over it.
