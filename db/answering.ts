@@ -1,22 +1,11 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
+import { wrapClients } from './pool.ts'
 
 /**
  * Gives up a connection on which a statement was not answered in its time: its server is gone without a word, or the way to
  * it is cut. The pool alone would hand it out again and again, and each statement on it, a rollback too, would wait as long.
  */
-export function answering(pool: PostgresPool): PostgresPool {
-  const clients = new WeakMap<PostgresPoolClient, PostgresPoolClient>()
-  return {
-    ...pool,
-    connect: async () => {
-      const client = await pool.connect()
-      const known = clients.get(client) ?? wrap(client)
-      clients.set(client, known)
-      return known
-    },
-    end: async () => await pool.end(),
-  }
-}
+export const answering = (pool: PostgresPool): PostgresPool => wrapClients(pool, wrap)
 
 function wrap(client: PostgresPoolClient): PostgresPoolClient {
   let silence: Error | null = null

@@ -1,5 +1,6 @@
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
 import type pg from 'pg'
+import { wrapClients } from './pool.ts'
 
 /** Each costs every connection of the server some memory; what comes beyond is planned anew each time, as without this. */
 const mostNames = 400
@@ -10,17 +11,7 @@ const mostNames = 400
  */
 export function preparing(pool: pg.Pool): PostgresPool {
   const names = createNames()
-  const clients = new WeakMap<pg.PoolClient, PostgresPoolClient>()
-  return {
-    connect: async () => {
-      const client = await pool.connect()
-      const known = clients.get(client) ?? wrap(client, names)
-      clients.set(client, known)
-      return known
-    },
-    end: () => pool.end(),
-    options: pool.options,
-  }
+  return wrapClients<pg.PoolClient>(pool, (client) => wrap(client, names))
 }
 
 interface Names {
