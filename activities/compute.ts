@@ -1,4 +1,4 @@
-import { ApplicationFailure, Context } from '@temporalio/activity'
+import { Context } from '@temporalio/activity'
 import type { Db } from '../db/connect.ts'
 import { noteOperatorDetail, toQueued } from '../db/endings.ts'
 import { beginInstance, readInstance, recordMade, recordRemoved, recordSeen, tombstone } from '../db/instances.ts'
@@ -24,7 +24,7 @@ import { whileDisarmed } from './failures.ts'
 import { specify } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
-import { confirmRemoval } from './removal.ts'
+import { confirmRemoval, requireRemoved } from './removal.ts'
 
 /** Opens and seals a session's own secret; what is sealed is bound to its row. */
 export interface InstanceSecrets {
@@ -102,8 +102,7 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
       if (row === null) throw new Error('The tombstone that was just written is not there.')
       if (row.disarmed) throw whileDisarmed()
       const removed = await alive(timings, async (call) => await confirmRemoval(provider, row, call))
-      if (removed.kind === 'unknown')
-        throw ApplicationFailure.retryable('The provider did not confirm the removal.', 'provider_unreachable')
+      requireRemoved(removed)
       await recordRemoved(db, key)
     },
 
@@ -141,8 +140,7 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
   async function withdraw(ref: InstanceRef, made: boolean): Promise<Creation> {
     const signal = AbortSignal.timeout(timings.removeTimeoutMs)
     const removed = await alive(timings, async () => await confirmRemoval(provider, { ref, made }, { signal }))
-    if (removed.kind === 'unknown')
-      throw ApplicationFailure.retryable('The provider did not confirm the removal.', 'provider_unreachable')
+    requireRemoved(removed)
     return { kind: 'withdrawn' }
   }
 

@@ -9,6 +9,7 @@ import type { Timings } from '../domain/timings.ts'
 import type { CallContext, ComputeProvider } from '../ports/compute/provider.ts'
 import { alive } from './compute.ts'
 import { pause } from './pause.ts'
+import { wholeList } from './whole-list.ts'
 
 export interface ObserveDeps {
   readonly db: Db
@@ -41,33 +42,20 @@ export function createObserveActivities({ db, providerId, provider, deploymentId
   async function tick(call: CallContext): Promise<boolean> {
     // By the clock that says when instances were made: another one may go wrong by more than a list takes.
     const listedAt = await databaseTime(db)
-    const listed = await listAll(call)
+    const listed = await sightings(call)
     const expected = await expectedInstances(db, providerId)
     if (listed !== null) await recordObservations(db, observe(expected, listed, listedAt))
     return expected.some((e) => e.sessionState === 'provisioning' || e.sessionState === 'resuming')
   }
 
-  /** The whole list, or `null`: a part of a list says nothing about what is missing from it. */
-  async function listAll(call: CallContext): Promise<ReadonlyMap<string, Sighting> | null> {
+  /** What each instance is seen as; `null` where the provider could not be listed to its end. How it went is noted. */
+  async function sightings(call: CallContext): Promise<ReadonlyMap<string, Sighting> | null> {
     const startedAt = Date.now()
-    const listed = await wholeList(call)
+    const listed = await wholeList(provider, deploymentId, call)
     const error = listed === null ? 'The provider does not answer.' : null
     await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error })
-    return listed
-  }
-
-  async function wholeList(call: CallContext): Promise<ReadonlyMap<string, Sighting> | null> {
-    const listed = new Map<string, Sighting>()
-    try {
-      for await (const instance of provider.list(deploymentId, call)) {
-        const { kind } = instance.state
-        if (kind !== 'absent') listed.set(observationKey(instance.sessionId, instance.generation), kind)
-      }
-      return listed
-    } catch {
-      call.signal.throwIfAborted()
-      return null
-    }
+    if (listed === null) return null
+    return new Map(listed.map((i) => [observationKey(i.sessionId, i.generation), i.state.kind]))
   }
 }
 

@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/activity'
 import { pause } from './pause.ts'
 import type { CallContext, ComputeProvider, InstanceRef, Removed } from '../ports/compute/provider.ts'
 
@@ -14,4 +15,10 @@ export async function confirmRemoval(
   if (first.kind === 'unknown' || instance.made) return first
   await pause(provider.settleMs, call.signal)
   return await provider.remove(instance.ref, call)
+}
+
+/** A removal that the provider did not confirm is tried again. */
+export function requireRemoved(removed: Removed): void {
+  if (removed.kind === 'unknown')
+    throw ApplicationFailure.retryable('The provider did not confirm the removal.', 'provider_unreachable')
 }

@@ -9,9 +9,10 @@ import { noteDrift, readDrift } from '../db/drift.ts'
 import { readPlan, readSweepRights, recordPlan } from '../db/reconciliation.ts'
 import { isQueueIdle, isUnknownInstance, readKnown } from '../db/survey.ts'
 import type { CallContext, ComputeProvider } from '../ports/compute/provider.ts'
-import { ApplicationFailure } from '@temporalio/activity'
 import { alive } from './compute.ts'
 import { askAboutRuns } from './doubted-runs.ts'
+import { requireRemoved } from './removal.ts'
+import { wholeList } from './whole-list.ts'
 
 export interface SurveyDeps {
   readonly db: Db
@@ -58,16 +59,19 @@ export function createSurveyActivities({ db, providerId, provider, deploymentId,
     }): Promise<void> {
       if (!(await isUnknownInstance(db, ask))) return
       const ref = { name: ask.name, deploymentId }
-      const removed = await alive(ask.timings, async (call) => await provider.remove(ref, call))
-      if (removed.kind === 'unknown')
-        throw ApplicationFailure.retryable('The provider did not confirm the removal.', 'provider_unreachable')
+      requireRemoved(await alive(ask.timings, async (call) => await provider.remove(ref, call)))
     },
   }
 
   async function survey(ask: SurveyAsk, call: CallContext): Promise<Survey> {
     const listedAt = await databaseTime(db)
-    const listed = await listAll(call)
-    if (listed === null) return { kind: 'unreachable' }
+    const instances = await wholeList(provider, deploymentId, call)
+    if (instances === null) return { kind: 'unreachable' }
+    const listed = instances.map(({ ref, sessionId, generation }): Listed => ({
+      name: ref.name,
+      sessionId,
+      generation,
+    }))
     const open = await openRuns()
     const rows = await readKnown(db, providerId, [...listed.map((l) => l.sessionId), ...open])
     const { known, unknownWorkflows } = await askAboutRuns(runs, rows, open)
@@ -92,18 +96,6 @@ export function createSurveyActivities({ db, providerId, provider, deploymentId,
     const id = ask.id as ReconciliationId
     await recordPlan(db, { id, providerId, dryRun: ask.dryRun, rights }, report)
     return { kind: 'planned', ...plan }
-  }
-
-  async function listAll(call: CallContext): Promise<Listed[] | null> {
-    const listed: Listed[] = []
-    try {
-      for await (const { ref, sessionId, generation, state } of provider.list(deploymentId, call))
-        if (state.kind !== 'absent') listed.push({ name: ref.name, sessionId, generation })
-      return listed
-    } catch {
-      call.signal.throwIfAborted()
-      return null
-    }
   }
 
   /** Where Temporal does not list, nothing is said of workflows: the rest of the survey stands. */

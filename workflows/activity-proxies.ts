@@ -1,3 +1,4 @@
+import type { RetryPolicy } from '@temporalio/common'
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow'
 import type { ComputeActivities } from '../activities/compute.ts'
@@ -38,16 +39,18 @@ export function hastyBooksOf(timings: Timings, dueInMs: number | null) {
   })
 }
 
+const booksRetry = (timings: Timings): RetryPolicy => ({
+  initialInterval: timings.databaseRetryMs,
+  backoffCoefficient: 2,
+  maximumInterval: timings.databaseRetryMaxMs,
+  nonRetryableErrorTypes: [...never],
+})
+
 function repeated(timings: Timings): LocalActivityOptions {
   return {
     startToCloseTimeout: timings.databaseTimeoutMs,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
-    retry: {
-      initialInterval: timings.databaseRetryMs,
-      backoffCoefficient: 2,
-      maximumInterval: timings.databaseRetryMaxMs,
-      nonRetryableErrorTypes: [...never],
-    },
+    retry: booksRetry(timings),
   }
 }
 
@@ -94,12 +97,7 @@ export function reconcileOf(timings: Timings) {
 export function beginOf(timings: Timings) {
   return proxyActivities<Pick<ReconcileActivities, 'beginReconciliation'>>({
     startToCloseTimeout: timings.databaseTimeoutMs * triesOfUpkeep,
-    retry: {
-      initialInterval: timings.databaseRetryMs,
-      backoffCoefficient: 2,
-      maximumInterval: timings.databaseRetryMaxMs,
-      nonRetryableErrorTypes: [...never],
-    },
+    retry: booksRetry(timings),
     summary: 'notes the run, and how far the installation has come',
   })
 }
@@ -140,12 +138,7 @@ export function upkeepOf(timings: Timings) {
     startToCloseTimeout: batchTransactions * timings.databaseTimeoutMs,
     scheduleToCloseTimeout: batchTriesTransactions * timings.databaseTimeoutMs,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
-    retry: {
-      initialInterval: timings.databaseRetryMs,
-      backoffCoefficient: 2,
-      maximumInterval: timings.databaseRetryMaxMs,
-      nonRetryableErrorTypes: [...never],
-    },
+    retry: booksRetry(timings),
   })
 }
 

@@ -1,10 +1,12 @@
 import { ActivityFailure } from '@temporalio/common'
 import { isCancellation, workflowInfo } from '@temporalio/workflow'
+import type { Begun } from '../activities/reconcile.ts'
+import type { Tick } from '../domain/epoch.ts'
 import type { SessionId } from '../domain/ids.ts'
 import type { Action, ReconciliationOutcome } from '../domain/reconciliation.ts'
 import type { SessionKey } from '../domain/session.ts'
 import { beginOf, hastyBooksOf, reconcileOf, surveyOf } from './activity-proxies.ts'
-import type { ReconcileRun, Tick } from './session.messages.ts'
+import type { ReconcileRun } from './session.messages.ts'
 
 /**
  * Compares a provider with the rows and the workflows, and does what its plan says, step by step. Every step is harmless to
@@ -24,13 +26,6 @@ export async function reconcileWorkflow(run: ReconcileRun): Promise<Tick> {
     await books.concludeReconciliation({ id: begun.id, providerId, outcome, failed })
   }
   return { epoch: begun.epoch, tick: begun.tick }
-}
-
-interface Begun {
-  readonly id: string
-  readonly dryRun: boolean
-  readonly removeNames: readonly string[]
-  readonly armed: boolean
 }
 
 interface Ending {

@@ -34,12 +34,6 @@ export interface ReconcileRun {
   readonly reconciliationId?: string
 }
 
-/** The result of a reconciliation: how far the database had come. The next run reads it, and must be further. */
-export interface Tick {
-  readonly epoch: number
-  readonly tick: number
-}
-
 /** The input of the scheduled `expire` and `retention`. */
 export interface UpkeepRun {
   readonly timings: Timings
