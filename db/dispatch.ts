@@ -2,11 +2,11 @@ import { sql } from 'kysely'
 import { dispatchOrder, expectedWaitSeconds, slots } from '../domain/dispatch.ts'
 import type { AccountHistory, Waiting } from '../domain/dispatch.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { WaitingFor } from '../domain/lifecycle.ts'
 import { waitForLocks } from './connect.ts'
-import type { Db, Executor } from './connect.ts'
+import type { Db, Executor, Trx } from './connect.ts'
 import { lockPayers } from './admission.ts'
 import { providerGate } from './provider-gate.ts'
-import type { ProviderBusyness } from './provider-gate.ts'
 import { move } from './transitions.ts'
 
 /** Looked at per dispatch; more wait only behind an outage, and the next dispatch sees them. */
@@ -52,7 +52,8 @@ export async function dispatch(
         .where('provider_id', '=', providerId)
         .execute()
     }
-    if (gate.queued > begun.length) await explainWaiting(trx, providerId, gate)
+    const waitingFor = gate.open && gate.breaker === 'closed' ? 'provider_busy' : 'provider_unavailable'
+    if (gate.queued > begun.length) await explainWaiting(trx, providerId, waitingFor)
     return begun
   })
 }
@@ -60,9 +61,9 @@ export async function dispatch(
 /** Whoever locks many sessions locks them in this order: of two who do, none waits for the other. */
 const byId = (a: WaitingRow, b: WaitingRow) => (a.sessionId < b.sessionId ? -1 : 1)
 
-async function explainWaiting(executor: Executor, providerId: ProviderId, gate: ProviderBusyness): Promise<void> {
-  const waitingFor = gate.open && gate.breaker === 'closed' ? 'provider_busy' : 'provider_unavailable'
-  await executor
+/** Says of all who wait for the provider what for. Under its quota row, as everything that is decided about them. */
+export async function explainWaiting(trx: Trx, providerId: ProviderId, waitingFor: WaitingFor): Promise<void> {
+  await trx
     .updateTable('session')
     .set({ waiting_for: waitingFor })
     .where('id', 'in', (eb) =>

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Executor } from './connect.ts'
+import { isOverdue } from './upkeep.ts'
 
 /** How the whole installation stands, in numbers that alarms can be set on. Counted from rows when asked. */
 export interface Figures {
@@ -48,8 +49,7 @@ export async function readFigures(db: Executor): Promise<Figures> {
     from installation i, (
       select count(*) filter (where state = 'requested' and requested_at < now() - interval '10 seconds')::int as decision,
         count(*) filter (where cleanup_overdue_at is not null)::int as cleanup,
-        count(*) filter (where state in ('ready', 'paused') and stop_requested_at is null
-          and least(expires_at, lifetime_ends_at) < now() - interval '60 seconds')::int as expiry,
+        count(*) filter (where ${isOverdue})::int as expiry,
         count(*) filter (where seen_version < wake_version and tries > 1)::int as undelivered
       from session where ended_at is null) s`.execute(db)
   const [all] = counts.rows

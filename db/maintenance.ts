@@ -17,6 +17,8 @@ export interface MaintenanceState {
   readonly version: number
 }
 
+const switchLock = sql`hashtext('carrel maintenance')`
+
 const columns = ['maintenance_since', 'maintenance_until', 'maintenance_text', 'maintenance_version'] as const
 interface Row {
   readonly maintenance_since: Date | null
@@ -48,9 +50,7 @@ export async function holdMaintenance(trx: Trx): Promise<Maintenance | null> {
 }
 
 /** The same as a part of a statement: what a later statement of the transaction reads of the maintenance stays. */
-export const heldMaintenance = sql`pg_advisory_xact_lock_shared(hashtext('carrel maintenance'))`
-
-const switchLock = sql`hashtext('carrel maintenance')`
+export const heldMaintenance = sql`pg_advisory_xact_lock_shared(${switchLock})`
 
 /**
  * Switches maintenance on, or changes what is told, if it is still at one of these versions (`null`: whatever it is). From this

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { ProviderId } from '../domain/ids.ts'
 import { lockPayers } from './admission.ts'
 import type { Trx } from './connect.ts'
+import { explainWaiting } from './dispatch.ts'
 import { oldestWaiting, wakeWaiting } from './waiting.ts'
 
 /**
@@ -17,20 +18,7 @@ export async function drainProvider(trx: Trx, id: ProviderId): Promise<'draining
     .where('draining_at', 'is', null)
     .executeTakeFirst()
   if (changed.numUpdatedRows === 0n) return 'already'
-  await trx
-    .updateTable('session')
-    .set({ waiting_for: 'provider_unavailable' })
-    .where('id', 'in', (eb) =>
-      eb
-        .selectFrom('session')
-        .select('id')
-        .where('provider_id', '=', id)
-        .where('state', '=', 'queued')
-        .where('ended_at', 'is', null)
-        .orderBy('id')
-        .forNoKeyUpdate(),
-    )
-    .execute()
+  await explainWaiting(trx, id, 'provider_unavailable')
   return 'draining'
 }
 

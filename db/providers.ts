@@ -30,6 +30,10 @@ export async function listProviders(executor: Executor): Promise<ProviderRow[]> 
   }))
 }
 
+export async function providerExists(executor: Executor, id: ProviderId): Promise<boolean> {
+  return (await executor.selectFrom('provider').select('id').where('id', '=', id).executeTakeFirst()) !== undefined
+}
+
 export interface ProviderHealth {
   readonly providerId: ProviderId
   readonly state: 'closed' | 'open' | 'probing'

@@ -20,6 +20,10 @@ export const batchOf = (done: number, atMost: number = rowsPerBatch): Batch => (
 /** How long a session may be in use after its time before the upkeep asks: its own workflow does it at once. */
 const graceSeconds = 60
 const recordsDays = 30
+/** In use after its time, and nobody has asked it to stop: its workflow is late, or gone. Of rows that have not ended. */
+export const isOverdue = sql`(state in ('ready', 'paused') and stop_requested_at is null
+  and least(expires_at, lifetime_ends_at) < now() - ${graceSeconds}::int * interval '1 second')`
+
 /** No reconciliation lasts so long, and none waits so long for its start where anybody serves its provider. */
 const reconciliationMinutes = 60
 
@@ -45,8 +49,7 @@ export async function stopOverdue(db: Db): Promise<Batch> {
   return await briefly(db, async (trx) => {
     const overdue = await sql<{ id: SessionId }>`
       select id from session
-      where ended_at is null and state in ('ready', 'paused') and stop_requested_at is null
-        and least(expires_at, lifetime_ends_at) < now() - ${graceSeconds}::int * interval '1 second'
+      where ended_at is null and ${isOverdue}
       order by id limit ${sessionsPerBatch} for no key update skip locked`.execute(trx)
     for (const { id } of overdue.rows) await requestStop(trx, id, 'expired')
     return batchOf(overdue.rows.length, sessionsPerBatch)

@@ -1,4 +1,4 @@
-import { getProvider } from '../../db/provider-overview.ts'
+import { providerExists } from '../../db/providers.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import type { RouteSubject } from '../access.ts'
@@ -9,7 +9,6 @@ export const providerOfPath: RouteSubject = {
   param: 'providerId',
   relation: async (c) => {
     const id = c.req.param('providerId') ?? ''
-    const provider = idPattern.test(id) ? await getProvider(c.var.services.db, id as ProviderId) : null
-    return provider === null ? null : {}
+    return idPattern.test(id) && (await providerExists(c.var.services.db, id as ProviderId)) ? {} : null
   },
 }

@@ -2,7 +2,7 @@ import type { z } from '@hono/zod-openapi'
 import type { Db } from '../../db/connect.ts'
 import { armInstallation } from '../../db/epoch.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
-import { getProvider } from '../../db/provider-overview.ts'
+import { providerExists } from '../../db/providers.ts'
 import { armSweep, askReconciliation, getReconciliation } from '../../db/reconciliation-asks.ts'
 import type { Reconciliation } from '../../db/reconciliation-asks.ts'
 import { newId } from '../../domain/ids.ts'
@@ -54,5 +54,5 @@ export async function arm(db: Db, deed: Deed): Promise<void> {
 }
 
 async function checkProvider(db: Db, id: ProviderId): Promise<void> {
-  if ((await getProvider(db, id)) === null) throw invalid('/provider', 'There is no such provider.', 'not_found')
+  if (!(await providerExists(db, id))) throw invalid('/provider', 'There is no such provider.', 'not_found')
 }
