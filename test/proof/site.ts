@@ -23,6 +23,7 @@ import { makePlaces, placesIn, repository } from '../../stack/places.ts'
 import { ensureDatabase, startPostgres } from '../../stack/postgres.ts'
 import { startTemporal } from '../../stack/temporal.ts'
 import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
+import { isAnswering } from '../setup/is-answering.ts'
 import { addPerson } from '../setup/person.ts'
 import type { HeldInstance } from './balance.ts'
 import { listInstances } from './balance.ts'
@@ -113,7 +114,7 @@ export async function createProofSite(options: ProofSiteOptions) {
         // What is proven is that nothing needs an orderly end.
         return { pid: child.pid, ended, stop: async () => await child.kill() }
       },
-      async () => await isOk(`${url}/readyz`),
+      async () => await isAnswering(`${url}/readyz`),
     )
   const common = {
     CARREL_ENV: 'development',
@@ -227,16 +228,6 @@ async function recordedInstances(db: Db, providerIds: readonly string[]): Promis
     .where('provider_id', 'in', [...providerIds] as ProviderId[])
     .execute()
   return rows
-}
-
-async function isOk(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })
-    await response.body?.cancel()
-    return response.ok
-  } catch {
-    return false
-  }
 }
 
 /**

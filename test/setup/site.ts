@@ -10,6 +10,7 @@ import { bootstrap } from '../../stack/bootstrap-steps.ts'
 import { startChild } from '../../stack/child.ts'
 import type { Child } from '../../stack/child.ts'
 import { freePort } from '../../stack/ports.ts'
+import { isAnswering } from './is-answering.ts'
 import { addPerson } from './person.ts'
 import { createDatabase } from './database.ts'
 
@@ -77,7 +78,7 @@ export async function createSite({ configuration, timings = {}, temporalAddress,
     running.add(child)
     const url = `http://127.0.0.1:${port}`
     const deadline = Date.now() + readyWithinMs
-    while (!(await answers(`${url}/readyz`))) {
+    while (!(await isAnswering(`${url}/readyz`))) {
       if (!child.isRunning() || Date.now() > deadline) {
         await child.kill()
         throw new Error(`${entry} did not become ready:\n${lines.slice(-30).join('\n')}`)
@@ -112,16 +113,6 @@ export async function createSite({ configuration, timings = {}, temporalAddress,
   }
 }
 export type Site = Awaited<ReturnType<typeof createSite>>
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })
-    await response.body?.cancel()
-    return response.ok
-  } catch {
-    return false
-  }
-}
 
 /** A client of the api, as a portal is one. */
 export function clientOf(url: string, token: string) {
