@@ -27,8 +27,8 @@ export async function readBeats(executor: Executor): Promise<{ readonly role: st
   return await executor.selectFrom('beat').select(['role', 'at']).orderBy('role').execute()
 }
 
-/** Whether something may act on what the rows say. */
-export interface Arming {
+/** Whether something may act on what the rows say, as everybody may see it: without a reason. */
+export interface ArmingRow {
   /** `null`: it may. */
   readonly disarmedAt: Date | null
   readonly checkedAt: Date | null
@@ -37,7 +37,7 @@ export interface Arming {
 /** Whether the installation, and each provider's sweep, may act. */
 export async function readArmings(
   executor: Executor,
-): Promise<{ readonly installation: Arming; readonly sweeps: readonly (Arming & { readonly providerId: string })[] }> {
+): Promise<{ readonly installation: ArmingRow; readonly sweeps: readonly (ArmingRow & { readonly providerId: string })[] }> {
   const { disarmed_at } = await executor.selectFrom('installation').select('disarmed_at').executeTakeFirstOrThrow()
   const sweeps = await executor.selectFrom('sweep').selectAll().orderBy('provider_id').execute()
   return {

@@ -1,5 +1,5 @@
 import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client'
-import type { Client, ScheduleOptions } from '@temporalio/client'
+import type { Client, ScheduleOptions, ScheduleOptionsStartWorkflowAction, Workflow } from '@temporalio/client'
 import { listProviders } from '../db/providers.ts'
 import { isProviderInUse } from '../db/survey.ts'
 import { coreQueue, expireWorkflowId, reconcileWorkflowId, retentionWorkflowId } from '../domain/ids.ts'
@@ -13,7 +13,7 @@ import type { WorkerDeps } from './deps.ts'
 const everyMs = 60_000
 const callTimeoutMs = 5_000
 
-type Plan = ScheduleOptions & { readonly scheduleId: string }
+type Plan = ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>
 
 /** Every schedule that should be there: one per provider in service, and those of the whole installation. */
 export function plannedSchedules(providers: readonly ProviderId[], timings: Timings): Plan[] {
@@ -113,10 +113,8 @@ async function ensure(client: Client, wanted: Plan, renew: boolean): Promise<voi
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error
     if (!renew) return
-    const { spec, action, policies } = wanted
-    await client.schedule
-      .getHandle(wanted.scheduleId)
-      .update(({ state }) => ({ spec, action: action as never, policies, state }) as never)
+    const { spec, action, policies = {} } = wanted
+    await client.schedule.getHandle(wanted.scheduleId).update(({ state }) => ({ spec, action, policies, state }))
   }
 }
 

@@ -1,6 +1,6 @@
 import { outageAfterSeconds } from '../../db/beats.ts'
 import type { ProviderHealth } from '../../db/providers.ts'
-import type { Arming, DependencyRow } from '../../db/status.ts'
+import type { ArmingRow, DependencyRow } from '../../db/status.ts'
 
 /** A dependency as everybody may see it: no texts of backends, no addresses. */
 export interface Dependency {
@@ -42,7 +42,7 @@ export const ofRow = ({ name, state, latencyMs, since, checkedAt }: DependencyRo
 })
 
 /** What may act or not: disarmed is degraded. Why is for operators. */
-export const ofArming = (name: string, { disarmedAt, checkedAt }: Arming): Dependency => ({
+export const ofArming = (name: string, { disarmedAt, checkedAt }: ArmingRow): Dependency => ({
   name,
   state: disarmedAt === null ? 'ok' : 'degraded',
   latencyMs: null,
