@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { SessionId } from '../domain/ids.ts'
+import { longestReconcileRunMs } from '../domain/timings.ts'
 import type { Db, Trx } from './connect.ts'
 import { pruneKeys } from './idempotency.ts'
 import { requestStop } from './intents.ts'
@@ -23,9 +24,6 @@ const recordsDays = 30
 /** In use after its time, and nobody has asked it to stop: its workflow is late, or gone. Of rows that have not ended. */
 export const isOverdue = sql`(state in ('ready', 'paused') and stop_requested_at is null
   and least(expires_at, lifetime_ends_at) < now() - ${graceSeconds}::int * interval '1 second')`
-
-/** No reconciliation lasts so long, and none waits so long for its start where anybody serves its provider. */
-const reconciliationMinutes = 60
 
 /**
  * One transaction of the upkeep. It gives up soon where it would have to wait for a lock, so that nobody waits long for the
@@ -70,7 +68,7 @@ export async function forgetReconciliations(db: Db): Promise<Batch> {
     const closed = await sql`
       update reconciliation set ended_at = now(), outcome = 'failed' where id = any(array(
         select id from reconciliation
-        where ended_at is null and coalesce(started_at, requested_at) < now() - ${reconciliationMinutes}::int * interval '1 minute'
+        where ended_at is null and coalesce(started_at, requested_at) < now() - ${longestReconcileRunMs}::int * interval '1 millisecond'
         order by id limit ${rowsPerBatch} for no key update skip locked))`.execute(trx)
     const gone = await sql`
       delete from reconciliation where id = any(array(

@@ -71,9 +71,18 @@ export const defaultTimings: Timings = {
   retentionEveryMs: 1 * hour,
 }
 
-/** The defaults with some replaced. Throws the names that are no timings. */
+/**
+ * The longest that a run of a reconciliation may be allowed. One that has begun longer ago is taken for dead and closed, also
+ * where nobody reconciles its provider any more.
+ */
+export const longestReconcileRunMs = 1 * hour
+
+/** The defaults with some replaced. Throws the names that are no timings, and what is longer than the rest can stand. */
 export function withTimings(overrides: Readonly<Record<string, number>>): Timings {
   const unknown = Object.keys(overrides).filter((name) => !Object.hasOwn(defaultTimings, name))
   if (unknown.length > 0) throw new RangeError(`There are no timings named ${unknown.join(', ')}.`)
-  return { ...defaultTimings, ...overrides }
+  const timings = { ...defaultTimings, ...overrides }
+  if (timings.reconcileRunMs > longestReconcileRunMs)
+    throw new RangeError(`The timing reconcileRunMs is at most ${longestReconcileRunMs}.`)
+  return timings
 }
