@@ -147,5 +147,8 @@ export const invalid = (pointer: string, message: string, code: ErrorCode = 'inv
 
 export const notFound = (what: string): Problem => new Problem('not_found', `There is no such ${what}.`)
 
+/** Nothing is written any more into an account that is to be erased. */
+export const accountLeaves = (): Problem => new Problem('forbidden', 'The account is being erased.')
+
 /** What an unknown address answers; one that hides itself answers the same. */
 export const nothingHere = 'There is nothing at this address.'

@@ -1,6 +1,7 @@
 import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { ProjectRole } from '../domain/rights.ts'
 import type { Executor, Trx } from './connect.ts'
+import { isLeaving } from './leaving.ts'
 import type { Page, PageAsk } from './paging.ts'
 import { pageOf } from './paging.ts'
 import { lockProject, touchProject } from './projects.ts'
@@ -44,11 +45,12 @@ export async function putMember(
   member: { readonly accountId: AccountId; readonly role: ProjectRole },
   versions: readonly number[] | null,
 ): Promise<MemberChange> {
+  const leaves = await isLeaving(trx, member.accountId)
   const project = await lockProject(trx, projectId)
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
   if (versions !== null && !versions.includes(project.version)) return 'changed'
-  if (!(await isUsable(trx, member.accountId))) return 'no_account'
+  if (leaves || !(await isUsable(trx, member.accountId))) return 'no_account'
   if (member.role !== 'owner' && (await isLastOwner(trx, projectId, member.accountId))) return 'last_owner'
   await trx
     .insertInto('project_member')

@@ -37,7 +37,10 @@ export interface ArmingRow {
 /** Whether the installation, and each provider's sweep, may act. */
 export async function readArmings(
   executor: Executor,
-): Promise<{ readonly installation: ArmingRow; readonly sweeps: readonly (ArmingRow & { readonly providerId: string })[] }> {
+): Promise<{
+  readonly installation: ArmingRow
+  readonly sweeps: readonly (ArmingRow & { readonly providerId: string })[]
+}> {
   const { disarmed_at } = await executor.selectFrom('installation').select('disarmed_at').executeTakeFirstOrThrow()
   const sweeps = await executor.selectFrom('sweep').selectAll().orderBy('provider_id').execute()
   return {

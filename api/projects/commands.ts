@@ -1,5 +1,6 @@
 import type { Db } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
+import { isLeaving } from '../../db/leaving.ts'
 import { putMember, removeMember } from '../../db/project-members.ts'
 import type { MemberChange } from '../../db/project-members.ts'
 import { getProject, insertProject } from '../../db/projects.ts'
@@ -9,7 +10,7 @@ import type { AccountId, ProjectId } from '../../domain/ids.ts'
 import type { ProjectRole } from '../../domain/rights.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Deed } from '../env.ts'
-import { notFound, Problem } from '../problem.ts'
+import { accountLeaves, notFound, Problem } from '../problem.ts'
 import { changedMeanwhile } from '../versions.ts'
 
 /** Makes a project; whoever asks is its owner. */
@@ -20,13 +21,10 @@ export async function addProject(
   asked: { readonly name: string; readonly description: string; readonly ownerId: AccountId },
 ): Promise<Project> {
   const id = newId('project')
-  const made = await createOnce(
-    db,
-    deed,
-    intent,
-    { kind: 'project', id },
-    async () => (trx) => insertProject(trx, { id, ...asked }),
-  )
+  const made = await createOnce(db, deed, intent, { kind: 'project', id }, async () => async (trx) => {
+    if (await isLeaving(trx, asked.ownerId)) throw accountLeaves()
+    await insertProject(trx, { id, ...asked })
+  })
   return await readProject(db, made.id)
 }
 

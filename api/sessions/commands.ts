@@ -13,7 +13,7 @@ import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { underMaintenance } from '../maintenance/refusal.ts'
-import { invalid, notFound, Problem } from '../problem.ts'
+import { accountLeaves, invalid, notFound } from '../problem.ts'
 import { planSession } from './plan.ts'
 import type { Ask } from './plan.ts'
 
@@ -51,7 +51,7 @@ export async function requestSession(
         lifetimeSeconds: template.spec.lifetimeSeconds,
         expiresAt,
       })
-      if (recorded === 'owner_leaves') throw new Problem('forbidden', 'The account is being erased.')
+      if (recorded === 'owner_leaves') throw accountLeaves()
     }
   })
   return made.id

@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi'
 import { getAccount } from '../../db/accounts.ts'
 import type { Db } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
+import { isLeaving } from '../../db/leaving.ts'
 import { createToken, getToken, revokeToken } from '../../db/tokens.ts'
 import type { Token } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
@@ -10,7 +11,7 @@ import { isAdmin } from '../../domain/rights.ts'
 import type { Actor, Scope } from '../../domain/rights.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Deed, Principal } from '../env.ts'
-import { invalid, notFound, Problem } from '../problem.ts'
+import { accountLeaves, invalid, notFound, Problem } from '../problem.ts'
 import type { TokenCreate } from './schemas.ts'
 
 const dayMs = 24 * 60 * 60 * 1_000
@@ -38,8 +39,9 @@ export async function issueToken(
     checkScopes(principal.actor, asked.scopes)
     const expiresAt = expiryOf(asked.expiresAt, Date.now())
     await checkAccount(db, principal, accountId)
-    return (trx) =>
-      createToken(trx, {
+    return async (trx) => {
+      if (await isLeaving(trx, accountId)) throw accountLeaves()
+      return await createToken(trx, {
         id,
         accountId,
         client: asked.client,
@@ -47,6 +49,7 @@ export async function issueToken(
         scopes: [...new Set(asked.scopes)],
         expiresAt,
       })
+    }
   })
   const token = await getToken(db, outcome.id)
   if (token === null) throw notFound('token')

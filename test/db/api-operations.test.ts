@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { routes } from '../../api/registry.ts'
+import type { Trx } from '../../db/connect.ts'
 import { requestErasure } from '../../db/operations.ts'
 import { newId } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
@@ -181,25 +183,65 @@ test('an erased account is out at once, its sessions are asked to stop, and repe
   expect((await api.call('POST', `/v1/accounts/${me.id}/erase`, { body: { reason: 'x' } })).status).toBe(401)
 })
 
-test('a create that meets the erasure of its account writes nothing into it', async () => {
+test.each([
+  ['session', 'sessions', () => ({ templateId, name: 'Thesis of a person who left' })],
+  ['token', 'tokens', () => ({ name: 'Laptop of a person who left', scopes: ['read'] })],
+  ['project', 'projects', () => ({ name: 'Study of a person who left' })],
+] as const)('a new %s that meets the erasure of its account writes nothing into it', async (_, path, body) => {
   // erase:  lock account ──────────────────────── erased, commit
   // create:              authenticated ── (waits) ················ refused
   const person = await api.person()
-  const name = 'Thesis of a person who left'
-  const ask = { token: person.token, body: { templateId, name }, headers: { prefer: 'respond-async' } }
+  const before = await written(person)
   const refused = await holding(
     api.db,
-    async (trx) => {
-      await requestErasure(trx, person.id)
-      await trx.updateTable('account').set({ erased_at: new Date() }).where('id', '=', person.id).execute()
-    },
-    async () => await api.call('POST', '/v1/sessions', ask),
+    async (trx) => await eraseNow(trx, person),
+    async () =>
+      await api.call('POST', `/v1/${path}`, {
+        token: person.token,
+        body: body(),
+        headers: { prefer: 'respond-async' },
+      }),
   )
   expect(refused.body).toMatchObject({ status: 403, code: 'forbidden' })
-  const written = async (table: 'session' | 'idempotency_key', column: 'owner_id' | 'account_id') =>
-    await api.db.selectFrom(table).selectAll().where(column, '=', person.id).execute()
-  expect([await written('session', 'owner_id'), await written('idempotency_key', 'account_id')]).toEqual([[], []])
+  expect(await written(person)).toEqual(before)
 })
+
+test('whoever makes a member of an account that is being erased is told that there is none', async () => {
+  const [owner, person] = [await api.person(), await api.person()]
+  const project = await api.call('POST', '/v1/projects', { token: owner.token, body: { name: 'A study' } })
+  const path = `/v1/projects/${project.body.id}/members/${person.id}`
+  const ask = { token: owner.token, body: { role: 'editor' }, headers: { 'if-match': '*' } }
+  const refused = await holding(
+    api.db,
+    async (trx) => await eraseNow(trx, person),
+    async () => await api.call('PUT', path, ask),
+  )
+  expect(refused.status).toBe(404)
+  expect((await written(person)).memberships).toBe(1)
+})
+
+async function eraseNow(trx: Trx, person: Person): Promise<void> {
+  await requestErasure(trx, person.id)
+  await trx.updateTable('account').set({ erased_at: new Date() }).where('id', '=', person.id).execute()
+}
+
+/** How much there is of an account. */
+async function written({ id }: Person) {
+  const count = async (table: 'session' | 'idempotency_key' | 'token' | 'project_member') =>
+    (
+      await api.db
+        .selectFrom(table)
+        .selectAll()
+        .where(sql.ref(table === 'session' ? 'owner_id' : 'account_id'), '=', id)
+        .execute()
+    ).length
+  return {
+    sessions: await count('session'),
+    keys: await count('idempotency_key'),
+    tokens: await count('token'),
+    memberships: await count('project_member'),
+  }
+}
 
 test('commands on sessions are for operators with the scope for them', async () => {
   const id = await session({ state: 'stopping' })
