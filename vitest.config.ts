@@ -28,6 +28,8 @@ export default defineConfig({
         name,
         include: [`test/${name}/**/*.test.ts`],
         pool: 'forks' as const,
+        // Files that make what they share anew would spend more time on that than on their tests.
+        isolate: false,
         globalSetup: shape.globalSetup,
         testTimeout: shape.testTimeout,
         hookTimeout: 2 * minute,

@@ -8,7 +8,6 @@ import { connect } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
 import { createListener } from '../../db/listen.ts'
 import type { Listener } from '../../db/listen.ts'
-import { migrateToLatest } from '../../db/migrate.ts'
 import { createToken } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, Id, SessionId } from '../../domain/ids.ts'
@@ -18,11 +17,12 @@ import { createKeyring } from '../../platform/keyring.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { bodyDigest, createSecrets, sessionParameters } from '../../platform/secrets.ts'
 import { decodeForDisplay } from '../../platform/temporal/codec.ts'
-import { createDatabase } from './database.ts'
+import { createMigratedDatabase } from './database.ts'
 
 export const keyring = createKeyring([{ id: 'test', secret: new Uint8Array(randomBytes(32)) }])
 export const secrets = createSecrets(keyring)
-export const capability = randomBytes(32).toString('base64url')
+/** Never the same as one whose first letter is an x. */
+export const capability = `c${randomBytes(32).toString('base64url')}`
 export const portalOrigin = 'https://portal.example.org'
 
 const settings: ApiSettings = {
@@ -139,8 +139,7 @@ export interface TestApi {
 }
 
 export async function startApi(changed: Partial<ApiSettings> = {}): Promise<TestApi> {
-  const { url, drop } = await createDatabase()
-  await migrateToLatest(url)
+  const { url, drop } = await createMigratedDatabase()
   const db = connect({ url, poolSize: 10 })
   const listener = createListener(url)
   await applyConfiguration(db, {

@@ -2,14 +2,28 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
 
-/**
- * Makes a fresh, empty database on the project's PostgreSQL. `drop()` ends the connections that are still open on it,
- * so a test that forgot to close its pool does not hang.
- */
-export async function createDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
+export interface TestDatabase {
+  readonly url: string
+  /** Ends the connections that are still open on it, so a test that forgot to close its pool does not hang. */
+  drop(): Promise<void>
+}
+
+/** Makes a fresh, empty database on the project's PostgreSQL. */
+export async function createDatabase(): Promise<TestDatabase> {
+  return await create('template1')
+}
+
+/** Makes a database with the newest schema, as it is right after the migrations: an installation of its own. */
+export async function createMigratedDatabase(): Promise<TestDatabase> {
+  const database = await create(inject('postgresTemplate'))
+  await execute(database.url, 'update installation set deployment_id = default')
+  return database
+}
+
+async function create(template: string): Promise<TestDatabase> {
   const server = inject('postgresUrl')
   const name = `test_${randomBytes(6).toString('hex')}`
-  await execute(server, `create database ${name}`)
+  await execute(server, `create database ${name} template ${template}`)
   const url = new URL(server)
   url.pathname = `/${name}`
   return { url: url.href, drop: () => execute(server, `drop database if exists ${name} with (force)`) }

@@ -3,7 +3,6 @@ import { connect } from '../../db/connect.ts'
 import type { Db, Trx } from '../../db/connect.ts'
 import { insertSession } from '../../db/intents.ts'
 import type { NewSession } from '../../db/intents.ts'
-import { migrateToLatest } from '../../db/migrate.ts'
 import { insertProject } from '../../db/projects.ts'
 import { resourceColumns } from '../../db/resource-columns.ts'
 import type { Payer } from '../../domain/admission.ts'
@@ -13,7 +12,7 @@ import type { SessionState } from '../../domain/lifecycle.ts'
 import { unlimited } from '../../domain/resources.ts'
 import type { Limits, Resources } from '../../domain/resources.ts'
 import type { SessionKey } from '../../domain/session.ts'
-import { createDatabase } from './database.ts'
+import { createMigratedDatabase } from './database.ts'
 import { addAccount } from './person.ts'
 import { plainTemplate } from './template.ts'
 
@@ -55,8 +54,7 @@ interface Scene {
 
 /** A migrated database of its own with the provider `fake` and the template `plain`, and what makes rows in it. */
 export async function createRows({ poolSize = 10, startLimit = 5 } = {}): Promise<Rows> {
-  const database = await createDatabase()
-  await migrateToLatest(database.url)
+  const database = await createMigratedDatabase()
   const pools = [connect({ url: database.url, poolSize })]
   const db = pools[0] as Db
   await applyConfiguration(db, {

@@ -12,7 +12,7 @@ import type { Child } from '../../stack/child.ts'
 import { freePort } from '../../stack/ports.ts'
 import { isAnswering } from './is-answering.ts'
 import { addPerson } from './person.ts'
-import { createDatabase } from './database.ts'
+import { createMigratedDatabase } from './database.ts'
 
 export interface SiteOptions {
   readonly configuration: Configuration
@@ -34,7 +34,7 @@ const readyWithinMs = 60_000
 
 /** Carrel as an installation has it: its own database and namespace, and real processes that a test may kill. */
 export async function createSite({ configuration, timings = {}, temporalAddress, variables = {} }: SiteOptions) {
-  const database = await createDatabase()
+  const database = await createMigratedDatabase()
   const address = temporalAddress ?? inject('temporalAddress')
   const namespace = `t${randomBytes(6).toString('hex')}`
   await bootstrap(

@@ -13,7 +13,6 @@ import { readInstallation } from '../../db/installation.ts'
 import { insertSession, requestStop } from '../../db/intents.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { createListener } from '../../db/listen.ts'
-import { migrateToLatest } from '../../db/migrate.ts'
 import type { ProviderRow } from '../../db/providers.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId, ProviderId, SessionId } from '../../domain/ids.ts'
@@ -30,7 +29,7 @@ import { registerSearchAttributes } from '../../stack/search-attributes.ts'
 import type { WorkerDeps } from '../../worker/deps.ts'
 import { rolesOf } from '../../worker/roles.ts'
 import { startWorker } from '../../worker/worker.ts'
-import { createDatabase } from '../setup/database.ts'
+import { createMigratedDatabase } from '../setup/database.ts'
 import { plainTemplate } from '../setup/template.ts'
 
 /** Timings with which a test sees in a second what a site sees in an hour. */
@@ -62,8 +61,7 @@ interface WorkerOptions extends Variant {
 
 /** A database, a Temporal namespace of its own, and one fake provider: the spine without its api. */
 export async function createStage({ provider, timings = {}, startLimit = 10, template = {}, key }: StageOptions) {
-  const database = await createDatabase()
-  await migrateToLatest(database.url)
+  const database = await createMigratedDatabase()
   const db = connect({ url: database.url, poolSize: 20 })
   await applyConfiguration(db, {
     providers: [{ id: 'fake', kind: 'fake', startLimit, networks: ['127.0.0.1/32'], settings: {} }],
