@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { Expression, RawBuilder } from 'kysely'
 import type { Outage } from '../domain/deadlines.ts'
 import type { Db, Executor } from './connect.ts'
 
@@ -12,9 +13,9 @@ export const maintenanceRole = 'maintenance'
 export const disarmedRole = 'disarmed'
 export const providerRole = (providerId: string): string => `provider/${providerId}`
 
-/** Says that the role serves now. Whoever comes back after a gap stores it as an outage. */
-export async function beat(db: Db, role: string): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+/** Says that the role serves now. Whoever comes back after a gap stores it as an outage. `first`: nobody ever had. */
+export async function beat(db: Db, role: string): Promise<'first' | 'again'> {
+  return await db.transaction().execute(async (trx) => {
     const last = await trx.selectFrom('beat').select('at').where('role', '=', role).forUpdate().executeTakeFirst()
     if (last !== undefined) {
       await sql`
@@ -26,8 +27,14 @@ export async function beat(db: Db, role: string): Promise<void> {
     await sql`insert into beat (role, at) values (${role}, now()) on conflict (role) do update set at = now()`.execute(
       trx,
     )
+    return last === undefined ? 'first' : 'again'
   })
 }
+
+/** Whether workers carry out what is asked, and none of them has ever served this provider: who begins there waits for nobody. */
+export const neverServed = (providerId: Expression<unknown>): RawBuilder<boolean> =>
+  sql`(exists (select from beat where role = ${coreRole})
+    and not exists (select from beat where role = ${providerRole('')} || ${providerId}))`
 
 /**
  * The outages, since then, of what a session on this provider needs: the core, the provider's own queues, an armed

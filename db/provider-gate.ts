@@ -3,6 +3,7 @@ import { slots } from '../domain/dispatch.ts'
 import type { ProviderGate } from '../domain/dispatch.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { WaitingFor } from '../domain/lifecycle.ts'
+import { neverServed } from './beats.ts'
 import type { Executor, Trx } from './connect.ts'
 
 export interface ProviderBusyness extends ProviderGate {
@@ -21,7 +22,7 @@ export async function providerGate(executor: Trx | Executor, providerId: Provide
     queued: number
     now: Date
   }>`
-    select p.start_limit, (p.disabled_at is null and p.draining_at is null) as open, h.state as breaker, h.retry_at,
+    select p.start_limit, (p.disabled_at is null and p.draining_at is null and not ${neverServed(sql.ref('p.id'))}) as open, h.state as breaker, h.retry_at,
       (select count(*)::int from session where provider_id = p.id and state = 'provisioning' and ended_at is null) as provisioning,
       (select count(*)::int from session where provider_id = p.id and state = 'queued' and ended_at is null
         and stop_requested_at is null) as queued,

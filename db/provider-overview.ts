@@ -4,6 +4,7 @@ import type { SessionState } from '../domain/lifecycle.ts'
 import type { DriftKind } from '../domain/reconciliation.ts'
 import { nothing } from '../domain/resources.ts'
 import type { Resources } from '../domain/resources.ts'
+import { providerRole } from './beats.ts'
 import type { Executor } from './connect.ts'
 import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
@@ -25,6 +26,8 @@ export interface ProviderOverview {
   }
   /** When the backend last listed what it holds. */
   readonly observedAt: Date | null
+  /** When a worker last served it; `null`: none ever has. */
+  readonly servedAt: Date | null
   /** Those that have not ended. */
   readonly sessions: readonly { readonly state: SessionState; readonly count: number }[]
   readonly held: Resources
@@ -42,8 +45,9 @@ const providers = (executor: Executor) =>
     .selectFrom('provider as p')
     .leftJoin('provider_health as h', 'h.provider_id', 'p.id')
     .leftJoin('sweep as w', 'w.provider_id', 'p.id')
+    .leftJoin('beat as b', (join) => join.on('b.role', '=', sql<string>`${providerRole('')} || p.id`))
     .select(['p.id', 'p.kind', 'p.origin', 'p.start_limit', 'p.disabled_at', 'p.draining_at'])
-    .select(['h.state as breaker', 'h.since', 'h.retry_at', 'h.failures', 'h.observed_at'])
+    .select(['h.state as breaker', 'h.since', 'h.retry_at', 'h.failures', 'h.observed_at', 'b.at as served_at'])
     .select(['w.disarmed_at', 'w.withheld', 'w.last_run_at', 'w.last_whole_at'])
 type Row = Awaited<ReturnType<ReturnType<typeof providers>['executeTakeFirstOrThrow']>>
 
@@ -90,6 +94,7 @@ async function overviews(executor: Executor, rows: readonly Row[]): Promise<Prov
         failures: row.failures ?? 0,
       },
       observedAt: row.observed_at,
+      servedAt: row.served_at,
       sessions: sessions.rows.filter((s) => s.provider === row.id),
       held: sum === undefined ? nothing : resourcesOf<number>(sum),
       sweep: {

@@ -1,6 +1,8 @@
 import type { Client } from '@temporalio/client'
 import { beat, coreRole, providerRole } from '../db/beats.ts'
 import type { Db } from '../db/connect.ts'
+import { wakeForRetry } from '../db/waiting.ts'
+import type { ProviderId } from '../domain/ids.ts'
 import { temporalAnswers } from '../starter/starter.ts'
 
 const everyMs = 10_000
@@ -9,12 +11,16 @@ const everyMs = 10_000
 export function startBeats(
   db: Db,
   client: Client,
-  roles: { readonly core: () => Promise<boolean>; readonly providers: () => string[] },
+  roles: { readonly core: () => Promise<boolean>; readonly providers: () => ProviderId[] },
 ) {
   const once = async () => {
     if (!(await temporalAnswers(client))) return
     if (await roles.core()) await beat(db, coreRole)
-    for (const provider of roles.providers()) await beat(db, providerRole(provider))
+    for (const provider of roles.providers()) {
+      const which = await beat(db, providerRole(provider))
+      // Who asked for it before could not begin.
+      if (which === 'first') await wakeForRetry(db, provider)
+    }
   }
   let beating: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {

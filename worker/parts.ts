@@ -1,3 +1,4 @@
+import type { ProviderId } from '../domain/ids.ts'
 import type { Ground } from '../starter/ground.ts'
 import { startCore } from './core.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -8,7 +9,7 @@ import { keepSchedules } from './schedules.ts'
 const everyMs = 5_000
 
 interface Open {
-  serving(): string[]
+  serving(): ProviderId[]
   stop(): Promise<void>
 }
 
@@ -52,7 +53,7 @@ export async function startParts(deps: WorkerDeps, roles: Roles, ground: Ground,
   const timer = setInterval(() => void next().catch(failed), everyMs)
 
   return {
-    serving: (): string[] => open?.serving() ?? [],
+    serving: (): ProviderId[] => open?.serving() ?? [],
     isOpen: (): boolean => open !== null,
     async stop() {
       stopping = true

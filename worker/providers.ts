@@ -1,6 +1,7 @@
 import { heldBy } from '../db/admission.ts'
 import { listProviders } from '../db/providers.ts'
 import type { ProviderRow } from '../db/providers.ts'
+import type { ProviderId } from '../domain/ids.ts'
 import { isNothing } from '../domain/resources.ts'
 import type { WorkerDeps } from './deps.ts'
 import { startProvider } from './provider.ts'
@@ -22,7 +23,7 @@ export function keepOpen(
   roles: Roles,
   start: (row: ProviderRow) => Promise<Running>,
 ) {
-  const open = new Map<string, { readonly version: number; readonly running: Running }>()
+  const open = new Map<ProviderId, { readonly version: number; readonly running: Running }>()
   const latest = new Map<string, ProviderRow>()
   const turns = new Map<string, Promise<void>>()
   let reading: Promise<void> = Promise.resolve()
@@ -44,7 +45,7 @@ export function keepOpen(
       )
     }
   }
-  const follow = async (id: string): Promise<void> => {
+  const follow = async (id: ProviderId): Promise<void> => {
     const row = latest.get(id)
     if (stopping || row === undefined) return
     const wanted = !row.disabled || !isNothing(await heldBy(db, { kind: 'provider', id }))
@@ -82,7 +83,7 @@ export function keepOpen(
   return {
     /** Settles when the providers there are now have been opened. */
     first: next().then(settled),
-    serving: (): string[] => [...open.keys()],
+    serving: (): ProviderId[] => [...open.keys()],
     /** Closes all at once: the whole takes no longer than the slowest. */
     async stop() {
       stopping = true

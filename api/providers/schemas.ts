@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { ProviderOverview } from '../../db/provider-overview.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
+import { isServed } from '../status/dependencies.ts'
 import { id, isoOrNull, nullableTime, resources } from '../fields.ts'
 
 const counts = (names: readonly string[], what: string) =>
@@ -24,6 +25,10 @@ export const ProviderDocument = z
       })
       .openapi({ description: '`open`: it does not answer, and nobody begins there until it does' }),
     observedAt: nullableTime.openapi({ description: 'When it last listed what it holds' }),
+    served: z
+      .boolean()
+      .openapi({ description: 'Whether a worker serves it now: else nobody begins or is cleaned up there' }),
+    servedAt: nullableTime.openapi({ description: 'When a worker last served it; `null`: none ever has' }),
     sessions: counts(liveStates, 'Sessions that have not ended, by state'),
     held: resources.openapi({ description: 'What they hold against its quota' }),
     sweep: z
@@ -56,6 +61,8 @@ export const presentProvider = (provider: ProviderOverview): z.infer<typeof Prov
     failures: provider.breaker.failures,
   },
   observedAt: isoOrNull(provider.observedAt),
+  served: isServed(provider.servedAt, new Date()),
+  servedAt: isoOrNull(provider.servedAt),
   sessions: Object.fromEntries(provider.sessions.map(({ state, count }) => [state, count])),
   held: provider.held,
   sweep: {

@@ -21,9 +21,13 @@ export const ofProvider = (health: ProviderHealth): Dependency => ({
   checkedAt: health.observedAt,
 })
 
-/** A role of the workers: down when nobody has served it for longer than an outage takes. */
-export const ofBeat = ({ role, at }: { readonly role: string; readonly at: Date }, now: Date): Dependency => {
-  const silent = now.getTime() - at.getTime() > outageAfterSeconds * 1_000
+/** Whether whoever last served at that time may be taken to serve now. */
+export const isServed = (at: Date | null, now: Date): boolean =>
+  at !== null && now.getTime() - at.getTime() <= outageAfterSeconds * 1_000
+
+/** A role of the workers: down when nobody has served it for longer than an outage takes. `at`: `null` nobody ever has. */
+export const ofBeat = ({ role, at }: { readonly role: string; readonly at: Date | null }, now: Date): Dependency => {
+  const silent = !isServed(at, now)
   return {
     name: `worker/${role}`,
     state: silent ? 'down' : 'ok',

@@ -1,4 +1,4 @@
-import { providerRole } from '../../db/beats.ts'
+import { coreRole, providerRole } from '../../db/beats.ts'
 import { ping } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
 import { readMaintenance } from '../../db/maintenance.ts'
@@ -40,7 +40,12 @@ async function others(db: Db): Promise<Dependency[]> {
   const inService = new Set<string>(providers.filter((p) => !p.disabled).map((p) => p.id))
   const retired = new Set(providers.filter((p) => p.disabled).map((p) => providerRole(p.id)))
   const now = new Date()
-  const workers = (await readBeats(db)).map((beat) => ({ role: beat.role, worker: ofBeat(beat, now) }))
+  const beats = await readBeats(db)
+  const needed = [coreRole, ...[...inService].map(providerRole)]
+  const unserved = needed.filter((role) => !beats.some((beat) => beat.role === role))
+  const workers = [...beats, ...unserved.map((role) => ({ role, at: null }))]
+    .toSorted((a, b) => (a.role < b.role ? -1 : 1))
+    .map((beat) => ({ role: beat.role, worker: ofBeat(beat, now) }))
   const { installation, sweeps } = await readArmings(db)
   return [
     ...(await readDependencies(db)).map(ofRow),

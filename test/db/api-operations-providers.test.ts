@@ -68,6 +68,8 @@ test('an operator sees how a provider is, and nothing of its settings or of what
     drainingSince: null,
     breaker: { state: 'open', since: time, retryAt: time, failures: 3 },
     observedAt: time,
+    served: false,
+    servedAt: null,
     sessions: { requested: 1, provisioning: 1 },
     held: { sessions: 1, cpuMilli: 1_000, memoryMib: 1_024, diskMib: 0, gpus: 0 },
     sweep: { armed: false, disarmedAt: time, withheld: 9, lastRunAt: time, lastWholeAt: time },
@@ -75,6 +77,51 @@ test('an operator sees how a provider is, and nothing of its settings or of what
   })
   expect((await get()).body).toMatchObject({ items: [seen.body, { id: 'other', drift: {} }], nextCursor: null })
   await api.db.updateTable('provider_health').set({ state: 'closed', retry_at: null }).execute()
+})
+
+test('one that no worker has ever served is down, in the status and in the list', async () => {
+  const unserved = { state: 'down', since: null, checkedAt: null }
+  const workers = async () => {
+    const { dependencies } = (await api.call('GET', '/v1/status')).body as unknown as {
+      dependencies: { name: string }[]
+    }
+    return dependencies.filter((d) => d.name.startsWith('worker/'))
+  }
+  expect(await workers()).toMatchObject([
+    { name: 'worker/core', ...unserved },
+    { name: 'worker/provider/fake', ...unserved },
+    { name: 'worker/provider/other', ...unserved },
+  ])
+  const at = new Date()
+  await api.db
+    .insertInto('beat')
+    .values([
+      { role: 'core', at },
+      { role: 'provider/fake', at },
+    ])
+    .execute()
+  expect(await workers()).toMatchObject([
+    { name: 'worker/core', state: 'ok' },
+    { name: 'worker/provider/fake', state: 'ok' },
+    { name: 'worker/provider/other', ...unserved },
+  ])
+  expect((await get()).body.items).toMatchObject([
+    { id: 'fake', served: true, servedAt: at.toISOString() },
+    { id: 'other', served: false, servedAt: null },
+  ])
+  await api.db
+    .updateTable('beat')
+    .set({ at: new Date(Date.now() - 60_000) })
+    .execute()
+  expect((await get('/fake')).body).toMatchObject({ served: false, servedAt: expect.any(String) as string })
+  await api.db
+    .updateTable('provider')
+    .set({ disabled_at: at })
+    .where('id', '=', 'other' as ProviderId)
+    .execute()
+  expect((await workers()).map((worker) => worker.name)).toEqual(['worker/core', 'worker/provider/fake'])
+  await api.db.updateTable('provider').set({ disabled_at: null }).execute()
+  await api.db.deleteFrom('beat').execute()
 })
 
 test('providers are listed by id, page by page', async () => {

@@ -1,6 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createComputeActivities } from '../../activities/compute.ts'
+import { admitSession } from '../../db/admission.ts'
+import { beat, coreRole, providerRole } from '../../db/beats.ts'
 import { applyConfiguration } from '../../db/bootstrap.ts'
 import type { Configuration } from '../../db/bootstrap.ts'
 import type { Db } from '../../db/connect.ts'
@@ -91,6 +93,30 @@ describe('who waits when the breaker opens', () => {
       ),
     )
     expect(await woken()).toEqual(ids(keys))
+  })
+})
+
+describe('who asks for a provider that no worker has ever served', () => {
+  test('waits with a reason, and begins when one serves it for the first time', async () => {
+    // worker:  core ────────────────────────────── provider/nobodys: first beat
+    // session:      admitted ── waits: unavailable ····························· woken, begins
+    const provider = await rows.provider('nobodys', 3)
+    await beat(db, coreRole)
+    const key = await rows.session(owner, { providerId: provider })
+    expect(await admitSession(db, key)).toEqual({ kind: 'admitted' })
+    const row = async () =>
+      await db.selectFrom('session').selectAll().where('id', '=', key.sessionId).executeTakeFirstOrThrow()
+    expect(await row()).toMatchObject({ state: 'queued', waiting_for: 'provider_unavailable' })
+    expect(await dispatch(db, provider, 1_000)).toEqual([])
+    expect((await lookAt(db, key.sessionId, timings))?.retryInMs).toBeNull()
+
+    expect(await beat(db, providerRole(provider))).toBe('first')
+    await wakeForRetry(db, provider)
+    expect(await woken()).toContain(key.sessionId)
+    expect((await lookAt(db, key.sessionId, timings))?.retryInMs).toBe(0)
+    expect(await dispatch(db, provider, 1_000)).toEqual([key.sessionId])
+    expect(await beat(db, providerRole(provider))).toBe('again')
+    await db.deleteFrom('beat').execute()
   })
 })
 
