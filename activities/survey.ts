@@ -1,5 +1,5 @@
 import type { ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
-import { findDrift, planActions } from '../domain/reconciliation.ts'
+import { extentOf, findDrift, planActions } from '../domain/reconciliation.ts'
 import type { Action, Listed, Plan } from '../domain/reconciliation.ts'
 import type { Runs } from '../domain/runs.ts'
 import type { Timings } from '../domain/timings.ts'
@@ -75,17 +75,12 @@ export function createSurveyActivities({ db, providerId, provider, deploymentId,
     const open = await openRuns()
     const rows = await readKnown(db, providerId, [...listed.map((l) => l.sessionId), ...open])
     const { known, unknownWorkflows } = await askAboutRuns(runs, rows, open)
-    const drifts = findDrift({
-      listedAt,
-      listed,
-      known,
-      unknownWorkflows,
-      queueNotServed: await isQueueIdle(db, providerId),
-    })
+    const surveyed = { listedAt, listed, known, unknownWorkflows, queueNotServed: await isQueueIdle(db, providerId) }
+    const drifts = findDrift(surveyed)
     const judge = ask.dryRun ? readDrift : noteDrift
     const judged = await judge(db, providerId, drifts, ask.timings.reconcileGraceMs)
     const rights = await readSweepRights(db, providerId)
-    const plan = planActions(judged, listed.length, { ...rights, mostActions, removeNames: ask.removeNames })
+    const plan = planActions(judged, extentOf(surveyed), { ...rights, mostActions, removeNames: ask.removeNames })
     const report = {
       listed: listed.length,
       drifts: judged.slice(0, mostReported),

@@ -95,8 +95,8 @@ export async function endedOf(executor: Executor, ids: readonly ReconciliationId
 }
 
 /**
- * An operator has looked at what a provider's sweep withheld: it may remove as many as that, once, and goes on as usual. `already`:
- * it was not disarmed.
+ * An operator has looked at what a provider's sweep withheld: it may remove and end as many as that, once, and goes on as usual.
+ * `already`: it was not disarmed.
  */
 export async function armSweep(trx: Trx, providerId: ProviderId): Promise<'armed' | 'already'> {
   const changed = await trx

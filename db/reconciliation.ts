@@ -105,7 +105,8 @@ export async function readPlan(executor: Executor, id: ReconciliationId): Promis
 
 /**
  * Keeps what a survey found and plans. A plan that is withheld disarms the provider's sweep until an operator arms it again,
- * unless somebody has done that since the rights were read. What was granted is used up by removals, and by having nothing left to remove.
+ * unless somebody has done that since the rights were read. What was granted is used up by removals and endings, and by having
+ * nothing left to remove or end.
  */
 export async function recordPlan(
   db: Db,
@@ -126,14 +127,14 @@ export async function recordPlan(
       .execute()
     if (plan.dryRun) return
     const { withheld } = report
-    const removals = report.actions.filter((action) => action.do === 'removeInstance').length
+    const spent = report.actions.filter(({ do: deed }) => deed === 'removeInstance' || deed === 'lookAgain').length
     await sql`
       insert into sweep (provider_id, last_whole_at) values (${plan.providerId}, now())
       on conflict (provider_id) do update set last_whole_at = now()
     `.execute(trx)
     if (withheld === null) {
       await sql`
-        update sweep set allowance = case when ${removals}::int = 0 then 0 else greatest(0, allowance - ${removals}::int) end
+        update sweep set allowance = case when ${spent}::int = 0 then 0 else greatest(0, allowance - ${spent}::int) end
         where provider_id = ${plan.providerId} and allowance > 0`.execute(trx)
     } else {
       await sql`

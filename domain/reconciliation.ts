@@ -91,19 +91,27 @@ export interface Sightings {
 
 export interface Rules {
   readonly mostActions: number
-  /** How many removals an operator has granted beyond the usual. */
+  /** How many removals and endings an operator has granted beyond the usual. */
   readonly allowance: number
   /** Objects without a row that an operator named. */
   readonly removeNames: readonly string[]
   /** Whether the installation may act at all. */
   readonly installationArmed: boolean
-  /** Whether this provider's sweep may remove; all else it does in any case. */
+  /** Whether this provider's sweep may remove instances and end sessions; all else it does in any case. */
   readonly sweepArmed: boolean
+}
+
+/** Of how many what is found is a part. */
+export interface Extent {
+  /** Instances that the backend listed. */
+  readonly listed: number
+  /** Sessions that live, as far as it is known whether anybody looks after them. */
+  readonly live: number
 }
 
 export interface Plan {
   readonly actions: readonly Action[]
-  /** Removals that would be too many at once: none is done, and the sweep waits for an operator. */
+  /** Removals and endings that would be too many at once: none is done, and the sweep waits for an operator. */
   readonly withheld: number | null
 }
 
@@ -119,8 +127,16 @@ export interface ReconciliationReport {
   readonly failed: readonly Action[]
 }
 
-/** A plan that would remove more than this many of what was listed removes nothing, unless an operator granted more. */
-export const mostRemovals = (listed: number): number => Math.max(5, Math.floor(listed / 5))
+/**
+ * A plan that would remove more than this many of the listed instances, or end more than this many of the live sessions, does
+ * neither, unless an operator granted more: that the rows are wrong, or Temporal lost its runs, is likelier then.
+ */
+export const mostAtOnce = (of: number): number => Math.max(5, Math.floor(of / 5))
+
+export const extentOf = ({ listed, known }: Survey): Extent => ({
+  listed: listed.length,
+  live: known.filter((k) => !isEnd(k.state) && k.workflow !== 'unknown').length,
+})
 
 /** What differs. Pure: whoever acts on it has seen it twice. */
 export function findDrift(survey: Survey): Drift[] {
@@ -171,11 +187,10 @@ export const isCertain = (drift: Drift, { sinceMs, seen }: Sightings, graceMs: n
   drift.kind === 'queue_not_served' || (seen >= 2 && sinceMs >= graceMs)
 
 /** What to do. Only what is certain is acted on; what an operator named must be what no row knows of. */
-export function planActions(drifts: readonly JudgedDrift[], listed: number, rules: Rules): Plan {
+export function planActions(drifts: readonly JudgedDrift[], extent: Extent, rules: Rules): Plan {
   if (!rules.installationArmed) return { actions: [], withheld: null }
   const certain = drifts.filter((d) => d.certain)
-  const orphans = certain.filter((d) => d.kind === 'orphan_instance').length
-  const mayRemove = rules.sweepArmed && orphans <= Math.max(mostRemovals(listed), rules.allowance)
+  const { mayEnd, asked } = judgeEnding(drifts, extent, rules)
   const named = drifts.filter((d) => d.kind === 'unknown_instance' && rules.removeNames.includes(d.subject))
   const actions = [
     // What an operator asked for comes before what would be done anyway.
@@ -185,11 +200,30 @@ export function planActions(drifts: readonly JudgedDrift[], listed: number, rule
       sessionId: d.sessionId,
       generation: d.generation,
     })),
-    ...certain.filter((d) => d.kind !== 'orphan_instance').flatMap((d) => actionFor(d)),
-    ...(mayRemove ? certain : []).filter((d) => d.kind === 'orphan_instance').flatMap((d) => actionFor(d)),
+    ...certain.filter((d) => !endsSomething(d)).flatMap((d) => actionFor(d)),
+    ...(mayEnd ? certain : []).filter(endsSomething).flatMap((d) => actionFor(d)),
   ]
   const most = Math.max(rules.mostActions, named.length)
-  return { actions: actions.slice(0, most), withheld: mayRemove || orphans === 0 ? null : orphans }
+  return { actions: actions.slice(0, most), withheld: mayEnd || asked === 0 ? null : asked }
+}
+
+/** What is not undone by finding out later that it was wrong. */
+const endsSomething = ({ kind }: Drift): boolean => kind === 'orphan_instance' || kind === 'session_without_workflow'
+
+/**
+ * Whether what ends something may be done, and how much of it there is. Sessions that nobody looks after count as soon as they
+ * are found: where Temporal answers slowly, few of many are found twice.
+ */
+function judgeEnding(
+  drifts: readonly JudgedDrift[],
+  { listed, live }: Extent,
+  { sweepArmed, allowance }: Rules,
+): { readonly mayEnd: boolean; readonly asked: number } {
+  const orphans = drifts.filter((d) => d.kind === 'orphan_instance' && d.certain).length
+  const found = drifts.filter((d) => d.kind === 'session_without_workflow')
+  const lost = found.some((d) => d.certain) ? found.length : 0
+  const isUsual = orphans <= Math.max(mostAtOnce(listed), allowance) && lost <= Math.max(mostAtOnce(live), allowance)
+  return { mayEnd: sweepArmed && isUsual, asked: orphans + lost }
 }
 
 function actionFor({ kind, sessionId, generation }: Drift): Action[] {

@@ -35,12 +35,13 @@ export const ProviderDocument = z
       .object({
         armed: z.boolean(),
         disarmedAt: nullableTime,
-        withheld: z.int().nullable().openapi({ description: 'How many removals it would not do at once' }),
+        withheld: z.int().nullable().openapi({ description: 'How many removals and endings it would not do at once' }),
         lastRunAt: nullableTime,
         lastWholeAt: nullableTime.openapi({ description: 'When it last saw the whole of the provider' }),
       })
       .openapi({
-        description: 'The scheduled reconciliation. Disarmed, it removes nothing until an operator arms it.',
+        description:
+          'The scheduled reconciliation. Disarmed, it removes no instance and ends no session until an operator arms it.',
       }),
     drift: counts(driftKinds, 'What the last survey found to differ, by kind'),
   })

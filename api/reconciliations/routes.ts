@@ -19,7 +19,7 @@ const create = route(
     summary: 'Compare a provider with the rows and the workflows, now',
     description:
       'Says what differs and what it would do about it; with `dryRun: false` it does that. Only what has differed for some minutes, ' +
-      'in two surveys, is acted on, and many removals at once are withheld. Waits for its end as long as `Prefer: wait=N` says ' +
+      'in two surveys, is acted on, and many removals or endings at once are withheld. Waits for its end as long as `Prefer: wait=N` says ' +
       '(seconds, 2 when left out, at most 60; `respond-async` is 0); what has not ended then is 202.',
     tags: ['operation'],
     method: 'post',
@@ -104,8 +104,8 @@ const armOne = route(
     operationId: 'armReconciliation',
     summary: 'Let a disarmed installation, or the disarmed sweep of a provider, act again',
     description:
-      "A provider's sweep disarms itself rather than remove many instances at once: look at what it withheld, then arm it; it may " +
-      'remove as many as that, once. An installation disarms itself where its database is a copy or was restored: arm only the ' +
+      "A provider's sweep disarms itself rather than remove many instances, or end many sessions that lost their workflow, at once: " +
+      'look at what it withheld, then arm it; it may do as much as that, once. An installation disarms itself where its database is a copy or was restored: arm only the ' +
       'one that is to look after the sessions. 409 where it is armed.',
     tags: ['operation'],
     method: 'post',

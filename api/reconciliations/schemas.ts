@@ -55,7 +55,7 @@ const ReportDocument = z.object({
   drifts: z.array(DriftDocument),
   actions: z.array(ActionDocument).openapi({ description: 'What was done, or would be' }),
   withheld: z.int().nullable().openapi({
-    description: 'So many removals at once are none: the sweep is disarmed until an operator arms it',
+    description: 'So many removals and endings at once are none: the sweep is disarmed until an operator arms it',
   }),
   failed: z.array(ActionDocument).openapi({ description: 'What of it failed; it is tried again' }),
 })

@@ -77,7 +77,9 @@ function createProviderGauges(
     metrics.gauge('provider_list_age_seconds', 'Since the last whole list of the provider', ['provider']),
   )
   const disarmed = onRows(
-    metrics.gauge('sweep_disarmed', '1: the sweep of the provider removes nothing until it is armed', ['provider']),
+    metrics.gauge('sweep_disarmed', '1: the sweep of the provider removes and ends nothing until it is armed', [
+      'provider',
+    ]),
   )
   const sweepAge = onRows(
     metrics.gauge('sweep_age_seconds', 'Since the last survey of the whole provider', ['provider']),

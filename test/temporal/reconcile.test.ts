@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { armInstallation, readArming } from '../../db/epoch.ts'
+import { armSweep } from '../../db/reconciliation-asks.ts'
 import { newId, reconcileWorkflowId, sessionWorkflowId } from '../../domain/ids.ts'
 import type { ProviderId, ReconciliationId, SessionId } from '../../domain/ids.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
@@ -158,6 +159,29 @@ test('a plan that would remove too much removes nothing, until an operator arms 
 
   await stage.db.updateTable('sweep').set({ disarmed_at: null, allowance: 7, withheld: null }).execute()
   expect((await reconcile(stage)).outcome).toBe('done')
+  expect(provider.backend.count()).toBe(0)
+})
+
+test('sessions that lost their runs all at once live on, until an operator says that they are to end', async () => {
+  // Temporal comes back without their runs ── seen ── seen again: withheld ── armed ── torn down
+  const { stage, provider, who } = await open()
+  const { db } = stage
+  const ids = await Promise.all(Array.from({ length: 7 }, async () => await ask(db, who)))
+  for (const id of ids) await until(db, id, ['ready'])
+  for (const id of ids) await stage.client.workflow.getHandle(sessionWorkflowId(id)).terminate('lost')
+
+  await eventually('they are missed, and left alone', async () => {
+    const { outcome, report } = await reconcile(stage)
+    expect(report?.actions).toEqual([])
+    return outcome === 'withheld' && report?.withheld === 7
+  })
+  expect((await reconcile(stage)).report?.actions).toEqual([])
+  for (const id of ids) expect((await stateOf(db, id)).state).toBe('ready')
+  expect(provider.backend.count()).toBe(7)
+
+  expect(await db.transaction().execute(async (trx) => await armSweep(trx, 'fake' as ProviderId))).toBe('armed')
+  expect((await reconcile(stage)).outcome).toBe('done')
+  for (const id of ids) await until(db, id, ['failed'])
   expect(provider.backend.count()).toBe(0)
 })
 

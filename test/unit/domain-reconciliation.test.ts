@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { findDrift, isCertain, mostRemovals, planActions } from '../../domain/reconciliation.ts'
+import { extentOf, findDrift, isCertain, mostAtOnce, planActions } from '../../domain/reconciliation.ts'
 import type { Drift, JudgedDrift, Known, Listed, Survey } from '../../domain/reconciliation.ts'
 
 const known = (over: Partial<Known> = {}): Known => ({
@@ -105,46 +105,66 @@ describe('what is done', () => {
       generation: 1,
       certain,
     }))
+  const lost = (count: number, certain = true): JudgedDrift[] =>
+    orphans(count, certain).map((drift) => ({ ...drift, kind: 'session_without_workflow', subject: drift.sessionId }))
+  const of = (listed: number, live = 10) => ({ listed, live })
   const rules = { mostActions: 50, allowance: 0, removeNames: [], installationArmed: true, sweepArmed: true }
 
   test('nothing about what is not certain, and nothing while disarmed', () => {
-    expect(planActions(orphans(3, false), 10, rules)).toEqual({ actions: [], withheld: null })
-    expect(planActions(orphans(3), 10, { ...rules, installationArmed: false })).toEqual({ actions: [], withheld: null })
+    expect(planActions(orphans(3, false), of(10), rules)).toEqual({ actions: [], withheld: null })
+    expect(planActions(orphans(3), of(10), { ...rules, installationArmed: false })).toEqual({
+      actions: [],
+      withheld: null,
+    })
   })
 
   test('up to five removals, or a fifth of what was listed; beyond, none, until they are granted', () => {
-    expect([mostRemovals(0), mostRemovals(25), mostRemovals(100)]).toEqual([5, 5, 20])
-    expect(planActions(orphans(5), 10, rules).actions).toHaveLength(5)
-    expect(planActions(orphans(6), 10, rules)).toEqual({ actions: [], withheld: 6 })
-    expect(planActions(orphans(6), 30, rules).actions).toHaveLength(6)
-    expect(planActions(orphans(6), 10, { ...rules, allowance: 6 }).actions).toHaveLength(6)
+    expect([mostAtOnce(0), mostAtOnce(25), mostAtOnce(100)]).toEqual([5, 5, 20])
+    expect(planActions(orphans(5), of(10), rules).actions).toHaveLength(5)
+    expect(planActions(orphans(6), of(10), rules)).toEqual({ actions: [], withheld: 6 })
+    expect(planActions(orphans(6), of(30), rules).actions).toHaveLength(6)
+    expect(planActions(orphans(6), of(10), { ...rules, allowance: 6 }).actions).toHaveLength(6)
   })
 
   test('what is withheld are removals alone; a run does only so much', () => {
     const release: JudgedDrift = { ...orphans(1)[0]!, kind: 'reservation_without_session' }
-    expect(planActions([...orphans(6), release], 10, rules)).toEqual({
+    expect(planActions([...orphans(6), release], of(10), rules)).toEqual({
       actions: [{ do: 'releaseReservation', sessionId: 's0', generation: 1 }],
       withheld: 6,
     })
-    expect(planActions(orphans(100), 1_000, rules).actions).toHaveLength(50)
+    expect(planActions(orphans(100), of(1_000), rules).actions).toHaveLength(50)
   })
 
-  test('a sweep that waits for an operator does all but remove', () => {
-    const lost: JudgedDrift = { ...orphans(1)[0]!, kind: 'session_without_workflow' }
+  test('a sweep that waits for an operator does all but remove instances and end sessions', () => {
+    const release: JudgedDrift = { ...orphans(1)[0]!, kind: 'reservation_without_session' }
     const waiting = { ...rules, sweepArmed: false }
-    expect(planActions([...orphans(1), lost], 10, waiting)).toEqual({
-      actions: [{ do: 'lookAgain', sessionId: 's0' }],
-      withheld: 1,
+    expect(planActions([...orphans(1), ...lost(2), release], of(10), waiting)).toEqual({
+      actions: [{ do: 'releaseReservation', sessionId: 's0', generation: 1 }],
+      withheld: 3,
     })
-    expect(planActions([lost], 10, waiting).withheld).toBeNull()
+    expect(planActions([release], of(10), waiting).withheld).toBeNull()
+  })
+
+  test('up to five sessions that nobody looks after are ended, or a fifth of those that live; beyond, none', () => {
+    expect(planActions(lost(5), of(0, 5), rules).actions).toHaveLength(5)
+    expect(planActions(lost(6), of(100, 29), rules)).toEqual({ actions: [], withheld: 6 })
+    expect(planActions(lost(6), of(0, 30), rules).actions).toHaveLength(6)
+    expect(planActions(lost(6), of(0, 6), { ...rules, allowance: 6 }).actions).toHaveLength(6)
+  })
+
+  test('those that were found once count: a Temporal that answers slowly shows a few of many twice', () => {
+    expect(planActions([...lost(1), ...lost(6, false)], of(0, 10), rules)).toEqual({ actions: [], withheld: 7 })
+    expect(planActions(lost(6, false), of(0, 10), rules)).toEqual({ actions: [], withheld: null })
+    const sessions = [known(), known({ workflow: 'unknown' }), known({ state: 'stopped' })]
+    expect(extentOf(survey({ known: sessions }))).toEqual({ listed: 1, live: 1 })
   })
 
   test('a name removes only what no row knows of', () => {
     const unknown: JudgedDrift = { ...orphans(1, false)[0]!, kind: 'unknown_instance' }
     const removeNames = ['carrel-s0-1', 'carrel-s7-1']
-    expect(planActions([unknown], 1, { ...rules, removeNames }).actions).toEqual([
+    expect(planActions([unknown], of(1), { ...rules, removeNames }).actions).toEqual([
       { do: 'removeUnknown', name: 'carrel-s0-1', sessionId: 's0', generation: 1 },
     ])
-    expect(planActions([{ ...unknown, kind: 'orphan_instance' }], 1, { ...rules, removeNames }).actions).toEqual([])
+    expect(planActions([{ ...unknown, kind: 'orphan_instance' }], of(1), { ...rules, removeNames }).actions).toEqual([])
   })
 })

@@ -1,5 +1,5 @@
 import { isEnd } from '../../../domain/lifecycle.ts'
-import { findDrift, isCertain, planActions } from '../../../domain/reconciliation.ts'
+import { extentOf, findDrift, isCertain, planActions } from '../../../domain/reconciliation.ts'
 import type { Action, Drift, Known, Listed, Survey } from '../../../domain/reconciliation.ts'
 import type { World } from './world.ts'
 
@@ -86,7 +86,7 @@ export class Sweeper {
       return { ...drift, certain: this.#rules.isCertain(drift, sightings, graceMs) }
     })
     const { armed, allowance } = this
-    const plan = this.#rules.planActions(judged, listed.instances.length, {
+    const plan = this.#rules.planActions(judged, extentOf(survey), {
       installationArmed: true,
       sweepArmed: armed,
       allowance,
