@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/setup/longest-first.ts'
 
 const second = 1_000
 const minute = 60 * second
@@ -15,14 +16,15 @@ interface Shape {
 const shapes: Record<string, Shape> = {
   unit: { testTimeout: 10 * second, globalSetup: [], maxWorkers: 2 },
   db: { testTimeout: 60 * second, globalSetup: [postgres], maxWorkers: 2 },
-  temporal: { testTimeout: 2 * minute, globalSetup: [postgres, temporal], maxWorkers: 2 },
-  docker: { testTimeout: 3 * minute, globalSetup: [postgres, temporal], maxWorkers: 1 },
-  e2e: { testTimeout: 5 * minute, globalSetup: [postgres, temporal], maxWorkers: 1 },
+  temporal: { testTimeout: 2 * minute, globalSetup: [postgres, temporal], maxWorkers: 4 },
+  docker: { testTimeout: 3 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
+  e2e: { testTimeout: 5 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
 }
 
 export default defineConfig({
   test: {
     teardownTimeout: 30 * second,
+    sequence: { sequencer: LongestFirst },
     projects: Object.entries(shapes).map(([name, shape], index) => ({
       test: {
         name,

@@ -22,6 +22,7 @@ test('Postgres, Temporal and Docker go away one after the other, while sessions 
         rounds: runs,
         target: proofTarget(localProvider(docker.answers ? 'docker' : 'process'), directory),
         temporalCli: inject('temporalCli'),
+        workflowBundle: inject('workflowBundle'),
         signal: new AbortController().signal,
         say: (line) => console.log(line),
       },

@@ -10,7 +10,6 @@ import { connect } from '../../db/connect.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { connectTemporal } from '../../platform/temporal/connection.ts'
 import { startChild } from '../../stack/child.ts'
-import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
 import { createDatabase } from '../setup/database.ts'
 import { addAccount } from '../setup/person.ts'
 import { clientOf, createSite } from '../setup/site.ts'
@@ -22,7 +21,6 @@ import { templateId } from './portal.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'carrel-shutdown-'))
 const release = join(directory, 'release')
-const bundle = join(directory, 'workflows.js')
 
 /** Answers once the file is there: a start that lasts as long as the test wants. */
 const server = `const fs = require('node:fs'), http = require('node:http')
@@ -40,7 +38,6 @@ const eventually = async (what: string, holds: () => Promise<boolean> | boolean)
 let site: Site
 beforeAll(async () => {
   await chmod(directory, 0o711)
-  writeFileSync(bundle, (await bundleWorkflows()).code)
   site = await createSite({
     configuration: {
       providers: [
@@ -62,7 +59,6 @@ beforeAll(async () => {
       quotaDefaults: {},
     },
     timings: quick,
-    variables: { CARREL_WORKFLOW_BUNDLE: bundle },
   })
 })
 afterAll(async () => {

@@ -32,6 +32,9 @@ import { startWorker } from '../../worker/worker.ts'
 import { createMigratedDatabase } from '../setup/database.ts'
 import { plainTemplate } from '../setup/template.ts'
 
+/** Longer than anything takes that is not stuck, on a machine that runs several test files at once. */
+const patientMs = 60_000
+
 /** Timings with which a test sees in a second what a site sees in an hour. */
 export const quick: Partial<Timings> = {
   databaseRetryMs: 50,
@@ -181,7 +184,7 @@ export async function stateOf(db: Db, id: SessionId) {
 }
 
 /** Waits until the session is in one of the states; says where it was instead when the time is over. */
-export async function until(db: Db, id: SessionId, states: readonly SessionState[], withinMs = 20_000): Promise<void> {
+export async function until(db: Db, id: SessionId, states: readonly SessionState[], withinMs = patientMs): Promise<void> {
   const deadline = Date.now() + withinMs
   for (;;) {
     const row = await stateOf(db, id)
@@ -203,7 +206,7 @@ export async function storyOf(db: Db, id: SessionId): Promise<string[]> {
 export async function eventually(
   what: string,
   holds: () => Promise<boolean> | boolean,
-  withinMs = 20_000,
+  withinMs = patientMs,
 ): Promise<void> {
   const deadline = Date.now() + withinMs
   while (!(await holds())) {
