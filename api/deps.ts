@@ -44,6 +44,8 @@ export interface ApiDeps {
   readonly digest: (text: string, keyId?: string) => string | undefined
   /** Opens the sealed secret of a session's instance. */
   readonly openInstanceSecret: (key: SessionKey, sealed: Uint8Array) => string
+  /** A new secret for a session's instance, sealed for its row. */
+  readonly mintInstanceSecret: (key: SessionKey) => Buffer
   /** Seals a session's secret parameters for its row. */
   readonly sealParameters: (id: SessionId, text: string) => Buffer
   /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */

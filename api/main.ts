@@ -5,7 +5,7 @@ import { ConfigInvalid, readConfig } from '../platform/config.ts'
 import { createKeyring } from '../platform/keyring.ts'
 import { createLogger } from '../platform/logging.ts'
 import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
-import { bodyDigest, createSecrets, instanceSecret, sessionParameters } from '../platform/secrets.ts'
+import { bodyDigest, createSecrets, instanceSecret, newInstanceSecret, sessionParameters } from '../platform/secrets.ts'
 import { decodeForDisplay } from '../platform/temporal/codec.ts'
 import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
@@ -52,6 +52,7 @@ async function main(): Promise<void> {
     },
     digest: (text, keyId) => bodyDigest(keyring, text, keyId),
     openInstanceSecret: (key, sealed) => secrets.decrypt(instanceSecret(key), sealed).toString(),
+    mintInstanceSecret: (key) => secrets.encrypt(instanceSecret(key), newInstanceSecret()),
     sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
     isServing: () => serving,

@@ -24,9 +24,11 @@ export async function readKnown(
     made_at: Date | null
     held: number[]
     unconfirmed: number[]
+    begun: boolean
     seen: boolean
   }>`
     select s.id, s.state, s.generation, i.made_at, s.seen_version > 0 as seen,
+      exists (select from instance b where b.session_id = s.id and b.generation = s.generation) as begun,
       array(select generation from reservation r where r.session_id = s.id and r.released_at is null order by 1) as held,
       array(select generation from instance t where t.session_id = s.id and t.tombstoned_at is not null
         and t.removed_at is null order by 1) as unconfirmed
@@ -43,6 +45,7 @@ export async function readKnown(
     state: row.state,
     generation: row.generation,
     instanceMadeAt: row.made_at?.getTime() ?? null,
+    instanceBegun: row.begun,
     held: row.held,
     unconfirmed: row.unconfirmed,
     seenByWorkflow: row.seen,
@@ -55,17 +58,17 @@ export async function isQueueIdle(executor: Executor, providerId: ProviderId): P
   return gate.queued > 0 && slots(gate).count > 0
 }
 
-/** Whether no row says anything about this instance: neither its session, nor this generation of it. */
+/** Whether no row says anything about this instance: neither one of its own, nor a session of that generation that has ended. */
 export async function isUnknownInstance(
   executor: Executor,
   { sessionId, generation }: { readonly sessionId: string; readonly generation: number },
 ): Promise<boolean> {
-  const row = await executor
-    .selectFrom('session')
-    .select('generation')
-    .where('id', '=', sessionId as SessionId)
-    .executeTakeFirst()
-  return row === undefined || row.generation < generation
+  const { rows } = await sql<{ known: boolean }>`
+    select exists (select from instance where session_id = ${sessionId} and generation = ${generation}::int)
+      or exists (select from session where id = ${sessionId}
+        and (generation > ${generation}::int or generation = ${generation}::int and ended_at is not null)) as known
+  `.execute(executor)
+  return rows[0]?.known === false
 }
 
 /** Whether anything of the provider is still held, or its removal unconfirmed: it is looked after, also out of service. */

@@ -36,6 +36,12 @@ export function newId<K extends MintedKind>(kind: K, now: number = Date.now()): 
 
 /** The name of what a session's generation runs on: the same for every attempt, so that a lost one is found again. */
 export const instanceName = (sessionId: SessionId, generation: number): string => `carrel-${sessionId}-${generation}`
+/** What such a name says; `null`: it is none. */
+export function instanceOf(name: string): { readonly sessionId: SessionId; readonly generation: number } | null {
+  const [, sessionId = '', generation = ''] = /^carrel-([a-z][a-z0-9]{1,25})-([1-9][0-9]{0,8})$/.exec(name) ?? []
+  // The pattern is what makes a string a session's id.
+  return sessionId === '' ? null : { sessionId: sessionId as SessionId, generation: Number(generation) }
+}
 export const sessionWorkflowId = (id: SessionId): string => `session/${id}`
 export const teardownWorkflowId = (id: SessionId): string => `teardown/${id}`
 export const observeWorkflowId = (id: ProviderId): string => `observe/${id}`

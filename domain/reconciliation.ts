@@ -8,7 +8,10 @@ export const driftKinds = [
   'orphan_instance',
   /** A removal of a generation that has ended was never confirmed: it was given up. */
   'unconfirmed_removal',
-  /** The backend has an instance with our label, and no row knows of it: a restored or copied database. Never removed unasked. */
+  /**
+   * The backend has an instance with our label, and no row knows of it: a restored or copied database. Never removed unasked; its
+   * session may have a row.
+   */
   'unknown_instance',
   /** A session stands on an instance that the backend does not have. */
   'instance_missing',
@@ -39,6 +42,8 @@ export interface Known {
   readonly generation: number
   /** Set while its instance must be there: when the backend said that it was made. */
   readonly instanceMadeAt: number | null
+  /** Whether its generation has an instance by the rows, or may have: that is written before one is made. */
+  readonly instanceBegun: boolean
   /** Generations that still hold something. */
   readonly held: readonly number[]
   /** Generations whose instance was to go, and nobody confirmed that it went. */
@@ -147,7 +152,9 @@ export function findDrift(survey: Survey): Drift[] {
       const row = known.get(l.sessionId)
       const about = { subject: l.name, sessionId: l.sessionId, generation: l.generation }
       if (row === undefined || l.generation > row.generation) return [{ kind: 'unknown_instance', ...about }]
-      return isOver(row, l.generation) ? [{ kind: 'orphan_instance', ...about }] : []
+      if (isOver(row, l.generation)) return [{ kind: 'orphan_instance', ...about }]
+      // The list came before the rows: one that was begun meanwhile has its row.
+      return row.instanceBegun ? [] : [{ kind: 'unknown_instance', ...about }]
     }),
     ...survey.known.flatMap((k) => ofSession(k, listed, survey.listedAt)),
     ...survey.unknownWorkflows.map((sessionId): Drift => ({

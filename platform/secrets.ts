@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import type { SessionKey } from '../domain/session.ts'
 import type { Keyring } from './keyring.ts'
 import { open, seal } from './sealing.ts'
@@ -40,6 +40,9 @@ export const instanceSecret = ({ sessionId, generation }: SessionKey): SecretPla
   column: 'secret',
   id: `${sessionId}/${generation}`,
 })
+
+/** What an instance is given to know its session by. */
+export const newInstanceSecret = (): string => randomBytes(32).toString('base64url')
 
 const version = 1
 

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import type { InstanceSecrets } from '../activities/compute.ts'
 import type { ParameterValue } from '../domain/template.ts'
-import { instanceSecret, sessionParameters } from '../platform/secrets.ts'
+import { instanceSecret, newInstanceSecret, sessionParameters } from '../platform/secrets.ts'
 import type { Secrets } from '../platform/secrets.ts'
 
 /** A new random secret per instance, sealed for its row; and what a session's owner gave in confidence. */
 export const createInstanceSecrets = (secrets: Secrets): InstanceSecrets => ({
-  mint: (key) => secrets.encrypt(instanceSecret(key), randomBytes(32).toString('base64url')),
+  mint: (key) => secrets.encrypt(instanceSecret(key), newInstanceSecret()),
   open: (key, sealed) => secrets.decrypt(instanceSecret(key), sealed).toString(),
   parameters: (key, sealed) =>
     sealed === null

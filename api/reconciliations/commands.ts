@@ -53,6 +53,7 @@ export async function arm(db: Db, deed: Deed): Promise<void> {
   })
 }
 
-async function checkProvider(db: Db, id: ProviderId): Promise<void> {
+/** Throws 404 where there is no such provider. */
+export async function checkProvider(db: Db, id: ProviderId): Promise<void> {
   if (!(await providerExists(db, id))) throw invalid('/provider', 'There is no such provider.', 'not_found')
 }

@@ -9,8 +9,16 @@ import { idOf } from '../fields.ts'
 import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
 import { preferenceOf } from '../prefer.ts'
 import { route } from '../route.ts'
+import { adopt } from './adoption.ts'
 import { arm, armProvider, readReconciliation, requestReconciliation } from './commands.ts'
-import { presentReconciliation, ReconciliationCreate, ReconciliationDocument, SweepArm } from './schemas.ts'
+import {
+  AdoptionDocument,
+  InstanceAdopt,
+  presentReconciliation,
+  ReconciliationCreate,
+  ReconciliationDocument,
+  SweepArm,
+} from './schemas.ts'
 import { providerOfBody, reconciliationOfPath } from './subject.ts'
 
 const create = route(
@@ -126,4 +134,26 @@ const armOne = route(
   },
 )
 
-export const reconciliationRoutes = [create, listAll, getOne, armOne]
+const adoptOne = route(
+  {
+    operationId: 'adoptInstance',
+    summary: 'Take an instance that no row knows of for what its labels say: of this session, in this generation',
+    description:
+      'For what a restore of an older dump leaves: the session has a row and waits for its instance (`queued`, `provisioning`), the ' +
+      'backend has the instance, and its own row is lost. The start then finds it by its name. Labels carry no account, template or ' +
+      'secret: a session without a row is not made again, and a door that asks for the secret asks for one that the instance does ' +
+      'not know. 409 says why it cannot be, and what to do instead. Repeats change nothing.',
+    tags: ['operation'],
+    method: 'post',
+    path: '/v1/admin/reconciliations/adopt',
+    right: 'operate:write',
+    about: providerOfBody,
+    reasoned: true,
+    refusals: [404, 409],
+    request: { body: body(InstanceAdopt) },
+    responses: { 200: json(AdoptionDocument, 'It is adopted, or could be') },
+  },
+  async (c) => c.json(await adopt(c.var.services, deedOf(c), c.req.valid('json')), 200),
+)
+
+export const reconciliationRoutes = [create, listAll, getOne, armOne, adoptOne]

@@ -28,6 +28,24 @@ export const SweepArm = z
   })
   .openapi('SweepArm')
 
+export const InstanceAdopt = z
+  .strictObject({
+    provider: idOf('provider'),
+    instance: objectName.openapi({ description: 'The `subject` of its `unknown_instance` drift' }),
+    dryRun: z.boolean().default(true).openapi({ description: 'Only say whether it could be' }),
+    reason,
+  })
+  .openapi('InstanceAdopt')
+
+export const AdoptionDocument = z
+  .object({
+    instance: z.string(),
+    sessionId: id,
+    generation: z.int(),
+    adopted: z.boolean().openapi({ description: 'False of a dry run that finds that it could be' }),
+  })
+  .openapi('Adoption')
+
 const DriftDocument = z
   .object({
     kind: z.string().openapi({ description: `Open to growth. Today: ${driftKinds.join(', ')}.` }),

@@ -262,6 +262,7 @@ function createAppOn(like: TestApi, { isServing = true, url }: { isServing?: boo
     digest: () => undefined,
     sealParameters: () => Buffer.alloc(0),
     openInstanceSecret: () => '',
+    mintInstanceSecret: () => Buffer.alloc(0),
     decodePayloads: (payloads) => payloads,
     isServing: () => isServing,
   })

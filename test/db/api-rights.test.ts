@@ -74,6 +74,7 @@ const matrix: Readonly<Record<string, Row>> = {
   listReconciliations: operators,
   getReconciliation: operators,
   armReconciliation: operators,
+  adoptInstance: operators,
   getMaintenance: operators,
   putMaintenance: operators,
   endMaintenance: operators,

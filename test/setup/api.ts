@@ -159,6 +159,8 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
       digest: (text, keyId) => bodyDigest(keyring, text, keyId),
       openInstanceSecret: ({ sessionId, generation }, sealed) =>
         secrets.decrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, sealed).toString(),
+      mintInstanceSecret: ({ sessionId, generation }) =>
+        secrets.encrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, 'minted'),
       sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
       decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
       isServing: () => true,

@@ -47,6 +47,16 @@ export function operatorRequests(api: () => TestApi, world: () => World): Readon
       await api().db.updateTable('sweep').set({ disarmed_at: new Date(), withheld: 6 }).execute()
       return { path: '/v1/admin/reconciliations/arm', ask: why({ provider: 'fake' }) }
     },
+    adoptInstance: async () => {
+      const { owner, templateId } = world()
+      const ask = { token: owner.token, body: { templateId }, headers: { prefer: 'respond-async' } }
+      const { id } = (await api().call('POST', '/v1/sessions', ask)).body
+      await api().db.updateTable('session').set({ state: 'queued' }).where('id', '=', id).execute()
+      const instance = `carrel-${id}-1`
+      const seen = { provider_id: 'fake' as ProviderId, kind: 'unknown_instance' as const, subject: instance }
+      await api().db.insertInto('drift').values(seen).execute()
+      return { path: '/v1/admin/reconciliations/adopt', ask: why({ provider: 'fake', instance }) }
+    },
     putMaintenance: () => ({
       path: '/v1/admin/maintenance',
       ask: { ...why({ text: 'Back soon.' }), headers: { 'if-match': '*' } },

@@ -20,6 +20,7 @@ const { description, app } = createApp({
   },
   digest: () => undefined,
   openInstanceSecret: () => '',
+  mintInstanceSecret: () => Buffer.alloc(0),
   sealParameters: () => Buffer.alloc(0),
   decodePayloads: (payloads) => payloads,
   isServing: () => true,

@@ -58,6 +58,7 @@ export class Sweeper {
         sessionId: row.sessionId,
         state: row.state,
         generation: 1,
+        instanceBegun: true,
         instanceMadeAt: expects ? row.madeAt : null,
         held: row.held ? [1] : [],
         unconfirmed: row.tombstoned && !row.removed ? [1] : [],
