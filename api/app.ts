@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { createAnnouncer } from '../db/announce.ts'
 import { endedOf } from '../db/reconciliation-asks.ts'
 import { decidedOf } from '../db/session-queries.ts'
 import { createAwaited } from './awaited.ts'
@@ -31,6 +32,7 @@ export function createApp(deps: ApiDeps): Api {
   const services: Services = {
     ...deps,
     streams,
+    announce: createAnnouncer(deps.db),
     decisions: createAwaited({ ...waits, channel: 'carrel_event', settledOf: (ids) => decidedOf(deps.db, ids) }),
     reconciled: createAwaited({
       ...waits,

@@ -40,9 +40,20 @@ export async function createOnce<Id extends string, T>(
   prepare: () => Promise<(trx: Trx) => Promise<T>>,
 ): Promise<Made<Id, T>> {
   const known = replayOf<Id, T>(await findKey(db, intent))
-  if (known !== null) return known
-  const make = await prepare()
+  return known ?? (await makeOnce(db, deed, intent, subject, await prepare()))
+}
+
+/** The same where what is asked was checked before. `hold` takes the locks that others wait for with the key in their hands. */
+export async function makeOnce<Id extends string, T>(
+  db: Db,
+  deed: Deed,
+  intent: IntentKey,
+  subject: { readonly kind: string; readonly id: Id },
+  make: (trx: Trx) => Promise<T>,
+  hold: (trx: Trx) => Promise<unknown> = async () => {},
+): Promise<Made<Id, T>> {
   return await db.transaction().execute(async (trx): Promise<Made<Id, T>> => {
+    await hold(trx)
     const taken = replayOf<Id, T>(await claimKey(trx, intent, subject.id))
     if (taken !== null) return taken
     const made = await make(trx)
@@ -51,7 +62,8 @@ export async function createOnce<Id extends string, T>(
   })
 }
 
-function replayOf<Id extends string, T>(claim: Claim): Made<Id, T> | null {
+/** What the key stands for already; `null`: nothing yet. Throws where it stands for another request. */
+export function replayOf<Id extends string, T>(claim: Claim): Made<Id, T> | null {
   switch (claim.kind) {
     case 'new':
       return null

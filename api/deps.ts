@@ -56,6 +56,8 @@ export interface ApiDeps {
 
 /** What handlers see: the dependencies, and what the app itself keeps for its whole life. */
 export interface Services extends ApiDeps {
+  /** Tells whoever listens of a session that `recordWish` recorded. */
+  readonly announce: (id: SessionId) => void
   /** Settled when they are no longer `requested`. */
   readonly decisions: Awaited<SessionId>
   /** Settled when they have ended. */

@@ -34,6 +34,9 @@ export const firstLine = {
   event_xid: sql<string>`pg_current_xact_id()`,
 }
 
+/** What the first line of every session says. */
+export const firstState = { type: 'session.state', data: { state: 'requested' } } as const
+
 /** Adds a line to the session's history. The session's row lock, taken here, orders the lines. */
 export async function recordEvent(
   trx: Trx,

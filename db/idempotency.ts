@@ -29,6 +29,14 @@ export async function findKey(executor: Executor, intent: IntentKey): Promise<Cl
     .where('operation', '=', intent.operation)
     .where('key', '=', intent.key)
     .executeTakeFirst()
+  return claimOf(intent, row)
+}
+
+/** What the row of a key means to who asks; `undefined`: there is none. */
+export function claimOf(
+  intent: IntentKey,
+  row: { readonly body_hmac: string; readonly resource_id: string } | undefined,
+): Claim {
   if (row === undefined) return { kind: 'new' }
   return intent.isSameBody(row.body_hmac) ? { kind: 'replay', resourceId: row.resource_id } : { kind: 'reused' }
 }

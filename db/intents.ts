@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
 import { isEnd } from '../domain/lifecycle.ts'
-import type { SessionState, StopReason } from '../domain/lifecycle.ts'
+import type { StopReason } from '../domain/lifecycle.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { ParameterValue } from '../domain/template.ts'
 import type { Executor, Trx } from './connect.ts'
-import { firstLine, recordEvent } from './events.ts'
+import { firstLine, firstState, recordEvent } from './events.ts'
 import { resourceColumns } from './resource-columns.ts'
 import type { MountRequest } from './schema.ts'
 
@@ -45,7 +45,7 @@ export const wake = {
  * account that is to be erased, and may be by now, nothing is recorded any more: `owner_leaves`.
  */
 export async function insertSession(trx: Trx, session: NewSession): Promise<'recorded' | 'owner_leaves'> {
-  const withdrawn = await withdrawnBy(trx, session)
+  const withdrawn = await holdOwner(trx, session)
   if (withdrawn === 'owner_leaves') return withdrawn
   await insertWithFirstLine(trx, session)
   if (withdrawn !== null) await requestStop(trx, session.id, withdrawn)
@@ -79,7 +79,6 @@ async function insertWithFirstLine(trx: Trx, session: NewSession): Promise<void>
         expires_at: session.expiresAt,
       })
       .returning(['id', 'event_seq', 'event_epoch', 'event_xid'])
-  const state: SessionState = 'requested'
   await trx
     .with('wanted', row)
     .insertInto('session_event')
@@ -92,14 +91,18 @@ async function insertWithFirstLine(trx: Trx, session: NewSession): Promise<void>
           'event_seq',
           'event_epoch',
           'event_xid',
-          eb.val('session.state').as('type'),
-          sql`${JSON.stringify({ state })}::jsonb`.as('data'),
+          eb.val(firstState.type).as('type'),
+          sql`${JSON.stringify(firstState.data)}::jsonb`.as('data'),
         ]),
     )
     .execute()
 }
 
-async function withdrawnBy(trx: Trx, { ownerId, projectId }: NewSession): Promise<StopReason | 'owner_leaves' | null> {
+/** What stands in the way of the owner or the project, as it stays until this transaction ends; `null`: nothing. */
+export async function holdOwner(
+  trx: Trx,
+  { ownerId, projectId }: Pick<NewSession, 'ownerId' | 'projectId'>,
+): Promise<StopReason | 'owner_leaves' | null> {
   const { erase_requested_at, disabled_at, closed_at } = await trx
     .selectFrom(['account', 'project'])
     .select(['account.erase_requested_at', 'account.disabled_at', 'project.closed_at'])

@@ -26,9 +26,10 @@ const templates = (executor: Executor) =>
     )
     .select(['t.id', 't.name', 't.origin', 't.current_version', 't.version', 't.created_at', 't.deactivated_at'])
     .select('v.spec')
-type Row = Awaited<ReturnType<ReturnType<typeof templates>['executeTakeFirstOrThrow']>>
+export type TemplateRow = Awaited<ReturnType<ReturnType<typeof templates>['executeTakeFirstOrThrow']>>
 
-const view = (row: Row): Template => ({
+/** The columns of a template and its version, as the value. */
+export const templateOf = (row: TemplateRow): Template => ({
   id: row.id,
   name: row.name,
   origin: row.origin,
@@ -43,12 +44,12 @@ const view = (row: Row): Template => ({
 export async function getTemplate(executor: Executor, id: TemplateId, viewer: Viewer | null): Promise<Template | null> {
   const row = await templates(executor).where('t.id', '=', id).executeTakeFirst()
   if (row === undefined || !(viewer === null || isVisible(row.spec.visibleTo, viewer))) return null
-  return view(row)
+  return templateOf(row)
 }
 
 export async function findTemplateByName(executor: Executor, name: string): Promise<Template | null> {
   const row = await templates(executor).where('t.name', '=', name).executeTakeFirst()
-  return row === undefined ? null : view(row)
+  return row === undefined ? null : templateOf(row)
 }
 
 export interface TemplateFilter {
@@ -77,7 +78,7 @@ export async function listTemplates(
     for (const row of rows) {
       if (viewer !== null && !isVisible(row.spec.visibleTo, viewer)) continue
       if (found.length === limit) return { items: found, next: found.at(-1)?.id ?? null }
-      found.push(view(row))
+      found.push(templateOf(row))
     }
     if (rows.length < batch) return { items: found, next: null }
     from = rows.at(-1)?.id ?? null

@@ -1,6 +1,7 @@
 import { booksOf } from '../../db/admission.ts'
 import type { Db } from '../../db/connect.ts'
 import { expectedWait } from '../../db/dispatch.ts'
+import { readGrounds } from '../../db/grounds.ts'
 import { readMaintenance } from '../../db/maintenance.ts'
 import { freeSlot, providerGate } from '../../db/provider-gate.ts'
 import { admit } from '../../domain/admission.ts'
@@ -12,7 +13,7 @@ import type { Preview } from './schemas.ts'
 
 /** What would come of asking for this session now. Changes nothing and promises nothing: others may ask first. */
 export async function previewSession(db: Db, accountId: AccountId, ask: Ask): Promise<Preview> {
-  const plan = await planSession(db, accountId, ask)
+  const plan = await planSession(db, await readGrounds(db, accountId, ask, null), ask)
   const payers: Payer[] = [
     { kind: 'account', id: accountId },
     { kind: 'project', id: plan.projectId },

@@ -1,60 +1,96 @@
-import type { Db } from '../../db/connect.ts'
+import type { Db, Trx } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
-import { insertSession, requestStop } from '../../db/intents.ts'
+import { readGrounds } from '../../db/grounds.ts'
+import { holdOwner, insertSession, requestStop } from '../../db/intents.ts'
+import type { NewSession } from '../../db/intents.ts'
 import { holdMaintenance } from '../../db/maintenance.ts'
 import { getSession } from '../../db/session-queries.ts'
 import type { SessionView } from '../../db/session-queries.ts'
+import { recordWish } from '../../db/wishes.ts'
 import { newId } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { StopReason } from '../../domain/lifecycle.ts'
 import { can, isOperator } from '../../domain/rights.ts'
 import type { Actor, Relation } from '../../domain/rights.ts'
-import { change, createOnce } from '../changes.ts'
+import { change, makeOnce, replayOf } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { underMaintenance } from '../maintenance/refusal.ts'
 import { accountLeaves, invalid, notFound } from '../problem.ts'
 import { planSession } from './plan.ts'
-import type { Ask } from './plan.ts'
+import type { Ask, Plan } from './plan.ts'
+import { viewOf } from './recorded.ts'
 
 export type Wish = Ask & { readonly name?: string | undefined; readonly expiresAt?: Date | undefined }
 
+/** What a wish came to. `view`: the session as it was recorded, where that was just now and by itself. */
+export interface Requested {
+  readonly id: SessionId
+  readonly view: SessionView | null
+}
+
 /** Records that a session is wanted, once per key. Whether it is admitted is decided elsewhere, and read from its row. */
 export async function requestSession(
-  { db, sealParameters }: Pick<Services, 'db' | 'sealParameters'>,
+  { db, sealParameters, announce }: Pick<Services, 'db' | 'sealParameters' | 'announce'>,
   deed: Deed,
   intent: IntentKey,
   principal: Principal,
   wish: Wish,
-): Promise<SessionId> {
+): Promise<Requested> {
+  const grounds = await readGrounds(db, principal.accountId, wish, intent)
+  const known = replayOf<SessionId, unknown>(grounds.claim)
+  if (known !== null) return { id: known.id, view: null }
+  const expiresAt = wish.expiresAt ?? null
+  if (expiresAt !== null && expiresAt.getTime() <= Date.now())
+    throw invalid('/expiresAt', 'Expected a time in the future.')
+  const plan = await planSession(db, grounds, wish)
+  const session = sessionOf(plan, principal, wish, sealParameters)
+  const recordedAt = await recordWish(db, session, intent, deed)
+  if (recordedAt === null) return { id: await recordWithCare(db, deed, intent, session), view: null }
+  announce(session.id)
+  return { id: session.id, view: viewOf(session, plan.template, recordedAt) }
+}
+
+function sessionOf(
+  { template, secrets, ...plan }: Plan,
+  { accountId, client }: Principal,
+  wish: Wish,
+  seal: Services['sealParameters'],
+): NewSession {
   const id = newId('session')
-  const made = await createOnce(db, deed, intent, { kind: 'session', id }, async () => {
-    const expiresAt = wish.expiresAt ?? null
-    if (expiresAt !== null && expiresAt.getTime() <= Date.now())
-      throw invalid('/expiresAt', 'Expected a time in the future.')
-    const { template, secrets, ...plan } = await planSession(db, principal.accountId, wish)
-    return async (trx) => {
-      const maintenance = await holdMaintenance(trx)
-      if (maintenance !== null) throw underMaintenance(maintenance, new Date())
-      const recorded = await insertSession(trx, {
-        ...plan,
-        id,
-        secretParameters: Object.keys(secrets).length === 0 ? null : sealParameters(id, JSON.stringify(secrets)),
-        ownerId: principal.accountId,
-        startedBy: principal.accountId,
-        client: principal.client,
-        templateId: template.id,
-        templateVersion: template.version,
-        name: wish.name ?? template.spec.title.slice(0, 100),
-        queueLimitSeconds: template.spec.queueLimitSeconds,
-        startLimitSeconds: template.spec.startLimitSeconds,
-        lifetimeSeconds: template.spec.lifetimeSeconds,
-        expiresAt,
-      })
-      if (recorded === 'owner_leaves') throw accountLeaves()
-    }
-  })
-  return made.id
+  return {
+    ...plan,
+    id,
+    secretParameters: Object.keys(secrets).length === 0 ? null : seal(id, JSON.stringify(secrets)),
+    ownerId: accountId,
+    startedBy: accountId,
+    client,
+    templateId: template.id,
+    templateVersion: template.version,
+    name: wish.name ?? template.spec.title.slice(0, 100),
+    queueLimitSeconds: template.spec.queueLimitSeconds,
+    startLimitSeconds: template.spec.startLimitSeconds,
+    lifetimeSeconds: template.spec.lifetimeSeconds,
+    expiresAt: wish.expiresAt ?? null,
+  }
+}
+
+/** Finds out what stood in the way, in a transaction of several statements: throws it, or records what may be recorded. */
+async function recordWithCare(db: Db, deed: Deed, intent: IntentKey, session: NewSession): Promise<SessionId> {
+  const subject = { kind: 'session', id: session.id }
+  const make = async (trx: Trx) => {
+    const maintenance = await holdMaintenance(trx)
+    if (maintenance !== null) throw underMaintenance(maintenance, new Date())
+    const recorded = await insertSession(trx, session)
+    if (recorded === 'owner_leaves') throw accountLeaves()
+  }
+  // In the order in which the short way takes them; or of two that hold one key, one each way, each could wait for the other.
+  const hold = async (trx: Trx) => {
+    await holdMaintenance(trx)
+    await holdOwner(trx, session)
+  }
+  const { id } = await makeOnce(db, deed, intent, subject, make, hold)
+  return id
 }
 
 /** The session. Throws 404. */

@@ -1,10 +1,10 @@
 import { queuePosition } from '../../db/dispatch.ts'
 import type { SessionView } from '../../db/session-queries.ts'
-import type { SessionId } from '../../domain/ids.ts'
 import { isOperator } from '../../domain/rights.ts'
 import type { AppContext } from '../env.ts'
 import { Problem } from '../problem.ts'
 import { readSession } from './commands.ts'
+import type { Requested } from './commands.ts'
 import { preferenceOf } from '../prefer.ts'
 import { presentSession } from './schemas.ts'
 
@@ -18,12 +18,13 @@ export async function showSession(c: AppContext, session: SessionView) {
  * Waits for the decision as long as the caller would, then answers what stands: 201 admitted, 202 undecided; a refusal is
  * a problem. A replay gets what the first call would get now.
  */
-export async function answerDecision(c: AppContext, id: SessionId) {
+export async function answerDecision(c: AppContext, { id, view }: Requested) {
   const { services } = c.var
   const { waitMs, applied } = preferenceOf(c.req.header('prefer'))
   if (applied !== null) c.header('Preference-Applied', applied)
-  await services.decisions.wait(id, waitMs, c.req.raw.signal)
-  const session = await readSession(services.db, id)
+  if (waitMs > 0) await services.decisions.wait(id, waitMs, c.req.raw.signal)
+  // Who waits for nothing is told what was recorded.
+  const session = waitMs === 0 && view !== null ? view : await readSession(services.db, id)
   const location = `/v1/sessions/${id}`
   if (session.state === 'rejected') throw refusalOf(session, location)
   const document = await showSession(c, session)

@@ -1,16 +1,13 @@
 import type { z } from '@hono/zod-openapi'
 import type { Db } from '../../db/connect.ts'
-import { placementCandidates } from '../../db/placement.ts'
-import { projectRole } from '../../db/projects.ts'
+import type { Grounds } from '../../db/grounds.ts'
 import { missingSources } from '../../db/storage-sources.ts'
-import { getTemplate } from '../../db/templates.ts'
 import type { Template } from '../../db/templates.ts'
-import { viewerOf } from '../../db/viewers.ts'
-import type { AccountId, ProjectId, ProviderId } from '../../domain/ids.ts'
+import type { ProjectId, ProviderId } from '../../domain/ids.ts'
 import { choosePlacement } from '../../domain/placement.ts'
 import type { Resources } from '../../domain/resources.ts'
 import { partSecrets, resolveParameters } from '../../domain/template.ts'
-import type { ParameterValue, TemplateSpec, Viewer } from '../../domain/template.ts'
+import type { ParameterValue, TemplateSpec } from '../../domain/template.ts'
 import { invalid, Problem } from '../problem.ts'
 import type { Fault } from '../problem.ts'
 import { mountFaults } from './mounts.ts'
@@ -31,20 +28,18 @@ export interface Plan {
   readonly mounts: Ask['mounts']
 }
 
-/** Plans a session for the account. That it may work in the project is checked before. Throws a problem that names the place. */
-export async function planSession(db: Db, accountId: AccountId, ask: Ask): Promise<Plan> {
-  const viewer = await viewerOf(db, accountId)
-  const template = await activeTemplate(db, viewer, ask)
+/** Plans a session on what was read for it. That the account may work in the project is checked before. Throws a problem that names the place. */
+export async function planSession(db: Db, grounds: Grounds, ask: Ask): Promise<Plan> {
+  const template = activeTemplate(grounds)
   const { spec } = template
   const size = ask.size ?? spec.defaultSize
   const resources = sizeOf(spec, size)
   const { open: parameters, secret: secrets } = partSecrets(spec.parameters, parametersOf(spec, ask.parameters))
   refuseIfAny(mountFaults(ask.mounts, spec.mounts), 'What is to be mounted does not fit the template.')
-  const projectId = ask.projectId ?? viewer.personalProjectId
+  const projectId = ask.projectId ?? grounds.personalProjectId
   if (projectId === null) throw new Error('An account without its own project.')
-  if (ask.projectId !== undefined && (await projectRole(db, projectId, accountId)).closed)
-    throw new Problem('conflict', 'The project is closed.')
-  const providerId = choosePlacement(spec.provider, await placementCandidates(db))
+  if (grounds.isProjectClosed) throw new Problem('conflict', 'The project is closed.')
+  const providerId = choosePlacement(spec.provider, grounds.candidates)
   if (providerId === null)
     throw new Problem('provider_unknown', 'No provider that could run this template is in service. Ask an operator.')
   const missing = await missingSources(db, { providerId, projectId }, ask.mounts)
@@ -59,8 +54,7 @@ export async function planSession(db: Db, accountId: AccountId, ask: Ask): Promi
   return { template, projectId, providerId, size, resources, parameters, secrets, mounts: ask.mounts }
 }
 
-async function activeTemplate(db: Db, viewer: Viewer, ask: Ask): Promise<Template> {
-  const template = await getTemplate(db, ask.templateId, viewer)
+function activeTemplate({ template }: Grounds): Template {
   if (template === null) throw invalid('/templateId', 'There is no such template.', 'not_found')
   if (template.deactivatedAt === null) return template
   throw invalid('/templateId', 'This template is not active any more.', 'template_inactive')

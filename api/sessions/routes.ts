@@ -72,8 +72,8 @@ const createSession = route(
   },
   async (c) => {
     const { services, intent, principal } = c.var
-    const id = await requestSession(services, deedOf(c), intent, principal, c.req.valid('json'))
-    return await answerDecision(c, id)
+    const requested = await requestSession(services, deedOf(c), intent, principal, c.req.valid('json'))
+    return await answerDecision(c, requested)
   },
 )
 

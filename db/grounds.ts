@@ -1,0 +1,84 @@
+import type { AccountId, ProjectId, TemplateId } from '../domain/ids.ts'
+import type { Candidate } from '../domain/placement.ts'
+import { isVisible } from '../domain/template.ts'
+import type { Executor } from './connect.ts'
+import { claimOf } from './idempotency.ts'
+import type { Claim, IntentKey } from './idempotency.ts'
+import { candidates } from './placement.ts'
+import { statement } from './statement.ts'
+import { templateOf } from './templates.ts'
+import type { Template, TemplateRow } from './templates.ts'
+
+/** What a wish for a session stands on, all of one moment. No lock: who records the wish looks again at what matters. */
+export interface Grounds {
+  /** The account's own project. */
+  readonly personalProjectId: ProjectId | null
+  /** `null`: there is none that the account may see. */
+  readonly template: Template | null
+  /** Whether the project that was named is closed. */
+  readonly isProjectClosed: boolean
+  readonly candidates: readonly Candidate[]
+  /** What is known of the key. `new` is no promise: only `claimKey` and `recordWish` take it. */
+  readonly claim: Claim
+}
+
+type Row = { [C in keyof TemplateRow]: TemplateRow[C] | null } & {
+  readonly organisation: string | null
+  readonly groups: string[] | null
+  readonly project_ids: ProjectId[]
+  readonly personal_id: ProjectId | null
+  readonly closed: boolean | null
+  readonly candidates: Candidate[] | null
+  readonly body_hmac: string | null
+  readonly resource_id: string | null
+}
+
+const read = statement<Row>(`
+  select a.organisation, a.groups, array(select project_id from project_member where account_id = a.id) as project_ids,
+    (select id from project where personal_of = a.id) as personal_id,
+    t.id, t.name, t.origin, t.current_version, t.version, t.created_at, t.deactivated_at, v.spec,
+    (select closed_at is not null from project where id = $3) as closed,
+    (select json_agg(c) from (${candidates}) c) as candidates,
+    k.body_hmac, k.resource_id
+  from (select) one
+  left join account a on a.id = $1
+  left join template t on t.id = $2
+  left join template_version v on v.template_id = t.id and v.version = t.current_version
+  left join idempotency_key k on k.account_id = $4 and k.client = $5 and k.operation = $6 and k.key = $7`)
+
+export interface Asked {
+  readonly templateId: TemplateId
+  readonly projectId?: ProjectId | undefined
+}
+
+/** Reads in one statement what is asked of. `intent`: the key of who means it; `null` of who only wants to know. */
+export async function readGrounds(
+  executor: Executor,
+  accountId: AccountId,
+  { templateId, projectId }: Asked,
+  intent: IntentKey | null,
+): Promise<Grounds> {
+  const key = [intent?.accountId ?? null, intent?.client ?? null, intent?.operation ?? null, intent?.key ?? null]
+  const [row] = await read(executor, [accountId, templateId, projectId ?? null, ...key])
+  if (row === undefined) throw new Error('An outer join has a row.')
+  return {
+    personalProjectId: row.personal_id,
+    template: visibleTemplate(row, accountId),
+    isProjectClosed: row.closed ?? false,
+    candidates: row.candidates ?? [],
+    claim: intent === null ? { kind: 'new' } : claimOf(intent, keyOf(row)),
+  }
+}
+
+function visibleTemplate(row: Row, accountId: AccountId): Template | null {
+  if (!hasTemplate(row)) return null
+  const { organisation, groups, project_ids } = row
+  const viewer = { accountId, organisation, groups: groups ?? [], projectIds: project_ids }
+  return isVisible(row.spec.visibleTo, viewer) ? templateOf(row) : null
+}
+
+/** The columns of one that is there are set, but for the time of its end. */
+const hasTemplate = (row: Row): row is Row & TemplateRow => row.id !== null && row.spec !== null
+
+const keyOf = ({ body_hmac, resource_id }: Row) =>
+  body_hmac === null || resource_id === null ? undefined : { body_hmac, resource_id }
