@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import Docker from 'dockerode'
 import type { DockerSettings } from './settings.ts'
 import { openSshAgent } from './ssh.ts'
@@ -30,7 +31,16 @@ const nothingFromEnvironment = {
 /** Makes ready to speak to the daemon; connects with the first call. Throws where certificates cannot be read. */
 export function openConnection(settings: DockerSettings): Connection {
   const options = { ...nothingFromEnvironment, ...transport(settings) }
-  return { docker: new Docker(options), close: () => options.agent.destroy() }
+  return { docker: new Docker(briefly(options)), close: () => options.agent.destroy() }
+}
+
+/**
+ * The modem writes out its whole options for each request, for a log that nobody keeps: with all sockets of the agent, that
+ * took more of the processor than the requests. The agent shows its name instead.
+ */
+function briefly(options: Options): Options {
+  Object.defineProperty(options.agent, inspect.custom, { value: () => options.agent.constructor.name })
+  return options
 }
 
 function transport(settings: DockerSettings): Options {
