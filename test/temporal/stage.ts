@@ -184,7 +184,12 @@ export async function stateOf(db: Db, id: SessionId) {
 }
 
 /** Waits until the session is in one of the states; says where it was instead when the time is over. */
-export async function until(db: Db, id: SessionId, states: readonly SessionState[], withinMs = patientMs): Promise<void> {
+export async function until(
+  db: Db,
+  id: SessionId,
+  states: readonly SessionState[],
+  withinMs = patientMs,
+): Promise<void> {
   const deadline = Date.now() + withinMs
   for (;;) {
     const row = await stateOf(db, id)

@@ -1,12 +1,13 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { CallContext, Created, InstanceRef, InstanceSpec } from '../provider.ts'
-import { findContainer } from './container.ts'
+import { findContainer, inspectContainer } from './container.ts'
 import type { DiskLimit } from './disk.ts'
 import type { EgressGuard } from './egress.ts'
 import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { fetchImage, findImage } from './image.ts'
 import { checkMounts } from './mounts.ts'
-import { namesOf } from './names.ts'
+import { isOurs, namesOf } from './names.ts'
 import type { Names } from './names.ts'
 import { ensureNetwork } from './network.ts'
 import { Refusal } from './refusal.ts'
@@ -106,7 +107,6 @@ async function ensureContainer(
   names: Names,
   call: CallContext,
 ): Promise<{ readonly kind: 'made' | 'adopted'; readonly container: ContainerShape }> {
-  let kind: 'made' | 'adopted' = 'made'
   try {
     await disk.attempt(call.signal, async (limitDisk) => {
       const body = containerBody(spec, names, settings, limitDisk)
@@ -116,13 +116,28 @@ async function ensureContainer(
     if (!(error instanceof EngineError)) throw error
     if (error.status === 400) throw new Refusal('start_failed', error.message)
     if (error.status !== 409) throw error
-    kind = 'adopted'
+    return { kind: 'adopted', container: await namesake(engine, spec, names, call.signal, error) }
   }
   const container = await findContainer(engine, spec, names, call.signal)
-  if (container !== null) return { kind, container }
-  throw kind === 'adopted'
-    ? new Refusal('start_failed', `the name ${names.object} is taken by what is not Carrel's`)
-    : new EngineError(409, 'it was removed while it was made')
+  if (container !== null) return { kind: 'made', container }
+  throw new EngineError(409, 'it was removed while it was made')
+}
+
+/** A daemon gives a name away some time before it shows what bears it. One that never shows itself is `conflict`. */
+async function namesake(
+  engine: Engine,
+  spec: InstanceSpec,
+  names: Names,
+  signal: AbortSignal,
+  conflict: EngineError,
+): Promise<ContainerShape> {
+  for (let look = 0; look < 50; look++) {
+    const found = await inspectContainer(engine, names.object, signal)
+    if (found !== null && isOurs(found.Config.Labels, spec)) return found
+    if (found !== null) throw new Refusal('start_failed', `the name ${names.object} is taken by what is not Carrel's`)
+    await wait(100, undefined, { signal }).catch(() => undefined)
+  }
+  throw conflict
 }
 
 const answer = (kind: 'made' | 'adopted', { name, deploymentId }: InstanceRef, container: string): Created => ({
