@@ -31,23 +31,20 @@ async function tearDown({ sessionId, timings }: TeardownRun, attention: Attentio
   if (isEnd(before.state)) return { state: before.state }
   const key = { sessionId, generation: before.generation }
   await books.beginStopping({ key, reason: before.stop ?? 'internal' })
-  if (before.abandon) {
-    await books.abandon(key)
-    return { state: (await books.look({ sessionId, timings }))?.state ?? before.state }
-  }
-  const undoing = new Errand(
-    async () => await undoAll(sessionId, before.generation, pending.steps, timings, timings.cleanupOverdueMs),
-  )
-  for (;;) {
-    await attention.wait(null, '', undoing.settled)
-    if (undoing.settled()) break
-    attention.attend()
-    if ((await books.look({ sessionId, timings }))?.abandon === true) {
+  let undoing = null as Errand<void> | null
+  for (let seen: typeof before | null = before; ; seen = await books.look({ sessionId, timings })) {
+    if (seen?.abandon === true) {
       await books.abandon(key)
       break
     }
+    undoing ??= new Errand(
+      async () => await undoAll(sessionId, before.generation, pending.steps, timings, timings.cleanupOverdueMs),
+    )
+    await attention.wait(null, '', undoing.settled)
+    if (undoing.settled()) break
+    attention.attend()
   }
-  if (undoing.settled()) {
+  if (undoing?.settled() === true) {
     undoing.done()
     await books.end(key)
   }
