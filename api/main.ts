@@ -32,6 +32,7 @@ async function main(): Promise<void> {
     timings: withTimings(config.timings),
     listener,
     warn: (message, err) => log.warn({ err }, message),
+    patient: true,
   }).start()
 
   let serving = true

@@ -19,6 +19,11 @@ export interface StarterDeps {
   readonly warn: (message: string, error: unknown) => void
   /** Where the process looks at it already; its own by default. */
   readonly ground?: Ground
+  /**
+   * Leaves to others what they can take: is not woken, and takes little at each poll. Of a process that has callers to answer;
+   * where no worker is there to take it, nobody would carry it out either.
+   */
+  readonly patient?: boolean
 }
 
 export interface RunningStarter {
@@ -26,7 +31,8 @@ export interface RunningStarter {
   stop(): Promise<void>
 }
 
-const atMostInFlight = 20
+const usuallyInFlight = 20
+const patientlyInFlight = 4
 const pollMs = 2_000
 /** Between two looks that found nothing to take: what is due may be locked by others for a while. */
 const leastMs = 50
@@ -43,7 +49,9 @@ export function createStarter({
   listener,
   warn,
   ground = checkGround(db, client, warn),
+  patient = false,
 }: StarterDeps): { start(): RunningStarter } {
+  const atMostInFlight = patient ? patientlyInFlight : usuallyInFlight
   return {
     start() {
       let stopping = false
@@ -51,6 +59,7 @@ export function createStarter({
       let wake: () => void = () => {}
       const inFlight = new Set<Promise<void>>()
       const call = () => {
+        if (patient) return
         woken = true
         wake()
       }
@@ -98,6 +107,7 @@ export function createStarter({
           for (const ask of await claimReconciliations(db, room - claimed.length))
             attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
         }
+        if (patient) return await rest(pollMs)
         if (claimed.length > 0 && claimed.length === room) return
         const next = room > 0 ? await nextDeliveryInMs(db) : null
         await rest(Math.max(leastMs, Math.min(pollMs, next ?? pollMs)))
