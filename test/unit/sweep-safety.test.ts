@@ -36,6 +36,8 @@ function runSchedule(seed: number, sweepRules: SweepRules = rules): string[] {
     () => sweeper.armed || sweeper.arm(),
   ]
   for (let n = 0; n < 150; n++) pick(random, doings)()
+  // A list is not believed of what was made after it: a clock that was put back first comes to where it was.
+  world.clock = Math.max(world.clock, ...[...world.rows.values()].map(({ madeAt }) => madeAt ?? 0))
   for (let round = 0; round < 12; round++) {
     for (const flight of [...world.flights]) world.land(flight)
     for (let n = 0; n < 8; n++) for (const id of [...world.workflows]) world.step(id)
