@@ -133,8 +133,8 @@ export interface TestApi {
   decide(sessionId: string): Promise<void>
   /** Decides whatever is requested, as workers would, until it is stopped. */
   deciding(): { stop(): Promise<void> }
-  /** Another api on the same database, as another process would be. */
-  another(changed?: Partial<ApiSettings>): ReturnType<typeof createApp>
+  /** Another api on the same database, as another process would be; by a way of its own where `by` is one. */
+  another(changed?: Partial<ApiSettings>, by?: Db): ReturnType<typeof createApp>
   close(): Promise<void>
 }
 
@@ -149,9 +149,9 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
   })
   const logged: string[] = []
   const write = (fields: unknown, message: string) => void logged.push(`${JSON.stringify(fields)} ${message}`)
-  const another = (other: Partial<ApiSettings> = {}) =>
+  const another = (other: Partial<ApiSettings> = {}, by: Db = db) =>
     createApp({
-      db,
+      db: by,
       listener,
       log: { info: write, warn: write, error: write },
       metrics: createMetrics('api'),
