@@ -92,7 +92,7 @@ async function read(app: App, id: SessionId, texts: string[], last?: string): Pr
 
 test.concurrent(
   'a database that accepts and never answers: callers are told to come again, in time, and get on when it does',
-  async () => {
+  async ({ expect }) => {
     const { wire, app, close } = await openLane()
     const asks = ['/v1/whoami', '/v1/sessions', `/v1/sessions/${await begin()}`, '/v1/templates', '/v1/events']
     for (const path of asks) expect((await callApp(app, 'GET', path, { token: me.token })).status).toBe(200)
@@ -121,7 +121,7 @@ test.concurrent(
 
 test.concurrent(
   'a reader of events loses none and sees none twice over a database that hangs and comes back',
-  async () => {
+  async ({ expect }) => {
     // reader: one ── (hangs) ── the stream ends ── 503 ── again from the last id: two, three
     const { wire, app, close } = await openLane()
     const id = await begin()
@@ -157,7 +157,7 @@ test.concurrent(
 
 test.concurrent(
   'a Temporal that accepts and never answers holds nobody up: what is asked of it is given up, and asking goes on',
-  async () => {
+  async ({ expect }) => {
     const sockets = new Set<Socket>()
     const mute: Server = createServer((socket) => void sockets.add(socket.on('error', () => {})))
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve))
