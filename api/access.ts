@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { recordAudit } from '../db/audit.ts'
+import type { Bearer } from '../db/bearers.ts'
 import { errorCodes } from '../domain/errors.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import { idPattern } from '../domain/ids.ts'
@@ -16,6 +17,8 @@ export interface RouteSubject {
   /** The path parameter that names it; absent where the body does. */
   readonly param?: string
   readonly relation: (c: AppContext) => Promise<Relation | null>
+  /** Reads who calls, of whoever speaks for himself, and keeps what it read of the thing in the same statement. `null`: nobody. */
+  readonly bearer?: (c: AppContext, secret: string) => Promise<Bearer | null>
 }
 
 /** What the audit says that a refused change was about, where no path names it; `null` while its body is not read. */

@@ -1,8 +1,10 @@
-import { looksLikeToken, findByHash, touchToken } from '../db/tokens.ts'
-import type { Bearer } from '../db/tokens.ts'
+import { findByHash } from '../db/bearers.ts'
+import type { Bearer } from '../db/bearers.ts'
+import { looksLikeToken, touchToken } from '../db/tokens.ts'
 import { getAccount } from '../db/accounts.ts'
 import { idPattern } from '../domain/ids.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
+import type { RouteSubject } from './access.ts'
 import type { AppContext, Principal } from './env.ts'
 import type { Services } from './deps.ts'
 import { Problem } from './problem.ts'
@@ -39,14 +41,21 @@ export interface Caller {
 }
 
 /** Who calls. Throws 401; that it may not act for whom it names is told, so that it is counted and audited first. */
-export async function authenticate(c: AppContext, touches: Touches): Promise<Caller> {
+export async function authenticate(
+  c: AppContext,
+  touches: Touches,
+  subject: RouteSubject | undefined,
+): Promise<Caller> {
   const { services } = c.var
   const secret = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
   if (secret === undefined) throw unauthenticated('Send a token as `Authorization: Bearer carrel_…`.')
-  const bearer = looksLikeToken(secret) ? await findByHash(services.db, secret) : null
+  const target = c.req.header('carrel-on-behalf-of')
+  // Whoever acts for another is to the thing what that other is.
+  const together = target === undefined ? subject?.bearer : undefined
+  const find = async () => (together === undefined ? findByHash(services.db, secret) : together(c, secret))
+  const bearer = looksLikeToken(secret) ? await find() : null
   if (bearer === null) throw unauthenticated('The token is unknown, expired or revoked.', 'invalid_token')
   if (touches.due(bearer.tokenId, Date.now())) await noteUse(services, bearer)
-  const target = c.req.header('carrel-on-behalf-of')
   if (target === undefined) return { principal: principalOf(bearer), refusal: null }
   const acting = await actingFor(services, bearer, target)
   if (acting !== null) return { principal: acting, refusal: null }

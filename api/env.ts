@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { AuditEntry } from '../db/audit.ts'
 import type { IntentKey } from '../db/idempotency.ts'
-import type { findSession } from '../db/session-queries.ts'
+import type { FoundSession } from '../db/session-queries.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import type { Actor } from '../domain/rights.ts'
@@ -30,7 +30,7 @@ export interface Variables {
   /** Set on routes that create, before their handler. */
   intent: IntentKey
   /** Set on routes whose subject is `shownSession`, before their handler. */
-  session: NonNullable<Awaited<ReturnType<typeof findSession>>>
+  session: FoundSession
   /** Something was read by an operator's right, of others or of the whole installation: to be audited. */
   othersRead: boolean
   /** What an operator's command says, and why: its valid body, on routes that ask for a reason; `null` until it was read. */

@@ -40,7 +40,7 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
           if (hasBody) await checkBody(c)
           return await next()
         }
-        const { principal, refusal } = await authenticate(c, touches)
+        const { principal, refusal } = await authenticate(c, touches, route.subject)
         c.set('principal', principal)
         await limit(c)
         await audited(c, route, async () => {

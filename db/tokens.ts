@@ -1,11 +1,12 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { newId } from '../domain/ids.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import { scopes } from '../domain/rights.ts'
-import type { Role, Scope } from '../domain/rights.ts'
+import type { Scope } from '../domain/rights.ts'
 import { createAccount } from './accounts.ts'
 import { recordAudit } from './audit.ts'
+import { hashOf } from './bearers.ts'
 import type { Executor, Trx } from './connect.ts'
 import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
@@ -37,9 +38,6 @@ export const newTokenSecret = (): string => `carrel_${randomBytes(32).toString('
 /** What a secret looks like: anything else is not worth a query. */
 export const looksLikeToken = (text: string): boolean => /^carrel_[A-Za-z0-9_-]{43}$/.test(text)
 
-/** 32 random bytes need no slow hash. */
-const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()
-
 /** Stores a token and returns its secret, which is shown once and nowhere kept. */
 export async function createToken(trx: Trx, token: NewToken): Promise<string> {
   const secret = newTokenSecret()
@@ -56,50 +54,6 @@ export async function createToken(trx: Trx, token: NewToken): Promise<string> {
     })
     .execute()
   return secret
-}
-
-/** Who a token speaks for, while it holds. */
-export interface Bearer {
-  readonly tokenId: TokenId
-  readonly accountId: AccountId
-  readonly client: string
-  readonly scopes: readonly Scope[]
-  readonly roles: readonly Role[]
-  readonly expiresAt: Date
-  readonly lastUsedAt: Date | null
-}
-
-const holding = (executor: Executor) =>
-  executor
-    .selectFrom('token')
-    .innerJoin('account', 'account.id', 'token.account_id')
-    .where('token.revoked_at', 'is', null)
-    .where('token.expires_at', '>', sql<Date>`now()`)
-    .where('account.disabled_at', 'is', null)
-
-/** The bearer of a secret. `null`: unknown, expired, revoked, or its account is disabled. */
-export async function findByHash(executor: Executor, secret: string): Promise<Bearer | null> {
-  const row = await holding(executor)
-    .select(['token.id', 'token.account_id', 'token.client', 'token.scopes', 'token.expires_at', 'token.last_used_at'])
-    .select('account.roles')
-    .where('token.hash', '=', hashOf(secret))
-    .executeTakeFirst()
-  if (row === undefined) return null
-  return {
-    tokenId: row.id,
-    accountId: row.account_id,
-    client: row.client,
-    scopes: row.scopes,
-    roles: row.roles,
-    expiresAt: row.expires_at,
-    lastUsedAt: row.last_used_at,
-  }
-}
-
-/** Whether the token still holds: for streams, which outlive the check at their start. */
-export async function stillHolds(executor: Executor, id: TokenId): Promise<boolean> {
-  const row = await holding(executor).select('token.id').where('token.id', '=', id).executeTakeFirst()
-  return row !== undefined
 }
 
 /** Notes that the token was used, at most once a minute. */

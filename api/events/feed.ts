@@ -1,7 +1,7 @@
 import { feedEnd, readFeed } from '../../db/events.ts'
 import type { FeedCursor } from '../../db/events.ts'
 import { feedBegin, feedIsWholeAfter } from '../../db/kept-events.ts'
-import { stillHolds } from '../../db/tokens.ts'
+import { stillHolds } from '../../db/bearers.ts'
 import type { AccountId } from '../../domain/ids.ts'
 import type { AppContext } from '../env.ts'
 import { openCursor, sealCursor } from '../paging.ts'

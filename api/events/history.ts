@@ -1,7 +1,7 @@
 import { readSessionEvents } from '../../db/events.ts'
 import { historyIsWholeAfter } from '../../db/kept-events.ts'
 import { hasEnded } from '../../db/session-queries.ts'
-import { stillHolds } from '../../db/tokens.ts'
+import { stillHolds } from '../../db/bearers.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { can } from '../../domain/rights.ts'
 import type { AppContext } from '../env.ts'

@@ -1,4 +1,6 @@
-import { findSession, sessionRelation } from '../../db/session-queries.ts'
+import { findByHash } from '../../db/bearers.ts'
+import { findBearerAndSession, findSession, sessionRelation } from '../../db/session-queries.ts'
+import type { FoundSession } from '../../db/session-queries.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { Relation } from '../../domain/rights.ts'
@@ -18,12 +20,23 @@ export const shownSession: RouteSubject = {
   kind: 'session',
   param: 'sessionId',
   relation: async (c) => {
+    const known = c.get('session') as FoundSession | undefined
+    if (known !== undefined) return known.relation
     const id = c.req.param('sessionId') ?? ''
     if (!idPattern.test(id)) return null
     const found = await findSession(c.var.services.db, id as SessionId, c.var.principal.accountId)
     if (found === null) return null
     c.set('session', found)
     return found.relation
+  },
+  bearer: async (c, secret) => {
+    const { db } = c.var.services
+    const id = c.req.param('sessionId') ?? ''
+    if (!idPattern.test(id)) return await findByHash(db, secret)
+    const both = await findBearerAndSession(db, secret, id as SessionId)
+    if (both === null) return null
+    if (both.found !== null) c.set('session', both.found)
+    return both.bearer
   },
 }
 

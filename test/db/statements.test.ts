@@ -42,14 +42,14 @@ test('accepting, looking, deciding, reading, listing and stopping a session take
   const id = await create()
   const get = async (path: string) => expect((await api.call('GET', path, { token: me.token })).status).toBe(200)
   expect(await statements(create)).toBeLessThanOrEqual(3)
-  expect(await statements(async () => await get(`/v1/sessions/${id}`))).toBeLessThanOrEqual(2)
+  expect(await statements(async () => await get(`/v1/sessions/${id}`))).toBeLessThanOrEqual(1)
   expect(await statements(async () => await get('/v1/sessions'))).toBeLessThanOrEqual(2)
   const key = { sessionId: id, generation: 1 }
   const look = async () => expect((await lookAt(api.db, id, defaultTimings))?.state).toBe('requested')
   expect(await statements(look)).toBeLessThanOrEqual(2)
   expect(
     await statements(async () => expect((await admitSession(api.db, key)).kind).toBe('admitted')),
-  ).toBeLessThanOrEqual(11)
+  ).toBeLessThanOrEqual(6)
   const stop = async () => await api.call('DELETE', `/v1/sessions/${id}`, { token: me.token })
-  expect(await statements(stop)).toBeLessThanOrEqual(9)
+  expect(await statements(stop)).toBeLessThanOrEqual(8)
 })

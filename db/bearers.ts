@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import type { AccountId, TokenId } from '../domain/ids.ts'
+import type { Role, Scope } from '../domain/rights.ts'
+import type { Executor } from './connect.ts'
+import { statement } from './statement.ts'
+
+/** Who a token speaks for, while it holds. */
+export interface Bearer {
+  readonly tokenId: TokenId
+  readonly accountId: AccountId
+  readonly client: string
+  readonly scopes: readonly Scope[]
+  readonly roles: readonly Role[]
+  readonly expiresAt: Date
+}
+
+export interface BearerRow {
+  readonly token_id: TokenId
+  readonly account_id: AccountId
+  readonly client: string
+  readonly scopes: readonly Scope[]
+  readonly roles: readonly Role[]
+  readonly token_expires_at: Date
+}
+
+/** What a `BearerRow` is made of, from `bearers`. */
+export const bearerColumns = `token.id as token_id, token.account_id, token.client, token.scopes, account.roles,
+  token.expires_at as token_expires_at`
+export const bearers = 'token join account on account.id = token.account_id'
+/** Neither revoked nor expired, and its account not disabled. */
+export const tokenHolds = 'token.revoked_at is null and token.expires_at > now() and account.disabled_at is null'
+
+/** 32 random bytes need no slow hash. */
+export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()
+
+/** The columns of a bearer, as the value. */
+export const bearerOf = (row: BearerRow): Bearer => ({
+  tokenId: row.token_id,
+  accountId: row.account_id,
+  client: row.client,
+  scopes: row.scopes,
+  roles: row.roles,
+  expiresAt: row.token_expires_at,
+})
+
+const byHash = statement<BearerRow>(`select ${bearerColumns} from ${bearers} where token.hash = $1 and ${tokenHolds}`)
+
+/** The bearer of a secret. `null`: unknown, expired, revoked, or its account is disabled. */
+export async function findByHash(executor: Executor, secret: string): Promise<Bearer | null> {
+  const [row] = await byHash(executor, [hashOf(secret)])
+  return row === undefined ? null : bearerOf(row)
+}
+
+const byId = statement<unknown>(`select from ${bearers} where token.id = $1 and ${tokenHolds}`)
+
+/** Whether the token still holds: for streams, which outlive the check at their start. */
+export async function stillHolds(executor: Executor, id: TokenId): Promise<boolean> {
+  return (await byId(executor, [id])).length > 0
+}
