@@ -1,14 +1,17 @@
 import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import { admit, payerKinds } from '../domain/admission.ts'
 import type { Admission, Books, Payer } from '../domain/admission.ts'
-import type { SessionId } from '../domain/ids.ts'
+import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { SessionState } from '../domain/lifecycle.ts'
 import { nothing, withDefaults } from '../domain/resources.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { heldMaintenance } from './maintenance.ts'
-import { freeSlot, providerGate } from './provider-gate.ts'
-import { resourceColumns, resourceNames, resourcesOf, resourceSums } from './resource-columns.ts'
+import { freeSlot, gateOf, gateQuery } from './provider-gate.ts'
+import type { GateRow } from './provider-gate.ts'
+import { resourceNames, resourcesOf, resourceSums } from './resource-columns.ts'
 import { move } from './transitions.ts'
 
 export type Admitted =
@@ -41,64 +44,69 @@ export async function admitSession(db: Db, key: SessionKey): Promise<Admitted> {
 
 async function decide(db: Db, key: SessionKey): Promise<Admitted> {
   return await db.transaction().execute(async (trx) => {
-    const { payers } = await payersOf(trx, key.sessionId)
+    const { payers, providerId } = await payersOf(trx, key.sessionId)
     const quotas = await lockPayers(trx, payers)
-    const session = await trx
-      .selectFrom('session')
-      .select(['state', 'stop_requested_at', 'owner_id', 'project_id', 'provider_id', ...resourceNames])
-      .select((eb) => eb.selectFrom('installation').select('maintenance_since').as('maintenance_since'))
-      .where('id', '=', key.sessionId)
-      .where('generation', '=', key.generation)
-      .forNoKeyUpdate()
-      .executeTakeFirstOrThrow()
-    if (session.state === 'rejected') return { kind: 'rejected' }
-    const earlier = await trx
-      .selectFrom('reservation')
-      .select('released_at')
-      .where('session_id', '=', key.sessionId)
-      .where('generation', '=', key.generation)
-      .executeTakeFirst()
-    if (earlier !== undefined) return { kind: earlier.released_at === null ? 'admitted' : 'withdrawn' }
-    if (session.state !== 'requested' || session.stop_requested_at !== null) return { kind: 'withdrawn' }
-    if (session.maintenance_since !== null) return { kind: 'waits' }
+    const asked = await readAsked(trx, key, payers, providerId)
+    if (asked.state === 'rejected') return { kind: 'rejected' }
+    if (asked.reservation !== null) return { kind: asked.reservation === 'held' ? 'admitted' : 'withdrawn' }
+    if (asked.state !== 'requested' || asked.stopped) return { kind: 'withdrawn' }
+    if (asked.maintenance) return { kind: 'waits' }
 
-    const ask = resourcesOf(session)
-    const decision = admit(await booksUnder(trx, payers, quotas), ask)
+    const decision = admit(booksFrom(payers, quotas, asked), resourcesOf(asked))
     if (decision.kind === 'refused') {
       await reject(trx, key, decision)
       return { kind: 'rejected' }
     }
-    // A release that commits in this very moment has written its tombstone first: then nothing is held.
-    const reserved = await trx
-      .insertInto('reservation')
-      .values({
-        session_id: key.sessionId,
-        generation: key.generation,
-        account_id: session.owner_id,
-        project_id: session.project_id,
-        provider_id: session.provider_id,
-        ...resourceColumns(ask),
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .executeTakeFirst()
-    if (reserved.numInsertedOrUpdatedRows !== 1n) return { kind: 'withdrawn' }
-    const gate = await providerGate(trx, session.provider_id)
-    const waitingFor = freeSlot(gate)
-    await move(
-      trx,
-      waitingFor === null
-        ? { key, from: ['requested'], to: 'provisioning', set: { queued_at: 'now', dispatched_at: 'now' } }
-        : {
-            key,
-            from: ['requested'],
-            to: 'queued',
-            set: { queued_at: 'now', waiting_for: waitingFor },
-            data: { waitingFor },
-          },
-    )
-    return { kind: 'admitted' }
+    const waitingFor = freeSlot(gateOf(asked.gate))
+    const moved = await move(trx, {
+      key,
+      from: ['requested'],
+      // A release that commits in this very moment has written its tombstone first: then nothing is held, and nothing moves.
+      with: reserve(key),
+      ...(waitingFor === null
+        ? { to: 'provisioning', set: { queued_at: 'now', dispatched_at: 'now' } }
+        : { to: 'queued', set: { queued_at: 'now', waiting_for: waitingFor }, data: { waitingFor } }),
+    })
+    return { kind: moved.kind === 'moved' ? 'admitted' : 'withdrawn' }
   })
 }
+
+interface Asked extends Row {
+  readonly state: SessionState
+  readonly stopped: boolean
+  readonly maintenance: boolean
+  /** What an earlier decision left. */
+  readonly reservation: 'held' | 'released' | null
+  readonly defaults: readonly DefaultRow[]
+  /** By each payer, in their order. */
+  readonly held: readonly Row[]
+  readonly gate: GateRow | null
+}
+
+/**
+ * Locks the session, and reads in the same statement all that its decision stands on: each further one would keep everybody
+ * else from the payers. It begins when these are locked: what it sees of them can only be given back meanwhile.
+ */
+async function readAsked(trx: Trx, key: SessionKey, payers: readonly Payer[], providerId: ProviderId): Promise<Asked> {
+  const { rows } = await sql<Asked>`
+    select s.state, s.stop_requested_at is not null as stopped, ${sql.join(resourceNames.map((name) => sql.ref(`s.${name}`)))},
+      (select maintenance_since is not null from installation) as maintenance,
+      (select case when released_at is null then 'held' else 'released' end from reservation r
+        where r.session_id = s.id and r.generation = s.generation) as reservation,
+      (select json_agg(d) from quota_default d) as defaults,
+      (select json_agg(h order by place) from (${heldByEach(payers)}) h) as held,
+      (select row_to_json(g) from (${gateQuery(providerId)}) g) as gate
+    from session s where s.id = ${key.sessionId} and s.generation = ${key.generation} for no key update of s
+  `.execute(trx)
+  const row = rows[0]
+  if (row === undefined) throw new Error('There is no such session.')
+  return row
+}
+
+const reserve = ({ sessionId, generation }: SessionKey) => sql`
+  insert into reservation (session_id, generation, account_id, project_id, provider_id, ${sql.join(resourceNames.map((name) => sql.ref(name)))})
+  select id, generation, owner_id, project_id, provider_id, ${sql.join(resourceNames.map((name) => sql.ref(name)))} from session
+  where id = ${sessionId} and generation = ${generation} on conflict do nothing returning session_id`
 
 async function reject(trx: Trx, key: SessionKey, refused: Extract<Admission, { kind: 'refused' }>): Promise<void> {
   const { code, violations } = refused
@@ -111,19 +119,18 @@ async function reject(trx: Trx, key: SessionKey, refused: Extract<Admission, { k
   })
 }
 
-async function payersOf(executor: Executor, sessionId: SessionId): Promise<{ payers: readonly Payer[] }> {
+async function payersOf(executor: Executor, sessionId: SessionId) {
   const row = await executor
     .selectFrom('session')
     .select(['owner_id', 'project_id', 'provider_id', heldMaintenance.as('held')])
     .where('id', '=', sessionId)
     .executeTakeFirstOrThrow()
-  return {
-    payers: [
-      { kind: 'account', id: row.owner_id },
-      { kind: 'project', id: row.project_id },
-      { kind: 'provider', id: row.provider_id },
-    ],
-  }
+  const payers: readonly Payer[] = [
+    { kind: 'account', id: row.owner_id },
+    { kind: 'project', id: row.project_id },
+    { kind: 'provider', id: row.provider_id },
+  ]
+  return { payers, providerId: row.provider_id }
 }
 
 /** Locks the quota rows of the payers, in the one order that everybody takes. Throws `QuotaRowMissing`. */
@@ -148,6 +155,8 @@ const quotaRows = (executor: Executor, payers: readonly Payer[]) =>
         payers.map(({ kind, id }) => tuple(kind, id)),
       ),
     )
+type Row = Parameters<typeof resourcesOf<number>>[0]
+type DefaultRow = Parameters<typeof resourcesOf<number | null>>[0] & { readonly payer_kind: string }
 type QuotaRow = Awaited<ReturnType<ReturnType<typeof quotaRows>['executeTakeFirstOrThrow']>>
 
 function rowOf<R extends { payer_kind: string; payer_id: string }>(rows: readonly R[], { kind, id }: Payer): R {
@@ -165,25 +174,26 @@ export async function booksOf(
   payers: readonly Payer[],
   except?: { readonly sessionId: SessionId },
 ): Promise<Books[]> {
-  return await booksUnder(executor, payers, await quotaRows(executor, payers).execute(), except)
-}
-
-async function booksUnder(
-  executor: Executor,
-  payers: readonly Payer[],
-  quotas: readonly QuotaRow[],
-  except?: { readonly sessionId: SessionId },
-): Promise<Books[]> {
+  const quotas = await quotaRows(executor, payers).execute()
   const defaults = await executor
     .selectFrom('quota_default')
     .select(['payer_kind', ...resourceNames])
     .execute()
-  const held = await heldByEach(executor, payers, except)
+  const { rows: held } = await heldByEach(payers, except).execute(executor)
+  return booksFrom(payers, quotas, { defaults, held })
+}
+
+function booksFrom(
+  payers: readonly Payer[],
+  quotas: readonly QuotaRow[],
+  { defaults, held }: Pick<Asked, 'defaults' | 'held'>,
+): Books[] {
   return payers.map((payer, index) => {
     const fallback = defaults.find((row) => row.payer_kind === payer.kind)
     if (fallback === undefined) throw new Error(`There are no default limits of a ${payer.kind}.`)
     const limits = withDefaults(resourcesOf(rowOf(quotas, payer)), resourcesOf(fallback))
-    return { payer, limits, held: held[index] ?? nothing }
+    const sums = held[index]
+    return { payer, limits, held: sums === undefined ? nothing : resourcesOf(sums) }
   })
 }
 
@@ -191,22 +201,15 @@ const payerColumn = { account: 'account_id', project: 'project_id', provider: 'p
 
 /** What the payer holds now: a sum over rows, never a counter. */
 export async function heldBy(executor: Executor, payer: Payer): Promise<Resources> {
-  const [held = nothing] = await heldByEach(executor, [payer])
-  return held
+  const { rows } = await heldByEach([payer]).execute(executor)
+  return rows[0] === undefined ? nothing : resourcesOf(rows[0])
 }
 
 /** The same of several, in their order, in one statement. */
-async function heldByEach(
-  executor: Executor,
-  payers: readonly Payer[],
-  except?: { readonly sessionId: SessionId },
-): Promise<Resources[]> {
+const heldByEach = (payers: readonly Payer[], except?: { readonly sessionId: SessionId }): RawBuilder<Row> => {
   const sums = payers.map(
     ({ kind, id }, index) => sql`select ${sql.lit(index)}::int as place, ${resourceSums} from reservation
       where ${sql.ref(payerColumn[kind])} = ${id} and released_at is null and session_id <> ${except?.sessionId ?? ''}`,
   )
-  const { rows } = await sql<Parameters<typeof resourcesOf<number>>[0]>`
-    ${sql.join(sums, sql` union all `)} order by place
-  `.execute(executor)
-  return rows.map((row) => resourcesOf(row))
+  return sql<Row>`${sql.join(sums, sql` union all `)} order by place`
 }

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import { lifecycle, mayFollow, sessionStates } from '../domain/lifecycle.ts'
 import type { SessionState } from '../domain/lifecycle.ts'
 import type { SessionKey } from '../domain/session.ts'
@@ -16,6 +17,8 @@ export interface Move {
   readonly set?: Readonly<Record<string, string | number | null>>
   /** Whether the session's workflow must be told: it is not the one that moves it. */
   readonly wake?: boolean
+  /** An insert, done in the same statement. Where it returns no row, nothing moves. */
+  readonly with?: RawBuilder<unknown>
 }
 
 /** `already`: it is so, perhaps by an earlier attempt. `elsewhere`: something else became true meanwhile. */
@@ -28,7 +31,7 @@ export type Moved =
  */
 export async function move(
   executor: Trx | Db,
-  { key, from, to, data = {}, set = {}, wake = false }: Move,
+  { key, from, to, data = {}, set = {}, wake = false, with: inserted }: Move,
 ): Promise<Moved> {
   const illegal = from.filter((state) => !mayFollow(state, to))
   if (illegal.length > 0) throw new Error(`${illegal.join(', ')} may not become ${to}`)
@@ -37,11 +40,13 @@ export async function move(
   )
   const woken = wake ? sql`, wake_version = wake_version + 1, next_try_at = now(), tries = 0` : sql``
   const ended = lifecycle[to].next.length === 0 ? sql`, ended_at = now(), secret_parameters = null` : sql``
+  const first = inserted === undefined ? sql`` : sql`inserted as (${inserted}),`
+  const provided = inserted === undefined ? sql`` : sql` and exists (select from inserted)`
   const { rows } = await sql<{ seq: number }>`
-    with changed as (
+    with ${first} changed as (
       update session set state = ${to}, state_since = now(), ${nextLine}, version = version + 1
         ${sql.join(assignments, sql``)} ${woken} ${ended}
-      where id = ${key.sessionId} and generation = ${key.generation} and state = any(${from})
+      where id = ${key.sessionId} and generation = ${key.generation} and state = any(${from})${provided}
       returning event_seq, event_epoch, event_xid
     )
     insert into session_event (session_id, seq, epoch, xid, type, data)
