@@ -7,9 +7,10 @@ import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { labels } from './names.ts'
 import { containerListShape, networkListShape } from './shapes.ts'
-import { instanceState } from './states.ts'
+import type { ListedContainer } from './shapes.ts'
+import { instanceState, listedState } from './states.ts'
 
-/** How many containers are inspected at a time: what the daemon's list says lacks exit codes and memory kills. */
+/** How many containers are inspected at a time. */
 const pageSize = 16
 
 /**
@@ -29,11 +30,12 @@ export async function* listInstances(
     const withContainer = new Set<string | undefined>()
     for (let from = 0; from < containers.length; from += pageSize) {
       const page = containers.slice(from, from + pageSize)
-      const found = await Promise.all(page.map((c) => inspectContainer(engine, c.Id, signal)))
-      for (const container of found) {
-        if (container === null) continue
-        withContainer.add(container.Config.Labels[labels.name])
-        yield* observed(container.Config.Labels, { container: container.Id }, instanceState(container, networks))
+      const states = await Promise.all(page.map(async (c) => await stateOf(engine, c, networks, signal)))
+      for (const [n, state] of states.entries()) {
+        const container = page[n]
+        if (state === null || container === undefined) continue
+        withContainer.add(container.Labels[labels.name])
+        yield* observed(container.Labels, { container: container.Id }, state)
       }
     }
     for (const network of await engine.json('GET', '/networks', networkListShape, signal, { query })) {
@@ -43,6 +45,19 @@ export async function* listInstances(
   } catch (error) {
     throw new ProviderUnreachable(error instanceof EngineError ? error.message : 'the list could not be read')
   }
+}
+
+/** Asked for one by one only where the list does not say all: how a container ended. `null`: it is gone meanwhile. */
+async function stateOf(
+  engine: Engine,
+  container: ListedContainer,
+  networks: readonly string[],
+  signal: AbortSignal,
+): Promise<InstanceState | null> {
+  const told = listedState(container, networks)
+  if (told !== null) return told
+  const inspected = await inspectContainer(engine, container.Id, signal)
+  return inspected === null ? null : instanceState(inspected, networks)
 }
 
 /** Labels that we did not write make no instance; they can carry our deployment's id only by an operator's hand. */

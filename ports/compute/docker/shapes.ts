@@ -35,7 +35,18 @@ export const containerShape = z.object({
 })
 export type ContainerShape = z.output<typeof containerShape>
 
-export const containerListShape = z.array(z.object({ Id: z.string(), Labels: labelMap, State: z.string() }))
+const listedPort = z.object({ IP: z.string().default(''), PrivatePort: z.int(), PublicPort: z.int().default(0) })
+const listedContainer = z.object({
+  Id: z.string(),
+  Labels: labelMap,
+  State: z.string(),
+  Ports: z
+    .array(listedPort)
+    .nullish()
+    .transform((ports) => ports ?? []),
+})
+export const containerListShape = z.array(listedContainer)
+export type ListedContainer = z.output<typeof listedContainer>
 export const networkShape = z.object({ Id: z.string(), Name: z.string(), Labels: labelMap })
 export const networkListShape = z.array(networkShape)
 export const madeShape = z.object({ Id: z.string() })

@@ -1,6 +1,6 @@
 import type { Endpoint, InstanceState } from '../provider.ts'
 import { addressList } from './addresses.ts'
-import type { ContainerShape } from './shapes.ts'
+import type { ContainerShape, ListedContainer } from './shapes.ts'
 
 /** What each status of the daemon means to us; a status that is not here is `unknown`. */
 const meaning: Readonly<Record<string, 'pending' | 'running' | 'paused' | 'exited'>> = {
@@ -44,4 +44,15 @@ function runningState(container: ContainerShape, networks: readonly string[]): I
     endpoints.push({ port: Number.parseInt(published, 10), host: reached.HostIp, hostPort: Number(reached.HostPort) })
   }
   return { kind: 'running', endpoints }
+}
+
+/** What the daemon's list alone tells. `null`: it does not say all, as of one that ended, or whose ports are not all published. */
+export function listedState({ State, Ports }: ListedContainer, networks: readonly string[]): InstanceState | null {
+  const kind = meaning[State]
+  if (kind === 'pending') return { kind, reason: State }
+  if (kind === 'paused') return { kind }
+  if (kind !== 'running' || Ports.length === 0 || Ports.some((p) => p.PublicPort === 0)) return null
+  const allowed = addressList(networks)
+  if (!Ports.every((p) => allowed(p.IP))) return null
+  return { kind, endpoints: Ports.map((p) => ({ port: p.PrivatePort, host: p.IP, hostPort: p.PublicPort })) }
 }
