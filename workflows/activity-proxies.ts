@@ -14,12 +14,22 @@ import type { Timings } from '../domain/timings.ts'
 
 const never: readonly string[] = ['foreign_payload', 'invalid_input']
 
+/** By how much the wait for the next try grows: to about a sixth of the time that the books have been away. */
+const awayGrowth = 1.2
+const awayMaxMs = 5 * 60_000
+
 /**
  * Carrel's own books: short, repeated until the database answers. They run where the workflow runs, inside its task: a decision
- * costs the server one task instead of a dozen events.
+ * costs the server one task instead of a dozen events. A task that is kept open costs three events every few seconds, and a
+ * run that has too many is ended by the server: so whoever waits long sleeps between the tries.
  */
 export function booksOf(timings: Timings) {
-  return proxyLocalActivities<SessionActivities>(repeated(timings))
+  const usual = repeated(timings)
+  return proxyLocalActivities<SessionActivities>({
+    ...usual,
+    localRetryThreshold: timings.databaseRetryMaxMs,
+    retry: { ...usual.retry, backoffCoefficient: awayGrowth, maximumInterval: awayMaxMs },
+  })
 }
 
 /** How often a deed is tried that others may hold up, before the workflow looks again whether it should still be done. */
