@@ -15,6 +15,7 @@ import type { Site } from './site.ts'
 import { createWire, requestOf } from './wire.ts'
 
 const connections = 50
+const warmMs = 2_000
 /** As many as an api has. */
 const poolSize = 10
 
@@ -75,8 +76,9 @@ async function measure(
     took[name].push(...each)
   }
   try {
-    await saturated(500, connections, create.ask)
-    await saturated(500, connections, bare.insert)
+    // Until what is asked often is compiled, and every connection is open and has planned its statements.
+    await saturated(warmMs, connections, create.ask)
+    await saturated(warmMs, connections, bare.insert)
     await interleaved(rounds, { bare: way('bare', bare.insert), carrel: way('carrel', create.ask) }, ground.signal, say)
     const openRate = median(rates.carrel) / 2
     say(`open loop at ${perSecond(openRate)}`)

@@ -11,6 +11,7 @@ import { createWire, requestOf } from './wire.ts'
 
 const connections = 20
 const sessions = 60
+const warmMs = 1_000
 
 /** How fast sessions are read, beside a route of the same server that reads nothing. */
 export async function measureReads(ground: Ground, { rounds, quick }: Extent): Promise<Part> {
@@ -32,7 +33,8 @@ export async function measureReads(ground: Ground, { rounds, quick }: Extent): P
         if (status !== 200) throw new Error(`${paths[name]} was answered ${status}: ${body}`)
       }
       return async () => {
-        await saturated(200, connections, ask)
+        // Until what is asked often is compiled, and every connection is open and has planned its statements.
+        await saturated(warmMs, connections, ask)
         const found = await saturated(forMs, connections, ask)
         rates[name].push(found.rate)
         took[name].push(...found.took)
