@@ -1,20 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js'
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker'
+import { bundleWorkflowCode, Worker } from '@temporalio/worker'
 import type { WorkflowBundle } from '@temporalio/worker'
 import { beforeAll, expect, test } from 'vitest'
 import { createKeyring } from '../../platform/keyring.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
 import { paths, recordingKey } from './histories/paths.ts'
+import { quiet } from './runtime.ts'
 
 const file = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 const recorded = readdirSync(file('./histories')).filter((name) => name.endsWith('.json'))
 const dataConverter = createDataConverter(createKeyring([recordingKey]))
 let bundle: WorkflowBundle
-
-const quiet = new DefaultLogger('ERROR')
-Runtime.install({ shutdownSignals: [], logger: quiet })
 
 const bundleOf = async (workflowsPath: string) =>
   await bundleWorkflowCode({

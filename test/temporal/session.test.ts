@@ -18,7 +18,7 @@ import type { Stage } from './stage.ts'
 let stage: Stage
 let worker: Awaited<ReturnType<Stage['startWorkers']>>
 const backend = createFakeBackend()
-const fake = createFakeProvider({ backend, endpoint: 'serve', requestTimeoutMs: 2_000, settleMs: 150 })
+const fake = createFakeProvider({ backend, endpoint: 'serve', requestTimeoutMs: 30_000, settleMs: 150 })
 let neverReady = false
 /** What every inspection is answered, should it not be the truth. */
 let inspection: InstanceState | null = null

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
+import { NativeConnection } from '@temporalio/worker'
 import { Connection, Client } from '@temporalio/client'
 import { pino } from 'pino'
 import Long from 'long'
@@ -31,6 +31,7 @@ import { rolesOf } from '../../worker/roles.ts'
 import { startWorker } from '../../worker/worker.ts'
 import { createMigratedDatabase } from '../setup/database.ts'
 import { plainTemplate } from '../setup/template.ts'
+import './runtime.ts'
 
 /** Longer than anything takes that is not stuck, on a machine that runs several test files at once. */
 const patientMs = 60_000
@@ -230,5 +231,3 @@ export async function held(db: Db, id: SessionId): Promise<number> {
     .execute()
   return rows.length
 }
-
-Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') })
