@@ -97,9 +97,7 @@ async function applyRules(engine: Engine, rules: EgressRules, call: CallContext)
 }
 
 async function makeHelper(engine: Engine, rules: EgressRules, signal: AbortSignal): Promise<string> {
-  // One that a worker left behind when it was killed.
-  const filters = JSON.stringify({ label: [`${labels.part}=${part}`], until: ['2m'] })
-  await engine.done('POST', '/containers/prune', signal, { query: { filters } })
+  await tidyUp(engine, signal)
   const body = {
     Image: tag,
     Labels: { [labels.part]: part },
@@ -114,4 +112,12 @@ async function makeHelper(engine: Engine, rules: EgressRules, signal: AbortSigna
     },
   }
   return (await engine.json('POST', '/containers/create', madeShape, signal, { body })).Id
+}
+
+/** Removes helpers that a worker left behind when it was killed. The daemon lets only one tidy up at a time: then another does. */
+async function tidyUp(engine: Engine, signal: AbortSignal): Promise<void> {
+  const filters = JSON.stringify({ label: [`${labels.part}=${part}`], until: ['2m'] })
+  await engine.done('POST', '/containers/prune', signal, { query: { filters } }).catch((error: unknown) => {
+    if (!(error instanceof EngineError && error.status === 409)) throw error
+  })
 }
