@@ -7,7 +7,9 @@ import { beforeAll, expect, test } from 'vitest'
 import { createKeyring } from '../../platform/keyring.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
 import { paths, recordingKey } from './histories/paths.ts'
-import { quiet } from './runtime.ts'
+import { installRuntime, quiet } from './runtime.ts'
+
+installRuntime()
 
 const file = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 const recorded = readdirSync(file('./histories')).filter((name) => name.endsWith('.json'))

@@ -31,7 +31,9 @@ import { rolesOf } from '../../worker/roles.ts'
 import { startWorker } from '../../worker/worker.ts'
 import { createMigratedDatabase } from '../setup/database.ts'
 import { plainTemplate } from '../setup/template.ts'
-import './runtime.ts'
+import { installRuntime } from './runtime.ts'
+
+installRuntime()
 
 /** Longer than anything takes that is not stuck, on a machine that runs several test files at once. */
 const patientMs = 60_000

@@ -7,7 +7,9 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createKeyring } from '../../../platform/keyring.ts'
 import { connectTemporal } from '../../../platform/temporal/connection.ts'
 import { createDataConverter } from '../../../platform/temporal/data-converter.ts'
-import '../runtime.ts'
+import { installRuntime } from '../runtime.ts'
+
+installRuntime()
 
 const secret = 'hunter2-in-the-payload'
 const namespace = inject('temporalNamespace')
