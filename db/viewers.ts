@@ -3,17 +3,12 @@ import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { Viewer } from '../domain/template.ts'
 import type { Executor } from './connect.ts'
 
-export interface Visitor extends Viewer {
-  readonly personalProjectId: ProjectId | null
-}
-
-/** The account as templates see it, and its own project. An account that is not there sees what everyone sees. */
-export async function viewerOf(executor: Executor, accountId: AccountId): Promise<Visitor> {
-  const personal = sql<ProjectId | null>`(select id from project where personal_of = account.id)`
+/** The account as templates see it. An account that is not there sees what everyone sees. */
+export async function viewerOf(executor: Executor, accountId: AccountId): Promise<Viewer> {
   const projectIds = sql<ProjectId[]>`array(select project_id from project_member where account_id = account.id)`
   const account = await executor
     .selectFrom('account')
-    .select(['organisation', 'groups', projectIds.as('project_ids'), personal.as('personal_id')])
+    .select(['organisation', 'groups', projectIds.as('project_ids')])
     .where('id', '=', accountId)
     .executeTakeFirst()
   return {
@@ -21,6 +16,5 @@ export async function viewerOf(executor: Executor, accountId: AccountId): Promis
     organisation: account?.organisation ?? null,
     groups: account?.groups ?? [],
     projectIds: account?.project_ids ?? [],
-    personalProjectId: account?.personal_id ?? null,
   }
 }
