@@ -35,9 +35,7 @@ export interface ArmingRow {
 }
 
 /** Whether the installation, and each provider's sweep, may act. */
-export async function readArmings(
-  executor: Executor,
-): Promise<{
+export async function readArmings(executor: Executor): Promise<{
   readonly installation: ArmingRow
   readonly sweeps: readonly (ArmingRow & { readonly providerId: string })[]
 }> {
