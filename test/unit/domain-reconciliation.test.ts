@@ -113,7 +113,7 @@ describe('what is done', () => {
     }))
   const lost = (count: number, certain = true): JudgedDrift[] =>
     orphans(count, certain).map((drift) => ({ ...drift, kind: 'session_without_workflow', subject: drift.sessionId }))
-  const of = (listed: number, live = 10) => ({ listed, live })
+  const of = (count: number, live = 10) => ({ listed: count, live })
   const rules = { mostActions: 50, allowance: 0, removeNames: [], installationArmed: true, sweepArmed: true }
 
   test('nothing about what is not certain, and nothing while disarmed', () => {
