@@ -3,6 +3,7 @@ import { comesAfter, reasonToDisarm } from '../domain/epoch.ts'
 import type { DisarmReason, Ground, Tick } from '../domain/epoch.ts'
 import { disarmedRole } from './beats.ts'
 import type { Db, Executor, Trx } from './connect.ts'
+import { lockMaintenance } from './maintenance.ts'
 
 /** Whether the installation may act on what the rows say. */
 export interface Arming {
@@ -69,6 +70,8 @@ export async function raiseTick(db: Db, last: Tick | null): Promise<Tick & Armin
  * lives is looked after anew, for its run may know more than the rows, or less; the time until now counts against none.
  */
 export async function armInstallation(trx: Trx): Promise<'armed' | 'already'> {
+  // Whoever records a session takes the epoch as it was then: a line of the old one must not come after those of the new.
+  await lockMaintenance(trx)
   const row = await lockInstallation(trx)
   if (row.disarmed_at === null) return 'already'
   await trx

@@ -118,7 +118,7 @@ export async function endMaintenance(trx: Trx): Promise<'ended' | 'already'> {
 const switchWaitMs = 9_000
 
 /** Waits until everybody who holds it as it is has recorded what they record; who comes later waits for this. */
-async function lockMaintenance(trx: Trx): Promise<MaintenanceState> {
+export async function lockMaintenance(trx: Trx): Promise<MaintenanceState> {
   await waitForLocks(trx, switchWaitMs)
   await sql`select pg_advisory_xact_lock(${switchLock})`.execute(trx)
   // All who admit wait from here on.

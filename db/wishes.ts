@@ -65,10 +65,10 @@ const after = (n: number): string => `$${names.length + n}::text`
 // the one before it: where one finds nothing, nothing is recorded.
 const record = statement<{ readonly requested_at: Date }>(`
   with ground as materialized (
-    select set_config('carrel.told', 'later', true) = 'later' and open_to_wishes() as open),
+    select set_config('carrel.told', 'later', true) as told, open_to_wishes() as epoch),
   holder as materialized (
     select a.id from account a, project p, ground
-    where ground.open and a.id = ${of('owner_id')} and p.id = ${of('project_id')}
+    where ground.told = 'later' and ground.epoch is not null and a.id = ${of('owner_id')} and p.id = ${of('project_id')}
       and a.erase_requested_at is null and a.disabled_at is null and p.closed_at is null
     for share of a, p),
   taken as (
@@ -77,7 +77,7 @@ const record = statement<{ readonly requested_at: Date }>(`
     on conflict do nothing returning resource_id),
   wanted as (
     insert into session (${names.join(', ')}, event_seq, event_epoch, event_xid)
-    select ${names.map(of).join(', ')}, 1, (select epoch from installation), pg_current_xact_id() from taken
+    select ${names.map(of).join(', ')}, 1, ground.epoch, pg_current_xact_id() from taken, ground
     returning id, requested_at, event_seq, event_epoch, event_xid),
   line as (
     insert into session_event (session_id, seq, epoch, xid, type, data)

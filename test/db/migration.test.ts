@@ -67,6 +67,20 @@ describe('migrations', () => {
     expect(await db.selectFrom('installation').select('deployment_id').execute()).toHaveLength(1)
   })
 
+  test('that change a running installation wait for nobody who reads or writes sessions', async () => {
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } })
+    expect((await migrator.migrateTo('2026-11-22-upkeep')).error).toBeUndefined()
+    const other = connect({ url: database.url, poolSize: 1 })
+    try {
+      await other.transaction().execute(async (trx) => {
+        await sql`lock table session, session_event in row exclusive mode`.execute(trx)
+        expect((await migrator.migrateToLatest()).error).toBeUndefined()
+      })
+    } finally {
+      await other.destroy()
+    }
+  })
+
   test('are named by date, in the order in which they are applied', () => {
     const names = Object.keys(migrations)
     for (const name of names) expect(name).toMatch(/^\d{4}-\d{2}-\d{2}-[a-z0-9-]+$/)

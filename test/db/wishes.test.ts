@@ -2,9 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Trx } from '../../db/connect.ts'
+import { armInstallation } from '../../db/epoch.ts'
+import { readFeed, recordEvent } from '../../db/events.ts'
+import type { FeedCursor } from '../../db/events.ts'
+import { endMaintenance, holdMaintenance } from '../../db/maintenance.ts'
+import type { SessionId } from '../../domain/ids.ts'
 import { startApi } from '../setup/api.ts'
 import type { Answer, AnyId, Person, TestApi } from '../setup/api.ts'
-import { holding } from '../setup/blocked.ts'
+import { holding, untilBlocked } from '../setup/blocked.ts'
 
 // A wish is recorded in one statement. What is recorded so, and what becomes of it where something stands in its way, is what
 // the careful way would make of it.
@@ -113,4 +118,68 @@ test('a key that another takes meanwhile stands for what that one made', async (
   const replayed = await holding(api.db, take, () => create(me, {}, key))
   expect([replayed.status, replayed.body.id]).toEqual([202, first.body.id])
   expect((await recordedOf(me)).sessions).toHaveLength(1)
+})
+
+const disarm = () =>
+  api.db.updateTable('installation').set({ disarmed_at: new Date(), disarmed_reason: 'restored' }).execute()
+const arm = () => api.db.transaction().execute(armInstallation)
+const epoch = async () => (await api.db.selectFrom('installation').select('epoch').executeTakeFirstOrThrow()).epoch
+
+test('of a wish that waits while the installation is armed, a reader of the feed misses no line', async () => {
+  // shared: held ───────────────────────────────────────────── commit
+  // switch:   waits ·········································· done
+  // record:     (snapshot) waits ···························· its line
+  // arm:          waits as well, or readers would go on in its epoch before that line of the old one is there
+  const [me, other] = [await api.person(), await api.person()]
+  const earlier: SessionId = (await create(other)).body.id
+  await disarm()
+  const read: string[] = []
+  let cursor: FeedCursor | null = null
+  const readOn = async () => {
+    for (const line of await readFeed(api.db, { viewer: null }, cursor, 1_000)) {
+      read.push(`${line.sessionId} ${line.type}`)
+      cursor = line.cursor
+    }
+    return read
+  }
+  const { all } = await api.db.transaction().execute(async (trx) => {
+    await holdMaintenance(trx)
+    const switched = api.db.transaction().execute(endMaintenance)
+    switched.catch(() => {})
+    await untilBlocked(api.db)
+    const made = create(me)
+    made.catch(() => {})
+    await untilBlocked(api.db, 2)
+    const next = (async () => {
+      await arm()
+      await api.db.transaction().execute((t) => recordEvent(t, earlier, 'session.progress', {}))
+      await expect.poll(readOn, { timeout: 10_000 }).toContain(`${earlier} session.progress`)
+    })()
+    next.catch(() => {})
+    await Promise.race([next, untilBlocked(api.db, 3)])
+    return { all: Promise.all([made, switched, next]) }
+  })
+  const [made] = await all
+  await expect.poll(readOn, { timeout: 5_000 }).toContain(`${made.body.id} session.state`)
+})
+
+test('a wish that comes while the installation is being armed is of the new epoch', async () => {
+  // shared: held ────────── commit
+  // arm:       waits ─────────────── new epoch
+  // record:       (snapshot) waits ───────────── its line
+  const me = await api.person()
+  await disarm()
+  const before = await epoch()
+  const [arming, making] = await api.db.transaction().execute(async (trx) => {
+    await holdMaintenance(trx)
+    const armed = arm()
+    armed.catch(() => {})
+    await untilBlocked(api.db)
+    const made = create(me)
+    made.catch(() => {})
+    await untilBlocked(api.db, 2)
+    return [armed, made] as const
+  })
+  expect(await arming).toBe('armed')
+  expect((await row((await making).body.id)).event_epoch).toBe(before + 1)
 })
