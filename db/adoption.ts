@@ -62,7 +62,7 @@ export async function adoptInstance(
   if (session.state !== 'queued' && session.state !== 'provisioning')
     return { kind: 'not_waiting', state: session.state }
   if (ask.dryRun) return { kind: 'possible', key }
-  await trx
+  const begun = await trx
     .insertInto('instance')
     .values({
       session_id: key.sessionId,
@@ -71,7 +71,11 @@ export async function adoptInstance(
       name: ask.name,
       secret: mintSecret(key),
     })
-    .execute()
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('name')
+    .executeTakeFirst()
+  // A start that is under way wrote it in this very moment.
+  if (begun === undefined) return { kind: 'already', key }
   await wakeSession(trx, key.sessionId)
   return { kind: 'adopted', key }
 }

@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createComputeActivities } from '../../activities/compute.ts'
+import type { Trx } from '../../db/connect.ts'
 import { readKnown } from '../../db/survey.ts'
 import { instanceName, newId } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
@@ -10,6 +11,7 @@ import { defaultTimings } from '../../domain/timings.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { secrets, startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
+import { holding } from '../setup/blocked.ts'
 
 let api: TestApi
 let me: Person
@@ -112,6 +114,21 @@ test('an instance whose session waits for one is unknown until it is adopted, an
     subject_id: id,
     detail: { provider: 'fake', instance: name, dryRun: false, reason: 'After the restore.' },
   })
+})
+
+test('an instance whose row a start writes in the moment of its adoption is adopted, with the secret of the start', async () => {
+  // start:  insert instance ── (held) ── commit
+  // adopt:         insert (waits) ············· it is there already
+  const id = await restored('provisioning')
+  const name = await seen(id)
+  const begin = (trx: Trx) =>
+    trx
+      .insertInto('instance')
+      .values({ session_id: id, generation: 1, provider_id: fake, name, secret: Buffer.from('of the start') })
+      .execute()
+  const adopted = await holding(api.db, begin, () => adopt(name))
+  expect([adopted.status, adopted.body]).toEqual([200, { instance: name, sessionId: id, generation: 1, adopted: true }])
+  expect(await instances(id)).toMatchObject([{ secret: Buffer.from('of the start') }])
 })
 
 test('a session that has no row is not made again from labels: they do not say whose it was', async () => {
