@@ -51,6 +51,8 @@ export const nullableTime = time.nullable()
 export const moment = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
+  // Of a later year no time of RFC 3339 tells, and an offset can lead there.
+  .refine((date) => date.getUTCFullYear() <= 9999, 'Expected a time before the year 10000 in UTC.')
   .openapi({ type: 'string', format: 'date-time' })
 
 export const iso = (date: Date): string => date.toISOString()

@@ -99,8 +99,10 @@ const joined = `session s
   join template_version v on v.template_id = s.template_id and v.version = s.template_version
   left join provider_health h on h.provider_id = s.provider_id and h.state = 'open' and s.state = 'queued'`
 
-const time = (text: string | null): Date | null => (text === null ? null : new Date(text))
-const ms = (text: string | null): number | null => (text === null ? null : Date.parse(text))
+/** Years of five digits, which older releases took, need a sign. */
+const dateFrom = (text: string): Date => new Date(/^\d{5}/.test(text) ? `+0${text}` : text)
+const time = (text: string | null): Date | null => (text === null ? null : dateFrom(text))
+const ms = (text: string | null): number | null => (text === null ? null : dateFrom(text).getTime())
 const dateOf = (at: number | null): Date | null => (at === null ? null : new Date(at))
 
 const view = (row: Row): SessionView => ({
@@ -121,9 +123,9 @@ const view = (row: Row): SessionView => ({
   refusal: row.refusal,
   waitingFor: row.waiting_for,
   generation: row.generation,
-  stateSince: new Date(row.state_since),
+  stateSince: dateFrom(row.state_since),
   retryAt: time(row.retry_at),
-  requestedAt: new Date(row.requested_at),
+  requestedAt: dateFrom(row.requested_at),
   queuedAt: time(row.queued_at),
   readyAt: time(row.ready_at),
   endedAt: time(row.ended_at),

@@ -93,12 +93,22 @@ test('a used-up quota is 409, and more than a limit ever allows is 403; both say
   expect(large.body).toMatchObject({ code: 'exceeds_limit', violations: [{ resource: 'cpuMilli', limit: 2_000 }] })
 })
 
+test('a session that is to end after the year 9999, as older releases took it, is shown', async () => {
+  const { id } = (await create()).body
+  const expiresAt = new Date('+010000-01-01T09:59:59Z')
+  await api.db.updateTable('session').set({ expires_at: expiresAt }).where('id', '=', id).execute()
+  const read = await api.call('GET', `/v1/sessions/${id}`, { token: me.token })
+  expect([read.status, read.body.expiresAt]).toEqual([200, expiresAt.toISOString()])
+  expect((await api.call('GET', '/v1/sessions', { token: me.token })).body.items).toEqual([read.body])
+})
+
 test.each([
   [{ parameters: { threads: 9 } }, 'invalid_request', '/parameters/threads'],
   [{ parameters: { colour: 'red' } }, 'unknown_parameter', '/parameters/colour'],
   [{ size: 'huge' }, 'invalid_request', '/size'],
   [{ size: 'toString' }, 'invalid_request', '/size'],
   [{ expiresAt: '2020-01-01T00:00:00Z' }, 'invalid_request', '/expiresAt'],
+  [{ expiresAt: '9999-12-31T23:59:59-00:01' }, 'invalid_request', '/expiresAt'],
   [{ colour: 'red' }, 'invalid_request', '/colour'],
   [{ name: 'a\nb' }, 'invalid_request', '/name'],
   [{ name: 'a\0b' }, 'invalid_request', '/name'],
