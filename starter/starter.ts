@@ -64,11 +64,11 @@ export function createStarter({
         wake()
       }
       /** When somebody last looked for reconciliations that operators asked for: seldom, beside the sessions. */
-      let askedAt = 0
+      let askedAt = Number.NEGATIVE_INFINITY
       const unsubscribes = [
         listener.on('carrel_wake', call),
         listener.on('carrel_reconciliation', () => {
-          askedAt = 0
+          askedAt = Number.NEGATIVE_INFINITY
           call()
         }),
       ]
@@ -102,8 +102,9 @@ export function createStarter({
         const claimed = room > 0 ? await claimDeliveries(db, room) : []
         for (const delivery of claimed)
           attempt(`A delivery to session ${delivery.sessionId}`, deliver({ db, client, timings, ground }, delivery))
-        if (room > claimed.length && Date.now() - askedAt >= pollMs) {
-          askedAt = Date.now()
+        // Not by the time of day: a clock that is put back would keep them waiting until it is there again.
+        if (room > claimed.length && performance.now() - askedAt >= pollMs) {
+          askedAt = performance.now()
           for (const ask of await claimReconciliations(db, room - claimed.length))
             attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
         }

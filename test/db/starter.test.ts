@@ -1,6 +1,9 @@
 import { Client, Connection } from '@temporalio/client'
 import type { KyselyPlugin } from 'kysely'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { askReconciliation } from '../../db/reconciliation-asks.ts'
+import { newId } from '../../domain/ids.ts'
+import type { ProviderId } from '../../domain/ids.ts'
 import { defaultTimings } from '../../domain/timings.ts'
 import type { Ground } from '../../starter/ground.ts'
 import { createStarter } from '../../starter/starter.ts'
@@ -51,4 +54,40 @@ test('a starter that may not have what is due, because others hold it, asks agai
     await starter.stop()
   })
   await connection.close()
+})
+
+test('a reconciliation is begun although its notification was lost and the clock was put back', async () => {
+  const { id: requestedBy } = await rows.account()
+  const ask = async () => {
+    const id = newId('reconciliation')
+    const providerId = 'fake' as ProviderId
+    await rows.db
+      .transaction()
+      .execute((trx) => askReconciliation(trx, { id, providerId, dryRun: true, removeNames: [], requestedBy }))
+    return id
+  }
+  const taken = async (id: Awaited<ReturnType<typeof ask>>) => {
+    const query = rows.db.selectFrom('reconciliation').select('tries').where('id', '=', id)
+    return (await query.executeTakeFirstOrThrow()).tries > 0
+  }
+  const connection = Connection.lazy({ address: '127.0.0.1:1' })
+  const first = await ask()
+  const starter = createStarter({
+    db: rows.db,
+    client: new Client({ connection }),
+    timings: defaultTimings,
+    listener: { on: () => () => {}, close: () => Promise.resolve() },
+    warn: () => {},
+    ground: onItsOwn,
+  }).start()
+  try {
+    await expect.poll(() => taken(first), { timeout: 10_000 }).toBe(true)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
+    const second = await ask()
+    await expect.poll(() => taken(second), { timeout: 10_000 }).toBe(true)
+  } finally {
+    vi.useRealTimers()
+    await starter.stop()
+    await connection.close()
+  }
 })
