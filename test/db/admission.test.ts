@@ -4,7 +4,7 @@ import { admitSession, booksOf, heldBy } from '../../db/admission.ts'
 import type { Admitted } from '../../db/admission.ts'
 import type { Db } from '../../db/connect.ts'
 import { endSession, toStopping } from '../../db/endings.ts'
-import { readSessionEvents } from '../../db/events.ts'
+import { readSessionEvents, recordEvent } from '../../db/events.ts'
 import { requestStop } from '../../db/intents.ts'
 import { releaseReservation } from '../../db/reservations.ts'
 import { payerKinds } from '../../domain/admission.ts'
@@ -240,6 +240,28 @@ describe('repeats, and what comes too late', () => {
     )
     expect(decision).toEqual({ kind: 'withdrawn' })
     expect(await rows.stateOf(key)).toBe('requested')
+  })
+
+  test('a stop that is asked for in the moment in which it waits for the session: nothing is held', async () => {
+    // stop:  update session ─────────────────────── commit
+    // admit:           reads, lock (waits) ········ reads the row again
+    const owner = await rows.account()
+    const [stopped, noted] = [await rows.session(owner), await rows.session(owner)]
+    const decision = await holding(
+      db,
+      async (trx) => await requestStop(trx, stopped.sessionId, 'user'),
+      async () => await admitSession(db, stopped),
+    )
+    expect(decision).toEqual({ kind: 'withdrawn' })
+    expect(await heldBy(db, payersOf(owner).account)).toEqual(nothing)
+    // Anything else that changes in the row: it is decided as if nobody had held it.
+    const other = await holding(
+      db,
+      async (trx) => await recordEvent(trx, noted.sessionId, 'session.progress', {}),
+      async () => await admitSession(db, noted),
+    )
+    expect(other).toEqual({ kind: 'admitted' })
+    expect((await heldBy(db, payersOf(owner).account)).sessions).toBe(1)
   })
 
   test('a stop asked before: nothing is held', async () => {
