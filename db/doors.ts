@@ -1,7 +1,7 @@
 import { expiry } from '../domain/deadlines.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { ProjectRole, UseFacts } from '../domain/rights.ts'
-import type { DoorSpec } from '../domain/template.ts'
+import type { DoorMode, DoorSpec } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Executor } from './connect.ts'
 import type { StoredEndpoint } from './schema.ts'
@@ -11,6 +11,7 @@ export interface DoorFacts {
   readonly use: UseFacts
   readonly account: { readonly id: string; readonly disabledAt: number | null }
   readonly projectRole: ProjectRole | null
+  readonly collaborator: DoorMode | null
   readonly doors: Readonly<Record<string, DoorSpec>>
   readonly instance: {
     readonly key: SessionKey
@@ -48,9 +49,11 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
       ownerId: row.owner_id,
       stopRequestedAt: row.stop_requested_at?.getTime() ?? null,
       expiresAt: expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null),
+      sharing: { template: row.spec.sharing ?? 'off', project: 'off', holdsData: true },
     },
     account: { id: accountId, disabledAt: row.disabled_at?.getTime() ?? null },
     projectRole: row.role,
+    collaborator: null,
     doors: row.spec.doors,
     instance:
       endpoints === null || secret === null || generation === null
