@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaultRetention } from '../../domain/retention.ts'
 import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
+import { doorsPart, gatewayPart } from './gateway.ts'
 import { keys } from './keys.ts'
 import { providersPart } from './providers.ts'
 import { retention } from './retention.ts'
@@ -145,6 +146,8 @@ export const parts = {
     })),
   keys: z.object({ CARREL_KEYS: keys }).transform((env) => env.CARREL_KEYS),
   api: apiPart,
+  doors: doorsPart,
+  gateway: gatewayPart,
   providers: providersPart,
   seed: z
     .object({
