@@ -3,11 +3,13 @@ import type { Migration } from 'kysely/migration'
 import { connect } from './connect.ts'
 import * as spine from './migrations/2026-11-22-spine.ts'
 import * as upkeep from './migrations/2026-11-22-upkeep.ts'
+import * as outside from './migrations/2026-11-25-outside.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '2026-11-22-spine': spine,
   '2026-11-22-upkeep': upkeep,
+  '2026-11-25-outside': outside,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

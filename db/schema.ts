@@ -8,6 +8,7 @@ import type { ProjectRole, Role, Scope } from '../domain/rights.ts'
 import type { MountKind, ParameterValue, TemplateSpec } from '../domain/template.ts'
 
 import type { Json, JsonDefault, NullableJson, NullableTime, Time, TimeDefault } from './schema-columns.ts'
+import type { OutsideTables } from './schema-outside.ts'
 import type { UpkeepTables } from './schema-upkeep.ts'
 
 interface ResourceColumns {
@@ -52,7 +53,7 @@ export interface StoredRef {
   readonly ids?: Readonly<Record<string, string>>
 }
 
-export interface Database extends UpkeepTables {
+export interface Database extends UpkeepTables, OutsideTables {
   installation: {
     one: Generated<boolean>
     deployment_id: Generated<string>
