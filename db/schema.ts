@@ -202,6 +202,7 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables {
     operator_detail: string | null
     progress_at: NullableTime
     abandon_requested_at: NullableTime
+    outside: Generated<boolean>
     /** When retention cleared what was personal in it. */
     pruned_at: NullableTime
     /** When retention deleted its history but the end. */

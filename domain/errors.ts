@@ -36,6 +36,7 @@ export const failureTypes = [
   'foreign_payload',
   'invalid_input',
   'provider_unreachable',
+  'gateway_unreachable',
   'database_unavailable',
   'worker_stopping',
   'disarmed',

@@ -46,3 +46,5 @@ export const retentionWorkflowId = 'retention'
 export const startQueue = (id: ProviderId): string => `provider/${id}/start`
 export const careQueue = (id: ProviderId): string => `provider/${id}/care`
 export const coreQueue = 'core'
+/** What is done at the gateway outside Carrel. */
+export const accessQueue = 'access'

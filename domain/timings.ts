@@ -18,6 +18,9 @@ export interface Timings {
   readonly removeTimeoutMs: number
   readonly inspectTimeoutMs: number
   readonly heartbeatMs: number
+  /** One try at the gateway outside; and how long an instance waits for its doors there to be closed before it is removed. */
+  readonly accessTimeoutMs: number
+  readonly closeDoorsFirstMs: number
   /** Between two tries of a provider call that failed. */
   readonly providerRetryMs: number
   readonly providerRetryMaxMs: number
@@ -57,6 +60,8 @@ export const defaultTimings: Timings = {
   removeTimeoutMs: 2 * minute,
   inspectTimeoutMs: 30 * second,
   heartbeatMs: 15 * second,
+  accessTimeoutMs: 1 * minute,
+  closeDoorsFirstMs: 30 * second,
   providerRetryMs: 1 * second,
   providerRetryMaxMs: 1 * minute,
   observeRunMs: 10 * minute,

@@ -41,6 +41,18 @@ export const instanceSecret = ({ sessionId, generation }: SessionKey): SecretPla
   id: `${sessionId}/${generation}`,
 })
 
+/** Where what an account is at a gateway outside stands: its password, and the token of its open pages. */
+export const outsidePassword = (accountId: string): SecretPlace => ({
+  table: 'outside_account',
+  column: 'password',
+  id: accountId,
+})
+export const outsideToken = (accountId: string): SecretPlace => ({
+  table: 'outside_account',
+  column: 'token',
+  id: accountId,
+})
+
 const version = 1
 
 /** How everything begins that was sealed for a column with the key of this id. */

@@ -5,6 +5,7 @@ import type { Timings } from '../domain/timings.ts'
 export type UndoStep =
   | { readonly step: 'releaseReservation'; readonly generation: number }
   | { readonly step: 'removeInstance'; readonly providerId: string; readonly generation: number }
+  | { readonly step: 'closeDoors'; readonly generation: number }
 
 /** The input of `session/<id>`. JSON; fields are only ever added, as optional. */
 export interface SessionRun {

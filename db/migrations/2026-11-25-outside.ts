@@ -2,6 +2,8 @@ import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 
 const statements = [
+  // Whether any of its doors was ever wanted outside; most sessions never ask.
+  `alter table session add column outside bool not null default false`,
   `create table outside_account (
     account_id text primary key references account,
     password bytea not null,
@@ -42,7 +44,12 @@ const statements = [
     where withdrawn_at is null and (answered < wanted or withdraw_at is not null)`,
 ]
 
-const reverse = ['drop table outside_use', 'drop table outside_doors', 'drop table outside_account']
+const reverse = [
+  'drop table outside_use',
+  'drop table outside_doors',
+  'drop table outside_account',
+  'alter table session drop column outside',
+]
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of statements) await sql.raw(statement).execute(db)
