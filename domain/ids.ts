@@ -8,6 +8,8 @@ export type SessionId = Id<'session'>
 export type TokenId = Id<'token'>
 export type ProviderId = Id<'provider'>
 export type ReconciliationId = Id<'reconciliation'>
+export type PassId = Id<'pass'>
+export type TunnelId = Id<'tunnel'>
 
 /** What every id matches; the letter in front says the kind. */
 export const idPattern = /^[a-z][a-z0-9]{1,25}$/
@@ -20,6 +22,8 @@ const prefixes = {
   token: 'k',
   audit: 'u',
   reconciliation: 'r',
+  pass: 'd',
+  tunnel: 'n',
 } as const
 export type MintedKind = keyof typeof prefixes
 

@@ -168,23 +168,34 @@ export function mayShareWith({ template, project, holdsData }: SharingFacts, rol
   return sharing !== 'off' && (role !== null || (sharing === 'invited' && !holdsData))
 }
 
+/** How the account may use the session as long as it lasts. `null`: not at all, or not any more. */
+export function grantedMode(
+  session: Pick<UseFacts, 'ownerId' | 'sharing'>,
+  account: { readonly id: string; readonly disabledAt: number | null },
+  { projectRole, collaborator }: Membership,
+): DoorMode | null {
+  if (account.disabledAt !== null) return null
+  if (session.ownerId === account.id) return projectRole !== null && projectRole !== 'viewer' ? 'control' : null
+  return mayShareWith(session.sharing, projectRole) ? collaborator : null
+}
+
+/** Whether nobody uses the session any more: from the instant a stop is asked, or its time is over. */
+export const isOver = (
+  { state, stopRequestedAt, expiresAt }: Pick<UseFacts, 'state' | 'stopRequestedAt' | 'expiresAt'>,
+  now: number,
+): boolean =>
+  stopRequestedAt !== null || isEnd(state) || state === 'stopping' || (expiresAt !== null && expiresAt <= now)
+
 /**
  * How the account may use the session at this moment: not at all (`null`) from the instant a stop is asked, its time is over,
  * or the right behind it is withdrawn. Asked by the api and the gateway themselves, so that revocation waits for nobody.
  */
-export function usableMode(
+export const usableMode = (
   session: UseFacts,
   account: { readonly id: string; readonly disabledAt: number | null },
   membership: Membership,
   now: number,
-): DoorMode | null {
-  if (account.disabledAt !== null) return null
-  if (session.stopRequestedAt !== null || isEnd(session.state) || session.state === 'stopping') return null
-  if (session.expiresAt !== null && session.expiresAt <= now) return null
-  const { projectRole, collaborator } = membership
-  if (session.ownerId === account.id) return projectRole !== null && projectRole !== 'viewer' ? 'control' : null
-  return mayShareWith(session.sharing, projectRole) ? collaborator : null
-}
+): DoorMode | null => (isOver(session, now) ? null : grantedMode(session, account, membership))
 
 /** Whether the account may use the session at all at this moment. */
 export const mayUse = (...facts: Parameters<typeof usableMode>): boolean => usableMode(...facts) !== null
