@@ -20,6 +20,8 @@ export const desktopEnds = {
   guacd_fault: { close: 1011, status: 512, row: 'gateway_lost' },
   /** A view of what nobody has open. */
   nobody_to_watch: { close: 1013, status: 516, row: 'left' },
+  /** It would be recorded, and there is no place for it, or its user has not been told. */
+  recording_unacknowledged: { close: 1008, status: 771, row: 'left' },
   recording_unavailable: { close: 1011, status: 512, row: 'left' },
   /** The browser: silent, too slow for what all share, or it said what it must not say. */
   browser_silent: { close: 1008, status: 776, row: 'left' },

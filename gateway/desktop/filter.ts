@@ -2,6 +2,7 @@ import type { DoorMode } from '../../domain/template.ts'
 import { encodeInstruction } from './instructions.ts'
 import type { Instruction } from './instructions.ts'
 import type { Permissions } from './parameters.ts'
+import { longestSide } from './request.ts'
 
 /** What becomes of an instruction. `input`: its user did something. */
 export type Passage = 'pass' | 'input' | 'drop'
@@ -40,7 +41,7 @@ export function createFilter(mode: DoorMode, may: Permissions): Filter {
       if (upkeep.has(opcode)) return 'pass'
       if (mode === 'view') return 'drop'
       if (inputs.has(opcode)) return 'input'
-      if (opcode === 'size') return 'pass'
+      if (opcode === 'size') return args.slice(0, 2).every(isLength) ? 'pass' : 'drop'
       if (opcode === 'get') return may.download ? 'input' : 'drop'
       const needed = upStreams[opcode]
       if (needed !== undefined) {
@@ -81,6 +82,9 @@ export function createFilter(mode: DoorMode, may: Permissions): Filter {
     },
   }
 }
+
+/** guacd makes a picture of any size that it is told. */
+const isLength = (text: string): boolean => /^\d{1,4}$/.test(text) && Number(text) > 0 && Number(text) <= longestSide
 
 /** Which argument is the stream: `put` and `body` name an object first. */
 const streamOf = (opcode: string, args: readonly string[]): string =>

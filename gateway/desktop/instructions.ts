@@ -27,9 +27,8 @@ export function encodeInstruction(opcode: string, ...args: readonly (string | nu
 
 function encodeElement(value: string): string {
   const text = value.toWellFormed()
-  let codePoints = 0
-  for (const _ of text) codePoints += 1
-  return `${codePoints}.${text}`
+  const pairs = text.match(/[\ud800-\udbff]/g)?.length ?? 0
+  return `${text.length - pairs}.${text}`
 }
 
 export interface InstructionReader {
