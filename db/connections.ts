@@ -110,13 +110,6 @@ export async function endPasses(
     .orderBy('id')
     .execute()
   for (const { id } of passes) await closeOne(trx, id, { reason, ends: true })
-  await trx
-    .updateTable('door_ticket')
-    .set({ used_at: sql<Date>`now()` })
-    .where('session_id', '=', sessionId)
-    .where('used_at', 'is', null)
-    .$if(accountId !== null, (q) => q.where('account_id', '=', accountId as AccountId))
-    .execute()
 }
 
 const endings: Readonly<Partial<Record<VerdictKind, CloseReason>>> = {

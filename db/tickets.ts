@@ -3,7 +3,7 @@ import { verdictOf } from '../domain/door-verdict.ts'
 import { longestPassMs, looksLikePass, looksLikeTicket, ticketLifeMs } from '../domain/doors.ts'
 import type { DoorHost } from '../domain/doors.ts'
 import { newId } from '../domain/ids.ts'
-import type { AccountId, TokenId } from '../domain/ids.ts'
+import type { AccountId, SessionId, TokenId } from '../domain/ids.ts'
 import type { DoorMode } from '../domain/template.ts'
 import { recordOpened } from './connections.ts'
 import type { Db, Executor, Trx } from './connect.ts'
@@ -43,6 +43,17 @@ export async function issueTicket(
     .returning('expires_at')
     .executeTakeFirstOrThrow()
   return { ticket, expiresAt: expires_at }
+}
+
+/** Makes the tickets worthless that an account has for a session. */
+export async function voidTickets(trx: Trx, sessionId: SessionId, accountId: AccountId): Promise<void> {
+  await trx
+    .updateTable('door_ticket')
+    .set({ used_at: sql<Date>`now()` })
+    .where('session_id', '=', sessionId)
+    .where('account_id', '=', accountId)
+    .where('used_at', 'is', null)
+    .execute()
 }
 
 /** Why a ticket opens nothing. `other_account`: the browser has somebody else's pass, and the ticket stays good. */

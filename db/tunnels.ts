@@ -56,7 +56,7 @@ export async function touchTunnels(executor: Executor, tunnels: readonly TunnelU
   if (tunnels.length === 0) return []
   const { rows } = await sql<{ id: string }>`
     with used as (select u.id, u."bytesIn", u."bytesOut",
-        least(to_timestamp(u."lastInputAt" / 1000.0), now()) as input_at
+        case when u."lastInputAt" is not null then least(to_timestamp(u."lastInputAt" / 1000.0), now()) end as input_at
       from jsonb_to_recordset(${JSON.stringify(tunnels)}::jsonb)
         as u(id text, "bytesIn" bigint, "bytesOut" bigint, "lastInputAt" float8)),
     locked as (select t.id from tunnel t join used on used.id = t.id order by t.id for no key update of t),
