@@ -14,7 +14,8 @@ const shortestSide = 64
 
 /** Reads the query of a tunnel's address. What is missing or senseless becomes what is usual. */
 export function desktopRequest(target: string): DesktopRequest {
-  const { searchParams } = new URL(target, 'http://door.invalid')
+  const [, query = ''] = target.split('?', 2)
+  const searchParams = new URLSearchParams(query)
   const number = (name: string, usual: number, least: number, most: number): number => {
     const text = searchParams.get(name) ?? ''
     return /^\d{1,5}$/.test(text) ? Math.min(Math.max(Number(text), least), most) : usual

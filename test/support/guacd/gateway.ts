@@ -65,13 +65,13 @@ export async function startDesktopGateway({ guacds, doors, spec, more }: Desktop
 
   const server = createServer((request, response) => {
     const access = accessOf(request.headers.host ?? '')
-    if (access === null) return void response.writeHead(403).end()
-    void desktops.page(request, response, access)
+    if (access === null) response.writeHead(403).end()
+    else void desktops.page(request, response, access)
   })
   server.on('upgrade', (request, socket, head) => {
     const access = accessOf(request.headers.host ?? '')
-    if (access === null) return void socket.destroy()
-    void desktops.tunnel(request, socket, head, access)
+    if (access === null) socket.destroy()
+    else void desktops.tunnel(request, socket, head, access)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   // A server that listens on a port has an address of this kind.
