@@ -84,6 +84,8 @@ export interface Doors {
   closeTunnel(id: TunnelId, reason: string, bytes: TunnelBytes): Promise<void>
   /** One statement for all. A pass that is not in the answer is no pass any more. */
   recheck(passIds: readonly string[]): Promise<ReadonlyMap<string, Verdict['kind']>>
+  /** Those of the tunnels that somebody wants cut, or that count as closed. Writes nothing. */
+  cutWishes(tunnelIds: readonly TunnelId[]): Promise<readonly TunnelId[]>
   beat(gatewayId: string): Promise<void>
   /** What came of reaching a session's door: it becomes degraded, or repaired. */
   reportDoor(sessionId: SessionId, door: string, outcome: 'ok' | 'unreachable'): Promise<void>

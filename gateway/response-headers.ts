@@ -50,11 +50,11 @@ const frameHeaders = (frameAncestors: readonly string[]): (readonly [string, str
 const aboutTheBody = /^(content-(length|encoding|type|range)|set-cookie|location|host|cookie|authorization|trailer)$/
 
 /** The trailers that may be passed on: nothing about framing, addresses or cookies, for that was said and checked before. */
-export function trailersOf(raw: RawHeaders): (readonly [string, string])[] {
+export function trailersOf(raw: RawHeaders): [name: string, value: string][] {
   const dropped = hopByHop([])
-  return [...headersOf(raw)].filter(([name]) => {
+  return [...headersOf(raw)].flatMap(([name, value]): [string, string][] => {
     const loose = looseName(name)
-    return !dropped.has(loose) && !unsaid(loose) && !aboutTheBody.test(loose)
+    return !dropped.has(loose) && !unsaid(loose) && !aboutTheBody.test(loose) ? [[name, value]] : []
   })
 }
 
