@@ -30,6 +30,8 @@ export interface GatewaySettings {
   readonly trustedProxies: readonly string[]
   readonly firstByteMs: number
   readonly idleMs: number
+  /** Whoever sends headers slower than this is not read on. */
+  readonly headersMs?: number
 }
 
 /** What desktops are made from, beside what whoever makes them knows. */
@@ -61,6 +63,7 @@ export interface Gateway {
   close(drainMs: number): Promise<void>
 }
 
+const usualHeadersMs = 10_000
 const beatEveryMs = 10_000
 
 /** Puts the gateway together. It begins to look after what is open when it listens. */
@@ -98,6 +101,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const server = createGatewayServer({
     host: settings.host,
     port: settings.port,
+    headersMs: settings.headersMs ?? usualHeadersMs,
     dispatch,
     failed: (error) => warn('A request failed inside the gateway.', error),
   })

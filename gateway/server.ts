@@ -20,6 +20,8 @@ export interface GatewayServer {
 export interface ServerOptions {
   readonly host: string
   readonly port: number
+  /** Whoever sends headers slower than this is not read on. */
+  readonly headersMs: number
   readonly dispatch: Dispatch
   readonly failed: (error: unknown) => void
 }
@@ -27,20 +29,17 @@ export interface ServerOptions {
 const graceMs = 30_000
 const idleEveryMs = 50
 
-/** Whoever sends headers slower than this is not read on; looked at every 2 s. */
-const headersTimeout = 10_000
-const connectionsCheckingInterval = 2_000
 /** Room for the cookies that a session sets; what is larger still is answered without being read. */
 const maxHeaderSize = 65_536
 const mostConnections = 20_000
 
 /** The gateway's doors on a port. Requests are read strictly; nothing is collected of a body. */
-export function createGatewayServer({ host, port, dispatch, failed }: ServerOptions): GatewayServer {
+export function createGatewayServer({ host, port, headersMs, dispatch, failed }: ServerOptions): GatewayServer {
   let leaving = false
   const server = createHttpServer({
     maxHeaderSize,
-    headersTimeout,
-    connectionsCheckingInterval,
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: Math.ceil(headersMs / 5),
     // A body takes as long as it takes; one that stands still is ended by whoever reads it.
     requestTimeout: 0,
     keepAliveTimeout: 65_000,

@@ -1,10 +1,11 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import type { GuacdAddress } from './gate.ts'
-import { createInstructionReader, fromGuacd, ProtocolFault } from './instructions.ts'
+import { createInstructionReader, encodeInstruction, fromGuacd, ProtocolFault } from './instructions.ts'
 import type { Instruction } from './instructions.ts'
 
-export type LinkEnd = 'unreachable' | 'closed' | 'fault'
+/** `left`: closed from here. */
+export type LinkEnd = 'unreachable' | 'closed' | 'fault' | 'left'
 
 /** A connection to guacd. Instructions are given in batches, as they come; until there is somebody to take them, they wait. */
 export interface GuacdLink {
@@ -18,12 +19,15 @@ export interface GuacdLink {
   /** Stops and goes on with reading; the desktop waits meanwhile. */
   pause(): void
   resume(): void
+  /** Takes leave and ends. Without the leave guacd would keep the user for 15 s. */
   close(): void
 }
 
 /** What may wait unread before it counts as a fault: guacd waits for nobody who does not read. */
 const mostWaiting = 32 * 1024 * 1024
 const connectLimitMs = 3_000
+/** Whoever does not take a leave within this time gets none. */
+const leaveMs = 1_000
 
 /** Connects to a guacd. Reports all that goes wrong by `ended`, and throws nothing. */
 export function openLink({ host, port }: GuacdAddress): GuacdLink {
@@ -39,7 +43,11 @@ export function openLink({ host, port }: GuacdAddress): GuacdLink {
   const finish = (how: LinkEnd) => {
     if (end !== null) return
     end = how
-    socket.destroy()
+    if (how === 'left' && connected) {
+      socket.write(encodeInstruction('disconnect'))
+      socket.destroySoon()
+      setTimeout(() => socket.destroy(), leaveMs).unref()
+    } else socket.destroy()
     toTell?.(how)
   }
   const limit = setTimeout(() => finish('unreachable'), connectLimitMs)
@@ -83,6 +91,6 @@ export function openLink({ host, port }: GuacdAddress): GuacdLink {
     drained: (told) => void socket.once('drain', told),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
-    close: () => finish('closed'),
+    close: () => finish('left'),
   }
 }

@@ -45,7 +45,6 @@ export function createRelay(parts: RelayParts, limits: RelayLimits = relayLimits
     over = true
     clearInterval(upkeep)
     clearInterval(patience)
-    link.send(encodeInstruction('disconnect'))
     link.close()
   }
   const finish = (end: DesktopEnd, detail: string) => {
@@ -87,12 +86,9 @@ export function createRelay(parts: RelayParts, limits: RelayLimits = relayLimits
     for (const instruction of instructions) {
       const passage = filter.up(instruction)
       if (passage === 'drop') continue
+      if (instruction.opcode === 'disconnect') return finish('left', 'the viewer took its leave')
       if (passage === 'input') parts.input()
       passing.push(instruction.raw)
-      if (instruction.opcode === 'disconnect') {
-        link.send(Buffer.concat(passing))
-        return finish('left', 'the viewer took its leave')
-      }
     }
     if (passing.length === 0 || link.send(Buffer.concat(passing)) || held) return
     held = true
