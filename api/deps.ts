@@ -1,4 +1,5 @@
 import type { Db } from '../db/connect.ts'
+import type { DoorOrigins } from '../domain/doors.ts'
 import type { ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
@@ -25,7 +26,9 @@ export interface ApiSettings {
   /** Origins whose pages may call with bearer tokens: exact, as a browser sends them. */
   readonly corsOrigins: readonly string[]
   readonly rateLimitPerMinute: number
-  /** Development only: connections give the instance's own address. */
+  /** Where gateways answer for doors; `null`: there are none. */
+  readonly doors: DoorOrigins | null
+  /** Development only, and where there is no gateway: connections give the instance's own address. */
   readonly directDoors: boolean
   /** The random part of the codec endpoint's path; `null`: there is no such endpoint. */
   readonly codecCapability: string | null

@@ -44,6 +44,8 @@ export interface SessionView {
   readonly cleanupOverdueAt: Date | null
   readonly abandonRequestedAt: Date | null
   readonly operatorDetail: string | null
+  /** Why it does not work as it should although it is ready, and since when. */
+  readonly degraded: { readonly reason: string; readonly since: Date } | null
 }
 
 const sessions = (executor: Executor) =>
@@ -91,6 +93,10 @@ const view = (row: Row): SessionView => ({
   cleanupOverdueAt: row.cleanup_overdue_at,
   abandonRequestedAt: row.abandon_requested_at,
   operatorDetail: row.operator_detail,
+  degraded:
+    row.state === 'ready' && row.degraded_at !== null && row.degraded_reason !== null
+      ? { reason: row.degraded_reason, since: row.degraded_at }
+      : null,
 })
 
 export async function getSession(executor: Executor, id: SessionId): Promise<SessionView | null> {
@@ -102,7 +108,13 @@ export async function getSession(executor: Executor, id: SessionId): Promise<Ses
 export interface SessionRelation {
   readonly isOwner: boolean
   readonly projectRole: ProjectRole | null
+  /** Its owner let it in, and that still holds. */
+  readonly isCollaborator: boolean
 }
+
+/** Of rows of `session as s`. */
+const isCollaborator = (accountId: AccountId) => sql<boolean>`exists (
+  select from standing_collaborator c where c.session_id = s.id and c.account_id = ${accountId})`
 
 /** The session, with what the account is to it. `null`: there is no such session. */
 export async function findSession(
@@ -114,15 +126,23 @@ export async function findSession(
     .leftJoin('project_member as m', (join) =>
       join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
     )
-    .select('m.role')
+    .select(['m.role', isCollaborator(accountId).as('is_collaborator')])
     .where('s.id', '=', id)
     .executeTakeFirst()
-  if (row === undefined) return null
-  return { session: view(row), relation: { isOwner: row.owner_id === accountId, projectRole: row.role } }
+  return row === undefined ? null : { session: view(row), relation: relationOf(row, accountId) }
 }
 
+const relationOf = (
+  row: { readonly owner_id: AccountId; readonly role: ProjectRole | null; readonly is_collaborator: boolean },
+  accountId: AccountId,
+): SessionRelation => ({
+  isOwner: row.owner_id === accountId,
+  projectRole: row.role,
+  isCollaborator: row.is_collaborator,
+})
+
 export interface SessionFilter {
-  /** Whose sessions: those it owns and those of its projects. `null`: an operator, who sees all. */
+  /** Whose sessions: those it owns, those of its projects, and those it was let into. `null`: an operator, who sees all. */
   readonly viewer: AccountId | null
   /** `null`: every state but the ends, unless `ended`. */
   readonly states: readonly SessionState[] | null
@@ -158,6 +178,7 @@ export async function listSessions(
               .select('project_id')
               .where('account_id', '=', viewer as AccountId),
           ),
+          sql<boolean>`s.id in (select session_id from standing_collaborator where account_id = ${viewer})`,
         ]),
       ),
     )
@@ -190,10 +211,10 @@ export async function sessionRelation(
     .leftJoin('project_member as m', (join) =>
       join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
     )
-    .select(['s.owner_id', 'm.role'])
+    .select(['s.owner_id', 'm.role', isCollaborator(accountId).as('is_collaborator')])
     .where('s.id', '=', id)
     .executeTakeFirst()
-  return row === undefined ? null : { isOwner: row.owner_id === accountId, projectRole: row.role }
+  return row === undefined ? null : relationOf(row, accountId)
 }
 
 /** Those of the sessions that are decided: no longer `requested`. */

@@ -3,6 +3,8 @@ import { newId } from '../domain/ids.ts'
 import type { AccountId, SessionId, TunnelId } from '../domain/ids.ts'
 import type { DoorMode } from '../domain/template.ts'
 import type { Executor, Trx } from './connect.ts'
+import { pageOf } from './paging.ts'
+import type { Page, PageAsk } from './paging.ts'
 import { plainText } from './plain-text.ts'
 
 export type TunnelKind = 'websocket' | 'desktop' | 'stream'
@@ -124,10 +126,12 @@ export interface LiveTunnel extends TunnelBytes {
   readonly isEnding: boolean
 }
 
-const longestList = 500
-
-/** What is open into the session now, the oldest first; at most 500. */
-export async function listLiveTunnels(executor: Executor, sessionId: SessionId): Promise<LiveTunnel[]> {
+/** What is open into the session now, the newest first. */
+export async function listLiveTunnels(
+  executor: Executor,
+  sessionId: SessionId,
+  { after, limit }: PageAsk,
+): Promise<Page<LiveTunnel>> {
   const rows = await executor
     .selectFrom('tunnel as t')
     .innerJoin('door_pass as p', 'p.id', 't.pass_id')
@@ -136,10 +140,11 @@ export async function listLiveTunnels(executor: Executor, sessionId: SessionId):
     .select(['t.opened_at', 't.last_input_at', 't.bytes_in', 't.bytes_out', 't.cut_requested_at'])
     .where('t.session_id', '=', sessionId)
     .where('t.closed_at', 'is', null)
-    .orderBy('t.id')
-    .limit(longestList)
+    .$if(after !== null, (q) => q.where('t.id', '<', after as string))
+    .orderBy('t.id', 'desc')
+    .limit(limit + 1)
     .execute()
-  return rows.map((row) => ({
+  return pageOf(rows, limit, (row) => ({
     id: row.id,
     door: row.door,
     mode: row.mode,

@@ -108,6 +108,13 @@ export const allows = (may: DoorMode | null, asked: DoorMode): boolean => may ==
 export const portOf = (door: DoorSpec, mode: DoorMode): number =>
   mode === 'view' && door.readOnly !== undefined ? door.readOnly.port : door.port
 
+/** Where a door starts that is entered through a gateway, which brings the secret itself. */
+export function startPath(door: DoorSpec, mode: DoorMode): string {
+  const path = (mode === 'view' && door.readOnly !== undefined ? door.readOnly.path : door.path) ?? '/'
+  const [before = '/'] = path.includes('{secret}') ? path.split('?', 1) : [path]
+  return (before.includes('{secret}') ? null : parseDoorPath(before)) ?? '/'
+}
+
 /** Why a connection to a session ended. Open to growth. */
 export const closeReasons = [
   'left',

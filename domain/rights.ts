@@ -33,6 +33,7 @@ export const rights = {
   'session:read': { scope: 'read', relation: 'session-reader' },
   'session:stop': { scope: 'sessions', relation: 'session-owner' },
   'session:connect': { scope: 'sessions', relation: 'session-user' },
+  'session:guests': { scope: 'read', relation: 'session-host' },
   'session:share': { scope: 'sessions', relation: 'session-host' },
   'session:watch': { scope: 'read', relation: 'session-keeper' },
   'session:cut': { scope: 'sessions', relation: 'session-keeper' },

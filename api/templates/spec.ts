@@ -81,7 +81,7 @@ const Door = z.strictObject({
       z
         .string()
         .max(1_000)
-        .regex(/^[^\p{Cc}]*$/u, 'Expected one line.'),
+        .refine((text) => !/\p{Cc}/u.test(text), 'Expected one line.'),
     )
     .optional()
     .openapi({

@@ -28,6 +28,7 @@ export const portalOrigin = 'https://portal.example.org'
 const settings: ApiSettings = {
   corsOrigins: [portalOrigin],
   rateLimitPerMinute: 100_000,
+  doors: null,
   directDoors: true,
   codecCapability: capability,
   temporalUiOrigin: 'http://127.0.0.1:8233',
