@@ -45,6 +45,8 @@ export interface FakeAccessBackend {
 
   /** A browser goes where a launch leads: at once refused, or connecting and then open. */
   enter(launch: Launch): FakeTunnel
+  /** The browser goes away. */
+  leave(tunnel: FakeTunnel): void
   /** Tunnels stay `connecting` until let go; nothing ends them meanwhile. */
   hold(): { letGo(): void }
   setLatency(ms: number): void
@@ -113,6 +115,10 @@ export function createFakeAccessBackend(): FakeAccessBackend {
       }
       if (allowed) backend.tunnels.set(tunnel.id, tunnel)
       return tunnel
+    },
+    leave(tunnel) {
+      if (tunnel.phase === 'connecting') tunnel.phase = 'open'
+      endTunnel(backend, tunnel)
     },
     hold() {
       holding += 1

@@ -27,8 +27,9 @@ export async function open(parts: Parts, use: DoorUse, target: DoorTarget, signa
     users.ensure(use.deploymentId, use.accountId, signal),
   ])
   if (!joins) await users.grant(user, connection, signal)
-  const token = await tokens.ensure(use.deploymentId, use.accountId, made, signal)
-  const key = joins ? await views.join(connection, token, signal) : null
+  const primary = joins ? (await views.primaries(connection, signal))[0] : null
+  const token = await tokens.ensure(use, made, primary?.node ?? null, signal)
+  const key = primary === null ? null : await views.join(primary, token, signal)
 
   // Closing says so first and looks at what there is then: what it did not see, was made after, is seen here.
   if (await accounts.isEnded(use)) throw await ended('meanwhile')

@@ -48,7 +48,7 @@ export function createParts(
     users,
     tunnels,
     connections: createConnections(api, createGroups(api)),
-    tokens: createTokens({ api, accounts, users, dataSource, now }),
+    tokens: createTokens({ api, accounts, users, tunnels, dataSource, now }),
     views: createViews(api, tunnels),
   }
 }

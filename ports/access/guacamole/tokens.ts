@@ -5,6 +5,7 @@ import { Refusal, Unavailable } from './endings.ts'
 import type { Node } from './node.ts'
 import { userName } from './names.ts'
 import { tokenShape } from './shapes.ts'
+import type { Tunnels } from './tunnels.ts'
 import type { Users } from './users.ts'
 
 /** A token of an account with the node where it lives. */
@@ -13,10 +14,19 @@ export interface PlacedToken {
   readonly value: string
 }
 
+/** Whose token. */
+export interface Who {
+  readonly deploymentId: string
+  readonly accountId: AccountId
+}
+
 /** One live token per account, used by all its pages: the web client ends the one that it held when it is given another. */
 export interface Tokens {
-  /** The account's token, its idle clock at zero; a new one where there is none that lives. */
-  ensure(deploymentId: string, accountId: AccountId, user: 'made' | 'found', signal: AbortSignal): Promise<PlacedToken>
+  /**
+   * The account's token, its idle clock at zero; a new one where there is none that lives. Where it must be `at` one node,
+   * it moves there, unless pages of the account are open elsewhere: then `Refusal`.
+   */
+  ensure(who: Who, user: 'made' | 'found', at: Node | null, signal: AbortSignal): Promise<PlacedToken>
   /** Where the account's token is said to live; null where it has none. */
   known(accountId: AccountId): Promise<PlacedToken | null>
   /** The account's token is dead, and forgotten. A tunnel that still connects outlives it. */
@@ -30,12 +40,13 @@ export interface TokenDeps {
   readonly api: Api
   readonly accounts: AccessAccounts
   readonly users: Users
+  readonly tunnels: Tunnels
   readonly dataSource: string
   readonly now: () => number
 }
 
-export function createTokens({ api, accounts, users, dataSource, now }: TokenDeps): Tokens {
-  const asking = new Map<AccountId, Promise<PlacedToken>>()
+export function createTokens({ api, accounts, users, tunnels, dataSource, now }: TokenDeps): Tokens {
+  const asking = new Map<string, Promise<PlacedToken>>()
   const never = new AbortController().signal
   const placed = (token: AccountToken | null): PlacedToken | null => {
     const node = api.nodes.find(({ name }) => name === token?.node)
@@ -67,7 +78,9 @@ export function createTokens({ api, accounts, users, dataSource, now }: TokenDep
   }
 
   /** An account's pages stay at one node: the same one each time, while it answers. */
-  async function logInSomewhere(accountId: AccountId, username: string, password: string): Promise<PlacedToken> {
+  async function logInAt(at: Node | null, { deploymentId, accountId }: Who): Promise<PlacedToken> {
+    const [username, password] = [userName(deploymentId, accountId), await accounts.password(accountId)]
+    if (at !== null) return await logIn(at, username, password)
     const first = Array.from(accountId).reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0)
     let last: unknown = api.unavailable('no node')
     for (let turn = 0; turn < api.nodes.length; turn++) {
@@ -82,18 +95,27 @@ export function createTokens({ api, accounts, users, dataSource, now }: TokenDep
     throw last
   }
 
-  async function obtain(deploymentId: string, accountId: AccountId, user: 'made' | 'found'): Promise<PlacedToken> {
+  /** Whether its web pages are open: those of another node would be lost with the token. */
+  async function isBusy({ node }: PlacedToken, { deploymentId, accountId }: Who): Promise<boolean> {
+    const user = userName(deploymentId, accountId)
+    return (await tunnels.list(never)).some((tunnel) => tunnel.node === node && tunnel.username === user)
+  }
+
+  async function obtain(who: Who, user: 'made' | 'found', at: Node | null): Promise<PlacedToken> {
+    const { deploymentId, accountId } = who
     const stored = await accounts.token(accountId)
     const old = placed(stored)
     if (old !== null) {
+      const elsewhere = at !== null && old.node !== at
+      if (elsewhere && (await isBusy(old, who)))
+        throw new Refusal('nothing_to_view', 'it is open at another node than the pages of this account')
       // A user made anew leaves the old one's token alive and without rights.
-      if (user === 'made') await drop(old, never)
+      if (user === 'made' || elsewhere) await drop(old, never)
       else if (await isLive(old, never)) return old
     }
     // The password first: a login that fails counts towards a ban.
     if (user === 'found') await users.renewPassword(deploymentId, accountId, never)
-    const password = await accounts.password(accountId)
-    const fresh = await logInSomewhere(accountId, userName(deploymentId, accountId), password)
+    const fresh = await logInAt(at, who)
     const winner = await accounts.swapToken(accountId, stored, kept(fresh))
     if (winner?.value === fresh.value) return fresh
     await drop(fresh, never)
@@ -103,10 +125,10 @@ export function createTokens({ api, accounts, users, dataSource, now }: TokenDep
   }
 
   return {
-    async ensure(deploymentId, accountId, user, signal) {
-      const begun =
-        asking.get(accountId) ?? obtain(deploymentId, accountId, user).finally(() => asking.delete(accountId))
-      asking.set(accountId, begun)
+    async ensure(who, user, at, signal) {
+      const key = `${who.accountId} ${at?.name ?? ''}`
+      const begun = asking.get(key) ?? obtain(who, user, at).finally(() => asking.delete(key))
+      asking.set(key, begun)
       const token = await begun
       if (signal.aborted) throw api.unavailable('cancelled')
       return token

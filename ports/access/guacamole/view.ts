@@ -5,15 +5,14 @@ import { madeId } from './groups.ts'
 import { profileName } from './names.ts'
 import { credentialsShape, profilesShape, tokenShape } from './shapes.ts'
 import type { PlacedToken } from './tokens.ts'
-import type { Tunnels } from './tunnels.ts'
+import type { ActiveTunnel, Tunnels } from './tunnels.ts'
 
 /** Joining somebody's open connection without touching anything, for protocols that allow no second connection. */
 export interface Views {
-  /**
-   * Lets the account's token join the oldest tunnel of this connection at its node; the key, by which the joined one is
-   * addressed. It dies with that tunnel. Throws `Refusal` where there is no tunnel to join.
-   */
-  join(connectionId: string, token: PlacedToken, signal: AbortSignal): Promise<string>
+  /** The tunnels of this connection, oldest first. Throws `Refusal` where there is none to join. */
+  primaries(connectionId: string, signal: AbortSignal): Promise<readonly [ActiveTunnel, ...ActiveTunnel[]]>
+  /** Lets the token, which lives at its node, join this tunnel; the key by which the joined one is addressed. It dies with it. */
+  join(primary: ActiveTunnel, token: PlacedToken, signal: AbortSignal): Promise<string>
 }
 
 export const sharedSource = (dataSource: string): string => `${dataSource}-shared`
@@ -35,27 +34,27 @@ export function createViews(api: Api, tunnels: Tunnels): Views {
   }
 
   return {
-    async join(connectionId, token, signal) {
-      const profile = await ensureProfile(connectionId, signal)
-      const open = (await tunnels.list(signal))
-        .filter(({ node, connectionIdentifier }) => node === token.node && connectionIdentifier === connectionId)
+    async primaries(connectionId, signal) {
+      const [first, ...others] = (await tunnels.list(signal))
+        .filter(({ connectionIdentifier }) => connectionIdentifier === connectionId)
         .toSorted((a, b) => a.startDate - b.startDate)
-      for (const { identifier } of open) {
-        // Guests are in the list, too; a key is made for the primary alone, and a guest's is gone with the guest.
-        const path = `activeConnections/${identifier}/sharingCredentials/${profile}`
-        const credentials = await api.readAt(token.node, path, credentialsShape, signal)
-        if (credentials === null) continue
-        const { key } = credentials.values
-        const form = { key, token: token.value }
-        const reply = await token.node.plain({ method: 'POST', path: 'tokens', form }, signal)
-        if (reply.status !== 200) throw api.unavailable(`joining was answered ${reply.status}`)
-        const { authToken } = api.understood(reply, tokenShape)
-        if (authToken === token.value) return key
-        // The token had died: the key alone made another, of nobody.
-        await token.node.plain({ method: 'DELETE', path: `tokens/${authToken}` }, signal)
-        throw api.unavailable('the token ended meanwhile')
-      }
-      throw new Refusal('nothing_to_view', 'nobody has this door open')
+      if (first === undefined) throw new Refusal('nothing_to_view', 'nobody has this door open')
+      return [first, ...others]
+    },
+    async join({ node, identifier, connectionIdentifier }, token, signal) {
+      const profile = await ensureProfile(connectionIdentifier, signal)
+      const path = `activeConnections/${identifier}/sharingCredentials/${profile}`
+      const credentials = await api.readAt(node, path, credentialsShape, signal)
+      if (credentials === null) throw new Refusal('nothing_to_view', 'nobody has this door open any more')
+      const { key } = credentials.values
+      const form = { key, token: token.value }
+      const reply = await token.node.plain({ method: 'POST', path: 'tokens', form }, signal)
+      if (reply.status !== 200) throw api.unavailable(`joining was answered ${reply.status}`)
+      const { authToken } = api.understood(reply, tokenShape)
+      if (authToken === token.value) return key
+      // The token had died: the key alone made another, of nobody.
+      await token.node.plain({ method: 'DELETE', path: `tokens/${authToken}` }, signal)
+      throw api.unavailable('the token ended meanwhile')
     },
   }
 }
