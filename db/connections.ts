@@ -93,20 +93,21 @@ async function bytesOf(trx: Trx, id: string): Promise<{ readonly bytesIn: number
 }
 
 /**
- * Ends the passes of a session, or those of one account in it, with their connections. For whoever takes the right away:
- * it comes back with a new opening alone.
+ * Ends the passes of a session, of an account, or of an account in a session, with their connections. For whoever takes the
+ * right away: it comes back with a new opening alone.
  */
 export async function endPasses(
   trx: Trx,
-  { sessionId, accountId = null }: { readonly sessionId: SessionId; readonly accountId?: AccountId | null },
+  whose: { readonly sessionId?: SessionId; readonly accountId?: AccountId },
   reason: CloseReason,
 ): Promise<void> {
+  const { sessionId, accountId } = whose
   const passes = await trx
     .selectFrom('door_pass')
     .select('id')
-    .where('session_id', '=', sessionId)
     .where('ended_at', 'is', null)
-    .$if(accountId !== null, (q) => q.where('account_id', '=', accountId as AccountId))
+    .$if(sessionId !== undefined, (q) => q.where('session_id', '=', sessionId as SessionId))
+    .$if(accountId !== undefined, (q) => q.where('account_id', '=', accountId as AccountId))
     .orderBy('id')
     .execute()
   for (const { id } of passes) await closeOne(trx, id, { reason, ends: true })

@@ -5,6 +5,7 @@ import type { Person, TestApi } from '../setup/api.ts'
 import { openTunnelOf } from '../setup/door-requests.ts'
 import { createSharedSession, domain } from '../setup/shared-session.ts'
 import type { SharedSession } from '../setup/shared-session.ts'
+import { countStatements } from '../setup/statements.ts'
 
 let scene: SharedSession
 let api: TestApi
@@ -137,15 +138,34 @@ describe('what is open', () => {
   })
 })
 
-test('a session that does not work as it should says so, while it is ready', async () => {
-  const gateway = scene.gateway
+describe('a door that cannot be reached', () => {
   const degraded = async () => (await scene.call('GET', `/v1/sessions/${id}`, owner)).body['degraded']
-  expect(await degraded()).toBeNull()
-  await gateway.reportDoor(id, 'web', 'unreachable')
-  expect(await degraded()).toMatchObject({ reason: 'door_unreachable' })
-  await gateway.reportDoor(id, 'web', 'ok')
-  expect(await degraded()).toBeNull()
-  expect((await scene.events()).map(([type]) => type).slice(1)).toEqual(['session.degraded', 'session.repaired'])
+  const report = async (door: string, outcome: 'ok' | 'unreachable') =>
+    await scene.gateway.reportDoor(id, door, outcome)
+
+  test('makes its session degraded, until the last of them answers again', async () => {
+    await report('web', 'ok')
+    expect(await degraded()).toBeNull()
+    for (const door of ['web', 'web', 'desktop']) await report(door, 'unreachable')
+    expect(await degraded()).toMatchObject({ reason: 'door_unreachable' })
+    await report('web', 'ok')
+    expect(await degraded()).toMatchObject({ reason: 'door_unreachable' })
+    expect(await countStatements(async () => await report('web', 'ok'))).toBe(1)
+    await report('desktop', 'ok')
+    expect(await degraded()).toBeNull()
+    expect((await scene.events()).slice(1)).toEqual([
+      ['session.degraded', { reason: 'door_unreachable', door: 'web' }],
+      ['session.repaired', { reason: 'door_unreachable', door: 'desktop' }],
+    ])
+  })
+
+  test('is no news of a session that is not ready, or not any more', async () => {
+    await report('web', 'unreachable')
+    await api.db.updateTable('session').set({ state: 'stopping' }).where('id', '=', id).execute()
+    await report('desktop', 'unreachable')
+    expect(await degraded()).toBeNull()
+    expect((await scene.events()).map(([type]) => type).slice(1)).toEqual(['session.degraded'])
+  })
 })
 
 test('a project is changed in what is named, by whoever read it last', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Db } from '../../db/connect.ts'
 import { forgetDoors, settleDoors } from '../../db/door-upkeep.ts'
 import { endSession, toStopping } from '../../db/endings.ts'
+import { eraseNext } from '../../db/erasure.ts'
 import { requestStop } from '../../db/intents.ts'
 import { listLiveTunnels, requestCut } from '../../db/tunnels.ts'
 import type { SessionKey } from '../../domain/session.ts'
@@ -231,35 +232,6 @@ describe('a connection', () => {
   })
 })
 
-describe('a door that cannot be reached', () => {
-  const report = async (door: string, outcome: 'ok' | 'unreachable') =>
-    await scene.gateway.reportDoor(key.sessionId, door, outcome)
-  const degraded = async () =>
-    (await db.selectFrom('session').select('degraded_reason').where('id', '=', key.sessionId).executeTakeFirstOrThrow())
-      .degraded_reason
-
-  test('makes its session degraded, until the last of them answers again', async () => {
-    await report('web', 'ok')
-    for (const door of ['web', 'web', 'desktop']) await report(door, 'unreachable')
-    expect(await degraded()).toBe('door_unreachable')
-    await report('web', 'ok')
-    expect(await degraded()).toBe('door_unreachable')
-    expect(await countStatements(async () => await report('web', 'ok'))).toBe(1)
-    await report('desktop', 'ok')
-    expect(await degraded()).toBeNull()
-    expect((await scene.events(key)).slice(1)).toEqual([
-      { type: 'session.degraded', data: { reason: 'door_unreachable', door: 'web' } },
-      { type: 'session.repaired', data: { reason: 'door_unreachable', door: 'desktop' } },
-    ])
-  })
-
-  test('is no news of a session that is not ready', async () => {
-    await scene.rows.scene(key, { state: 'stopping' })
-    await report('web', 'unreachable')
-    expect(await degraded()).toBeNull()
-  })
-})
-
 test('tickets, tunnels and passes are forgotten when their time is long over, and a live one never', async () => {
   await db.deleteFrom('tunnel').execute()
   await db.deleteFrom('door_pass').execute()
@@ -281,4 +253,25 @@ test('tickets, tunnels and passes are forgotten when their time is long over, an
     select (select count(*)::int from door_ticket) as tickets, (select count(*)::int from tunnel) as tunnels,
       (select count(*)::int from door_pass) as passes`.execute(db)
   expect(rows).toEqual([{ tickets: 1, tunnels: 1, passes: 1 }])
+})
+
+test('of an account that is erased nothing is left of where it was, and its connections are closed', async () => {
+  const guest = await scene.visitor()
+  await scene.invite(key, guest.accountId)
+  await inside(key, guest)
+  await scene.ticket(key, guest)
+  await sql`update account set erase_requested_at = now(), disabled_at = now() where id = ${guest.accountId}`.execute(
+    db,
+  )
+  expect((await eraseNext(db)).done).toBe(1)
+  expect(await connectionsOf()).toEqual([
+    ['opened', undefined],
+    ['closed', 'withdrawn'],
+  ])
+  const { rows } = await sql`
+    select account_id from door_pass where account_id = ${guest.accountId}
+    union all select account_id from door_ticket where account_id = ${guest.accountId}
+    union all select account_id from collaborator where account_id = ${guest.accountId}
+    union all select id from tunnel where session_id = ${key.sessionId}`.execute(db)
+  expect(rows).toEqual([])
 })
