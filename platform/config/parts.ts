@@ -28,8 +28,8 @@ const storageSource = z.strictObject({
 })
 /** Names that Temporal joins with a dot: only the part behind it may hold one. */
 const versionName = (pattern: RegExp) => z.string().regex(pattern, { error: `must match ${pattern.source}` })
-const role = z.string().regex(/^(core|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
-  error: 'must be core, provider/* or provider/<id>',
+const role = z.string().regex(/^(core|access|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
+  error: 'must be core, access, provider/* or provider/<id>',
 })
 
 /** What every process has. */

@@ -1,0 +1,47 @@
+import { Worker } from '@temporalio/worker'
+import { createAccessActivities } from '../activities/access.ts'
+import { withFailures } from '../activities/failures.ts'
+import { accessQueue } from '../domain/ids.ts'
+import type { AccessGateway } from '../ports/access/access-gateway.ts'
+import type { WorkerDeps } from './deps.ts'
+import { drainOf } from './drain.ts'
+import { createInstanceSecrets } from './instance-secrets.ts'
+import { run } from './run.ts'
+import type { Running } from './run.ts'
+
+/** More at once only wait for one another at the gateway. */
+const slots = 20
+
+/** What a worker of the gateway outside registers. */
+export const accessActivities = (
+  { db, deploymentId, secrets, timings }: Pick<WorkerDeps, 'db' | 'deploymentId' | 'secrets' | 'timings'>,
+  access: AccessGateway,
+) => createAccessActivities({ db, access, deploymentId, timings, secrets: createInstanceSecrets(secrets) })
+
+/** The queue of the gateway outside. Closing it leaves everything open that was opened for somebody. */
+export async function startAccess(
+  deps: WorkerDeps,
+  access: AccessGateway,
+  failed: (error: unknown) => void,
+): Promise<Running> {
+  const { log } = deps
+  const worker = await Worker.create({
+    connection: deps.connection,
+    namespace: deps.namespace,
+    dataConverter: deps.dataConverter,
+    taskQueue: accessQueue,
+    activities: withFailures(accessActivities(deps, access), (activity, error) =>
+      log.warn({ activity, error }, 'an activity failed and will be tried again'),
+    ),
+    maxConcurrentActivityTaskExecutions: slots,
+    ...drainOf(deps),
+    ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
+  })
+  const running = run(worker, failed)
+  return {
+    async stop() {
+      await running.stop()
+      await access.close()
+    },
+  }
+}
