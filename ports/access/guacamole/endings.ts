@@ -1,5 +1,8 @@
 import type { AccessRefusal, AccessUnavailable, NotDone } from '../access-gateway.ts'
 
+/** How long an address is banned for logins that failed, where the site has not said otherwise. */
+export const banMs = 300_000
+
 /** Ends a call whose outcome is unknown or that time may mend. It does not leave this folder. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { LoginBreaker } from './breaker.ts'
-import { Refusal, Unavailable } from './endings.ts'
+import { banMs, Refusal, Unavailable } from './endings.ts'
 import type { InTurn } from './in-turn.ts'
 import type { GuacamoleNode, GuacamoleSettings } from './settings.ts'
 import { tokenShape } from './shapes.ts'
@@ -101,7 +101,7 @@ export function createNode(
       return token
     }
     if (reply.status >= 500) throw unavailable(`a login was answered ${reply.status}`)
-    const until = now() + settings.loginRetryAfterMs
+    const until = now() + (reply.status === 429 ? banMs : settings.loginRetryAfterMs)
     await breaker.block(until)
     throw new Unavailable(`${name}: the service account's login was refused (${reply.status})`, until)
   }

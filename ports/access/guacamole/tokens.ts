@@ -1,7 +1,7 @@
 import type { AccountId } from '../../../domain/ids.ts'
 import type { AccessAccounts, AccountToken } from '../accounts.ts'
 import type { Api } from './api.ts'
-import { Refusal, Unavailable } from './endings.ts'
+import { banMs, Refusal, Unavailable } from './endings.ts'
 import type { Node } from './node.ts'
 import { userName } from './names.ts'
 import { tokenShape } from './shapes.ts'
@@ -32,9 +32,6 @@ export interface Tokens {
   /** The account's token is dead, and forgotten. A tunnel that still connects outlives it. */
   end(accountId: AccountId, signal: AbortSignal): Promise<void>
 }
-
-/** A ban for failed logins lasts as long. */
-const banMs = 300_000
 
 export interface TokenDeps {
   readonly api: Api
