@@ -2,8 +2,8 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SessionId } from '../../domain/ids.ts'
 import type { Person, TestApi } from '../setup/api.ts'
-import { createSharedSession } from '../setup/shared-session.ts'
-import type { SharedSession } from '../setup/shared-session.ts'
+import { createSharedSession } from '../setup/door-api.ts'
+import type { SharedSession } from '../setup/door-api.ts'
 
 let scene: SharedSession
 let api: TestApi

@@ -3,8 +3,8 @@ import { doorHost } from '../../domain/doors.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { Person, TestApi } from '../setup/api.ts'
 import { openTunnelOf } from '../setup/door-requests.ts'
-import { createSharedSession, domain } from '../setup/shared-session.ts'
-import type { SharedSession } from '../setup/shared-session.ts'
+import { createSharedSession, domain } from '../setup/door-api.ts'
+import type { SharedSession } from '../setup/door-api.ts'
 import { countStatements } from '../setup/statements.ts'
 
 let scene: SharedSession
