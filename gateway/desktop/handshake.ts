@@ -1,4 +1,4 @@
-import { desktopEnds, endOfStatus } from './ends.ts'
+import { endOfStatus } from './ends.ts'
 import type { DesktopEnd } from './ends.ts'
 import { encodeInstruction } from './instructions.ts'
 import type { Instruction } from './instructions.ts'
@@ -85,6 +85,3 @@ function versionOf(text: string): Version | null {
 
 const newer = (one: Version, other: Version): boolean => weight(one) > weight(other)
 const weight = ([major, minor, patch]: Version): number => (major * 1_000 + minor) * 1_000 + patch
-
-/** Whether a connection that ended so may simply be tried again: nothing was said to the desktop, or nothing is known of it. */
-export const worthAnotherTry = (end: DesktopEnd): boolean => desktopEnds[end].close === 1013

@@ -3,7 +3,8 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DoorAccess } from '../doors.ts'
 
-const dayMs = 24 * 60 * 60 * 1_000
+const hourMs = 60 * 60 * 1_000
+const dayMs = 24 * hourMs
 const namePattern = /^carrel-[a-z0-9]+-[a-z0-9]+-(\d{13})-(\d{1,5})d-[0-9a-f]{8}(\.\d+)?$/
 
 /** The name of a recording: whose it is, when it began, and how many days it is kept. guacd adds a number to one that is there. */
@@ -30,4 +31,17 @@ export async function pruneRecordings(directory: string, now: number = Date.now(
   const expired = expiredRecordings(names, now)
   for (const name of expired) await rm(join(directory, name), { force: true })
   return expired.length
+}
+
+/** Prunes now and every hour, until it is stopped. `failed`: what an operator should know. */
+export function keepPruned(
+  directory: string,
+  { pruned, failed }: { pruned: (count: number) => void; failed: (error: unknown) => void },
+  everyMs: number = hourMs,
+): { stop(): void } {
+  const prune = () => void pruneRecordings(directory).then((count) => count > 0 && pruned(count), failed)
+  prune()
+  const timer = setInterval(prune, everyMs)
+  timer.unref()
+  return { stop: () => clearInterval(timer) }
 }

@@ -16,9 +16,11 @@ export function createInput({ stage, toolbar, keyboardButton }) {
   keyboard.onkeydown = (keysym) => {
     held.add(keysym)
     client?.sendKeyEvent(1, keysym)
-    if (!wantsToolbar()) return true
-    keyboard.reset()
-    toolbar.querySelector('button:not([hidden])')?.focus()
+    if (wantsToolbar()) {
+      keyboard.reset()
+      toolbar.querySelector('button:not([hidden])')?.focus()
+    }
+    // The browser itself does nothing with it.
     return false
   }
   keyboard.onkeyup = (keysym) => {

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -28,7 +28,12 @@ export async function startGuacd({ port }: { port?: number } = {}): Promise<Guac
     name: 'guacd',
     command: join(root, 'usr/sbin/guacd'),
     args: ['-f', '-b', '127.0.0.1', '-l', String(at), '-L', 'info'],
-    env: { ...process.env, LD_LIBRARY_PATH: (await libraries(root)).join(':'), HOME: root },
+    env: {
+      ...process.env,
+      LD_LIBRARY_PATH: (await libraries(root)).join(':'),
+      FONTCONFIG_FILE: await fonts(root),
+      HOME: root,
+    },
     onLine: (line) => {
       lines.push(line)
       if (lines.length > 200) lines.shift()
@@ -44,6 +49,16 @@ export function outlive(child: Child, limitMs: number = lifetimeMs): void {
   const limit = setTimeout(() => void child.kill(), limitMs)
   limit.unref()
   void child.ended.then(() => clearTimeout(limit))
+}
+
+/** The fonts that came with it: a terminal is drawn by guacd, and the machine may have none. */
+async function fonts(root: string): Promise<string> {
+  const file = join(root, 'fonts.conf')
+  await writeFile(
+    file,
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${root}/usr/share/fonts</dir><cachedir>${root}/fonts-cache</cachedir></fontconfig>`,
+  )
+  return file
 }
 
 async function libraries(root: string): Promise<string[]> {

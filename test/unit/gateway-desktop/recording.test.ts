@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { SessionId } from '../../../domain/ids.ts'
-import { expiredRecordings, pruneRecordings, recordingName } from '../../../gateway/desktop/recording.ts'
+import { expiredRecordings, keepPruned, pruneRecordings, recordingName } from '../../../gateway/desktop/recording.ts'
 
 const day = 24 * 60 * 60 * 1_000
 const now = Date.UTC(2026, 10, 22)
@@ -33,5 +33,20 @@ describe('recordings', () => {
       await rm(directory, { recursive: true })
     }
     expect(await pruneRecordings(directory, now)).toBe(0)
+  })
+
+  test('they are pruned again and again, until that is stopped', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'carrel-recordings-'))
+    const pruned: number[] = []
+    const keeping = keepPruned(directory, { pruned: (count) => pruned.push(count), failed: () => undefined }, 10)
+    try {
+      for (const round of [1, 2]) {
+        await writeFile(join(directory, recordingName(of, 1, now - 2 * day)), '')
+        await vi.waitFor(() => expect(pruned).toHaveLength(round), { timeout: 5_000 })
+      }
+    } finally {
+      keeping.stop()
+      await rm(directory, { recursive: true })
+    }
   })
 })
