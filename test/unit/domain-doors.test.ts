@@ -10,6 +10,7 @@ import {
   parseDoorHost,
   parseDoorPath,
   portOf,
+  startPath,
   ticketUrl,
 } from '../../domain/doors.ts'
 import type { SessionId } from '../../domain/ids.ts'
@@ -165,6 +166,18 @@ describe('modes', () => {
     expect(modesOf({ ...web, protocol: 'vnc' })).toEqual(['control', 'view'])
     expect(portOf({ ...web, protocol: 'vnc' }, 'view')).toBe(80)
   })
+
+  test.each<[Partial<DoorSpec>, 'control' | 'view', string]>([
+    [{}, 'control', '/'],
+    [{ path: '/lab?x=1' }, 'control', '/lab?x=1'],
+    [{ path: '/lab?token={secret}' }, 'control', '/lab'],
+    [{ path: '/{secret}/lab' }, 'control', '/'],
+    [{ path: '/lab', readOnly: { port: 81 } }, 'view', '/'],
+    [{ path: '/lab', readOnly: { port: 81, path: '/see' } }, 'view', '/see'],
+    [{ path: '//elsewhere.example' }, 'control', '/'],
+  ])('%o is entered for %s at %s: no secret is in an address', (over, mode, path) =>
+    expect(startPath({ ...web, ...over }, mode)).toBe(path),
+  )
 
   test('who may control may look; who may look may look', () => {
     expect([allows('control', 'control'), allows('control', 'view'), allows('view', 'view')]).toEqual([
