@@ -59,11 +59,15 @@ export interface Gateway {
   listen(): Promise<{ readonly port: number }>
   /** Something of what is open may have changed. */
   changed(): void
-  /** Takes nothing new after `drainMs`, tells who is connected, and resolves when all of it has ended. */
-  close(drainMs: number): Promise<void>
+  /**
+   * Takes nothing new after `drainMs`, and tells sockets and desktops; what else is open may finish within `graceMs`, 30 s unless
+   * said otherwise. Resolves when all of it has ended.
+   */
+  close(drainMs: number, graceMs?: number): Promise<void>
 }
 
 const usualHeadersMs = 10_000
+const usualGraceMs = 30_000
 const beatEveryMs = 10_000
 
 /** Puts the gateway together. It begins to look after what is open when it listens. */
@@ -117,8 +121,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return await server.listen()
     },
     changed: () => watching.changed(),
-    async close(drainMs) {
-      await server.close(drainMs, () => live.cutWhere(({ kind }) => kind !== 'stream', 'shutdown'))
+    async close(drainMs, graceMs = usualGraceMs) {
+      await server.close(drainMs, graceMs, () => live.cutWhere(({ kind }) => kind !== 'stream', 'shutdown'))
       live.cutWhere(() => true, 'shutdown')
       await tunnels.settled()
       clearInterval(beats)

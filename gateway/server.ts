@@ -11,9 +11,9 @@ export interface GatewayServer {
   listen(): Promise<{ readonly port: number }>
   /**
    * Serves on for `drainMs`, asking each browser to connect anew, elsewhere. Then takes no new connection, and calls `cut` for what
-   * would not end by itself; the rest may finish within 30 s.
+   * would not end by itself; the rest may finish within `graceMs`.
    */
-  close(drainMs: number, cut: () => void): Promise<void>
+  close(drainMs: number, graceMs: number, cut: () => void): Promise<void>
   isLeaving(): boolean
 }
 
@@ -26,7 +26,6 @@ export interface ServerOptions {
   readonly failed: (error: unknown) => void
 }
 
-const graceMs = 30_000
 const idleEveryMs = 50
 
 /** Room for the cookies that a session sets; what is larger still is answered without being read. */
@@ -87,7 +86,7 @@ export function createGatewayServer({ host, port, headersMs, dispatch, failed }:
           resolve({ port: (server.address() as AddressInfo).port })
         })
       }),
-    close: async (drainMs, cut) => {
+    close: async (drainMs, graceMs, cut) => {
       leaving = true
       await delay(drainMs)
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))

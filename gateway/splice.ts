@@ -6,7 +6,7 @@ export interface Spliced {
   /** Bytes from the browser; how many frames of real input began in them. */
   received(bytes: number, frames: number): void
   sent(bytes: number): void
-  /** Both sides are gone. Called once. */
+  /** Both sides are gone, or cut. Called once. */
   over(): void
 }
 
@@ -36,6 +36,12 @@ export function splice(browser: Duplex, session: Duplex, { received, sent, over 
   const down = createFrameScanner()
   let isCut = false
   let closed = 0
+  let isOver = false
+  const finish = () => {
+    if (isOver) return
+    isOver = true
+    over()
+  }
 
   const onto = (from: Duplex, to: Duplex, count: (chunk: Buffer) => void) => {
     from.on('data', (chunk: Buffer) => {
@@ -52,7 +58,7 @@ export function splice(browser: Duplex, session: Duplex, { received, sent, over 
     from.once('close', () => {
       if (!isCut) to.destroy()
       closed += 1
-      if (closed === 2) over()
+      if (closed === 2) finish()
     })
   }
   const part = (one: Duplex, other: Duplex) => {
@@ -81,6 +87,7 @@ export function splice(browser: Duplex, session: Duplex, { received, sent, over 
       const timer = setTimeout(() => browser.destroy(), hearingMs)
       browser.once('close', () => clearTimeout(timer))
       session.destroy()
+      finish()
     },
   }
 }

@@ -32,7 +32,7 @@ export class MemoryDoors implements Doors {
   readonly reports: string[] = []
   readonly wishes = new Set<string>()
   isAway = false
-  checks = 0
+  rechecks = 0
 
   #answer<T>(work: () => T): Promise<T> {
     return this.isAway ? Promise.reject(new Error('the database is away')) : Promise.resolve(work())
@@ -71,7 +71,6 @@ export class MemoryDoors implements Doors {
   }
 
   check(pass: string | null, host: DoorHost): Promise<Verdict> {
-    this.checks += 1
     return this.#answer(() => {
       const known = pass === null ? undefined : this.passes.get(pass)
       if (known === undefined || known.host !== host.name) return { kind: 'no_pass' }
@@ -80,6 +79,7 @@ export class MemoryDoors implements Doors {
   }
 
   recheck(passIds: readonly string[]): ReturnType<Doors['recheck']> {
+    this.rechecks += 1
     return this.#answer(
       () =>
         new Map(

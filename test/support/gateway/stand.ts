@@ -1,5 +1,5 @@
 import { createServer } from 'node:http'
-import type { RequestListener, Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { connect, createServer as createTcpServer } from 'node:net'
 import type { AddressInfo, Server as TcpServer, Socket } from 'node:net'
 import { doorOrigin } from '../../../domain/doors.ts'
@@ -52,14 +52,14 @@ export async function createStand<D extends Doors>(
     watchLimits: { everyMs: 50, ...watchLimits },
   })
   const { port } = await gateway.listen()
-  return { gateway, doors, port, warnings, close: () => gateway.close(0) }
+  return { gateway, doors, port, warnings, close: () => gateway.close(0, 0) }
 }
 
 /** A session that answers as the test likes. */
 export async function createSession(
-  listener: RequestListener,
+  listener: (request: IncomingMessage, response: ServerResponse) => unknown,
 ): Promise<{ port: number; server: Server; close(): Promise<void> }> {
-  const server = createServer({ requestTimeout: 0 }, listener)
+  const server = createServer({ requestTimeout: 0 }, (request, response) => void listener(request, response))
   return { server, ...(await listening(server)) }
 }
 
@@ -109,20 +109,20 @@ export const cookieOf = (pass: string) => `__Host-carrel_door=${pass}`
 export function speak(port: number, bytes: string | Uint8Array, until?: RegExp, ms = 5_000): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
-    let heard = ''
+    let said = ''
     const done = () => {
       clearTimeout(timer)
       socket.destroy()
-      resolve(heard)
+      resolve(said)
     }
     const timer = setTimeout(() => {
       socket.destroy()
-      reject(new Error(`no end within ${ms} ms; heard: ${heard.slice(0, 500)}`))
+      reject(new Error(`no end within ${ms} ms; heard: ${said.slice(0, 500)}`))
     }, ms)
     socket.setEncoding('latin1')
     socket.on('data', (text: string) => {
-      heard += text
-      if (until?.test(heard) === true) done()
+      said += text
+      if (until?.test(said) === true) done()
     })
     socket.on('end', done)
     socket.on('error', done)
