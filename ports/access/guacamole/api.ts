@@ -29,7 +29,7 @@ export interface Api {
   pause(ms: number, signal: AbortSignal): Promise<void>
 }
 
-const listBytes = 32 * 1024 * 1024
+const listBytes = 16 * 1024 * 1024
 
 export interface ApiDeps {
   readonly nodes: readonly Node[]

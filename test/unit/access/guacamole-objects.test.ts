@@ -49,7 +49,7 @@ const requests: Record<string, Fault['matches']> = {
 }
 for (const [what, matches] of Object.entries(requests))
   test(`${what} may fail in every way, and there is one of each, and nothing in the end`, async () => {
-    for (const effect of ['error_before', 'error_after', 'cut_before', 'cut_after'] as const) {
+    for (const effect of ['error_before', 'error_after', 'cut_after'] as const) {
       const use = freshUse(freshDeployment())
       const fault = node().faults.add({ matches, times: 1, effect })
       const launch = await opened(use)
@@ -219,7 +219,7 @@ const strange: Record<string, Fault['answer']> = {
   'a page': { status: 404, type: 'text/html', body: '<html>not here</html>' },
   'another shape': { status: 200, type: 'application/json', body: { what: 'ever' } },
   'broken JSON': { status: 200, type: 'application/json', body: undefined },
-  'an answer without end': { status: 200, type: 'application/json', body: { name: 'x'.repeat(34 * 1024 * 1024) } },
+  'an answer without end': { status: 200, type: 'application/json', body: { name: 'x'.repeat(17 * 1024 * 1024) } },
 }
 for (const [what, answer] of Object.entries(strange))
   test(`${what} is an answer that says nothing`, async () => {
