@@ -1,7 +1,8 @@
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { accessTo, session } from '../../support/gateway/memory-doors.ts'
+import { session } from '../../support/gateway/memory-doors.ts'
+import type { accessTo } from '../../support/gateway/memory-doors.ts'
 import {
   ask,
   cookieOf,
