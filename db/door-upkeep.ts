@@ -14,14 +14,14 @@ export async function settleDoors(db: Db): Promise<Batch> {
 const recordsDays = 30
 
 /**
- * Forgets tickets a day after their time, closed tunnels (who came from where) and passes after 30 days, and gateways that
+ * Forgets tickets an hour after their time, closed tunnels (who came from where) and passes after 30 days, and gateways that
  * nothing was heard of for a day. What was done with them stays in the audit.
  */
 export async function forgetDoors(db: Db): Promise<Batch> {
   return await briefly(db, async (trx) => {
     const stale = [
       sql`delete from door_ticket where hash = any(array(
-        select hash from door_ticket where expires_at < ${daysAgo(1)}
+        select hash from door_ticket where expires_at < now() - interval '1 hour'
         order by expires_at limit ${rowsPerBatch} for update skip locked))`,
       sql`delete from tunnel where id = any(array(
         select id from tunnel where closed_at < ${daysAgo(recordsDays)}

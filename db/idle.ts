@@ -46,10 +46,14 @@ const idleRows = async (trx: Trx) =>
     join template_version v on v.template_id = s.template_id and v.version = s.template_version
     left join session_activity a on a.session_id = s.id
     where s.state = 'ready' and s.ended_at is null and s.stop_requested_at is null
-      and ${limit} is not null and exists (select from beat where role = ${gatewayRole})
+      and ${limit} is not null and not exists (${enteredElsewhere}) and exists (select from beat where role = ${gatewayRole})
       and case when a.idle_since = ${since} then a.stop_at <= now() and ${idle} >= ${limit} * interval '1 second'
         else ${idle} >= ${warnAfterSeconds()} * interval '1 second' end
     order by ${since}, s.id limit ${sessionsPerBatch} for no key update of s skip locked`.execute(trx)
+
+/** Somebody may be inside through a gateway that is not Carrel's own: what is done there is not seen here. */
+const enteredElsewhere = sql`
+  select from outside_use u where u.session_id = s.id and u.noted_at is not null and u.withdrawn_at is null`
 
 /** The same as `warnAfterMs`, for the database: what is chosen by it is decided by the other. */
 const warnAfterSeconds = () => sql`greatest(floor(${limit} * 0.8), ${limit} - 300)`

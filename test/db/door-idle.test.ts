@@ -153,6 +153,20 @@ describe('nobody is stopped', () => {
     await sql`update installation set disarmed_at = null, disarmed_reason = null`.execute(db)
   })
 
+  test('that somebody may have entered where nobody sees what they do', async () => {
+    await pass(300)
+    const at = { session_id: key.sessionId, generation: 1 }
+    await db.insertInto('outside_doors').values(at).execute()
+    const use = { ...at, door: 'desktop', mode: 'control', account_id: owner.accountId } as const
+    await db
+      .insertInto('outside_use')
+      .values({ ...use, noted_at: new Date() })
+      .execute()
+    expect((await stopIdle(db)).done).toBe(0)
+    await db.updateTable('outside_use').set({ withdrawn_at: new Date() }).execute()
+    expect((await stopIdle(db)).done).toBe(1)
+  })
+
   test('whose template has no limit', async () => {
     const plain = await scene.rows.session(owner)
     await sql`update template_version set spec = jsonb_set(spec, '{idleTimeoutSeconds}', 'null')

@@ -239,7 +239,7 @@ test('tickets, tunnels and passes are forgotten when their time is long over, an
   const { id } = await inside()
   await inside()
   await scene.ticket(key, owner)
-  await sql`update door_ticket set expires_at = now() - interval '25 hours' where used_at is not null`.execute(db)
+  await sql`update door_ticket set expires_at = now() - interval '61 minutes' where used_at is not null`.execute(db)
   await sql`update gateway set beat_at = now() - interval '25 hours'`.execute(db)
   await scene.gateway.closeTunnel(id, 'left', { bytesIn: 0, bytesOut: 0 })
   await sql`update tunnel set closed_at = now() - interval '31 days' where id = ${id}`.execute(db)
