@@ -42,22 +42,35 @@ export function closeCases(h: Harness, deployment: string): void {
     await revoke(freshUse(freshDeployment()))
   })
 
-  // browser:  enter ── connecting ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ open ── closed
-  // revoke:        right withdrawn ── killed? ── listed ── killed ── listed: none ── done
-  test('who is revoked while connecting does not get in', async () => {
-    const use = freshUse(deployment)
-    const launch = await opened(h, use)
-    const before = h().tunnels()
-    const held = h().hold()
-    const visitor = h().enter(launch)
-    await eventually(h().tunnels, (count) => count > before)
-    const revoking = revoke(use)
-    held.letGo()
-    await revoking
-    await visitor.gone()
-    expect(await h().gateway.listLive(use, calm())).toEqual({ kind: 'listed', tunnels: [] })
-    await close(use)
-  })
+  // browser:  enter ── connecting ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ open ── closed
+  // driver:        right withdrawn ── listed ── killed? ── listed ── killed ── listed: none ── done
+  const endings: Record<string, (use: ReturnType<typeof freshUse>, tunnel: string) => Promise<{ kind: string }>> = {
+    revoked: (use) => h().gateway.revoke(use, calm()),
+    'shut out with all': (use) => h().gateway.closeDoors(use, calm()),
+    removed: (use) => h().gateway.removeAccount(use.deploymentId, use.accountId, calm()),
+    killed: (_use, tunnel) => h().gateway.kill(tunnel, calm()),
+  }
+  for (const [how, end] of Object.entries(endings))
+    test(`who is ${how} while connecting does not stay in`, async () => {
+      const use = freshUse(freshDeployment())
+      const launch = await opened(h, use)
+      const held = h().hold()
+      const visitor = h().enter(launch)
+      const live = await eventually(
+        () => h().gateway.listLive(use, calm()),
+        (listed) => listed.kind === 'listed' && listed.tunnels.length > 0,
+      )
+      const before = h().kills()
+      const ending = end(use, live.kind === 'listed' ? (live.tunnels[0]?.id ?? '') : '')
+      await eventually(h().kills, (kills) => kills > before)
+      held.letGo()
+      // One answer, not several tries: it is done only when it is so.
+      expect(await ending).toEqual({ kind: 'done' })
+      await visitor.gone()
+      expect(await h().gateway.listLive(use, calm())).toEqual({ kind: 'listed', tunnels: [] })
+      await close(use)
+      expect(h().leftovers(use.deploymentId)).toEqual([])
+    })
 
   test('revoking a viewer who joined cuts what was joined, for the viewer knows its key', async () => {
     const owner = freshUse(deployment)

@@ -34,8 +34,8 @@ export interface AccessHarness {
   enter(launch: Launch): Visitor
   /** Tunnels stay half-way, where nothing ends them, until let go. */
   hold(): { letGo(): void }
-  /** How many tunnels there are, also those half-way, asked beside the driver. */
-  tunnels(): number
+  /** How often it was asked to end a tunnel. */
+  kills(): number
   /** Connections, rights and tunnels of this deployment, asked beside the driver. */
   leftovers(deploymentId: string): readonly string[]
   users(deploymentId: string): readonly string[]

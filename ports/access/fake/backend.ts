@@ -38,6 +38,8 @@ export interface FakeAccessBackend {
   readonly tunnels: Map<string, FakeTunnel>
   readonly ended: Set<string>
   readonly calls: Record<AccessCall, number>
+  /** How often a tunnel was to be ended, also in vain. */
+  kills: number
   readonly health: 'up' | 'down' | 'hanging'
   readonly latencyMs: number
   /** Takes what becomes of the next call of this kind. */
@@ -69,6 +71,7 @@ export const grantKey = (use: DoorUse): string => `${doorKey(use, use.door, use.
 
 /** Ends a tunnel that is open, and those that joined it. One that connects cannot be ended. */
 export function endTunnel(backend: FakeAccessBackend, tunnel: FakeTunnel): void {
+  backend.kills += 1
   if (tunnel.phase !== 'open') return
   tunnel.phase = 'closed'
   backend.tunnels.delete(tunnel.id)
@@ -89,6 +92,7 @@ export function createFakeAccessBackend(): FakeAccessBackend {
     tunnels: new Map(),
     ended: new Set(),
     calls: { open: 0, revoke: 0, closeDoors: 0, removeAccount: 0, listLive: 0, kill: 0, list: 0 },
+    kills: 0,
     get health() {
       return health
     },

@@ -40,7 +40,7 @@ export async function createDoubleSite(nodeCount = 1, more: Partial<GuacamoleSet
     ...service,
     requestTimeoutMs: 2_000,
     retryAfterMs: 10,
-    roundMs: 10,
+    roundMs: 50,
     ...more,
   })
   const accounts = createMemoryAccounts()

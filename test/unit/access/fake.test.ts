@@ -39,7 +39,7 @@ accessConformance('the fake', () => {
       }
     },
     hold: () => backend.hold(),
-    tunnels: () => backend.tunnels.size,
+    kills: () => backend.kills,
     leftovers: (deploymentId) => Array.from({ length: backend.count(deploymentId) }, () => 'something'),
     users: (deploymentId) =>
       [...backend.users.values()].filter((user) => user.deploymentId === deploymentId).map((user) => user.accountId),

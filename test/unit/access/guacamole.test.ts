@@ -51,7 +51,7 @@ async function harness(nodeCount: number): Promise<AccessHarness> {
         },
       }
     },
-    tunnels: () => site.nodes.reduce((sum, { state }) => sum + state.tunnels.size, 0),
+    kills: () => site.requests('PATCH', /activeConnections$/),
     leftovers: (deploymentId) => site.leftovers(deploymentId),
     users: (deploymentId) => site.users(deploymentId),
     async restart() {
