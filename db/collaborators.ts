@@ -70,8 +70,9 @@ export async function putCollaborator(
   { accountId, mode }: { readonly accountId: AccountId; readonly mode: DoorMode },
   versions: readonly number[] | null,
 ): Promise<CollaboratorChange> {
+  const usable = await keepUsable(trx, accountId)
   const facts = await sharingFacts(trx, sessionId, accountId)
-  const refusal = refusalOf(facts, accountId, versions)
+  const refusal = refusalOf(facts, usable ? accountId : null, versions)
   if (refusal !== null) return refusal
   const before = facts?.mode ?? null
   if (before === mode) return 'done'
@@ -118,6 +119,17 @@ async function raiseVersion(trx: Trx, sessionId: SessionId): Promise<void> {
     .execute()
 }
 
+/** Whether the account is active; it stays so until the transaction ends. Before the session is locked: accounts come first. */
+async function keepUsable(trx: Trx, id: AccountId): Promise<boolean> {
+  const account = await trx
+    .selectFrom('account')
+    .select('disabled_at')
+    .where('id', '=', id)
+    .forShare()
+    .executeTakeFirst()
+  return account !== undefined && account.disabled_at === null
+}
+
 type SharingRow = Awaited<ReturnType<typeof sharingFacts>>
 
 /** Locks the session, so that changes of its collaborators follow one another. */
@@ -128,13 +140,11 @@ async function sharingFacts(trx: Trx, sessionId: SessionId, accountId: AccountId
     .innerJoin('template_version as v', (join) =>
       join.onRef('v.template_id', '=', 's.template_id').onRef('v.version', '=', 's.template_version'),
     )
-    .leftJoin('account as a', (join) => join.on('a.id', '=', accountId))
     .leftJoin('project_member as m', (join) =>
       join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
     )
     .leftJoin('collaborator as c', (join) => join.onRef('c.session_id', '=', 's.id').on('c.account_id', '=', accountId))
     .select(['s.state', 's.stop_requested_at', 's.owner_id', 's.version', 's.mounts', 'p.sharing', 'm.role', 'c.mode'])
-    .select(['a.id as account_id', 'a.disabled_at'])
     .select(sql<Sharing | null>`v.spec ->> 'sharing'`.as('template_sharing'))
     .select(sql<number>`(select count(*)::int from collaborator n where n.session_id = s.id)`.as('count'))
     .where('s.id', '=', sessionId)
@@ -144,7 +154,7 @@ async function sharingFacts(trx: Trx, sessionId: SessionId, accountId: AccountId
 
 function refusalOf(
   row: SharingRow,
-  accountId: AccountId,
+  accountId: AccountId | null,
   versions: readonly number[] | null,
 ): Exclude<CollaboratorChange, 'done' | 'full'> | null {
   if (row === undefined) return 'absent'
@@ -152,7 +162,7 @@ function refusalOf(
   if (isEnd(row.state) || row.stop_requested_at !== null) return 'ended'
   const sharing = { template: row.template_sharing ?? 'off', project: row.sharing, holdsData: holdsData(row.mounts) }
   if (stricter(sharing.template, sharing.project) === 'off') return 'sharing_off'
-  if (row.account_id === null || row.disabled_at !== null) return 'no_account'
+  if (accountId === null) return 'no_account'
   if (row.owner_id === accountId) return 'owner'
   return mayShareWith(sharing, row.role) ? null : 'members_only'
 }
