@@ -1,7 +1,8 @@
 import { ApplicationFailure, Context } from '@temporalio/activity'
 import type { Db } from '../db/connect.ts'
 import { doorFacts } from '../db/doors.ts'
-import { recordClosed } from '../db/outside-accounts.ts'
+import { readArming } from '../db/epoch.ts'
+import { endDoors, noteUse, recordClosed } from '../db/outside-accounts.ts'
 import { dueUses, recordOpened, recordRefused, recordWithdrawn } from '../db/outside-uses.ts'
 import type { DueUse } from '../db/outside-uses.ts'
 import { templateParameters } from '../domain/desktop-parameters.ts'
@@ -12,6 +13,7 @@ import type { AccessGateway, DoorTarget, NotDone } from '../ports/access/access-
 import type { FailureType } from '../domain/errors.ts'
 import { alive } from './compute.ts'
 import type { InstanceSecrets } from './compute.ts'
+import { whileDisarmed } from './failures.ts'
 
 export interface AccessDeps {
   readonly db: Db
@@ -26,6 +28,7 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
   return {
     /** Withdraws and opens what is due for the doors of a session. An answer means: nothing was due any more. */
     async settleDoors(key: SessionKey): Promise<void> {
+      await requireArmed()
       await alive(timings, async ({ signal }) => {
         for (const due of await dueUses(db, key)) await settle(due, signal)
       })
@@ -33,12 +36,18 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
 
     /** The whole teardown of a session's doors outside; an answer means: nothing is left there. */
     async closeDoors(key: SessionKey): Promise<void> {
+      await requireArmed()
+      await endDoors(db, key)
       await alive(timings, async ({ signal }) => {
         const closed = await access.closeDoors({ ...key, deploymentId }, signal)
         if (closed.kind !== 'done') throw notDone(closed)
       })
       await recordClosed(db, key)
     },
+  }
+
+  async function requireArmed(): Promise<void> {
+    if ((await readArming(db)).disarmed !== null) throw whileDisarmed()
   }
 
   async function settle(due: DueUse, signal: AbortSignal): Promise<void> {
@@ -50,6 +59,7 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
     }
     const target = await targetOf(due.use)
     if (target === null) return await recordRefused(db, use, due.asking, 'not_ready')
+    if ((await noteUse(db, due.use)) === 'ended') return await recordRefused(db, use, due.asking, 'ended')
     const opened = await access.open(use, target, signal)
     switch (opened.kind) {
       case 'opened':

@@ -3,6 +3,7 @@ import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { DoorMode } from '../domain/template.ts'
 import type { Db, Executor } from './connect.ts'
+import { closeOutsideTunnels } from './outside-tunnels.ts'
 
 /** The password that the account has outside, sealed. The first that is kept stays: `made` is kept only where there is none. */
 export async function keepPassword(executor: Executor, accountId: AccountId, made: Buffer): Promise<Buffer> {
@@ -155,6 +156,13 @@ export async function recordClosed(executor: Executor, key: SessionKey): Promise
     .where('generation', '=', key.generation)
     .where('ended_at', 'is not', null)
     .execute()
+  await executor
+    .updateTable('outside_use')
+    .set({ noted_at: null, url: null })
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .execute()
+  await closeOutsideTunnels(executor, { sessionId: key.sessionId }, 'ended')
 }
 
 /** The row that its uses hang on. */

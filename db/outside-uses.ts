@@ -6,6 +6,7 @@ import type { Db, Executor, Trx } from './connect.ts'
 import { wake } from './intents.ts'
 import { columns, ensureDoors } from './outside-accounts.ts'
 import type { OutsideUse } from './outside-accounts.ts'
+import { closeOutsideTunnels } from './outside-tunnels.ts'
 
 /**
  * Asks that a door be opened outside for an account; the session's workflow does it. Returns which asking this is; `null`: the
@@ -48,7 +49,8 @@ export async function answerOf(executor: Executor, use: OutsideUse, asking: numb
   const row = await useRow(executor, use).select(['answered', 'url', 'refused']).executeTakeFirst()
   if (row === undefined || row.answered < asking) return { kind: 'waits' }
   if (row.refused !== null) return { kind: 'refused', code: row.refused }
-  return row.url === null ? { kind: 'waits' } : { kind: 'open', url: row.url }
+  // Withdrawn since.
+  return row.url === null ? { kind: 'refused', code: 'withdrawn' } : { kind: 'open', url: row.url }
 }
 
 /** What is to be done outside for one use. */
@@ -109,9 +111,10 @@ async function answer(
 
 export async function recordWithdrawn(executor: Executor, use: OutsideUse): Promise<void> {
   await useTable(executor, use)
-    .set({ withdrawn_at: sql<Date>`now()`, url: null, answered: sql<number>`wanted` })
+    .set({ withdrawn_at: sql<Date>`now()`, noted_at: null, url: null, answered: sql<number>`wanted` })
     .where('withdraw_at', 'is not', null)
     .execute()
+  await closeOutsideTunnels(executor, use, 'withdrawn')
 }
 
 /** Asks that uses be withdrawn, and wakes the workflows that do it. Repeats change nothing. */

@@ -65,6 +65,8 @@ export interface DoorTables {
     bytes_in: ColumnType<string, number | undefined, number>
     bytes_out: ColumnType<string, number | undefined, number>
     cut_requested_at: NullableTime
+    /** Its name at a gateway outside. */
+    outside_id: NullableText
     closed_at: NullableTime
     close_reason: NullableText
   }

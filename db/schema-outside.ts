@@ -16,6 +16,8 @@ export interface OutsideTables {
     /** SHA-256 of the token: tells tokens apart without opening them. */
     token_hash: ColumnType<Buffer | null, Buffer | null | undefined, Buffer | null>
     made_at: TimeDefault
+    /** It is to be removed outside, and this row after it. */
+    remove_requested_at: NullableTime
   }
   /** The doors of one generation of a session that was ever reached through the gateway. */
   outside_doors: {
@@ -44,5 +46,13 @@ export interface OutsideTables {
     noted_at: NullableTime
     withdraw_at: NullableTime
     withdrawn_at: NullableTime
+  }
+  /** What is at the gateway and should not be. */
+  outside_drift: {
+    kind: 'connection' | 'user' | 'tunnel' | 'orphan' | 'unknown'
+    subject: string
+    seen: Generated<number>
+    first_seen_at: TimeDefault
+    last_seen_at: TimeDefault
   }
 }

@@ -47,6 +47,8 @@ export const observeWorkflowId = (id: ProviderId): string => `observe/${id}`
 export const reconcileWorkflowId = (id: ProviderId): string => `reconcile/${id}`
 export const expireWorkflowId = 'expire'
 export const retentionWorkflowId = 'retention'
+/** Looks after the doors that a gateway outside opens. */
+export const watchDoorsWorkflowId = 'doors'
 export const startQueue = (id: ProviderId): string => `provider/${id}/start`
 export const careQueue = (id: ProviderId): string => `provider/${id}/care`
 export const coreQueue = 'core'

@@ -21,6 +21,10 @@ export interface Timings {
   /** One try at the gateway outside; and how long an instance waits for its doors there to be closed before it is removed. */
   readonly accessTimeoutMs: number
   readonly closeDoorsFirstMs: number
+  /** Between two looks at who may still use doors outside, two lists of what is open there, and two sweeps of what is left. */
+  readonly watchDoorsMs: number
+  readonly listDoorsMs: number
+  readonly sweepDoorsMs: number
   /** Between two tries of a provider call that failed. */
   readonly providerRetryMs: number
   readonly providerRetryMaxMs: number
@@ -62,6 +66,9 @@ export const defaultTimings: Timings = {
   heartbeatMs: 15 * second,
   accessTimeoutMs: 1 * minute,
   closeDoorsFirstMs: 30 * second,
+  watchDoorsMs: 2 * second,
+  listDoorsMs: 10 * second,
+  sweepDoorsMs: 1 * minute,
   providerRetryMs: 1 * second,
   providerRetryMaxMs: 1 * minute,
   observeRunMs: 10 * minute,

@@ -9,6 +9,7 @@ import type { ReconcileActivities } from '../activities/reconcile.ts'
 import type { SessionActivities } from '../activities/session.ts'
 import type { SurveyActivities } from '../activities/survey.ts'
 import type { UpkeepActivities } from '../activities/upkeep.ts'
+import type { WatchDoorsActivities } from '../activities/watch-doors.ts'
 import { accessQueue, careQueue, coreQueue, startQueue } from '../domain/ids.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import { defaultTimings } from '../domain/timings.ts'
@@ -132,6 +133,15 @@ export function observerOf(timings: Timings, providerId: string) {
     ...atProvider(timings, careQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.observeRunMs + timings.inspectTimeoutMs,
     summary: 'lists the provider, tick by tick',
+  })
+}
+
+/** What is open at the gateway outside, tick by tick. */
+export function doorWatchOf(timings: Timings) {
+  return proxyActivities<WatchDoorsActivities>({
+    ...atProvider(timings, accessQueue),
+    startToCloseTimeout: timings.observeRunMs + timings.accessTimeoutMs,
+    summary: 'watches the gateway, tick by tick',
   })
 }
 

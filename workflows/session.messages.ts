@@ -28,6 +28,11 @@ export interface ObserveRun {
   readonly timings: Timings
 }
 
+/** The input of `doors`, which looks after the gateway outside. */
+export interface WatchDoorsRun {
+  readonly timings: Timings
+}
+
 /** The input of `reconcile/<provider>`. Without an id it is the schedule's, and makes its own record. */
 export interface ReconcileRun {
   readonly providerId: string
@@ -50,6 +55,7 @@ export const workflowNames = {
   session: 'sessionWorkflow',
   teardown: 'teardownWorkflow',
   observe: 'observeWorkflow',
+  watchDoors: 'watchDoorsWorkflow',
   reconcile: 'reconcileWorkflow',
   expire: 'expireWorkflow',
   retention: 'retentionWorkflow',

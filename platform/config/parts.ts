@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defaultRetention } from '../../domain/retention.ts'
 import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 import { doorsPart, gatewayPart } from './gateway.ts'
+import { desktopsPart, guacamolePart } from './guacamole.ts'
 import { keys } from './keys.ts'
 import { providersPart } from './providers.ts'
 import { retention } from './retention.ts'
@@ -148,6 +149,8 @@ export const parts = {
   api: apiPart,
   doors: doorsPart,
   gateway: gatewayPart,
+  desktops: desktopsPart,
+  guacamole: guacamolePart,
   providers: providersPart,
   seed: z
     .object({
