@@ -58,7 +58,7 @@ export function closeCases(h: Harness, deployment: string): void {
       const visitor = h().enter(launch)
       const live = await eventually(
         () => h().gateway.listLive(use, calm()),
-        (listed) => listed.kind === 'listed' && listed.tunnels.length > 0,
+        (now) => now.kind === 'listed' && now.tunnels.length > 0,
       )
       const before = h().kills()
       const ending = end(use, live.kind === 'listed' ? (live.tunnels[0]?.id ?? '') : '')

@@ -7,7 +7,7 @@ import { openCases } from './access-opening.ts'
 
 /** What every driver promises (ports/access/access-gateway.ts), as a suite: call it in a driver's test file. */
 export function accessConformance(name: string, setup: () => Promise<AccessHarness>): void {
-  describe(`${name} keeps the promises of an access gateway`, () => {
+  describe(`${name} keeps the promises of an access gateway`, { timeout: 60_000 }, () => {
     let harness: AccessHarness
     const deployment = freshDeployment()
     beforeAll(async () => {

@@ -5,6 +5,7 @@ import { calm, done, eventually, freshDeployment, freshUse, listed } from '../..
 import type { Fault } from '../../support/guacamole/faults.ts'
 import { createDoubleSite } from '../../support/guacamole/site.ts'
 import type { DoubleSite } from '../../support/guacamole/site.ts'
+import { enterTunnel } from '../../support/guacamole/tunnels.ts'
 
 // What the driver makes at the gateway: found again after every kind of lost answer, replaced as a whole, never twice.
 
@@ -127,16 +128,56 @@ test('a group that somebody removed is made again', async () => {
 test('a tunnel whose connection somebody removed is listed as an orphan, may be killed, and is closed with its session', async () => {
   const [one, two] = [freshUse(freshDeployment()), freshUse(freshDeployment())]
   for (const use of [one, two]) {
+    // Its token has another use, so the end of the session does not end it.
+    const elsewhere = freshUse(use.deploymentId, { accountId: use.accountId })
+    await opened(elsewhere)
     const browser = site.enter(await opened(use))
     await browser.shown()
     site.db.removeConnection(connectionsOf(use)[0]?.id ?? '')
-    const found = (await listed(driver, use.deploymentId)).filter(({ kind }) => kind !== 'user')
+    const found = (await listed(driver, use.deploymentId)).filter(({ kind }) => kind === 'orphan' || kind === 'tunnel')
     expect(found).toMatchObject([{ kind: 'orphan', accountId: use.accountId }])
     const id = found[0]?.kind === 'orphan' ? found[0].id : ''
     if (use === one) await done(() => driver.kill(id, calm()))
     else await close(use)
     expect(await browser.ended()).toEqual({ code: 1000, reason: '0' })
+    await close(elsewhere)
   }
+})
+
+test('a teardown withdraws, ends the token, kills, and deletes at last', async () => {
+  const use = freshUse(freshDeployment())
+  const browser = site.enter(await opened(use))
+  await browser.shown()
+  const from = node().seen.length
+  await close(use)
+  const changes = node()
+    .seen.slice(from)
+    .filter(({ method }) => method !== 'GET' && method !== 'HEAD')
+  const steps = changes.map(({ method, path }) => `${method} ${path.replace(/^.*\/(?=[a-zA-Z]+$)|\/[^/]*$/g, '')}`)
+  expect(steps).toEqual(['PATCH permissions', 'DELETE /api/tokens', 'DELETE /api/session/data/postgresql/connections'])
+})
+
+// browser:  right is there ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ listed, open
+// driver:       right withdrawn ── listed: none ── connection deleted ── listed: one ── killed
+test('who had passed the check of the right before it was withdrawn is cut, though the connection is gone', async () => {
+  const use = freshUse(freshDeployment())
+  const launch = await opened(use)
+  const { state, faults } = node()
+  const login = state.find(launch.token)
+  const connectionId = connectionsOf(use)[0]?.id ?? ''
+  if (login === undefined) throw new Error('no login')
+  const closed: number[] = []
+  faults.add({
+    matches: ({ method, path }) => method === 'DELETE' && path.includes('/connections/'),
+    times: 1,
+    meanwhile() {
+      const plan = { login, connectionId, key: null, remoteHost: '127.0.0.1' }
+      enterTunnel(state, { ...plan, close: (code) => void closed.push(code) }).opened()
+    },
+  })
+  await close(use)
+  expect(closed).toEqual([1000])
+  expect(site.leftovers(use.deploymentId)).toEqual([])
 })
 
 test('what we did not name is not ours', async () => {
