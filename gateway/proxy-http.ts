@@ -113,7 +113,8 @@ class Exchange {
       ...target,
       method: request.method ?? 'GET',
       path: way.path,
-      headers: [...way.headers, ...this.#framingHeaders()],
+      // A session that means to close takes no time to read what it answered early.
+      headers: [...way.headers, ...this.#framingHeaders(), ...(fresh ? ['Connection', 'keep-alive'] : [])],
       fresh,
     })
     this.#asked = asked
