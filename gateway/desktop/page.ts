@@ -37,7 +37,17 @@ export const aboutDesktop = ({ door, spec, mode }: DoorAccess): AboutDesktop => 
 const here = join(import.meta.dirname, 'viewer')
 const types = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8' }
 const ownFiles = [
-  ...['viewer.css', 'viewer.js', 'tunnel.js', 'instructions.js', 'input.js', 'clipboard.js', 'files.js', 'words.js'],
+  ...[
+    'viewer.css',
+    'boot.js',
+    'viewer.js',
+    'tunnel.js',
+    'instructions.js',
+    'input.js',
+    'clipboard.js',
+    'files.js',
+    'words.js',
+  ],
   ...['connection.js', 'screen.js', 'panels.js'],
 ]
 

@@ -52,7 +52,7 @@ describe.skipIf(missing && process.env['CI'] !== 'true')('a desktop in a browser
     const page = await context.newPage()
     page.on('pageerror', (error) => complaints.push(error.message))
     page.on('console', (message) => message.text().includes('Content Security') && complaints.push(message.text()))
-    await page.goto(origin)
+    await reach(page, origin)
     return page
   }
   const shows = (page: Page, state: string) => page.waitForSelector(`body[data-state=${state}]`, patience)
@@ -84,8 +84,7 @@ describe.skipIf(missing && process.env['CI'] !== 'true')('a desktop in a browser
     await owner.click('#clipboard-send')
     await owner.keyboard.press('Escape')
     await owner.keyboard.press('Shift+Insert')
-    await owner.keyboard.press('Enter')
-    await typedSoon('pasted: Größe\n')
+    await typedSoon('pasted: Größe')
     // The first word of the terminal's second line.
     await owner.mouse.dblclick(80, 72)
     await vi.waitFor(async () => expect(await owner.inputValue('#clipboard-text')).toBe('Hello'), patience)
@@ -169,6 +168,16 @@ describe.skipIf(missing && process.env['CI'] !== 'true')('a desktop in a browser
     expect(complaints).toEqual([])
   })
 })
+
+/** Chromium gives up what it is loading when the machine gets a new network, as it does from every container. */
+async function reach(page: Page, origin: string, tries = 5): Promise<void> {
+  try {
+    await page.goto(origin)
+  } catch (error) {
+    if (tries === 0 || !(error instanceof Error) || !error.message.includes('ERR_NETWORK_CHANGED')) throw error
+    await reach(page, origin, tries - 1)
+  }
+}
 
 /** Runs in a page, on the picture of another one. */
 const measure = `async (base64) => {

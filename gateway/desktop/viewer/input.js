@@ -2,10 +2,7 @@ import Guacamole from './guacamole-common.js'
 
 /** Keyboard, mouse and touch of one display. What it listens with stays; whom it tells changes with each connection. */
 export function createInput({ stage, toolbar, keyboardButton }) {
-  // A hidden field of text: it is what input methods and the keyboards of tablets need.
-  const sink = new Guacamole.InputSink()
-  const field = sink.getElement()
-  field.setAttribute('aria-label', 'Keyboard of the desktop. Ctrl+Alt+Shift moves to the toolbar.')
+  const field = createField()
   stage.append(field)
   const keyboard = new Guacamole.Keyboard(field)
   let client = null
@@ -48,7 +45,11 @@ export function createInput({ stage, toolbar, keyboardButton }) {
       finger.onEach(['mousedown', 'mousemove', 'mouseup'], pass)
       // The browser draws the desktop's pointer where it can: it does not lag behind the hand.
       display.oncursor = (canvas, x, y) => display.showCursor(!mouse.setCursor(canvas, x, y))
-      mouse.on('mousedown', () => field.focus({ preventScroll: true }))
+      // Else the browser would take the focus away again, and the first keys with it.
+      element.addEventListener('mousedown', (event) => {
+        event.preventDefault()
+        field.focus({ preventScroll: true })
+      })
       element.addEventListener('contextmenu', (event) => event.preventDefault())
       next.onmultitouch = (maximum) => {
         if (maximum === 0) return
@@ -65,4 +66,17 @@ export function createInput({ stage, toolbar, keyboardButton }) {
       client = null
     },
   }
+}
+
+/** A field of text that nobody sees: it is what input methods and the keyboards of tablets write into. */
+function createField() {
+  const field = document.createElement('textarea')
+  field.className = 'sink'
+  field.setAttribute('aria-label', 'Keyboard of the desktop. Ctrl+Alt+Shift moves to the toolbar.')
+  for (const name of ['autocapitalize', 'autocomplete', 'autocorrect']) field.setAttribute(name, 'off')
+  field.spellcheck = false
+  // What was written is sent already.
+  for (const event of ['input', 'compositionend'])
+    field.addEventListener(event, () => setTimeout(() => (field.value = ''), 0))
+  return field
 }

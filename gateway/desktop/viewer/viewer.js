@@ -17,6 +17,17 @@ async function askAbout() {
   return isAbout ? response.json() : null
 }
 
+async function askAboutPatiently() {
+  for (const delay of [300, 1_000, 3_000]) {
+    try {
+      return await askAbout()
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, delay))
+    }
+  }
+  return askAbout()
+}
+
 function tunnelAddress({ width, height }, acknowledged) {
   const query = new URLSearchParams({
     width: String(width),
@@ -28,7 +39,8 @@ function tunnelAddress({ width, height }, acknowledged) {
   return `${location.origin.replace(/^http/, 'ws')}/.carrel/desktop/tunnel?${query}`
 }
 
-async function main() {
+/** Runs the page. */
+export async function main() {
   const curtain = createCurtain({
     curtain: part('curtain'),
     title: part('curtain-title'),
@@ -37,7 +49,7 @@ async function main() {
     action: part('curtain-action'),
     leave: part('curtain-leave'),
   })
-  const about = await askAbout().catch(() => undefined)
+  const about = await askAboutPatiently().catch(() => undefined)
   if (about === undefined) {
     const again = { button: 'Try again', run: () => location.reload() }
     return curtain.draw('The gateway does not answer.', 'The desktop itself goes on running.', again)
@@ -176,5 +188,3 @@ function tell(state, curtain, connection) {
     state.retry === 'never' ? { button: 'Continue', run: () => location.reload() } : again,
   )
 }
-
-void main()

@@ -13,7 +13,7 @@ export interface Desktop {
   readonly host: string
   readonly port: number
   readonly password: string
-  /** What was typed into its terminal is written there, line by line. */
+  /** What was typed into its terminal is written there, key by key. */
   readonly typed: string
   stop(): Promise<void>
 }
@@ -71,7 +71,7 @@ async function startTerminal(display: string, typed: string): Promise<Child> {
     command: 'xterm',
     args: [
       ...['-geometry', '132x46+0+0', '-bg', '#204060', '-fg', 'white', '-fa', 'Monospace', '-fs', '10'],
-      ...['-e', 'sh', '-c', `echo the desk of a test; exec tee ${typed} > /dev/null`],
+      ...['-e', 'sh', '-c', `echo the desk of a test; stty -icanon; exec tee ${typed} > /dev/null`],
     ],
     env: { ...process.env, DISPLAY: `:${display}`, LANG: 'C.UTF-8' },
   })

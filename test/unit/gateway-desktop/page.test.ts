@@ -60,7 +60,7 @@ describe('the viewer’s page', () => {
       const text = await response.text()
       if (path.endsWith('guacamole-common.js')) continue
       for (const [, own] of text.matchAll(/(?:src|href)="(\/[^"]+)"/g)) if (own !== undefined) todo.push(own)
-      for (const [, name] of text.matchAll(/from '\.\/([^']+)'/g)) todo.push(`/.carrel/viewer/${name}`)
+      for (const [, name] of text.matchAll(/(?:from |import\()'\.\/([^']+)'/g)) todo.push(`/.carrel/viewer/${name}`)
     }
     expect(seen).toContain('/.carrel/viewer/guacamole-common.js')
     expect(seen.size).toBeGreaterThan(10)
