@@ -28,6 +28,8 @@ export interface ApiSettings {
   readonly rateLimitPerMinute: number
   /** Where gateways answer for doors; `null`: there are none. */
   readonly doors: DoorOrigins | null
+  /** A gateway outside shows desktops; absent: the gateway itself does. */
+  readonly desktopsOutside?: boolean
   /** Development only, and where there is no gateway: connections give the instance's own address. */
   readonly directDoors: boolean
   /** The random part of the codec endpoint's path; `null`: there is no such endpoint. */
@@ -61,6 +63,8 @@ export interface Services extends ApiDeps {
   readonly decisions: Awaited<SessionId>
   /** Settled when they have ended. */
   readonly reconciled: Awaited<ReconciliationId>
+  /** Settled when the gateway outside has answered; by what was asked, as JSON. */
+  readonly openings: Awaited<string>
   readonly streams: OpenStreams
   readonly readStatus: () => Promise<Status>
   /** Brings the metrics that stand on rows up to date. */

@@ -57,6 +57,7 @@ const titles: Record<ErrorCode, string> = {
   template_inactive: 'The template is not active',
   mode_unsupported: 'The door has no such mode',
   door_unknown: 'The session has no such door',
+  door_refused: 'The gateway does not open this door',
   members_only: 'To be shared with members of the project alone',
   provider_unknown: 'No provider is in service for this',
   precondition_required: 'If-Match is required',

@@ -2,11 +2,12 @@ import { sql } from 'kysely'
 import { servedMs } from '../domain/deadlines.ts'
 import { idleVerdict } from '../domain/idle.ts'
 import type { SessionId } from '../domain/ids.ts'
-import { disarmedRole, outagesOf } from './beats.ts'
+import { disarmedRole, outageAfterSeconds, outagesOf } from './beats.ts'
 import type { Db, Trx } from './connect.ts'
 import { recordEvent } from './events.ts'
 import { gatewayRole } from './gateways.ts'
 import { requestStop } from './intents.ts'
+import { outsideRole } from './outside-tunnels.ts'
 import { batchOf, briefly, sessionsPerBatch } from './upkeep.ts'
 import type { Batch } from './upkeep.ts'
 
@@ -16,6 +17,8 @@ interface IdleRow {
   readonly now: Date
   readonly limit_ms: number
   readonly stop_in_ms: number | null
+  /** It was entered through a gateway outside, too. */
+  readonly outside: boolean
 }
 
 /**
@@ -40,7 +43,7 @@ const idle = sql`now() - ${since}`
 /** Sessions for which something may be due, those without input for longest first; each locked until it is decided. */
 const idleRows = async (trx: Trx) =>
   await sql<IdleRow>`
-    select s.id, ${since} as since, now() as now, ${limit} * 1000 as limit_ms,
+    select s.id, s.outside, ${since} as since, now() as now, ${limit} * 1000 as limit_ms,
       case when a.idle_since = ${since} then extract(epoch from a.stop_at - now())::float8 * 1000 end as stop_in_ms
     from session s
     join template_version v on v.template_id = s.template_id and v.version = s.template_version
@@ -51,15 +54,17 @@ const idleRows = async (trx: Trx) =>
         else ${idle} >= ${warnAfterSeconds()} * interval '1 second' end
     order by ${since}, s.id limit ${sessionsPerBatch} for no key update of s skip locked`.execute(trx)
 
-/** Somebody may be inside through a gateway that is not Carrel's own: what is done there is not seen here. */
+/** Somebody may be inside through a gateway that is not Carrel's own, and nobody watches that now. */
 const enteredElsewhere = sql`
-  select from outside_use u where u.session_id = s.id and u.noted_at is not null and u.withdrawn_at is null`
+  select from outside_use u where u.session_id = s.id and u.noted_at is not null and u.withdrawn_at is null
+    and not exists (select from beat where role = ${outsideRole} and at > now() - ${outageAfterSeconds}::int * interval '1 second')`
 
 /** The same as `warnAfterMs`, for the database: what is chosen by it is decided by the other. */
 const warnAfterSeconds = () => sql`greatest(floor(${limit} * 0.8), ${limit} - 300)`
 
 async function settleIdle(trx: Trx, row: IdleRow): Promise<boolean> {
-  const outages = await outagesOf(trx, [gatewayRole, disarmedRole], row.since)
+  const watched = row.outside ? [gatewayRole, outsideRole] : [gatewayRole]
+  const outages = await outagesOf(trx, [...watched, disarmedRole], row.since)
   const idleMs = servedMs(row.since.getTime(), row.now.getTime(), outages)
   const verdict = idleVerdict({ idleMs, limitMs: row.limit_ms, stopInMs: row.stop_in_ms })
   switch (verdict.kind) {

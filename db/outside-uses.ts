@@ -53,6 +53,22 @@ export async function answerOf(executor: Executor, use: OutsideUse, asking: numb
   return row.url === null ? { kind: 'refused', code: 'withdrawn' } : { kind: 'open', url: row.url }
 }
 
+/** A use with the asking of it that somebody waits for. */
+export interface OutsideAsking extends OutsideUse {
+  readonly asking: number
+}
+
+/** Those of the askings that are answered, by their places. */
+export async function answeredOf(executor: Executor, asked: readonly OutsideAsking[]): Promise<readonly number[]> {
+  const lines = asked.map((ask, place) => ({ ...columns(ask), asking: ask.asking, place }))
+  const { rows } = await sql<{ place: number }>`
+    select a.place from jsonb_to_recordset(${JSON.stringify(lines)}::jsonb)
+      as a(session_id text, generation int, door text, mode text, account_id text, asking int, place int)
+    join outside_use u using (session_id, generation, door, mode, account_id)
+    where u.answered >= a.asking`.execute(executor)
+  return rows.map((row) => row.place)
+}
+
 /** What is to be done outside for one use. */
 export type DueUse =
   | { readonly kind: 'open'; readonly use: OutsideUse; readonly asking: number }

@@ -22,6 +22,7 @@ export const errorCodes = {
   template_inactive: 422,
   mode_unsupported: 422,
   door_unknown: 422,
+  door_refused: 422,
   members_only: 422,
   provider_unknown: 422,
   precondition_required: 428,

@@ -2,23 +2,25 @@ import { randomUUID } from 'node:crypto'
 import { connect, ping } from '../db/connect.ts'
 import { createGatewayDoors } from '../db/gateway-doors.ts'
 import { createListener } from '../db/listen.ts'
+import { outsideEntry } from '../db/outside-entry.ts'
 import { ConfigInvalid, readConfig } from '../platform/config.ts'
 import { createKeyring } from '../platform/keyring.ts'
 import { createLogger } from '../platform/logging.ts'
 import { createMetrics } from '../platform/metrics.ts'
-import { createSecrets, instanceSecret } from '../platform/secrets.ts'
+import { createSecrets, instanceSecret, outsideToken } from '../platform/secrets.ts'
 import { serveControl } from './control.ts'
 import { createDesktops } from './desktop/desktop.ts'
 import type { DoorAccess } from './doors.ts'
 import { createFigures } from './figures.ts'
 import { createGateway } from './gateway.ts'
+import { createOutsideDesktop } from './outside.ts'
 import { targetOf } from './target.ts'
 
 /** Longer than everything that is waited for at the end, once it is drained. */
 const hardLimitMs = 40_000
 
 async function main(): Promise<void> {
-  const config = readConfig(['database', 'keys', 'gateway'])
+  const config = readConfig(['database', 'keys', 'gateway', 'desktops'])
   const log = createLogger({ process: 'gateway', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
   const metrics = createMetrics('gateway')
@@ -29,6 +31,12 @@ async function main(): Promise<void> {
   const { gateway: settings } = config
   const openSecret = (access: DoorAccess & { readonly secret: Buffer }) =>
     secrets.decrypt(instanceSecret(access), access.secret).toString()
+  const entryOf = async (access: DoorAccess) => {
+    const entry = await outsideEntry(db, access)
+    if (entry === null) return null
+    return { url: entry.url, token: secrets.decrypt(outsideToken(access.accountId), entry.token).toString() }
+  }
+  const warn = (message: string, err: unknown) => log.warn({ err }, message)
 
   const gateway = createGateway({
     id,
@@ -36,19 +44,21 @@ async function main(): Promise<void> {
     doors: createGatewayDoors({ db, gatewayId: id }),
     openSecret,
     desktop: ({ doors, live, clientAddress }) =>
-      createDesktops({
-        doors,
-        live,
-        target: targetOf,
-        openSecret: (access) => (access.secret === null ? null : openSecret({ ...access, secret: access.secret })),
-        recordings: null,
-        log,
-        guacds: settings.guacd.map(guacdAt),
-        frameAncestors: settings.frameAncestors,
-        remoteAddress: (request) => clientAddress(request.socket.remoteAddress, request.rawHeaders),
-      }),
+      config.desktops.outside
+        ? createOutsideDesktop({ entryOf, frameAncestors: settings.frameAncestors, warn })
+        : createDesktops({
+            doors,
+            live,
+            target: targetOf,
+            openSecret: (access) => (access.secret === null ? null : openSecret({ ...access, secret: access.secret })),
+            recordings: null,
+            log,
+            guacds: settings.guacd.map(guacdAt),
+            frameAncestors: settings.frameAncestors,
+            remoteAddress: (request) => clientAddress(request.socket.remoteAddress, request.rawHeaders),
+          }),
     figures: (live) => createFigures(metrics, live),
-    warn: (message, err) => log.warn({ err }, message),
+    warn,
   })
 
   let serving = false

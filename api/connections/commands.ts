@@ -15,6 +15,7 @@ import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { invalid, notFound, Problem } from '../problem.ts'
 import { directUrl } from './address.ts'
+import { askOutside, untilOpen } from './outside.ts'
 
 export interface Opened {
   readonly url: string
@@ -28,15 +29,25 @@ interface DoorWish {
   readonly path?: string | undefined
 }
 
-/** Opens a door of the session for the caller: with a ticket for the door's own host; without a gateway, its own address. */
+/** How long a caller waits where the door is to be opened at a gateway outside. */
+interface Patience {
+  readonly waitMs: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * Opens a door of the session for the caller: with a ticket for the door's own host; without a gateway, its own address. A
+ * desktop that a gateway outside shows is opened there first.
+ */
 export async function openConnection(
   services: Services,
   deed: Deed,
   principal: Principal,
   sessionId: SessionId,
   wish: DoorWish,
+  { waitMs, signal }: Patience,
 ): Promise<Opened> {
-  return await change(services.db, deed, { kind: 'session', id: sessionId }, async (trx) => {
+  const { asked, ...opened } = await change(services.db, deed, { kind: 'session', id: sessionId }, async (trx) => {
     const facts = await doorFacts(trx, sessionId, principal.accountId)
     if (facts === null) throw notFound('session')
     const door = doorOf(facts, wish)
@@ -45,11 +56,17 @@ export async function openConnection(
       throw new Problem('forbidden', 'You may not use this session in this way, or not any more.')
     if (facts.use.state !== 'ready' || facts.instance === null)
       throw new Problem('not_ready', `The session is ${facts.use.state}. Its doors open when it is ready.`)
-    const { doors: origins, directDoors } = services.settings
-    if (origins !== null) return await openByTicket(trx, origins, principal, sessionId, { ...wish, path })
+    const { doors: origins, directDoors, desktopsOutside = false } = services.settings
+    if (origins !== null) {
+      const use = { ...facts.instance.key, door: wish.door, mode: wish.mode, accountId: principal.accountId }
+      const outside = desktopsOutside && door.protocol !== 'http' ? await askOutside(trx, use) : null
+      return { ...(await openByTicket(trx, origins, principal, sessionId, { ...wish, path })), asked: outside }
+    }
     if (!directDoors) throw new Problem('conflict', 'This installation has no way into sessions.')
-    return await openDirectly(trx, services, principal, { sessionId, facts, door, wish })
+    return { ...(await openDirectly(trx, services, principal, { sessionId, facts, door, wish })), asked: null }
   })
+  if (asked !== null) await untilOpen(services, asked, waitMs, signal)
+  return opened
 }
 
 const mayOf = (facts: DoorFacts): DoorMode | null => usableMode(facts.use, facts.account, facts, Date.now())

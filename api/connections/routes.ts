@@ -5,9 +5,11 @@ import { body, json } from '../answers.ts'
 import { deedOf } from '../env.ts'
 import { idOf, isoOrNull, nullableTime } from '../fields.ts'
 import { route } from '../route.ts'
+import { preferenceOf } from '../prefer.ts'
 import { sessionOfPath } from '../sessions/subject.ts'
 import { openConnection, readDoors } from './commands.ts'
 import type { ShownDoor } from './commands.ts'
+import { outsideWaitMs } from './outside.ts'
 
 const params = z.object({ sessionId: idOf('session') })
 
@@ -15,14 +17,10 @@ const ConnectionCreate = z
   .strictObject({
     door: z.string().max(16),
     mode: z.enum(doorModes).default('control'),
-    path: z
-      .string()
-      .max(longestPath)
-      .optional()
-      .openapi({
-        description: "Of a web door: where to go on its host. The template's when left out",
-        example: '/lab',
-      }),
+    path: z.string().max(longestPath).optional().openapi({
+      description: "Of a web door: where to go on its host. The template's when left out",
+      example: '/lab',
+    }),
   })
   .openapi('ConnectionCreate')
 
@@ -89,7 +87,8 @@ const open = route(
     summary: 'Open a door of a session',
     description:
       'The address is for you alone, opens the door once, and must be opened within 30 s. Each call makes a new one, so it ' +
-      'takes no idempotency key. What it opened ends with the right to it, and with the token of this call.',
+      'takes no idempotency key. What it opened ends with the right to it, and with the token of this call. Where a gateway ' +
+      'outside shows desktops it waits until the door is open there, 10 s or as long as `Prefer: wait=N` says, at most 20.',
     tags: ['sessions'],
     method: 'post',
     path: '/v1/sessions/{sessionId}/connections',
@@ -102,7 +101,9 @@ const open = route(
   async (c) => {
     const { services, principal } = c.var
     const { sessionId } = c.req.valid('param')
-    const opened = await openConnection(services, deedOf(c), principal, sessionId, c.req.valid('json'))
+    const { waitMs, applied } = preferenceOf(c.req.header('prefer'))
+    const patience = { waitMs: outsideWaitMs(waitMs, applied !== null), signal: c.req.raw.signal }
+    const opened = await openConnection(services, deedOf(c), principal, sessionId, c.req.valid('json'), patience)
     return c.json({ url: opened.url, expiresAt: isoOrNull(opened.expiresAt) }, 201, { 'cache-control': 'no-store' })
   },
 )
