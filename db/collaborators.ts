@@ -3,7 +3,7 @@ import { isEnd } from '../domain/lifecycle.ts'
 import { mayShareWith, stricter } from '../domain/rights.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { DoorMode, Sharing } from '../domain/template.ts'
-import { endPasses } from './connections.ts'
+import { endPasses, holdPasses } from './connections.ts'
 import type { Executor, Trx } from './connect.ts'
 import { recordEvent } from './events.ts'
 import { pageOf } from './paging.ts'
@@ -71,6 +71,7 @@ export async function putCollaborator(
   versions: readonly number[] | null,
 ): Promise<CollaboratorChange> {
   const usable = await keepUsable(trx, accountId)
+  await holdPasses(trx, sessionId, accountId)
   const facts = await sharingFacts(trx, sessionId, accountId)
   const refusal = refusalOf(facts, usable ? accountId : null, versions)
   if (refusal !== null) return refusal

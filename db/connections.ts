@@ -56,16 +56,19 @@ interface Closing {
   readonly ends: boolean
   /** Only where it is unused still. */
   readonly unused?: boolean
+  /** One that others are just closing is left to them. */
+  readonly leaves?: boolean
 }
 
-/** Closes the connection of a pass, with what is still open of it. One that others are just closing is left to them. */
-async function closeOne(trx: Trx, id: string, { reason, ends, unused = false }: Closing): Promise<boolean> {
+/** Closes the connection of a pass, with what is still open of it. Passes are locked before sessions. */
+async function closeOne(trx: Trx, id: string, closing: Closing): Promise<boolean> {
+  const { reason, ends, unused = false, leaves = false } = closing
   const { rows } = await sql<Connected & { was_open: boolean }>`
     with chosen as (
       select id, closed_at is null as was_open from door_pass where id = ${id} and ended_at is null
         and (${ends} or closed_at is null)
         and (not ${unused} or used_at < now() - ${unusedSeconds}::int * interval '1 second')
-      for no key update skip locked)
+      for no key update ${leaves ? sql`skip locked` : sql``})
     update door_pass p set closed_at = coalesce(closed_at, now()),
       ended_at = case when ${ends} then now() end, end_reason = case when ${ends} then ${reason} end
     from chosen where p.id = chosen.id
@@ -92,6 +95,19 @@ async function bytesOf(trx: Trx, id: string): Promise<{ readonly bytesIn: number
   return rows[0] ?? { bytesIn: 0, bytesOut: 0 }
 }
 
+/** Keeps others from closing what the account has open in the session, for whoever goes on to lock the session. */
+export async function holdPasses(trx: Trx, sessionId: SessionId, accountId: AccountId): Promise<void> {
+  await trx
+    .selectFrom('door_pass')
+    .select('id')
+    .where('session_id', '=', sessionId)
+    .where('account_id', '=', accountId)
+    .where('ended_at', 'is', null)
+    .orderBy('id')
+    .forNoKeyUpdate()
+    .execute()
+}
+
 /**
  * Ends the passes of a session, of an account, or of an account in a session, with their connections. For whoever takes the
  * right away: it comes back with a new opening alone.
@@ -109,6 +125,8 @@ export async function endPasses(
     .$if(sessionId !== undefined, (q) => q.where('session_id', '=', sessionId as SessionId))
     .$if(accountId !== undefined, (q) => q.where('account_id', '=', accountId as AccountId))
     .orderBy('id')
+    // All of them before the first line of a session's history, which locks the session.
+    .forNoKeyUpdate()
     .execute()
   for (const { id } of passes) await closeOne(trx, id, { reason, ends: true })
 }
@@ -129,8 +147,9 @@ export async function settleConnections(db: Db): Promise<number> {
     const reason = endings[verdictOf(factsOf(row))]
     if (reason === undefined) {
       if (row.reopened) changed += Number(await reopen(db, row))
-      else if (row.unused) changed += Number(await close(db, row.id, { reason: 'idle', ends: false, unused: true }))
-    } else if (row.parted) changed += Number(await close(db, row.id, { reason, ends: true }))
+      else if (row.unused)
+        changed += Number(await close(db, row.id, { reason: 'idle', ends: false, unused: true, leaves: true }))
+    } else if (row.parted) changed += Number(await close(db, row.id, { reason, ends: true, leaves: true }))
   }
   return changed
 }

@@ -4,9 +4,11 @@ import type { Db } from '../../db/connect.ts'
 import { forgetDoors, settleDoors } from '../../db/door-upkeep.ts'
 import { endSession, toStopping } from '../../db/endings.ts'
 import { eraseNext } from '../../db/erasure.ts'
+import { recordEvent } from '../../db/events.ts'
 import { requestStop } from '../../db/intents.ts'
 import { listLiveTunnels, requestCut } from '../../db/tunnels.ts'
 import type { SessionKey } from '../../domain/session.ts'
+import { untilBlocked } from '../setup/blocked.ts'
 import { createDoorScene, hostOf } from '../setup/doors.ts'
 import type { DoorScene, Visitor } from '../setup/doors.ts'
 import { countStatements } from '../setup/statements.ts'
@@ -217,6 +219,25 @@ describe('a connection', () => {
     await scene.gateway.closeTunnel(id, 'ended', { bytesIn: 5, bytesOut: 5 })
     await unused()
     await scene.gateway.beat('g1')
+    const types = (await scene.events(key)).map(({ type }) => type)
+    expect(types.slice(-2)).toEqual(['connection.closed', 'session.state'])
+  })
+
+  test('that somebody is just closing is closed before its session ends', async () => {
+    // gateway: lock the last pass ─────────────────── lock the session ── commit
+    // end:                          lock all (waits) ·································· close, end
+    await scene.enter(key, owner)
+    await scene.enter(key, owner)
+    const last = await scene.passIdOf(key, owner)
+    let ending: ReturnType<typeof endSession> | undefined
+    await toStopping(db, key, 'user')
+    await db.transaction().execute(async (trx) => {
+      await trx.selectFrom('door_pass').select('id').where('id', '=', last).forNoKeyUpdate().execute()
+      ending = endSession(db, key)
+      await untilBlocked(db)
+      await recordEvent(trx, key.sessionId, 'connection.closed', {})
+    })
+    expect((await ending)?.kind).toBe('moved')
     const types = (await scene.events(key)).map(({ type }) => type)
     expect(types.slice(-2)).toEqual(['connection.closed', 'session.state'])
   })
