@@ -63,6 +63,8 @@ export async function runTunnel(
     live.named(tunnelId)
     const opening = await openFor(deps, access, from.request, leaving.signal)
     if (opening.kind === 'failed') return finish(opening.end, opening.detail)
+    const { sessionId, door, mode } = access
+    deps.log.info({ sessionId, door, mode, tunnelId, failedTries: opening.failedTries }, 'desktop opened')
     const seat = deps.sharing.enter(access, opening)
     void over.then(() => {
       seat.leave()
