@@ -30,12 +30,21 @@ export function parseAddress(text: string): Address | null {
   return ipaddr.process(text)
 }
 
-/** @throws Error where the text is no network */
-export const parseNetwork = (text: string): Network => {
+const mostKnown = 1_000
+const known = new Map<string, Network>()
+
+/** The same few networks are asked about at every request. @throws Error where the text is no network */
+export function parseNetwork(text: string): Network {
+  const before = known.get(text)
+  if (before !== undefined) return before
   const [address, bits] = ipaddr.parseCIDR(text)
-  return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96
-    ? [address.toIPv4Address(), bits - 96]
-    : [address, bits]
+  const network: Network =
+    address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96
+      ? [address.toIPv4Address(), bits - 96]
+      : [address, bits]
+  if (known.size >= mostKnown) known.clear()
+  known.set(text, network)
+  return network
 }
 
 export const isWithin = (address: Address, [base, bits]: Network): boolean =>

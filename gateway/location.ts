@@ -3,7 +3,7 @@ export interface Whereabouts {
   /** The door's own origin. */
   readonly origin: string
   /** Authorities by which the session may call itself: `host:port`, as it is reached or as it knows itself. */
-  readonly internal: ReadonlySet<string>
+  internal(): ReadonlySet<string>
   /** Whether a text holds the session's secret. */
   isTold(text: string): boolean
 }
@@ -22,7 +22,7 @@ function onTheDoor(text: string, { origin, internal }: Whereabouts): string | nu
   const url = new URL(text, origin)
   if (url.origin === origin || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null
   const port = url.port || (url.protocol === 'http:' ? '80' : '443')
-  const isOurs = internal.has(`${url.hostname}:${port}`) || url.hostname === new URL(origin).hostname
+  const isOurs = internal().has(`${url.hostname}:${port}`) || url.hostname === new URL(origin).hostname
   return isOurs ? `${origin}${url.pathname}${url.search}${url.hash}` : null
 }
 

@@ -58,10 +58,11 @@ export function onward(
     }),
     back: {
       origin,
-      internal: internalAuthorities(
-        [address.host, ...(access.endpoint === null ? [] : [access.endpoint.host])],
-        [address.port, spec.port, ...(spec.readOnly === undefined ? [] : [spec.readOnly.port])],
-      ),
+      internal: () =>
+        internalAuthorities(
+          [address.host, ...(access.endpoint === null ? [] : [access.endpoint.host])],
+          [address.port, spec.port, ...(spec.readOnly === undefined ? [] : [spec.readOnly.port])],
+        ),
       isTold: secretFinder(secret),
       frameAncestors,
     },

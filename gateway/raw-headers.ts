@@ -8,7 +8,12 @@ export function* headersOf(raw: RawHeaders): Generator<readonly [name: string, v
 
 /** Every value of a header, in order; `name` in lower case. */
 export function valuesOf(raw: RawHeaders, name: string): readonly string[] {
-  return [...headersOf(raw)].filter(([given]) => given.toLowerCase() === name).map(([, value]) => value)
+  const values: string[] = []
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const given = raw[at] ?? ''
+    if (given.length === name.length && given.toLowerCase() === name) values.push(raw[at + 1] ?? '')
+  }
+  return values
 }
 
 /** The one value of a header; `undefined` where there is none. Several are one that equals nothing anybody expects. */

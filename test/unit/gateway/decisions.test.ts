@@ -168,7 +168,7 @@ test.each([
 
 const where = {
   origin: own,
-  internal: internalAuthorities(['10.1.2.3'], [8888, 32_768]),
+  internal: () => internalAuthorities(['10.1.2.3'], [8888, 32_768]),
   isTold: secretFinder('s3cr3t/value+1'),
 }
 test.each([
