@@ -86,6 +86,8 @@ export interface Doors {
   recheck(passIds: readonly string[]): Promise<ReadonlyMap<string, Verdict['kind']>>
   /** Those of the tunnels that somebody wants cut, or that count as closed. Writes nothing. */
   cutWishes(tunnelIds: readonly TunnelId[]): Promise<readonly TunnelId[]>
+  /** Somebody did something in the session just now, outside of any tunnel. */
+  noteInput(sessionId: SessionId): Promise<void>
   beat(gatewayId: string): Promise<void>
   /** What came of reaching a session's door: it becomes degraded, or repaired. */
   reportDoor(sessionId: SessionId, door: string, outcome: 'ok' | 'unreachable'): Promise<void>

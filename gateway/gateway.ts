@@ -7,6 +7,7 @@ import { createDoorReports } from './door-reports.ts'
 import type { DoorAccess, Doors } from './doors.ts'
 import { createEnter } from './enter.ts'
 import type { Figures } from './figures.ts'
+import { createInputs } from './inputs.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
 import { createProxyHttp } from './proxy-http.ts'
@@ -86,6 +87,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     tunnels,
     figures,
     report: createDoorReports(doors, warn),
+    noteInput: createInputs(doors, warn),
     resolve: deps.resolve ?? resolveName,
     openSecret: deps.openSecret,
     frameAncestors,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { connect, ping } from '../db/connect.ts'
+import { noteInput } from '../db/door-activity.ts'
 import { createGatewayDoors } from '../db/gateway-doors.ts'
 import { createListener } from '../db/listen.ts'
 import { outsideEntry } from '../db/outside-entry.ts'
@@ -41,7 +42,10 @@ async function main(): Promise<void> {
   const gateway = createGateway({
     id,
     settings,
-    doors: createGatewayDoors({ db, gatewayId: id }),
+    doors: {
+      ...createGatewayDoors({ db, gatewayId: id }),
+      noteInput: async (sessionId) => await noteInput(db, sessionId),
+    },
     openSecret,
     desktop: ({ doors, live, clientAddress }) =>
       config.desktops.outside

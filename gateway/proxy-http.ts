@@ -2,6 +2,8 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { answerOf, send, wantsPage } from './answer.ts'
 import type { ReportDoor } from './door-reports.ts'
 import type { Figures } from './figures.ts'
+import { isInput } from './inputs.ts'
+import type { NoteInput } from './inputs.ts'
 import type { LiveConnection } from './live.ts'
 import { onward } from './onward.ts'
 import type { Onward, OnwardDeps, Visit } from './onward.ts'
@@ -22,6 +24,7 @@ export interface ProxyDeps extends OnwardDeps {
   readonly tunnels: Tunnels
   readonly figures: Figures
   readonly report: ReportDoor
+  readonly noteInput: NoteInput
   readonly resolve: Resolve
   /** From the end of a request to the first byte of its answer, ms. */
   readonly firstByteMs: number
@@ -58,6 +61,7 @@ export function createProxyHttp(deps: ProxyDeps): ProxyHttp {
     const target = await targetOf(visit.access, deps.resolve)
     if (target.kind !== 'address') return refuse(request, response, 'unreachable')
     if (response.destroyed) return
+    if (isInput(request.method ?? '', request.rawHeaders)) deps.noteInput(visit.access)
     const way = onward(visit, request.rawHeaders, target, deps)
     new Exchange({ deps, request, response, visit, framing, way, target, continues, refuse }).begin()
   }

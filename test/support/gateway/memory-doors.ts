@@ -30,6 +30,7 @@ export class MemoryDoors implements Doors {
   readonly tunnels = new Map<string, MemoryTunnel>()
   readonly touched: TunnelUse[] = []
   readonly reports: string[] = []
+  readonly inputs: string[] = []
   readonly wishes = new Set<string>()
   isAway = false
   rechecks = 0
@@ -111,6 +112,10 @@ export class MemoryDoors implements Doors {
 
   closeTunnel(id: string, reason: string, bytes: { bytesIn: number; bytesOut: number }): Promise<void> {
     return this.#answer(() => void Object.assign(this.tunnels.get(id) ?? {}, { closed: reason, ...bytes }))
+  }
+
+  noteInput(sessionId: SessionId): Promise<void> {
+    return this.#answer(() => void this.inputs.push(sessionId))
   }
 
   beat(): Promise<void> {

@@ -92,6 +92,15 @@ test('every method passes, with its body', async () => {
   expect(await ask(port, { method: 'HEAD', headers })).toMatchObject({ status: 200, body: '' })
 })
 
+test('what a hand does is noted as input, once in a while; what pages poll is not', async () => {
+  const { port, headers, doors } = await standBefore((_incoming, response) => response.end())
+  for (const method of ['GET', 'HEAD', 'OPTIONS']) await ask(port, { method, headers })
+  expect(doors.inputs).toEqual([])
+  await ask(port, { headers: { ...headers, 'Sec-Fetch-User': '?1' } })
+  await ask(port, { method: 'PUT', headers, body: 'saved' })
+  expect(doors.inputs).toEqual([hostOf().sessionId])
+})
+
 test('an answer keeps its status, its headers and their order, and loses what would speak for others', async () => {
   const { port, headers } = await standBefore((_incoming, response) => {
     response.writeHead(206, [
