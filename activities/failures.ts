@@ -34,6 +34,7 @@ const sentences: Record<FailureType, string> = {
   foreign_payload: 'The input is not from this installation.',
   invalid_input: 'The input is not what this activity takes.',
   provider_unreachable: 'The provider does not answer.',
+  gateway_unreachable: 'The gateway did not do it.',
   database_unavailable: 'The database does not answer, or refuses. The log has the details.',
   worker_stopping: 'The worker ends; another one goes on.',
   disarmed: 'The installation is disarmed: nothing is made or removed until an operator arms it.',

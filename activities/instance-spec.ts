@@ -1,5 +1,7 @@
 import type { Launch } from '../db/launch.ts'
+import { portOf } from '../domain/doors.ts'
 import { instanceName } from '../domain/ids.ts'
+import { doorModes } from '../domain/template.ts'
 import type { ParameterValue } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { InstanceSpec } from '../ports/compute/provider.ts'
@@ -64,5 +66,6 @@ function parameterEnvironment(
 
 function portsOf({ template }: Launch): readonly number[] {
   const ready = template.readiness.kind === 'log' ? [] : [template.readiness.port]
-  return [...new Set([...Object.values(template.doors).map((door) => door.port), ...ready])]
+  const doors = Object.values(template.doors).flatMap((door) => doorModes.map((mode) => portOf(door, mode)))
+  return [...new Set([...doors, ...ready])]
 }

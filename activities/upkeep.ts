@@ -1,6 +1,8 @@
 import type { Db } from '../db/connect.ts'
+import { forgetDoors, settleDoors } from '../db/door-upkeep.ts'
 import { readArming } from '../db/epoch.ts'
 import { eraseNext } from '../db/erasure.ts'
+import { stopIdle } from '../db/idle.ts'
 import { deleteAudit, deleteSessions, pruneEvents, pruneSessions } from '../db/retention.ts'
 import { forgetDrift, forgetKeys, forgetOutages, forgetReconciliations, stopOverdue } from '../db/upkeep.ts'
 import type { Batch } from '../db/upkeep.ts'
@@ -35,6 +37,15 @@ export function createUpkeepActivities({ db, retention, warn }: UpkeepDeps) {
         warn({ sessions: batch.done }, 'sessions were in use after their time: their workflows are late, or gone')
       return batch
     },
+
+    /** Warns users of sessions that nobody does anything in, and asks those to stop whose users were warned. */
+    stopIdleSessions: async (): Promise<Batch> => await armed(stopIdle),
+
+    /** Closes what was open through gateways that are gone. */
+    settleLostDoors: async (): Promise<Batch> => await armed(settleDoors),
+
+    /** Forgets tickets, passes and tunnels that have ended long ago. */
+    forgetDoors: async (): Promise<Batch> => await forgetDoors(db),
 
     /** Forgets idempotency keys whose day is over. */
     forgetKeys: async (): Promise<Batch> => await forgetKeys(db),

@@ -62,7 +62,8 @@ export async function checkRelation(c: AppContext, right: Right, subject: RouteS
   const verdict = relation === null ? 'hidden' : needsRelation(right) ? can(actor, right, relation) : 'yes'
   if (verdict === 'hidden') throw notFound(subject.kind)
   if (verdict === 'no') throw forbidden()
-  const own = relation?.isOwner === true || (relation?.projectRole ?? null) !== null
+  const own =
+    relation?.isOwner === true || (relation?.projectRole ?? null) !== null || relation?.isCollaborator === true
   if (!own && isOperator(actor)) c.set('othersRead', true)
 }
 

@@ -1,5 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { createAnnouncer } from '../db/announce.ts'
+import { answeredOf } from '../db/outside-uses.ts'
+import type { OutsideAsking } from '../db/outside-uses.ts'
 import { endedOf } from '../db/reconciliation-asks.ts'
 import { decidedOf } from '../db/session-queries.ts'
 import { createAwaited } from './awaited.ts'
@@ -38,6 +40,16 @@ export function createApp(deps: ApiDeps): Api {
       ...waits,
       channel: 'carrel_reconciliation',
       settledOf: (ids) => endedOf(deps.db, ids),
+    }),
+    openings: createAwaited({
+      ...waits,
+      channel: 'carrel_access',
+      // It is told for a session; who waits for which of its doors is found by asking.
+      listener: { on: (channel, heard) => deps.listener.on(channel, () => heard('')) },
+      settledOf: async (ids: readonly string[]) => {
+        const asked = ids.map((id): OutsideAsking => JSON.parse(id) as OutsideAsking)
+        return (await answeredOf(deps.db, asked)).flatMap((place) => ids[place] ?? [])
+      },
     }),
     readStatus: createStatus(deps.db),
     fillGauges: createGauges(deps.metrics),

@@ -1,4 +1,5 @@
 import type { Db } from '../db/connect.ts'
+import type { DoorOrigins } from '../domain/doors.ts'
 import type { ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
@@ -25,7 +26,11 @@ export interface ApiSettings {
   /** Origins whose pages may call with bearer tokens: exact, as a browser sends them. */
   readonly corsOrigins: readonly string[]
   readonly rateLimitPerMinute: number
-  /** Development only: connections give the instance's own address. */
+  /** Where gateways answer for doors; `null`: there are none. */
+  readonly doors: DoorOrigins | null
+  /** A gateway outside shows desktops; absent: the gateway itself does. */
+  readonly desktopsOutside?: boolean
+  /** Development only, and where there is no gateway: connections give the instance's own address. */
   readonly directDoors: boolean
   /** The random part of the codec endpoint's path; `null`: there is no such endpoint. */
   readonly codecCapability: string | null
@@ -62,6 +67,8 @@ export interface Services extends ApiDeps {
   readonly decisions: Awaited<SessionId>
   /** Settled when they have ended. */
   readonly reconciled: Awaited<ReconciliationId>
+  /** Settled when the gateway outside has answered; by what was asked, as JSON. */
+  readonly openings: Awaited<string>
   readonly streams: OpenStreams
   readonly readStatus: () => Promise<Status>
   /** Brings the metrics that stand on rows up to date. */

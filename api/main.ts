@@ -17,7 +17,7 @@ import { createServer } from './server.ts'
 const hardLimitMs = 25_000
 
 async function main(): Promise<void> {
-  const config = readConfig(['database', 'temporal', 'keys', 'api', 'timings'])
+  const config = readConfig(['database', 'temporal', 'keys', 'api', 'doors', 'desktops', 'timings'])
   const log = createLogger({ process: 'api', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
   const metrics = createMetrics('api')
@@ -47,7 +47,9 @@ async function main(): Promise<void> {
     settings: {
       corsOrigins: config.api.corsOrigins,
       rateLimitPerMinute: config.api.rateLimitPerMinute,
+      doors: config.api.directDoors ? null : config.doors,
       directDoors: config.api.directDoors,
+      desktopsOutside: config.desktops.outside && !config.api.directDoors,
       codecCapability: config.api.codecCapability,
       temporalUiOrigin: config.temporal.uiUrl === null ? null : new URL(config.temporal.uiUrl).origin,
     },

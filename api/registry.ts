@@ -1,5 +1,7 @@
 import { accountRoutes } from './accounts/routes.ts'
+import { collaboratorRoutes } from './collaborators/routes.ts'
 import { codecRoutes } from './codec/routes.ts'
+import { liveRoutes } from './connections/live-routes.ts'
 import { connectionRoutes } from './connections/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import { maintenanceRoutes } from './maintenance/routes.ts'
@@ -23,6 +25,8 @@ export const routes: readonly Route[] = [
   ...sessionOperationRoutes,
   ...previewRoutes,
   ...connectionRoutes,
+  ...liveRoutes,
+  ...collaboratorRoutes,
   ...eventRoutes,
   ...templateRoutes,
   ...projectRoutes,

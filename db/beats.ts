@@ -47,13 +47,17 @@ export async function outagesSince(
   since: Date,
   more: readonly string[] = [],
 ): Promise<Outage[]> {
-  const roles = [coreRole, providerRole(providerId), disarmedRole, ...more]
+  return await outagesOf(executor, [coreRole, providerRole(providerId), disarmedRole, ...more], since)
+}
+
+/** The outages of these roles since then, one that still lasts among them. A disarmed installation is one of `disarmedRole`. */
+export async function outagesOf(executor: Executor, roles: readonly string[], since: Date): Promise<Outage[]> {
   const { rows } = await sql<{ began_at: Date; ended_at: Date }>`
-    select began_at, ended_at from outage where role = any(${roles}) and ended_at > ${since}
+    select began_at, ended_at from outage where role = any(${[...roles]}) and ended_at > ${since}
     union all
-    select disarmed_at, now() from installation where disarmed_at is not null
+    select disarmed_at, now() from installation where disarmed_at is not null and ${roles.includes(disarmedRole)}
     union all
-    select at, now() from beat where role = any(${roles}) and now() - at > ${outageAfterSeconds} * interval '1 second'
+    select at, now() from beat where role = any(${[...roles]}) and now() - at > ${outageAfterSeconds} * interval '1 second'
   `.execute(executor)
   return rows.map((row) => ({ from: row.began_at.getTime(), to: row.ended_at.getTime() }))
 }

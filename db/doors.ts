@@ -1,9 +1,10 @@
 import { expiry } from '../domain/deadlines.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { ProjectRole, UseFacts } from '../domain/rights.ts'
-import type { DoorSpec } from '../domain/template.ts'
+import type { DoorMode, DoorSpec } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Executor } from './connect.ts'
+import { holdsData } from './pass-facts.ts'
 import type { StoredEndpoint } from './schema.ts'
 
 /** What opening a door of a session by an account is decided from. `secret` is still encrypted. */
@@ -11,6 +12,7 @@ export interface DoorFacts {
   readonly use: UseFacts
   readonly account: { readonly id: string; readonly disabledAt: number | null }
   readonly projectRole: ProjectRole | null
+  readonly collaborator: DoorMode | null
   readonly doors: Readonly<Record<string, DoorSpec>>
   readonly instance: {
     readonly key: SessionKey
@@ -27,6 +29,8 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
     .innerJoin('template_version as v', (join) =>
       join.onRef('v.template_id', '=', 's.template_id').onRef('v.version', '=', 's.template_version'),
     )
+    .innerJoin('project as p', 'p.id', 's.project_id')
+    .leftJoin('collaborator as c', (join) => join.onRef('c.session_id', '=', 's.id').on('c.account_id', '=', accountId))
     .leftJoin('project_member as m', (join) =>
       join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
     )
@@ -36,8 +40,8 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
         .onRef('i.generation', '=', 's.generation')
         .on('i.tombstoned_at', 'is', null),
     )
-    .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at'])
-    .select(['a.disabled_at', 'm.role', 'v.spec', 'i.endpoints', 'i.secret', 'i.generation'])
+    .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at', 's.mounts'])
+    .select(['a.disabled_at', 'm.role', 'c.mode', 'p.sharing', 'v.spec', 'i.endpoints', 'i.secret', 'i.generation'])
     .where('s.id', '=', id)
     .executeTakeFirst()
   if (row === undefined) return null
@@ -48,9 +52,15 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
       ownerId: row.owner_id,
       stopRequestedAt: row.stop_requested_at?.getTime() ?? null,
       expiresAt: expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null),
+      sharing: {
+        template: row.spec.sharing ?? 'off',
+        project: row.sharing,
+        holdsData: holdsData(row.mounts),
+      },
     },
     account: { id: accountId, disabledAt: row.disabled_at?.getTime() ?? null },
     projectRole: row.role,
+    collaborator: row.mode,
     doors: row.spec.doors,
     instance:
       endpoints === null || secret === null || generation === null

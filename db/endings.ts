@@ -6,6 +6,7 @@ import type { Reason, WaitingFor } from '../domain/lifecycle.ts'
 import type { SessionKey } from '../domain/session.ts'
 import { outagesSince } from './beats.ts'
 import type { Db, Executor } from './connect.ts'
+import { endPasses } from './connections.ts'
 import { recordEvent } from './events.ts'
 import { tombstone } from './instances.ts'
 import { plainText } from './plain-text.ts'
@@ -74,6 +75,8 @@ export async function endSession(db: Db, key: SessionKey): Promise<Moved> {
     const reason = session.reason ?? 'internal'
     const end = endOf(reason)
     if (end === 'rejected') return { kind: 'already' }
+    // Whoever is still noted as inside left before the end: nothing is added to a history that has ended.
+    await endPasses(trx, { sessionId: key.sessionId }, 'ended')
     const moved = await move(trx, { key, from: ['stopping'], to: end, data: { reason } })
     if (moved.kind !== 'elsewhere') await releaseReservation(trx, key)
     return moved
@@ -87,6 +90,7 @@ export async function endSession(db: Db, key: SessionKey): Promise<Moved> {
 export async function abandonSession(db: Db, key: SessionKey): Promise<Moved> {
   const reason: Reason = 'abandoned'
   return await db.transaction().execute(async (trx) => {
+    await endPasses(trx, { sessionId: key.sessionId }, 'ended')
     const moved = await move(trx, { key, from: ['stopping'], to: endOf(reason), set: { reason }, data: { reason } })
     if (moved.kind === 'elsewhere') return moved
     await tombstone(trx, key, await providerOf(trx, key))

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { AccountId, ProjectId, SessionId } from '../domain/ids.ts'
 import { recordAudit } from './audit.ts'
 import type { Db, Trx } from './connect.ts'
+import { endPasses } from './connections.ts'
 import { requestStop } from './intents.ts'
 import { lockProject, touchProject } from './projects.ts'
 import { pruneSessionsOf, withoutName } from './retention.ts'
@@ -104,6 +105,11 @@ async function closeProject(trx: Trx, id: ProjectId): Promise<void> {
 async function anonymise(trx: Trx, id: AccountId): Promise<void> {
   await trx.deleteFrom('identity').where('account_id', '=', id).execute()
   await trx.deleteFrom('idempotency_key').where('account_id', '=', id).execute()
+  // What it had open of others' sessions, and from where it came.
+  await endPasses(trx, { accountId: id }, 'withdrawn')
+  await trx.deleteFrom('door_pass').where('account_id', '=', id).execute()
+  await trx.deleteFrom('door_ticket').where('account_id', '=', id).execute()
+  await trx.deleteFrom('collaborator').where('account_id', '=', id).execute()
   await trx
     .updateTable('token')
     .set({ name: withoutName, client: withoutName, revoked_at: sql<Date>`coalesce(revoked_at, now())` })

@@ -104,6 +104,7 @@ export async function readFeed(
               .whereRef('m.project_id', '=', 's.project_id')
               .where('m.account_id', '=', viewer),
           ),
+          sql<boolean>`s.id in (select session_id from standing_collaborator where account_id = ${viewer})`,
         ]),
       ),
     )

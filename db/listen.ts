@@ -1,7 +1,13 @@
 import pg from 'pg'
 import { quietMs } from './connect.ts'
 
-export const channels = ['carrel_event', 'carrel_wake', 'carrel_provider', 'carrel_reconciliation'] as const
+export const channels = [
+  'carrel_event',
+  'carrel_wake',
+  'carrel_provider',
+  'carrel_reconciliation',
+  'carrel_access',
+] as const
 export type Channel = (typeof channels)[number]
 
 /** What wakes a process early. Messages may be lost: whoever listens polls as well, and that poll is the truth. */

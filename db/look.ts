@@ -9,6 +9,7 @@ import type { Timings } from '../domain/timings.ts'
 import type { Db } from './connect.ts'
 import { maintenanceRole, outagesSince } from './beats.ts'
 import { readInstance } from './instances.ts'
+import { outsideState } from './outside-uses.ts'
 import { providerGate } from './provider-gate.ts'
 
 /** Where a session stands on an instance that nobody else watches: while it starts, the start itself does. */
@@ -30,6 +31,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     dispatched_at: Date | null
     state_since: Date
     abandon_requested_at: Date | null
+    outside: boolean
     expires_at: Date | null
     lifetime_ends_at: Date | null
     queue_limit_seconds: number
@@ -40,7 +42,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     update session s set seen_version = wake_version, next_try_at = greatest(next_try_at, now() + interval '10 seconds')
     where s.id = ${sessionId}
     returning s.state, s.generation, s.provider_id, s.project_id, s.stop_reason, s.requested_at, s.queued_at, s.dispatched_at,
-      s.state_since, s.abandon_requested_at, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds,
+      s.state_since, s.abandon_requested_at, s.outside, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds,
       (select maintenance_since is not null from installation) as maintenance, now() as now
   `.execute(db)
   const row = rows[0]
@@ -50,6 +52,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
   // with what the others held before it waited, and note as seen what it did not see.
   const mayBeSuspect = standing.includes(row.state)
   const instance = mayBeSuspect ? await readInstance(db, { sessionId, generation: row.generation }) : null
+  const outside = row.outside ? await outsideState(db, { sessionId, generation: row.generation }) : null
   const gate = row.state === 'queued' ? await providerGate(db, row.provider_id) : null
   const isUndecided = row.state === 'requested'
   const outages = await outagesSince(db, row.provider_id, row.requested_at, isUndecided ? [maintenanceRole] : [])
@@ -80,6 +83,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
         ),
     suspect: instance !== null && instance.seen !== null && isSuspicious(row.state, instance.seen),
     retryInMs: gate === null ? null : askInMs(gate),
+    ...(outside === null ? {} : { outside }),
     abandon: row.abandon_requested_at !== null,
   }
 }

@@ -4,12 +4,18 @@ import { connect } from './connect.ts'
 import * as spine from './migrations/2026-11-22-spine.ts'
 import * as upkeep from './migrations/2026-11-22-upkeep.ts'
 import * as announcements from './migrations/2026-11-23-announcements.ts'
+import * as doors from './migrations/2026-11-24-doors.ts'
+import * as outside from './migrations/2026-11-25-outside.ts'
+import * as outsideWatch from './migrations/2026-11-26-outside-watch.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '2026-11-22-spine': spine,
   '2026-11-22-upkeep': upkeep,
   '2026-11-23-announcements': announcements,
+  '2026-11-24-doors': doors,
+  '2026-11-25-outside': outside,
+  '2026-11-26-outside-watch': outsideWatch,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

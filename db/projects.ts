@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { ProjectRole } from '../domain/rights.ts'
+import type { Sharing } from '../domain/template.ts'
 import type { Executor, Trx } from './connect.ts'
 import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
@@ -11,6 +12,8 @@ export interface Project {
   readonly name: string
   readonly description: string
   readonly personalOf: AccountId | null
+  /** With whom sessions in it may be shared, where their template allows as much. */
+  readonly sharing: Sharing
   readonly version: number
   readonly createdAt: Date
   readonly closedAt: Date | null
@@ -50,6 +53,7 @@ const view = (row: Row): Project => ({
   name: row.name,
   description: row.description,
   personalOf: row.personal_of,
+  sharing: row.sharing,
   version: row.version,
   createdAt: row.created_at,
   closedAt: row.closed_at,
@@ -113,4 +117,29 @@ export async function touchProject(trx: Trx, id: ProjectId): Promise<void> {
     .set({ version: sql<number>`version + 1` })
     .where('id', '=', id)
     .execute()
+}
+
+export interface ProjectChange {
+  readonly name?: string
+  readonly description?: string
+  readonly sharing?: Sharing
+}
+
+/** Changes what is named. `versions`: `null` whatever the project's is. */
+export async function updateProject(
+  trx: Trx,
+  id: ProjectId,
+  set: ProjectChange,
+  versions: readonly number[] | null,
+): Promise<'done' | 'absent' | 'changed' | 'closed'> {
+  const project = await lockProject(trx, id)
+  if (project === null) return 'absent'
+  if (versions !== null && !versions.includes(project.version)) return 'changed'
+  if (project.closedAt !== null) return 'closed'
+  await trx
+    .updateTable('project')
+    .set({ ...set, version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .execute()
+  return 'done'
 }

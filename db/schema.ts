@@ -5,9 +5,11 @@ import type { DisarmReason } from '../domain/epoch.ts'
 import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
 import type { Violation } from '../domain/admission.ts'
 import type { ProjectRole, Role, Scope } from '../domain/rights.ts'
-import type { MountKind, ParameterValue, TemplateSpec } from '../domain/template.ts'
+import type { MountKind, ParameterValue, Sharing, TemplateSpec } from '../domain/template.ts'
 
 import type { Json, JsonDefault, NullableJson, NullableTime, Time, TimeDefault } from './schema-columns.ts'
+import type { DoorTables } from './schema-doors.ts'
+import type { OutsideTables } from './schema-outside.ts'
 import type { UpkeepTables } from './schema-upkeep.ts'
 
 interface ResourceColumns {
@@ -52,7 +54,7 @@ export interface StoredRef {
   readonly ids?: Readonly<Record<string, string>>
 }
 
-export interface Database extends UpkeepTables {
+export interface Database extends DoorTables, UpkeepTables, OutsideTables {
   installation: {
     one: Generated<boolean>
     deployment_id: Generated<string>
@@ -107,6 +109,7 @@ export interface Database extends UpkeepTables {
     name: string
     description: Generated<string>
     personal_of: AccountId | null
+    sharing: ColumnType<Sharing, Sharing | undefined, Sharing>
     version: Generated<number>
     created_at: TimeDefault
     closed_at: NullableTime
@@ -199,10 +202,14 @@ export interface Database extends UpkeepTables {
     operator_detail: string | null
     progress_at: NullableTime
     abandon_requested_at: NullableTime
+    outside: Generated<boolean>
     /** When retention cleared what was personal in it. */
     pruned_at: NullableTime
     /** When retention deleted its history but the end. */
     events_pruned_at: NullableTime
+    /** Since when it does not work as it should although it is ready, and why. */
+    degraded_at: NullableTime
+    degraded_reason: ColumnType<string | null, string | null | undefined, string | null>
     event_seq: Generated<number>
     event_epoch: ColumnType<number, number | undefined, never>
     event_xid: ColumnType<string, string | undefined, never>

@@ -47,6 +47,8 @@ export interface SessionView {
   readonly cleanupOverdueAt: Date | null
   readonly abandonRequestedAt: Date | null
   readonly operatorDetail: string | null
+  /** Why it does not work as it should although it is ready, and since when. */
+  readonly degraded: { readonly reason: string; readonly since: Date } | null
 }
 
 /** A session's row as JSON gives it: one value that is parsed at once costs a third of forty that are parsed one by one. */
@@ -86,6 +88,8 @@ interface Row {
   readonly cleanup_overdue_at: string | null
   readonly abandon_requested_at: string | null
   readonly operator_detail: string | null
+  readonly degraded_at: string | null
+  readonly degraded_reason: string | null
 }
 
 /** What a `Row` is made of, from `joined`. */
@@ -93,7 +97,7 @@ const columns = `s.id, s.name, s.owner_id, s.started_by, s.project_id, s.templat
   t.name as template_name, s.provider_id, s.size, s.parameters, s.mounts, s.sessions, s.cpu_milli, s.memory_mib, s.disk_mib,
   s.gpus, v.spec -> 'doors' as doors, s.state, s.reason, s.refusal, s.waiting_for, s.generation, s.state_since, h.retry_at,
   s.requested_at, s.queued_at, s.ready_at, s.ended_at, s.expires_at, s.lifetime_ends_at, s.stop_requested_at,
-  s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail`
+  s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail, s.degraded_at, s.degraded_reason`
 const joined = `session s
   join template t on t.id = s.template_id
   join template_version v on v.template_id = s.template_id and v.version = s.template_version
@@ -134,6 +138,10 @@ const view = (row: Row): SessionView => ({
   cleanupOverdueAt: time(row.cleanup_overdue_at),
   abandonRequestedAt: time(row.abandon_requested_at),
   operatorDetail: row.operator_detail,
+  degraded:
+    row.state === 'ready' && row.degraded_at !== null && row.degraded_reason !== null
+      ? { reason: row.degraded_reason, since: new Date(row.degraded_at) }
+      : null,
 })
 
 const oneSession = statement<{ readonly session: Row }>(`
@@ -148,6 +156,8 @@ export async function getSession(executor: Executor, id: SessionId): Promise<Ses
 export interface SessionRelation {
   readonly isOwner: boolean
   readonly projectRole: ProjectRole | null
+  /** Its owner let it in, and that still holds. */
+  readonly isCollaborator: boolean
 }
 
 /** A session, and what the account that was asked about is to it. */
@@ -156,13 +166,30 @@ export interface FoundSession {
   readonly relation: SessionRelation
 }
 
-const found = (session: Row, projectRole: ProjectRole | null, accountId: AccountId): FoundSession => ({
-  session: view(session),
-  relation: { isOwner: session.owner_id === accountId, projectRole },
+/** What a relation is made of, beside the session's owner. */
+interface Standing {
+  readonly role: ProjectRole | null
+  readonly collaborates: boolean
+}
+
+const relationOf = (ownerId: AccountId, { role, collaborates }: Standing, accountId: AccountId): SessionRelation => ({
+  isOwner: ownerId === accountId,
+  projectRole: role,
+  isCollaborator: collaborates,
 })
 
-const sessionAndRole = statement<{ readonly session: Row; readonly role: ProjectRole | null }>(`
-  select to_json(one) as session, m.role from (select ${columns} from ${joined} where s.id = $1) as one
+const found = (session: Row, standing: Standing, accountId: AccountId): FoundSession => ({
+  session: view(session),
+  relation: relationOf(session.owner_id, standing, accountId),
+})
+
+/** Whether the account, as SQL says it, was let into the session, as SQL says it. */
+const collaborates = (session: string, account: string) =>
+  `exists (select from standing_collaborator c where c.session_id = ${session} and c.account_id = ${account}) as collaborates`
+
+const sessionAndRole = statement<{ readonly session: Row } & Standing>(`
+  select to_json(one) as session, m.role, ${collaborates('one.id', '$2')}
+  from (select ${columns} from ${joined} where s.id = $1) as one
   left join project_member m on m.project_id = one.project_id and m.account_id = $2`)
 
 /** The session, with what the account is to it. `null`: there is no such session. */
@@ -172,11 +199,11 @@ export async function findSession(
   accountId: AccountId,
 ): Promise<FoundSession | null> {
   const [row] = await sessionAndRole(executor, [id, accountId])
-  return row === undefined ? null : found(row.session, row.role, accountId)
+  return row === undefined ? null : found(row.session, row, accountId)
 }
 
-const bearerAndSession = statement<BearerRow & { readonly session: Row | null; readonly role: ProjectRole | null }>(`
-  select ${bearerColumns}, to_json(one) as session, m.role from ${bearers}
+const bearerAndSession = statement<BearerRow & { readonly session: Row | null } & Standing>(`
+  select ${bearerColumns}, to_json(one) as session, m.role, ${collaborates('one.id', 'account.id')} from ${bearers}
   left join (select ${columns} from ${joined} where s.id = $2) as one on true
   left join project_member m on m.project_id = one.project_id and m.account_id = account.id
   where token.hash = $1 and ${tokenHolds}`)
@@ -190,11 +217,11 @@ export async function findBearerAndSession(
   const [row] = await bearerAndSession(executor, [hashOf(secret), id])
   if (row === undefined) return null
   const bearer = bearerOf(row)
-  return { bearer, found: row.session === null ? null : found(row.session, row.role, bearer.accountId) }
+  return { bearer, found: row.session === null ? null : found(row.session, row, bearer.accountId) }
 }
 
 export interface SessionFilter {
-  /** Whose sessions: those it owns and those of its projects. `null`: an operator, who sees all. */
+  /** Whose sessions: those it owns, those of its projects, and those it was let into. `null`: an operator, who sees all. */
   readonly viewer: AccountId | null
   /** `null`: every state but the ends, unless `ended`. */
   readonly states: readonly SessionState[] | null
@@ -226,7 +253,8 @@ export async function listSessions(
   }
   where(
     filter.viewer,
-    (n) => `(s.owner_id = ${n} or s.project_id in (select project_id from project_member where account_id = ${n}))`,
+    (n) => `(s.owner_id = ${n} or s.project_id in (select project_id from project_member where account_id = ${n})
+      or s.id in (select session_id from standing_collaborator where account_id = ${n}))`,
   )
   where(filter.states ?? (filter.ended ? null : liveStates), (n) => `s.state = any(${n})`)
   where(filter.projectId, (n) => `s.project_id = ${n}`)
@@ -258,9 +286,14 @@ export async function sessionRelation(
       join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
     )
     .select(['s.owner_id', 'm.role'])
+    .select(
+      sql<boolean>`exists (select from standing_collaborator c where c.session_id = s.id and c.account_id = ${accountId})`.as(
+        'collaborates',
+      ),
+    )
     .where('s.id', '=', id)
     .executeTakeFirst()
-  return row === undefined ? null : { isOwner: row.owner_id === accountId, projectRole: row.role }
+  return row === undefined ? null : relationOf(row.owner_id, row, accountId)
 }
 
 /** Those of the sessions that are decided: no longer `requested`. */

@@ -6,6 +6,7 @@ export interface PendingUndo {
   readonly generation: number
   readonly steps: readonly (
     | { readonly step: 'releaseReservation'; readonly generation: number }
+    | { readonly step: 'closeDoors'; readonly generation: number }
     | { readonly step: 'removeInstance'; readonly providerId: string; readonly generation: number }
   )[]
 }
@@ -14,7 +15,7 @@ export interface PendingUndo {
 export async function pendingUndo(executor: Executor, sessionId: SessionId): Promise<PendingUndo | null> {
   const session = await executor
     .selectFrom('session')
-    .select(['generation', 'provider_id', 'dispatched_at'])
+    .select(['generation', 'provider_id', 'dispatched_at', 'outside'])
     .where('id', '=', sessionId)
     .executeTakeFirst()
   if (session === undefined) return null
@@ -38,6 +39,7 @@ export async function pendingUndo(executor: Executor, sessionId: SessionId): Pro
       { step: 'releaseReservation', generation: session.generation },
       ...removals,
       ...(begun || session.dispatched_at === null ? [] : [coming]),
+      ...(session.outside ? [{ step: 'closeDoors' as const, generation: session.generation }] : []),
     ],
   }
 }

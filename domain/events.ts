@@ -5,6 +5,13 @@ export const eventTypes = [
   'session.stop_requested',
   'session.cleanup_overdue',
   'session.abandon_requested',
+  'session.idle_warning',
+  'session.degraded',
+  'session.repaired',
+  'session.shared',
+  'session.unshared',
   'connection.opened',
+  'connection.closed',
+  'connection.cut',
 ] as const
 export type EventType = (typeof eventTypes)[number]

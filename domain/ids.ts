@@ -8,6 +8,8 @@ export type SessionId = Id<'session'>
 export type TokenId = Id<'token'>
 export type ProviderId = Id<'provider'>
 export type ReconciliationId = Id<'reconciliation'>
+export type PassId = Id<'pass'>
+export type TunnelId = Id<'tunnel'>
 
 /** What every id matches; the letter in front says the kind. */
 export const idPattern = /^[a-z][a-z0-9]{1,25}$/
@@ -20,6 +22,8 @@ const prefixes = {
   token: 'k',
   audit: 'u',
   reconciliation: 'r',
+  pass: 'd',
+  tunnel: 'n',
 } as const
 export type MintedKind = keyof typeof prefixes
 
@@ -49,6 +53,10 @@ export const observeWorkflowId = (id: ProviderId): string => `observe/${id}`
 export const reconcileWorkflowId = (id: ProviderId): string => `reconcile/${id}`
 export const expireWorkflowId = 'expire'
 export const retentionWorkflowId = 'retention'
+/** Looks after the doors that a gateway outside opens. */
+export const watchDoorsWorkflowId = 'doors'
 export const startQueue = (id: ProviderId): string => `provider/${id}/start`
 export const careQueue = (id: ProviderId): string => `provider/${id}/care`
 export const coreQueue = 'core'
+/** What is done at the gateway outside Carrel. */
+export const accessQueue = 'access'

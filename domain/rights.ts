@@ -1,5 +1,6 @@
 import type { SessionState } from './lifecycle.ts'
 import { isEnd } from './lifecycle.ts'
+import type { DoorMode, Sharing } from './template.ts'
 
 export const roles = ['member', 'operator', 'admin'] as const
 export type Role = (typeof roles)[number]
@@ -32,6 +33,10 @@ export const rights = {
   'session:read': { scope: 'read', relation: 'session-reader' },
   'session:stop': { scope: 'sessions', relation: 'session-owner' },
   'session:connect': { scope: 'sessions', relation: 'session-user' },
+  'session:guests': { scope: 'read', relation: 'session-host' },
+  'session:share': { scope: 'sessions', relation: 'session-host' },
+  'session:watch': { scope: 'read', relation: 'session-keeper' },
+  'session:cut': { scope: 'sessions', relation: 'session-keeper' },
   'event:list': { scope: 'read', relation: 'any' },
   'event:read': { scope: 'read', relation: 'session-reader' },
   'self:read': { scope: 'read', relation: 'any' },
@@ -57,6 +62,8 @@ export interface Actor {
 export interface Relation {
   readonly isOwner?: boolean
   readonly projectRole?: ProjectRole | null
+  /** Of a session: its owner let the actor in, and that still holds. */
+  readonly isCollaborator?: boolean
 }
 
 export const isAdmin = (actor: Actor): boolean => !actor.actingFor && actor.roles.includes('admin')
@@ -105,19 +112,26 @@ export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' 
     case 'project-editor':
       return role === 'owner' || role === 'editor' ? 'yes' : role === null ? 'hidden' : 'no'
     case 'session-reader':
-      return relation.isOwner === true || role !== null || isOperator(actor) ? 'yes' : 'hidden'
+      return isReader(relation) || isOperator(actor) ? 'yes' : 'hidden'
     case 'session-owner':
-      return relation.isOwner === true || isOperator(actor) || role === 'owner'
-        ? 'yes'
-        : role === null
-          ? 'hidden'
-          : 'no'
+      return relation.isOwner === true || isOperator(actor) || role === 'owner' ? 'yes' : refusal(actor, relation)
     case 'session-user':
-      return relation.isOwner === true ? 'yes' : role === null && !isOperator(actor) ? 'hidden' : 'no'
+      return relation.isOwner === true || relation.isCollaborator === true ? 'yes' : refusal(actor, relation)
+    case 'session-host':
+      return relation.isOwner === true ? 'yes' : refusal(actor, relation)
+    case 'session-keeper':
+      return relation.isOwner === true || isOperator(actor) ? 'yes' : refusal(actor, relation)
     default:
       return needed satisfies never
   }
 }
+
+const isReader = ({ isOwner, projectRole = null, isCollaborator }: Relation): boolean =>
+  isOwner === true || projectRole !== null || isCollaborator === true
+
+/** Who may read a session is told no; who may not even know of it is told nothing. */
+const refusal = (actor: Actor, relation: Relation): 'no' | 'hidden' =>
+  isReader(relation) || isOperator(actor) ? 'no' : 'hidden'
 
 /** What decides whether an account may use a running session now. Times in ms since the epoch. */
 export interface UseFacts {
@@ -125,20 +139,64 @@ export interface UseFacts {
   readonly ownerId: string
   readonly stopRequestedAt: number | null
   readonly expiresAt: number | null
+  readonly sharing: SharingFacts
 }
 
+/** With whom a session may be shared at all. */
+export interface SharingFacts {
+  /** What its template and its project allow. */
+  readonly template: Sharing
+  readonly project: Sharing
+  /** Data of an experiment or a dataset is mounted: it is its project's. */
+  readonly holdsData: boolean
+}
+
+/** What an account is to a session and its project. `collaborator`: the mode that the owner gave it. */
+export interface Membership {
+  readonly projectRole: ProjectRole | null
+  readonly collaborator: DoorMode | null
+}
+
+/** The stricter of two. */
+export function stricter(one: Sharing, other: Sharing): Sharing {
+  if (one === 'off' || other === 'off') return 'off'
+  return one === 'members' || other === 'members' ? 'members' : 'invited'
+}
+
+/** Whether a session may be shared with an account that is this to its project, at this moment. */
+export function mayShareWith({ template, project, holdsData }: SharingFacts, role: ProjectRole | null): boolean {
+  const sharing = stricter(template, project)
+  return sharing !== 'off' && (role !== null || (sharing === 'invited' && !holdsData))
+}
+
+/** How the account may use the session as long as it lasts. `null`: not at all, or not any more. */
+export function grantedMode(
+  session: Pick<UseFacts, 'ownerId' | 'sharing'>,
+  account: { readonly id: string; readonly disabledAt: number | null },
+  { projectRole, collaborator }: Membership,
+): DoorMode | null {
+  if (account.disabledAt !== null) return null
+  if (session.ownerId === account.id) return projectRole !== null && projectRole !== 'viewer' ? 'control' : null
+  return mayShareWith(session.sharing, projectRole) ? collaborator : null
+}
+
+/** Whether nobody uses the session any more: from the instant a stop is asked, or its time is over. */
+export const isOver = (
+  { state, stopRequestedAt, expiresAt }: Pick<UseFacts, 'state' | 'stopRequestedAt' | 'expiresAt'>,
+  now: number,
+): boolean =>
+  stopRequestedAt !== null || isEnd(state) || state === 'stopping' || (expiresAt !== null && expiresAt <= now)
+
 /**
- * Whether the account may use the session at this moment: false from the instant a stop is asked, its time is over,
+ * How the account may use the session at this moment: not at all (`null`) from the instant a stop is asked, its time is over,
  * or the right behind it is withdrawn. Asked by the api and the gateway themselves, so that revocation waits for nobody.
  */
-export function mayUse(
+export const usableMode = (
   session: UseFacts,
   account: { readonly id: string; readonly disabledAt: number | null },
-  membership: { readonly projectRole: ProjectRole | null },
+  membership: Membership,
   now: number,
-): boolean {
-  if (account.disabledAt !== null) return false
-  if (session.stopRequestedAt !== null || isEnd(session.state) || session.state === 'stopping') return false
-  if (session.expiresAt !== null && session.expiresAt <= now) return false
-  return session.ownerId === account.id && membership.projectRole !== null && membership.projectRole !== 'viewer'
-}
+): DoorMode | null => (isOver(session, now) ? null : grantedMode(session, account, membership))
+
+/** Whether the account may use the session at all at this moment. */
+export const mayUse = (...facts: Parameters<typeof usableMode>): boolean => usableMode(...facts) !== null

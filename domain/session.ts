@@ -21,6 +21,11 @@ export interface Look {
   readonly suspect: boolean
   /** Of a queued session: in how many ms it is worth asking for its place; `null`: not before somebody wakes it. */
   readonly retryInMs: number | null
+  /**
+   * How its doors stand at a gateway outside; absent where none was ever opened there. `due`: somebody waits to be let in, or
+   * must not be any more.
+   */
+  readonly outside?: { readonly due: boolean }
   /** An operator gives it up: it ends although nobody knows whether anything is left. */
   readonly abandon: boolean
 }

@@ -1,3 +1,4 @@
+import { doorFaults } from './door-check.ts'
 import { resolveParameters } from './template.ts'
 import type { ParameterSpec, TemplateSpec } from './template.ts'
 
@@ -9,7 +10,7 @@ export interface TemplateFault {
 
 /** What no schema of single fields sees: whether the parts of a template fit together. Empty: they do. */
 export function templateFaults(spec: TemplateSpec): TemplateFault[] {
-  return [...sizeFaults(spec), ...parameterFaults(spec), ...doorFaults(spec), ...mountFaults(spec)]
+  return [...sizeFaults(spec), ...parameterFaults(spec), ...allDoorFaults(spec), ...mountFaults(spec)]
 }
 
 function sizeFaults({ sizes, defaultSize }: TemplateSpec): TemplateFault[] {
@@ -52,11 +53,12 @@ function secretFaults(pointer: string, spec: ParameterSpec): TemplateFault[] {
   return [{ pointer: `${pointer}/default`, message: 'A secret has no default.' }]
 }
 
-function doorFaults({ doors, readiness }: TemplateSpec): TemplateFault[] {
-  if (readiness.kind === 'log') return []
+function allDoorFaults({ doors, readiness }: TemplateSpec): TemplateFault[] {
+  const faults = Object.entries(doors).flatMap(([name, door]) => doorFaults(`/doors/${name}`, door))
+  if (readiness.kind === 'log') return faults
   const ports = Object.values(doors).map((door) => door.port)
-  if (ports.length === 0 || ports.includes(readiness.port)) return []
-  return [{ pointer: '/readiness/port', message: `Expected the port of a door: ${ports.join(', ')}.` }]
+  if (ports.length === 0 || ports.includes(readiness.port)) return faults
+  return [...faults, { pointer: '/readiness/port', message: `Expected the port of a door: ${ports.join(', ')}.` }]
 }
 
 function mountFaults({ mounts }: TemplateSpec): TemplateFault[] {

@@ -24,7 +24,13 @@ export interface TemplateSpec {
   readonly lifetimeSeconds: number
   readonly idleTimeoutSeconds: number | null
   readonly visibleTo: readonly Visibility[]
+  /** With whom an owner may share a session; nobody when left out. */
+  readonly sharing?: Sharing
 }
+
+/** `members`: of the session's project. `invited`: whomever the owner names. */
+export const sharings = ['off', 'members', 'invited'] as const
+export type Sharing = (typeof sharings)[number]
 
 export type ParameterValue = string | number | boolean
 export type ParameterSpec =
@@ -52,12 +58,26 @@ export type ParameterSpec =
 export const doorModes = ['control', 'view'] as const
 export type DoorMode = (typeof doorModes)[number]
 export interface DoorSpec {
-  readonly protocol: 'http' | 'vnc' | 'rdp' | 'ssh'
+  readonly protocol: DoorProtocol
   readonly port: number
   readonly modes: readonly DoorMode[]
   /** Where the door starts, below its host; `{secret}` is replaced by the session's secret when it is opened directly. */
   readonly path?: string
+  /** Of a web door: where it only shows. Without, such a door cannot be opened for looking only. */
+  readonly readOnly?: { readonly port: number; readonly path?: string }
+  /** Of a web door: the header that lets one in; `{secret}` stands for the session's secret. */
+  readonly secret?: { readonly header: string; readonly value: string }
+  /** Of a desktop: what is said to it beside its address; `{secret}` stands for the session's secret in `password`. */
+  readonly parameters?: Readonly<Record<string, string>>
+  /** Of a desktop: out of it, into it. */
+  readonly clipboard?: { readonly copy: boolean; readonly paste: boolean }
+  readonly files?: { readonly upload: boolean; readonly download: boolean }
+  /** Of a desktop: what is seen is kept for so long; whoever opens it is told before. */
+  readonly recording?: { readonly retentionDays: number }
 }
+
+export const doorProtocols = ['http', 'vnc', 'rdp', 'ssh'] as const
+export type DoorProtocol = (typeof doorProtocols)[number]
 
 /** When an instance counts as ready; each probe of it is bounded. */
 export type ReadinessSpec =

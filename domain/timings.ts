@@ -18,6 +18,13 @@ export interface Timings {
   readonly removeTimeoutMs: number
   readonly inspectTimeoutMs: number
   readonly heartbeatMs: number
+  /** One try at the gateway outside; and how long an instance waits for its doors there to be closed before it is removed. */
+  readonly accessTimeoutMs: number
+  readonly closeDoorsFirstMs: number
+  /** Between two looks at who may still use doors outside, two lists of what is open there, and two sweeps of what is left. */
+  readonly watchDoorsMs: number
+  readonly listDoorsMs: number
+  readonly sweepDoorsMs: number
   /** Between two tries of a provider call that failed. */
   readonly providerRetryMs: number
   readonly providerRetryMaxMs: number
@@ -57,6 +64,11 @@ export const defaultTimings: Timings = {
   removeTimeoutMs: 2 * minute,
   inspectTimeoutMs: 30 * second,
   heartbeatMs: 15 * second,
+  accessTimeoutMs: 1 * minute,
+  closeDoorsFirstMs: 30 * second,
+  watchDoorsMs: 2 * second,
+  listDoorsMs: 10 * second,
+  sweepDoorsMs: 1 * minute,
   providerRetryMs: 1 * second,
   providerRetryMaxMs: 1 * minute,
   observeRunMs: 10 * minute,

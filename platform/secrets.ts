@@ -43,6 +43,17 @@ export const instanceSecret = ({ sessionId, generation }: SessionKey): SecretPla
 
 /** What an instance is given to know its session by. */
 export const newInstanceSecret = (): string => randomBytes(32).toString('base64url')
+/** Where what an account is at a gateway outside stands: its password, and the token of its open pages. */
+export const outsidePassword = (accountId: string): SecretPlace => ({
+  table: 'outside_account',
+  column: 'password',
+  id: accountId,
+})
+export const outsideToken = (accountId: string): SecretPlace => ({
+  table: 'outside_account',
+  column: 'token',
+  id: accountId,
+})
 
 const version = 1
 

@@ -2,17 +2,20 @@ import { parseArgs } from 'node:util'
 import { kindOf, runCommand, surroundings, type Surroundings } from './command.ts'
 import { createClient, type CarrelClient } from './demo/client.ts'
 import { nothingIsLeft } from './demo/leftovers.ts'
-import { follow, stopAndWait, untilAnswers } from './demo/session.ts'
+import { goThrough } from './demo/door.ts'
+import { servePortal } from './demo/portal.ts'
+import { follow, stopAndWait } from './demo/session.ts'
 import type { Embedded } from './embedded.ts'
 import { exitCodes, runStack } from './run-stack.ts'
 
 const help = `npm run demo [-- options]
 
 Brings up the whole of Carrel on this machine, starts a notebook session through the API like any client would,
-shows every event as it arrives, prints the notebook's address once it answers, waits for Ctrl-C, then stops the
-session and counts what is left: nothing.
+shows every event as it arrives, goes through its door and prints the address that opens it, waits for Ctrl-C, then
+stops the session and counts what is left: nothing.
 
   --once                     do not wait for Ctrl-C
+  --desktop                  start a desktop instead of a notebook (Docker alone; its images take minutes on first use)
   --provider docker|process  run the session there; default: Docker where a daemon answers
   --fresh                    forget all data and keys of earlier runs first
   --verbose                  show what the processes log, too
@@ -27,6 +30,7 @@ async function demo(): Promise<number> {
   const { values } = parseArgs({
     options: {
       once: { type: 'boolean', default: false },
+      desktop: { type: 'boolean', default: false },
       provider: { type: 'string' },
       fresh: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
@@ -39,7 +43,13 @@ async function demo(): Promise<number> {
   }
   const around = surroundings()
   const show = values.verbose ? { show: around.progress.print } : {}
-  const options = { ...around, fresh: values.fresh, provider: kindOf(values.provider), ...show }
+  const options = {
+    ...around,
+    fresh: values.fresh,
+    provider: kindOf(values.provider),
+    desktop: values.desktop,
+    ...show,
+  }
   return runStack(options, (stack, asked) => present(stack, asked, around, values.once))
 }
 
@@ -49,8 +59,9 @@ async function present(stack: Embedded, asked: AbortSignal, around: Surroundings
   await endEarlierSessions(client, around)
   const sessionId = await progress.step('session', async (say) => {
     const project = await client.createProject('Demo')
-    const template = await client.findTemplate(stack.offer.template.name)
-    const { id } = await client.createSession({ templateId: template.id, projectId: project.id, name: 'Demo notebook' })
+    const { name } = stack.offer.desktop ?? stack.offer.template
+    const template = await client.findTemplate(name)
+    const { id } = await client.createSession({ templateId: template.id, projectId: project.id, name: `Demo ${name}` })
     say(id)
     return id
   })
@@ -58,8 +69,12 @@ async function present(stack: Embedded, asked: AbortSignal, around: Surroundings
   const interrupted = whenAborted(asked)
   let failure: unknown
   try {
-    const ready = openNotebook(client, followed, stack, around)
-    await Promise.race([once ? ready : ready.then(() => interrupted), interrupted, ended(followed.ended)])
+    const opened = openDoor(client, followed, stack, around)
+    const done = opened.then(async (close) => {
+      if (!once) await interrupted
+      await close()
+    })
+    await Promise.race([done, interrupted, ended(followed.ended)])
   } catch (error) {
     failure = error
     progress.line(`FAILED: ${error instanceof Error ? error.message : String(error)}`)
@@ -75,23 +90,28 @@ async function present(stack: Embedded, asked: AbortSignal, around: Surroundings
   return failure === undefined && clean ? exitCodes.fine : exitCodes.failed
 }
 
-async function openNotebook(
+/** Goes through the session's door, and offers the way to whoever watches. Returns how to take that offer back. */
+async function openDoor(
   client: CarrelClient,
   followed: ReturnType<typeof follow>,
   stack: Embedded,
   { progress, places, isCi }: Surroundings,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   await followed.ready
-  const { url } = await client.connect(followed.id, 'web')
-  await progress.step('notebook', () => untilAnswers(url))
+  const { name, spec } = stack.offer.desktop ?? stack.offer.template
+  const [door = ''] = Object.keys(spec.doors)
+  const connect = async () => (await client.connect(followed.id, door)).url
+  await progress.step(`the door of the ${name}`, async () => await goThrough(await connect()))
+  const portal = await servePortal(name, connect)
   progress.print('')
-  // The address holds the session's secret.
-  progress.print(`  notebook      ${isCi ? new URL(url).origin : url}`)
-  progress.print(`  API reference ${stack.apiUrl}/docs`)
-  progress.print(`  Temporal UI   ${stack.temporalUiUrl}`)
-  progress.print(`  tokens        ${places.stateFile}`)
+  // Whoever has the address opens the session.
+  progress.print(`  open this door ${isCi ? new URL(portal.url).origin : portal.url}`)
+  progress.print(`  API reference  ${stack.apiUrl}/docs`)
+  progress.print(`  Temporal UI    ${stack.temporalUiUrl}`)
+  progress.print(`  tokens         ${places.stateFile}`)
   progress.print('')
-  progress.line('the notebook answers; Ctrl-C ends it')
+  progress.line(`the ${name} answers; Ctrl-C ends it`)
+  return portal.close
 }
 
 /** A demo that was killed may have left its session running. */

@@ -3,6 +3,9 @@ import { readConfig } from '../platform/config.ts'
 import { bootstrap, type BootstrapPlan } from './bootstrap-steps.ts'
 import { readKept, writeKept } from './kept.ts'
 import { makeOffer, type Kind, type Offer } from './offer.ts'
+import { guacdImage } from './desktop.ts'
+import { dockerProviderSettings } from './docker.ts'
+import { startGuacd } from './guacd.ts'
 import { makePlaces, type Places } from './places.ts'
 import { holdPort, type HeldPort } from './ports.ts'
 import { ensureDatabase, startPostgres } from './postgres.ts'
@@ -17,6 +20,8 @@ export interface EmbeddedPlan {
   readonly progress: Progress
   /** Forces the provider; without it the best one that works here. */
   readonly provider?: Kind | undefined
+  /** Offers a desktop, too, and starts what shows it. */
+  readonly desktop?: boolean | undefined
   /** Ends a start that is under way; what was started is stopped. */
   readonly signal: AbortSignal
   /** Shows what the processes log, too. */
@@ -25,6 +30,8 @@ export interface EmbeddedPlan {
 
 export interface Embedded {
   readonly apiUrl: string
+  /** Where doors are answered, on loopback; a door's own name goes in the `Host` header. */
+  readonly gatewayPort: number
   readonly adminToken: string
   readonly userToken: string
   readonly temporalAddress: string
@@ -112,7 +119,9 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     await Promise.all([ports.temporal.release(), ports.temporalUi.release()])
     return started(await startTemporal({ ...options, namespace, uiCodecEndpoint, onLine: lineTo('temporal') }))
   })
-  const offer = await progress.step('notebook', (say) => makeOffer({ ...plan, wanted: plan.provider, tools, say }))
+  const offer = await progress.step('notebook', (say) =>
+    makeOffer({ ...plan, desktop: plan.desktop === true, wanted: plan.provider, tools, say }),
+  )
   progress.line(`notebook: ${offer.why}`)
   const postgresUrl = postgres.url('carrel')
   await progress.step('bootstrap', (say) => bootstrap(bootstrapPlan(postgresUrl, temporal.address, offer), say))
@@ -132,10 +141,22 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     CARREL_PROVIDERS: JSON.stringify([offer.provider]),
     CARREL_PROVIDERS_FILE: undefined,
   }
-  const own = (name: 'api' | 'worker', more: Record<string, string>, graceMs?: number) =>
+  const guacd =
+    offer.desktop === null
+      ? null
+      : await progress.step('guacd', async (say) => {
+          const docker = { settings: dockerProviderSettings(tools.docker), image: guacdImage.tag }
+          await ports.guacd.release()
+          const running = started(
+            await startGuacd({ path: tools.path, port: ports.guacd.port, docker, onLine: lineTo('guacd') }),
+          )
+          say(running.how)
+          return running
+        })
+  const own = (name: 'api' | 'worker' | 'gateway', more: Record<string, string>, graceMs?: number) =>
     progress.step(name, async () => {
       const url = `http://127.0.0.1:${ports[name].port}`
-      await ports[name].release()
+      await Promise.all([ports[name].release(), name === 'gateway' ? ports.doors.release() : undefined])
       const plans = { name, entry: `${name}/main.ts`, variables: { ...variables, ...more }, logs: places.logs }
       const { child, ready } = await startProcess({ ...plans, readyUrl: `${url}/readyz`, show: plan.show })
       started({ stop: () => child.stop(graceMs) })
@@ -147,13 +168,22 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     CARREL_API_PORT: String(ports.api.port),
     CARREL_PUBLIC_URL: apiUrl,
     CARREL_CODEC_CAPABILITY: capability,
-    CARREL_DIRECT_DOORS: 'true',
+    CARREL_GATEWAY_PORT: String(ports.doors.port),
   })
-  const worker = await own('worker', { CARREL_METRICS_PORT: String(ports.worker.port) }, workerGraceMs)
+  const [worker, gateway] = await Promise.all([
+    own('worker', { CARREL_METRICS_PORT: String(ports.worker.port) }, workerGraceMs),
+    own('gateway', {
+      CARREL_GATEWAY_PORT: String(ports.doors.port),
+      CARREL_METRICS_PORT: String(ports.gateway.port),
+      CARREL_PUBLIC_URL: apiUrl,
+      ...(guacd === null ? {} : { CARREL_GUACD: guacd.address }),
+    }),
+  ])
 
-  const processes = { postgres, temporal, api, worker }
+  const processes = { postgres, temporal, api, worker, gateway }
   return {
     apiUrl,
+    gatewayPort: ports.doors.port,
     adminToken: people.admin.token,
     userToken: people.user.token,
     temporalAddress: temporal.address,
@@ -185,11 +215,14 @@ const named = (port: number): HeldPort => ({ port, release: () => Promise.resolv
 async function choosePorts(stack: { apiPort: number | undefined; temporalUiPort: number | undefined }) {
   const choose = (port: number | undefined) => (port === undefined ? holdPort() : named(port))
   const [postgres, temporal, worker] = await Promise.all([holdPort(), holdPort(), holdPort()])
+  // `gateway` is where it says how it is, `doors` where it serves.
+  const [gateway, doors, guacd] = await Promise.all([holdPort(), holdPort(), holdPort()])
   const [api, temporalUi] = await Promise.all([choose(stack.apiPort), choose(stack.temporalUiPort)])
-  return { postgres, temporal, worker, api, temporalUi }
+  return { postgres, temporal, worker, gateway, doors, guacd, api, temporalUi }
 }
 
-function bootstrapPlan(databaseUrl: string, address: string, { provider, template }: Offer): BootstrapPlan {
-  const configuration = { providers: [provider], templates: [template], quotaDefaults: {} }
+function bootstrapPlan(databaseUrl: string, address: string, { provider, template, desktop }: Offer): BootstrapPlan {
+  const templates = [template, ...(desktop === null ? [] : [desktop])]
+  const configuration = { providers: [provider], templates, quotaDefaults: {} }
   return { databaseUrl, temporal: { address, namespace }, configuration, retentionDays }
 }

@@ -5,15 +5,22 @@ import type { TemplateSpec } from '../domain/template.ts'
 import { childEnvironment, type Config, type ProviderConfig } from '../platform/config.ts'
 import { ensureImage } from '../ports/compute/docker/build.ts'
 import { dockerAnswers, dockerProviderSettings, withEngine } from './docker.ts'
+import { desktopImage, desktopTemplate, guacdImage } from './desktop.ts'
 import { chooseNotebook, notebookImage } from './notebook/choose.ts'
 import { repository, type Places } from './places.ts'
 
 export type Kind = 'docker' | 'process'
 
-/** What the embedded stack offers: one provider, and the built-in notebook on it. */
+interface OfferedTemplate {
+  readonly name: string
+  readonly spec: TemplateSpec
+}
+
+/** What the embedded stack offers: one provider, and the built-in notebook on it; where it was asked for, a desktop as well. */
 export interface Offer {
   readonly provider: ProviderConfig
-  readonly template: { readonly name: string; readonly spec: TemplateSpec }
+  readonly template: OfferedTemplate
+  readonly desktop: OfferedTemplate | null
   /** What was chosen, and why. */
   readonly why: string
 }
@@ -21,6 +28,8 @@ export interface Offer {
 export interface OfferQuestion {
   /** Forces a provider; without it, Docker where a daemon answers. */
   readonly wanted: Kind | undefined
+  /** Whether there is to be a desktop: its images take minutes on first use. */
+  readonly desktop: boolean
   readonly tools: Config<'tools'>['tools']
   readonly places: Places
   readonly signal: AbortSignal
@@ -30,6 +39,8 @@ export interface OfferQuestion {
 const imageTag = 'carrel-notebook:1'
 const port = 8888
 const startLimit = 4
+/** How JupyterLab and the file browser are told the session's secret, without a word of it in an address. */
+const bearer = { header: 'authorization', value: 'token {secret}' } as const
 
 /**
  * How many containers begin at once. Fewer leave a processor idle between two steps of the daemon; with 32 it becomes ten
@@ -52,24 +63,36 @@ export async function makeOffer(question: OfferQuestion): Promise<Offer> {
     onLine: say,
   })
   if (choice.kind === 'docker') {
-    await buildImage(question)
+    await buildImage(question, { tag: imageTag, context: 'images/notebook' })
+    for (const image of question.desktop ? [desktopImage, guacdImage] : []) await buildImage(question, image)
     const provider = { id: 'docker', kind: 'docker', startLimit: dockerStartLimit, networks: ['127.0.0.0/8'] } as const
     const settings = dockerProviderSettings(tools.docker)
     const template = { name: 'notebook', spec: notebook('docker', imageTag, choice.doorPath) }
-    return { provider: { ...provider, settings }, template, why: `Docker, because ${choice.why}` }
+    const desktop = question.desktop ? desktopTemplate : null
+    return { provider: { ...provider, settings }, template, desktop, why: `Docker, because ${choice.why}` }
   }
+  if (question.desktop)
+    throw new Error(`A desktop runs in Docker alone, and here runs ${choice.flavour} as a local process: ${choice.why}`)
   const settings = { stateDirectory: choice.stateDirectory, images: choice.images }
   const provider = { id: 'process', kind: 'process', startLimit, networks: ['127.0.0.0/8'], settings } as const
   const why = wanted === 'process' ? `${choice.flavour} as a local process, because it was asked for` : choice.why
-  return { provider, template: { name: 'notebook', spec: notebook('process', notebookImage, choice.doorPath) }, why }
+  return {
+    provider,
+    desktop: null,
+    template: { name: 'notebook', spec: notebook('process', notebookImage, choice.doorPath) },
+    why,
+  }
 }
 
-async function buildImage({ tools, signal, say }: OfferQuestion): Promise<void> {
+async function buildImage(
+  { tools, signal, say }: OfferQuestion,
+  image: { readonly tag: string; readonly context: string },
+): Promise<void> {
   await withEngine(dockerProviderSettings(tools.docker), async (engine) => {
     await ensureImage({
       engine,
-      tag: imageTag,
-      contextDir: join(repository, 'images/notebook'),
+      tag: image.tag,
+      contextDir: join(repository, image.context),
       extraCa: await firstReadable(tools.extraCaFiles),
       buildArgs: tools.proxies,
       signal,
@@ -102,7 +125,7 @@ function notebook(kind: Kind, image: string, doorPath: string): TemplateSpec {
     },
     defaultSize: 'small',
     parameters: {},
-    doors: { web: { protocol: 'http', port, modes: ['control'], path: doorPath } },
+    doors: { web: { protocol: 'http', port, modes: ['control'], path: doorPath, secret: bearer } },
     readiness: { kind: 'http', port, path: '/api', status: 200 },
     mounts: [],
     egress: 'internet',

@@ -12,6 +12,7 @@ export interface RunOptions {
   readonly progress: Progress
   readonly fresh: boolean
   readonly provider?: Kind | undefined
+  readonly desktop?: boolean | undefined
   readonly show?: ((line: string) => void) | undefined
 }
 
@@ -52,13 +53,13 @@ export async function runStack(
 }
 
 async function onStack(
-  { places, progress, provider, show }: RunOptions,
+  { places, progress, provider, desktop, show }: RunOptions,
   asked: AbortSignal,
   work: (stack: Embedded, asked: AbortSignal) => Promise<number>,
 ): Promise<number> {
-  const stack = await startEmbedded({ places, progress, provider, show, signal: asked })
-  const { apiUrl, adminToken, userToken, temporalAddress, temporalUiUrl, postgresUrl } = stack
-  const reach = { apiUrl, adminToken, userToken, temporalAddress, temporalUiUrl, postgresUrl }
+  const stack = await startEmbedded({ places, progress, provider, desktop, show, signal: asked })
+  const { apiUrl, gatewayPort, adminToken, userToken, temporalAddress, temporalUiUrl, postgresUrl } = stack
+  const reach = { apiUrl, gatewayPort, adminToken, userToken, temporalAddress, temporalUiUrl, postgresUrl }
   let stopping = false
   const broken = stack.broken.then((name) => {
     if (stopping) return new Promise<never>(() => undefined)

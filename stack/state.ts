@@ -6,6 +6,7 @@ import { isAlive, startedAt, untilGone } from './liveness.ts'
 
 const state = z.object({
   apiUrl: z.string(),
+  gatewayPort: z.number(),
   adminToken: z.string(),
   userToken: z.string(),
   temporalAddress: z.string(),

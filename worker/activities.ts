@@ -9,6 +9,7 @@ import type { ProviderRow } from '../db/providers.ts'
 import { defaultRetention } from '../domain/retention.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
 import { createRuns } from '../starter/runs.ts'
+import type { accessActivities } from './access.ts'
 import type { WorkerDeps } from './deps.ts'
 import { createInstanceSecrets } from './instance-secrets.ts'
 
@@ -67,4 +68,7 @@ export function providerActivities(
 type OfProvider = ReturnType<typeof providerActivities>
 
 /** Every activity that any worker registers. */
-export type RegisteredActivities = ReturnType<typeof coreActivities> & OfProvider['start'] & OfProvider['care']
+export type RegisteredActivities = ReturnType<typeof coreActivities> &
+  ReturnType<typeof accessActivities> &
+  OfProvider['start'] &
+  OfProvider['care']

@@ -8,6 +8,7 @@ import type { Retention } from '../domain/retention.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Logger } from '../platform/logging.ts'
 import type { Secrets } from '../platform/secrets.ts'
+import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
 
 /** What the workers of a process stand on; `main.ts` makes it. */
@@ -22,6 +23,8 @@ export interface WorkerDeps {
   readonly secrets: Secrets
   readonly deploymentId: string
   readonly openProvider: (row: ProviderRow) => ComputeProvider
+  /** Reaches the gateway outside; without it this worker does not serve it. Opened anew whenever its queue is. */
+  readonly openAccess?: () => AccessGateway
   readonly log: Logger
   /** How long what is kept; by default as `defaultRetention` says. */
   readonly retention?: Retention

@@ -1,5 +1,6 @@
 import type { ProviderId } from '../domain/ids.ts'
 import type { Ground } from '../starter/ground.ts'
+import { startAccess } from './access.ts'
 import { startCore } from './core.ts'
 import type { WorkerDeps } from './deps.ts'
 import { followProviders } from './providers.ts'
@@ -25,12 +26,14 @@ export async function startParts(deps: WorkerDeps, roles: Roles, ground: Ground,
   const openAll = async (): Promise<Open> => {
     const core = roles.core ? await startCore(deps, failed) : null
     const schedules = roles.core ? keepSchedules(deps) : null
+    const access =
+      roles.access && deps.openAccess !== undefined ? await startAccess(deps, deps.openAccess(), failed) : null
     const providers = followProviders(deps, roles, failed)
     await providers.first
     return {
       serving: providers.serving,
       async stop() {
-        await Promise.all([core?.stop(), schedules?.stop(), providers.stop()])
+        await Promise.all([core?.stop(), access?.stop(), schedules?.stop(), providers.stop()])
       },
     }
   }

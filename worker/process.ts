@@ -12,7 +12,10 @@ import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
 import { createSecrets } from '../platform/secrets.ts'
 import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
+import { createGuacamoleGateway } from '../ports/access/guacamole/gateway.ts'
+import { guacamoleSettings } from '../ports/access/guacamole/settings.ts'
 import { openProvider } from '../ports/compute/drivers.ts'
+import { createAccessAccounts } from './access-accounts.ts'
 import { readBuiltBundle } from './built-bundle.ts'
 import { serveHealth } from './health.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -36,7 +39,7 @@ export async function runWorkerProcess(
   interceptors?: WorkerInterceptors,
   openOtherwise?: WorkerDeps['openProvider'],
 ): Promise<void> {
-  const config = readConfig(['database', 'temporal', 'keys', 'worker', 'timings'])
+  const config = readConfig(['database', 'temporal', 'keys', 'worker', 'guacamole', 'timings'])
   const log = createLogger({ process: 'worker', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
   Runtime.install({ shutdownSignals: [], logger: temporalLogger(log) })
@@ -51,6 +54,8 @@ export async function runWorkerProcess(
 
   const roles = rolesOf(config.worker.roles)
   const { workflowBundle: bundle } = config.worker
+  const secrets = createSecrets(keyring)
+  const outside = config.guacamole === null ? null : guacamoleSettings.parse(config.guacamole)
 
   const { promise: asked, resolve: leave } = Promise.withResolvers<number>()
   // A signal may come twice, and before all stands; then it is ended in order as soon as it does.
@@ -69,7 +74,7 @@ export async function runWorkerProcess(
       dataConverter,
       timings: withTimings(config.timings),
       retention: config.worker.retention,
-      secrets: createSecrets(keyring),
+      secrets,
       deploymentId,
       log,
       openProvider: (row) =>
@@ -82,6 +87,12 @@ export async function runWorkerProcess(
           development: config.environment === 'development',
           weakIsolationAllowedFor: config.worker.weakIsolationAllowedFor,
         }),
+      ...(outside === null
+        ? {}
+        : {
+            openAccess: () =>
+              createGuacamoleGateway({ settings: outside, accounts: createAccessAccounts(db, secrets) }),
+          }),
       inactivePatches: config.worker.inactivePatches,
       ...(config.worker.version === null ? {} : { version: config.worker.version }),
       ...(interceptors === undefined ? {} : { interceptors }),

@@ -1,6 +1,7 @@
 import type { RetryPolicy } from '@temporalio/common'
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow'
+import type { AccessActivities } from '../activities/access.ts'
 import type { ComputeActivities } from '../activities/compute.ts'
 import type { ObserveActivities } from '../activities/observe.ts'
 import type { ReadinessActivities } from '../activities/readiness.ts'
@@ -8,8 +9,10 @@ import type { ReconcileActivities } from '../activities/reconcile.ts'
 import type { SessionActivities } from '../activities/session.ts'
 import type { SurveyActivities } from '../activities/survey.ts'
 import type { UpkeepActivities } from '../activities/upkeep.ts'
-import { careQueue, coreQueue, startQueue } from '../domain/ids.ts'
+import type { WatchDoorsActivities } from '../activities/watch-doors.ts'
+import { accessQueue, careQueue, coreQueue, startQueue } from '../domain/ids.ts'
 import type { ProviderId } from '../domain/ids.ts'
+import { defaultTimings } from '../domain/timings.ts'
 import type { Timings } from '../domain/timings.ts'
 
 const never: readonly string[] = ['foreign_payload', 'invalid_input']
@@ -94,6 +97,16 @@ export function careOf(timings: Timings, providerId: string) {
   return { removeInstance, inspectInstance }
 }
 
+/** What is done at the gateway outside, repeated until it answers. */
+export function accessOf(timings: Timings) {
+  return proxyActivities<AccessActivities>({
+    ...atProvider(timings, accessQueue),
+    // Runs that began before there was such a gateway have no such limit.
+    startToCloseTimeout: timings.accessTimeoutMs ?? defaultTimings.accessTimeoutMs,
+    summary: 'opens or closes doors at the gateway',
+  })
+}
+
 /** The books of reconciliation, and what it tells to others. What does not answer for long is left to the next run. */
 export function reconcileOf(timings: Timings) {
   const usual = repeated(timings)
@@ -130,6 +143,15 @@ export function observerOf(timings: Timings, providerId: string) {
     ...atProvider(timings, careQueue(providerId as ProviderId)),
     startToCloseTimeout: timings.observeRunMs + timings.inspectTimeoutMs,
     summary: 'lists the provider, tick by tick',
+  })
+}
+
+/** What is open at the gateway outside, tick by tick. */
+export function doorWatchOf(timings: Timings) {
+  return proxyActivities<WatchDoorsActivities>({
+    ...atProvider(timings, accessQueue),
+    startToCloseTimeout: timings.observeRunMs + timings.accessTimeoutMs,
+    summary: 'watches the gateway, tick by tick',
   })
 }
 

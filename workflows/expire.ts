@@ -1,10 +1,13 @@
+import { patched } from '@temporalio/workflow'
 import { upkeepOf } from './activity-proxies.ts'
 import { doInBatches } from './chores.ts'
 import type { ChoresDone } from './chores.ts'
 import type { UpkeepRun } from './session.messages.ts'
 
-/** Ends what is over by the clock: sessions that nobody else ended in time, and records that nobody needs any more. */
+/** Ends what is over by the clock: sessions that nobody else ended in time, or uses, and records that nobody needs any more. */
 export async function expireWorkflow({ timings }: UpkeepRun): Promise<ChoresDone> {
   const { stopOverdueSessions, forgetKeys, forgetReconciliations, forgetDrift, forgetOutages } = upkeepOf(timings)
-  return await doInBatches({ stopOverdueSessions, forgetKeys, forgetReconciliations, forgetDrift, forgetOutages })
+  const { stopIdleSessions, settleLostDoors, forgetDoors } = upkeepOf(timings)
+  const before = { stopOverdueSessions, forgetKeys, forgetReconciliations, forgetDrift, forgetOutages }
+  return await doInBatches(patched('doors') ? { stopIdleSessions, ...before, settleLostDoors, forgetDoors } : before)
 }

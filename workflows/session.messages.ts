@@ -5,6 +5,7 @@ import type { Timings } from '../domain/timings.ts'
 export type UndoStep =
   | { readonly step: 'releaseReservation'; readonly generation: number }
   | { readonly step: 'removeInstance'; readonly providerId: string; readonly generation: number }
+  | { readonly step: 'closeDoors'; readonly generation: number }
 
 /** The input of `session/<id>`. JSON; fields are only ever added, as optional. */
 export interface SessionRun {
@@ -24,6 +25,11 @@ export interface TeardownRun {
 /** The input of `observe/<provider>`. */
 export interface ObserveRun {
   readonly providerId: string
+  readonly timings: Timings
+}
+
+/** The input of `doors`, which looks after the gateway outside. */
+export interface WatchDoorsRun {
   readonly timings: Timings
 }
 
@@ -49,6 +55,7 @@ export const workflowNames = {
   session: 'sessionWorkflow',
   teardown: 'teardownWorkflow',
   observe: 'observeWorkflow',
+  watchDoors: 'watchDoorsWorkflow',
   reconcile: 'reconcileWorkflow',
   expire: 'expireWorkflow',
   retention: 'retentionWorkflow',

@@ -14,7 +14,7 @@ import type { Inspection } from '../activities/compute.ts'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import type { Look } from '../domain/session.ts'
-import { booksOf, careOf, hastyBooksOf } from './activity-proxies.ts'
+import { accessOf, booksOf, careOf, hastyBooksOf } from './activity-proxies.ts'
 import { Attention } from './attention.ts'
 import { Errand } from './errand.ts'
 import { orCallForHelp } from './failing.ts'
@@ -77,6 +77,7 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
       return await finish(seen.state)
     }
     if (seen.state !== 'provisioning') start = start?.abandon() ?? null
+    if (seen.outside !== undefined) undo.note({ step: 'closeDoors', generation: seen.generation })
     if (seen.state === 'stopping' && seen.abandon) {
       await books.abandon(key)
       continue
@@ -142,6 +143,11 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
           const inspection = inspectionOf(look)
           if (inspection?.kind === 'gone') await books.beginStopping({ key, reason: inspection.reason })
           else await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs), 'looks at the instance again')
+        } else if (seen.outside?.due === true) {
+          const settling = new Errand(() => accessOf(timings).settleDoors(key))
+          await attention.wait(seen.dueInMs, 'its time is over', settling.settled)
+          if (!wentWell(settling))
+            await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs), 'turns to the gateway again')
         } else {
           await attention.wait(seen.dueInMs, 'its time is over')
         }
@@ -200,6 +206,17 @@ function inspectionOf(look: Errand<Inspection>): Inspection | null {
     return look.settled() ? look.result : look.abandon()
   } catch {
     return null
+  }
+}
+
+/** Whether an errand is not to be waited for again: it is done, or was left for whoever called. */
+function wentWell(errand: Errand<void>): boolean {
+  if (!errand.settled()) errand.abandon()
+  try {
+    errand.done()
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,7 +1,8 @@
 import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow'
 import type { SessionId } from '../domain/ids.ts'
+import { defaultTimings } from '../domain/timings.ts'
 import type { Timings } from '../domain/timings.ts'
-import { booksOf, careOf } from './activity-proxies.ts'
+import { accessOf, booksOf, careOf } from './activity-proxies.ts'
 import type { UndoStep } from './session.messages.ts'
 
 /** The undo list of a run: each step is noted before what it undoes, once per generation and provider. */
@@ -62,10 +63,33 @@ export async function undoAll(
     const quiet = alarmed.catch((error: unknown) => {
       if (!isCancellation(error)) throw error
     })
-    for (const step of steps.toReversed()) await undo(sessionId, step, timings, course)
+    const beside: Promise<void>[] = []
+    for (const step of steps.toReversed()) {
+      const undone = undo(sessionId, step, timings, course)
+      if (step.step !== 'closeDoors') await undone
+      else beside.push(...(await begunInTime(undone, timings)))
+    }
+    await Promise.all(beside)
     alarm.cancel()
     await quiet
   })
+}
+
+/**
+ * The doors outside are closed before what is behind them goes, but only for so long is it waited for: a gateway that does not
+ * answer is cleaned beside the rest. What is returned ends with the closing.
+ */
+async function begunInTime(closing: Promise<void>, timings: Timings): Promise<Promise<void>[]> {
+  const timer = new CancellationScope({ cancellable: true })
+  const late = timer.run(
+    async () =>
+      await sleep(timings.closeDoorsFirstMs ?? defaultTimings.closeDoorsFirstMs, {
+        summary: 'goes on without the gateway',
+      }),
+  )
+  await Promise.race([closing, late.catch(() => undefined)])
+  timer.cancel()
+  return [closing]
 }
 
 async function undo(sessionId: SessionId, step: UndoStep, timings: Timings, course: UndoCourse): Promise<void> {
@@ -73,6 +97,9 @@ async function undo(sessionId: SessionId, step: UndoStep, timings: Timings, cour
   switch (step.step) {
     case 'removeInstance':
       await careOf(timings, step.providerId).removeInstance(key)
+      return
+    case 'closeDoors':
+      await accessOf(timings).closeDoors(key)
       return
     case 'releaseReservation':
       await course.inBooks(async () => await booksOf(timings).releaseReservation(key))

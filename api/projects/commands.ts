@@ -3,8 +3,8 @@ import type { IntentKey } from '../../db/idempotency.ts'
 import { isLeaving } from '../../db/leaving.ts'
 import { putMember, removeMember } from '../../db/project-members.ts'
 import type { MemberChange } from '../../db/project-members.ts'
-import { getProject, insertProject } from '../../db/projects.ts'
-import type { Project } from '../../db/projects.ts'
+import { getProject, insertProject, updateProject } from '../../db/projects.ts'
+import type { Project, ProjectChange } from '../../db/projects.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId } from '../../domain/ids.ts'
 import type { ProjectRole } from '../../domain/rights.ts'
@@ -33,6 +33,23 @@ export async function readProject(db: Db, id: ProjectId): Promise<Project> {
   const project = await getProject(db, id)
   if (project === null) throw notFound('project')
   return project
+}
+
+/** Changes what is named of a project. Throws 412 if it changed since it was read. */
+export async function changeProject(
+  db: Db,
+  deed: Deed,
+  id: ProjectId,
+  set: ProjectChange,
+  versions: readonly number[] | null,
+): Promise<Project> {
+  return await change(db, deed, { kind: 'project', id }, async (trx) => {
+    const outcome = await updateProject(trx, id, set, versions)
+    if (outcome === 'changed') throw changedMeanwhile()
+    if (outcome === 'closed') throw new Problem('conflict', 'The project is closed.')
+    if (outcome === 'absent') throw notFound('project')
+    return await readProject(trx, id)
+  })
 }
 
 /** Makes an account a member, or changes its role. Throws 412 if the project changed since it was read. */

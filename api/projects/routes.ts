@@ -6,9 +6,9 @@ import { idOf } from '../fields.ts'
 import { allQuery, viewerFor } from '../operators.ts'
 import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
 import { route } from '../route.ts'
-import { etag } from '../versions.ts'
-import { addProject, readProject } from './commands.ts'
-import { presentProject, ProjectCreate, ProjectDocument } from './schemas.ts'
+import { etag, ifMatch } from '../versions.ts'
+import { addProject, changeProject, readProject } from './commands.ts'
+import { presentProject, ProjectCreate, ProjectDocument, ProjectPatch } from './schemas.ts'
 import { projectOfPath } from './subject.ts'
 
 const createProject = route(
@@ -71,4 +71,32 @@ const getOne = route(
   },
 )
 
-export const projectRoutes = [createProject, listAll, getOne]
+const patch = route(
+  {
+    operationId: 'patchProject',
+    summary: 'Change a project: its name, its description, with whom sessions may be shared',
+    description: 'What is left out stays. Sharing that is narrowed ends at once what it allowed.',
+    tags: ['projects'],
+    method: 'patch',
+    path: '/v1/projects/{projectId}',
+    right: 'project:write',
+    subject: projectOfPath,
+    replaces: true,
+    refusals: [409],
+    request: { params: z.object({ projectId: idOf('project') }), body: body(ProjectPatch) },
+    responses: { 200: json(ProjectDocument, 'The project; its ETag is new') },
+  },
+  async (c) => {
+    const { services } = c.var
+    const { name, description, sharing } = c.req.valid('json')
+    const set = {
+      ...(name === undefined ? {} : { name }),
+      ...(description === undefined ? {} : { description }),
+      ...(sharing === undefined ? {} : { sharing }),
+    }
+    const project = await changeProject(services.db, deedOf(c), c.req.valid('param').projectId, set, ifMatch(c))
+    return c.json(presentProject(project), 200, { etag: etag(project.version) })
+  },
+)
+
+export const projectRoutes = [createProject, listAll, getOne, patch]

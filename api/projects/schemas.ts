@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Member } from '../../db/project-members.ts'
 import type { Project } from '../../db/projects.ts'
+import { sharings } from '../../domain/template.ts'
 import { projectRoles } from '../../domain/rights.ts'
 import { id, iso, isoOrNull, line, nullableTime, time } from '../fields.ts'
 
@@ -8,12 +9,26 @@ export const ProjectCreate = z
   .strictObject({ name: line(200), description: line(2_000).or(z.literal('')).default('') })
   .openapi('ProjectCreate')
 
+const sharing = z.enum(sharings).openapi({
+  description:
+    'With whom sessions may be shared, where their template allows as much: nobody, members of the project, whom an owner invites',
+})
+
+export const ProjectPatch = z
+  .strictObject({
+    name: line(200).optional(),
+    description: line(2_000).or(z.literal('')).optional(),
+    sharing: sharing.optional(),
+  })
+  .openapi('ProjectPatch')
+
 export const ProjectDocument = z
   .object({
     id,
     name: z.string(),
     description: z.string(),
     personalOf: id.nullable().openapi({ description: 'The account whose personal project this is' }),
+    sharing,
     createdAt: time,
     closedAt: nullableTime,
   })
@@ -30,6 +45,7 @@ export const presentProject = (project: Project): z.infer<typeof ProjectDocument
   name: project.name,
   description: project.description,
   personalOf: project.personalOf,
+  sharing: project.sharing,
   createdAt: iso(project.createdAt),
   closedAt: isoOrNull(project.closedAt),
 })

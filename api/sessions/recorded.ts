@@ -33,5 +33,6 @@ export function viewOf(session: NewSession, { id, version, name, spec }: Templat
     cleanupOverdueAt: null,
     abandonRequestedAt: null,
     operatorDetail: null,
+    degraded: null,
   }
 }

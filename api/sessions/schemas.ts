@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { SessionView } from '../../db/session-queries.ts'
+import { modesOf } from '../../domain/doors.ts'
 import { reasonSentences, sessionStates } from '../../domain/lifecycle.ts'
 import { mountKinds } from './mounts.ts'
 import { id, idOf, iso, isoOrNull, line, moment, nullableTime, resources, time } from '../fields.ts'
@@ -68,6 +69,10 @@ export const SessionDocument = z
     expiresAt: nullableTime,
     stopRequestedAt: nullableTime,
     generation: z.int(),
+    degraded: z
+      .object({ reason: z.string().openapi({ description: 'Open to growth. Today: door_unreachable.' }), since: time })
+      .nullable()
+      .openapi({ description: 'Of a ready session: what does not work as it should. It is repaired by itself' }),
     cleanupOverdue: z.boolean(),
     cleanupOverdueAt: nullableTime.optional().openapi({ description: 'For operators' }),
     abandonRequestedAt: nullableTime.optional().openapi({ description: 'For operators' }),
@@ -105,7 +110,11 @@ export function presentSession(
     retryAt: isoOrNull(session.retryAt),
     position: waiting?.position ?? null,
     etaSeconds: waiting?.etaSeconds ?? null,
-    doors: Object.entries(session.doors).map(([name, { protocol, modes }]) => ({ name, protocol, modes: [...modes] })),
+    doors: Object.entries(session.doors).map(([name, door]) => ({
+      name,
+      protocol: door.protocol,
+      modes: [...modesOf(door)],
+    })),
     requestedAt: iso(session.requestedAt),
     queuedAt: isoOrNull(session.queuedAt),
     readyAt: isoOrNull(session.readyAt),
@@ -113,6 +122,8 @@ export function presentSession(
     expiresAt: isoOrNull(session.expiresAt),
     stopRequestedAt: isoOrNull(session.stopRequestedAt),
     generation: session.generation,
+    degraded:
+      session.degraded === null ? null : { reason: session.degraded.reason, since: iso(session.degraded.since) },
     cleanupOverdue: session.cleanupOverdueAt !== null && session.endedAt === null,
     ...(operator ? forOperators(session) : {}),
   }

@@ -1,5 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Template } from '../../db/templates.ts'
+import { modesOf } from '../../domain/doors.ts'
+import { sharings } from '../../domain/template.ts'
 import type { TemplateSpec } from '../../domain/template.ts'
 import { id, iso, isoOrNull, nullableTime, slug, time } from '../fields.ts'
 import { TemplateFields, TemplateSpecSchema } from './spec.ts'
@@ -42,6 +44,9 @@ export const TemplateDocument = z
     queueLimitSeconds: z.int(),
     lifetimeSeconds: z.int(),
     idleTimeoutSeconds: z.int().nullable(),
+    sharing: z
+      .enum(sharings)
+      .openapi({ description: 'With whom an owner may share a session, where its project allows it' }),
     spec: TemplateFields.optional().openapi({ description: 'The whole of it; for operators' }),
   })
   .openapi('Template')
@@ -72,6 +77,7 @@ export function presentTemplate(template: Template, whole: boolean): z.infer<typ
     queueLimitSeconds: spec.queueLimitSeconds,
     lifetimeSeconds: spec.lifetimeSeconds,
     idleTimeoutSeconds: spec.idleTimeoutSeconds,
+    sharing: spec.sharing ?? 'off',
     // The same shape, but ours is read-only.
     ...(whole ? { spec: spec as z.infer<typeof TemplateFields> } : {}),
   }
@@ -79,5 +85,5 @@ export function presentTemplate(template: Template, whole: boolean): z.infer<typ
 
 const doorsOf = (spec: TemplateSpec) =>
   Object.fromEntries(
-    Object.entries(spec.doors).map(([name, { protocol, modes }]) => [name, { protocol, modes: [...modes] }]),
+    Object.entries(spec.doors).map(([name, door]) => [name, { protocol: door.protocol, modes: [...modesOf(door)] }]),
   )

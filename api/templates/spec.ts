@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { doorModes } from '../../domain/template.ts'
+import { doorNamePattern } from '../../domain/doors.ts'
+import { doorModes, doorProtocols, sharings } from '../../domain/template.ts'
 import type { TemplateSpec } from '../../domain/template.ts'
 import { templateFaults } from '../../domain/template-check.ts'
 import { idPattern } from '../../domain/ids.ts'
@@ -54,10 +55,44 @@ const path = z
   .max(1_000)
   .regex(/^\/[\x21-\x7e]*$/, 'Expected a path that begins with /.')
 const Door = z.strictObject({
-  protocol: z.enum(['http', 'vnc', 'rdp', 'ssh']),
+  protocol: z.enum(doorProtocols),
   port,
   modes: z.array(z.enum(doorModes)).min(1).max(2),
   path: path.optional().openapi({ description: '`{secret}` stands for the secret of the session' }),
+  readOnly: z
+    .strictObject({ port, path: path.optional() })
+    .optional()
+    .openapi({ description: 'Of a web door: where it only shows; without, it has the mode `control` alone' }),
+  secret: z
+    .strictObject({
+      header: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, 'Expected the name of a header.'),
+      value: z
+        .string()
+        .max(500)
+        .regex(/^[\x21-\x7e]+( [\x21-\x7e]+)*$/, 'Expected the value of a header.'),
+    })
+    .optional()
+    .openapi({
+      description: 'Of a web door: the header that lets one in, with `{secret}` for the secret of the session',
+    }),
+  parameters: z
+    .record(
+      z.string().max(64),
+      z
+        .string()
+        .max(1_000)
+        .refine((text) => !/\p{Cc}/u.test(text), 'Expected one line.'),
+    )
+    .optional()
+    .openapi({
+      description: 'Of a desktop: what is said to it; `{secret}` in `password` is the secret of the session',
+    }),
+  clipboard: z.strictObject({ copy: z.boolean(), paste: z.boolean() }).optional(),
+  files: z.strictObject({ upload: z.boolean(), download: z.boolean() }).optional(),
+  recording: z
+    .strictObject({ retentionDays: z.int().min(1).max(3_650) })
+    .optional()
+    .openapi({ description: 'Of a desktop: what is seen is kept for so long; whoever opens it is told before' }),
 })
 
 const Readiness = z.discriminatedUnion('kind', [
@@ -97,7 +132,7 @@ export const TemplateFields = z
     sizes: z.record(name, Size),
     defaultSize: z.string(),
     parameters: z.record(name, Parameter).default({}),
-    doors: z.record(z.string().regex(/^[a-z][a-z0-9]{0,15}$/, 'Expected the name of a door.'), Door),
+    doors: z.record(z.string().regex(doorNamePattern, 'Expected the name of a door.'), Door),
     readiness: Readiness,
     mounts: z
       .array(
@@ -119,14 +154,22 @@ export const TemplateFields = z
       .nullable()
       .default(null),
     visibleTo: z.array(Visible).min(1).max(200),
+    sharing: z
+      .enum(sharings)
+      .optional()
+      .openapi({ description: 'With whom an owner may share a session: `off` when left out' }),
   })
   .openapi('TemplateSpec')
 
 /** A template's spec, with its defaults, its parts checked against each other. */
-export const TemplateSpecSchema = TemplateFields.transform((fields): TemplateSpec => ({
+export const TemplateSpecSchema = TemplateFields.transform(({ sharing, ...fields }): TemplateSpec => ({
   ...fields,
+  ...(sharing === undefined ? {} : { sharing }),
   parameters: mapValues(fields.parameters, (parameter) => present(parameter)),
-  doors: mapValues(fields.doors, (door) => present(door)),
+  doors: mapValues(fields.doors, ({ readOnly, ...door }) => ({
+    ...present(door),
+    ...(readOnly === undefined ? {} : { readOnly: present(readOnly) }),
+  })),
 })).superRefine((spec, context) => {
   for (const { pointer, message } of templateFaults(spec))
     context.addIssue({ code: 'custom', path: pointer.slice(1).split('/'), message })

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { defaultRetention } from '../../domain/retention.ts'
 import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
+import { doorsPart, gatewayPart } from './gateway.ts'
+import { desktopsPart, guacamolePart } from './guacamole.ts'
 import { keys } from './keys.ts'
 import { providersPart } from './providers.ts'
 import { retention } from './retention.ts'
@@ -27,8 +29,8 @@ const storageSource = z.strictObject({
 })
 /** Names that Temporal joins with a dot: only the part behind it may hold one. */
 const versionName = (pattern: RegExp) => z.string().regex(pattern, { error: `must match ${pattern.source}` })
-const role = z.string().regex(/^(core|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
-  error: 'must be core, provider/* or provider/<id>',
+const role = z.string().regex(/^(core|access|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
+  error: 'must be core, access, provider/* or provider/<id>',
 })
 
 /** What every process has. */
@@ -145,6 +147,10 @@ export const parts = {
     })),
   keys: z.object({ CARREL_KEYS: keys }).transform((env) => env.CARREL_KEYS),
   api: apiPart,
+  doors: doorsPart,
+  gateway: gatewayPart,
+  desktops: desktopsPart,
+  guacamole: guacamolePart,
   providers: providersPart,
   seed: z
     .object({

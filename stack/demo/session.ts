@@ -4,7 +4,6 @@ import type { CarrelClient } from './client.ts'
 import { enteredState, isEnd, showEvent } from './events.ts'
 
 const endLimitMs = 3 * 60_000
-const answerLimitMs = 60_000
 
 export interface Followed {
   readonly id: string
@@ -42,22 +41,6 @@ export function follow(client: CarrelClient, sessionId: string, progress: Progre
     ended.reject(error)
   })
   return { id: sessionId, ready: ready.promise, ended: ended.promise, close: () => control.abort() }
-}
-
-/** Waits until the door's page really answers 200. @throws after a minute, with its last answer */
-export async function untilAnswers(url: string): Promise<void> {
-  const deadline = Date.now() + answerLimitMs
-  for (let last = 'nothing'; ; await delay(250)) {
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(5_000) })
-      await response.body?.cancel()
-      if (response.status === 200) return
-      last = `status ${response.status}`
-    } catch (error) {
-      last = error instanceof Error ? error.message : 'an error'
-    }
-    if (Date.now() > deadline) throw new Error(`the notebook did not answer 200 within a minute, but ${last}`)
-  }
 }
 
 /** Asks for the end and waits for it. @throws when it has not ended within three minutes */

@@ -12,7 +12,13 @@ beforeAll(async () => {
   me = await api.person()
   templateId = await api.template({
     doors: {
-      web: { protocol: 'http', port: 8_888, modes: ['control', 'view'], path: '/lab?token={secret}' },
+      web: {
+        protocol: 'http',
+        port: 8_888,
+        modes: ['control', 'view'],
+        path: '/lab?token={secret}',
+        readOnly: { port: 8_889 },
+      },
       files: { protocol: 'http', port: 9_999, modes: ['control'] },
     },
   })

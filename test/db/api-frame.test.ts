@@ -255,7 +255,8 @@ function createAppOn(like: TestApi, { isServing = true, url }: { isServing?: boo
     settings: {
       corsOrigins: [],
       rateLimitPerMinute: 10,
-      directDoors: false,
+      doors: null,
+    directDoors: false,
       codecCapability: null,
       temporalUiOrigin: null,
     },

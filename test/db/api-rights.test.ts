@@ -1,8 +1,10 @@
+// oxlint-disable max-lines -- the matrix is read beside the requests that prove it
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routes } from '../../api/registry.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { capability, notebook, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
+import { doorRequests } from '../setup/door-requests.ts'
 import { operatorRequests } from '../setup/operator-requests.ts'
 
 /**
@@ -41,6 +43,12 @@ const matrix: Readonly<Record<string, Row>> = {
   deleteSession: '! ? - - + - + + + ? +',
   stopSession: '! ? - - + - + + + ? +',
   openConnection: '! ? - - + - + - - ? -',
+  getConnections: '! ? + + + + + + + ? +',
+  listLiveTunnels: '! ? - - + + + - + ? +',
+  cutTunnel: '! ? - - + - + - + ? +',
+  listCollaborators: '! ? - - + + + - - ? -',
+  putCollaborator: '! ? - - + - + - - ? -',
+  removeCollaborator: '! ? - - + - + - - ? -',
   getSessionEvents: '! ? + + + + + + + ? +',
   getEvents: signedIn,
   createTemplate: admins,
@@ -50,6 +58,7 @@ const matrix: Readonly<Record<string, Row>> = {
   deactivateTemplate: admins,
   createProject: '! + + + + - + + + + +',
   listProjects: signedIn,
+  patchProject: '! ? - - - - - + ? ? +',
   getProject: '! ? + + + + + + + ? +',
   listMembers: '! ? + + + + + + + ? +',
   putMember: '! ? - - - - - + ? ? +',
@@ -112,7 +121,8 @@ beforeAll(async () => {
       .insertInto('project_member')
       .values({ project_id: project.body.id, account_id: person.id, role })
       .execute()
-  const templateId = await api.template()
+  await api.db.updateTable('project').set({ sharing: 'invited' }).where('id', '=', project.body.id).execute()
+  const templateId = await api.template({ sharing: 'invited' })
   const session = await api.call('POST', '/v1/sessions', {
     token: owner.token,
     body: { templateId, projectId: project.body.id },
@@ -153,6 +163,10 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
   putTemplate: () => ({ path: `/v1/templates/${world.templateId}`, ask: { body: { spec: notebook }, ...matches } }),
   deactivateTemplate: async () => ({ path: `/v1/templates/${await api.template()}/deactivate` }),
   createProject: () => ({ path: '/v1/projects', ask: { body: { name: 'New' } } }),
+  patchProject: () => ({
+    path: `/v1/projects/${world.projectId}`,
+    ask: { body: { sharing: 'invited' }, ...matches },
+  }),
   getProject: () => ({ path: `/v1/projects/${world.projectId}` }),
   listMembers: () => ({ path: `/v1/projects/${world.projectId}/members` }),
   putMember: async () => ({
@@ -187,6 +201,10 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
   createAccount: () => ({ path: '/v1/accounts', ask: { body: { displayName: 'New' } } }),
   getAccount: () => ({ path: `/v1/accounts/${world.owner.id}` }),
   disableAccount: async () => ({ path: `/v1/accounts/${(await api.person()).id}/disable` }),
+  ...doorRequests(
+    () => api,
+    () => world,
+  ),
   ...operatorRequests(
     () => api,
     () => world,
@@ -258,6 +276,8 @@ test('every accepted and refused change is in the audit, and who looked at what 
   for (const look of [
     'getSession',
     'getSessionEvents',
+    'getConnections',
+    'listLiveTunnels',
     'getProject',
     'listMembers',
     'getQuota',

@@ -6,7 +6,14 @@ import type { SessionId } from '../../domain/ids.ts'
 import { isEnd } from '../../domain/lifecycle.ts'
 import type { ComputeProvider } from '../../ports/compute/provider.ts'
 import { inTurns } from './in-turns.ts'
-import { booksBreaches, historyBreaches, instanceBreaches, readLedger, stateBreaches } from './ledger.ts'
+import {
+  booksBreaches,
+  historyBreaches,
+  instanceBreaches,
+  outsideBreaches,
+  readLedger,
+  stateBreaches,
+} from './ledger.ts'
 import type { HeldInstance, SessionLine } from './ledger.ts'
 
 export type { HeldInstance } from './ledger.ts'
@@ -18,6 +25,8 @@ export interface Site {
   readonly client: Client
   /** Everything that the backends hold for this installation now, asked of them and of nobody else. */
   readonly instances: () => Promise<readonly HeldInstance[]>
+  /** What a gateway outside holds for sessions, where there is one: connections, rights and tunnels. */
+  readonly outside?: () => readonly HeldInstance[]
 }
 
 export interface Demand {
@@ -43,6 +52,7 @@ export async function breaches(site: Site, { allEnded, sessions }: Demand): Prom
     ...ledger.sessions.flatMap((session) => stateBreaches(session, allEnded)),
     ...booksBreaches(ledger),
     ...instanceBreaches(ledger, instances),
+    ...outsideBreaches(ledger, site.outside?.() ?? [], sessions === undefined),
     ...historyBreaches(ledger),
     ...runs.flat(),
     ...strays,

@@ -155,6 +155,17 @@ export function instanceBreaches({ sessions, instances }: Ledger, held: readonly
   return [...wrong, ...missing, ...kept]
 }
 
+/** What has ended has nothing at a gateway outside. `all`: the ledger has every session that there is. */
+export function outsideBreaches({ sessions }: Ledger, held: readonly HeldInstance[], all: boolean): string[] {
+  const present = new Map(sessions.map((s) => [s.id as string, s]))
+  return held.flatMap(({ name, sessionId, generation }) => {
+    const session = present.get(sessionId)
+    if (session === undefined) return all ? [`${name} is there, and there is no such session`] : []
+    const isOver = isEnd(session.state) || session.generation !== generation
+    return isOver ? [`${name} is there, and its session is ${session.state}`] : []
+  })
+}
+
 /** A session's history is a way through the lifecycle that leads to where its row is. */
 export function historyBreaches({ sessions, histories }: Ledger): string[] {
   const told = new Map(histories.map((h) => [h.session, h]))

@@ -28,6 +28,7 @@ export const portalOrigin = 'https://portal.example.org'
 const settings: ApiSettings = {
   corsOrigins: [portalOrigin],
   rateLimitPerMinute: 100_000,
+  doors: null,
   directDoors: true,
   codecCapability: capability,
   temporalUiOrigin: 'http://127.0.0.1:8233',
@@ -103,7 +104,15 @@ export const notebook = {
     packages: { type: 'string', default: 'none', enum: ['none', 'all'], env: 'PACKAGES' },
     threads: { type: 'integer', min: 1, max: 8, default: 2 },
   },
-  doors: { web: { protocol: 'http', port: 8_888, modes: ['control', 'view'], path: '/lab?token={secret}' } },
+  doors: {
+    web: {
+      protocol: 'http',
+      port: 8_888,
+      modes: ['control', 'view'],
+      path: '/lab?token={secret}',
+      readOnly: { port: 8_889 },
+    },
+  },
   readiness: { kind: 'http', port: 8_888, path: '/', status: 200 },
   mounts: [{ kind: 'dataset', modes: ['ro'] }],
   egress: 'none',

@@ -6,8 +6,10 @@ import { createDesk } from '../proof/faults/desk.ts'
 import { createFakeStand } from '../proof/faults/fake-ground.ts'
 import { anywhere, atBackend } from '../proof/faults/faults.ts'
 import { gatedActivities, gatedProvider } from '../proof/faults/gated.ts'
+import { gatedAccess } from '../proof/faults/gated-access.ts'
 import type { Ground } from '../proof/faults/ground.ts'
 import { activitiesOf, cellsOf, fewerOf, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
+import { deskDoor } from '../proof/faults/outside.ts'
 import { reachOf } from '../proof/faults/run-case.ts'
 import { proofLength, tell } from '../proof/length.ts'
 import { addAccount } from '../setup/person.ts'
@@ -35,15 +37,27 @@ const timings = {
   observeRunMs: 1_000,
   observeIdleMs: 1_000,
   cleanupOverdueMs: 1_500,
+  accessTimeoutMs: 3_000,
+  closeDoorsFirstMs: 2_000,
+  watchDoorsMs: 300,
+  listDoorsMs: 500,
   dispatchEveryMs: 500,
   breakerMs: 300,
 }
 
 beforeAll(async () => {
   const create = vi.spyOn(Worker, 'create')
-  stage = await createStage({ provider: gatedProvider(stand.provider, desk), startLimit: 200, timings })
+  stage = await createStage({
+    provider: gatedProvider(stand.provider, desk),
+    startLimit: 200,
+    timings,
+    template: { doors: deskDoor },
+  })
   ground = stand.ground(stage)
-  worker = await stage.startWorkers(undefined, { interceptors: gatedActivities(desk) })
+  worker = await stage.startWorkers(['core', 'access', 'provider/*'], {
+    interceptors: gatedActivities(desk),
+    openAccess: () => gatedAccess(stand.access, desk),
+  })
   registered = create.mock.calls.flatMap(([{ activities = {} }]) => Object.keys(activities))
   create.mockRestore()
   live = await ask(stage.db, await addAccount(stage.db))

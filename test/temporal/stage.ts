@@ -60,7 +60,10 @@ export interface StageOptions {
   readonly key?: Key
 }
 
-type Variant = Pick<WorkerDeps, 'interceptors' | 'workflowBundle' | 'inactivePatches' | 'version' | 'graceMs'>
+type Variant = Pick<
+  WorkerDeps,
+  'interceptors' | 'workflowBundle' | 'inactivePatches' | 'version' | 'graceMs' | 'openAccess'
+>
 interface WorkerOptions extends Variant {
   readonly openProvider?: (row: Pick<ProviderRow, 'id'>) => ComputeProvider
 }

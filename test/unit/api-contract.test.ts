@@ -14,6 +14,7 @@ const { description, app } = createApp({
   settings: {
     corsOrigins: [],
     rateLimitPerMinute: 1,
+    doors: null,
     directDoors: false,
     codecCapability: null,
     temporalUiOrigin: null,

@@ -1,18 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isEnd, sessionStates } from '../../domain/lifecycle.ts'
-import {
-  can,
-  hasScope,
-  mayTry,
-  mayUse,
-  needsRelation,
-  projectRoles,
-  rights,
-  roles,
-  scopes,
-} from '../../domain/rights.ts'
-import type { Actor, Relation, Right, UseFacts } from '../../domain/rights.ts'
+import { can, hasScope, mayTry, needsRelation, projectRoles, rights, roles, scopes } from '../../domain/rights.ts'
+import type { Actor, Relation, Right } from '../../domain/rights.ts'
 
 const allRights = Object.keys(rights) as Right[]
 const right = fc.constantFrom(...allRights)
@@ -24,7 +13,11 @@ const actor: fc.Arbitrary<Actor> = fc.record({
   actingFor: fc.boolean(),
   disabled: fc.boolean(),
 })
-const relation: fc.Arbitrary<Relation> = fc.record({ isOwner: fc.boolean(), projectRole: role })
+const relation: fc.Arbitrary<Relation> = fc.record({
+  isOwner: fc.boolean(),
+  projectRole: role,
+  isCollaborator: fc.boolean(),
+})
 const everyScope: Actor = { accountId: 'a1', roles: ['member'], scopes, actingFor: false, disabled: false }
 
 const rank = { hidden: 0, no: 1, yes: 2 } as const
@@ -56,9 +49,10 @@ describe('can()', () => {
       fc.property(actor, right, relation, (who, r, to) => {
         const here = rank[can(who, r, to)]
         expect(rank[can(who, r, {})]).toBeLessThanOrEqual(here)
-        expect(rank[can(who, r, { ...to, isOwner: true })]).toBeGreaterThanOrEqual(
-          rank[can(who, r, { ...to, isOwner: false })],
-        )
+        for (const nearer of ['isOwner', 'isCollaborator'] as const)
+          expect(rank[can(who, r, { ...to, [nearer]: true })]).toBeGreaterThanOrEqual(
+            rank[can(who, r, { ...to, [nearer]: false })],
+          )
       }),
     )
   })
@@ -76,6 +70,17 @@ describe('can()', () => {
     ['session:stop', { isOwner: true }, 'yes'],
     ['session:connect', { isOwner: true }, 'yes'],
     ['session:connect', { projectRole: 'owner' }, 'no'],
+    ['session:connect', { isCollaborator: true }, 'yes'],
+    ['session:read', { isCollaborator: true }, 'yes'],
+    ['event:read', { isCollaborator: true }, 'yes'],
+    ['session:stop', { isCollaborator: true }, 'no'],
+    ['session:share', { isOwner: true }, 'yes'],
+    ['session:share', { isCollaborator: true }, 'no'],
+    ['session:share', { projectRole: 'owner' }, 'no'],
+    ['session:watch', { isOwner: true }, 'yes'],
+    ['session:watch', { isCollaborator: true }, 'no'],
+    ['session:cut', { projectRole: 'owner' }, 'no'],
+    ['project:read', { isCollaborator: true }, 'hidden'],
     ['session:create', { projectRole: 'editor' }, 'yes'],
     ['session:create', { projectRole: 'viewer' }, 'no'],
     ['project:write', { projectRole: 'editor' }, 'no'],
@@ -92,6 +97,9 @@ describe('can()', () => {
     expect(can(operator, 'session:read')).toBe('yes')
     expect(can(operator, 'session:stop')).toBe('yes')
     expect(can(operator, 'session:connect')).toBe('no')
+    expect(can(operator, 'session:share')).toBe('no')
+    expect(can(operator, 'session:watch')).toBe('yes')
+    expect(can(operator, 'session:cut')).toBe('yes')
     expect(can(operator, 'session:create')).toBe('hidden')
     for (const r of allRights.filter((one) => rights[one].relation === 'admin')) {
       expect(can(operator, r)).toBe('no')
@@ -105,45 +113,6 @@ describe('can()', () => {
         const implied = asked === 'read' && ['sessions', 'projects', 'admin'].includes(held)
         expect(hasScope({ ...everyScope, scopes: [held] }, asked)).toBe(held === asked || implied)
       }),
-    )
-  })
-})
-
-describe('mayUse()', () => {
-  const use: UseFacts = { state: 'ready', ownerId: 'a1', stopRequestedAt: null, expiresAt: 1_000 }
-  const me = { id: 'a1', disabledAt: null }
-
-  test('the owner uses a ready session until the moment it expires', () => {
-    expect(mayUse(use, me, { projectRole: 'editor' }, 999)).toBe(true)
-    expect(mayUse(use, me, { projectRole: 'editor' }, 1_000)).toBe(false)
-  })
-
-  test('every single withdrawal is enough, whatever else holds, and whatever the clocks say', () => {
-    const moment = fc.integer({ min: 0, max: 2_000 })
-    fc.assert(
-      fc.property(
-        fc.record({
-          state: fc.constantFrom(...sessionStates),
-          ownerId: fc.constantFrom('a1', 'a2'),
-          stopRequestedAt: fc.option(moment, { nil: null }),
-          expiresAt: fc.option(moment, { nil: null }),
-        }),
-        fc.option(moment, { nil: null }),
-        role,
-        moment,
-        (session, disabledAt, projectRole, now) => {
-          const withdrawn = [
-            disabledAt !== null,
-            session.stopRequestedAt !== null,
-            session.expiresAt !== null && session.expiresAt <= now,
-            isEnd(session.state) || session.state === 'stopping',
-            session.ownerId !== 'a1',
-            projectRole === null || projectRole === 'viewer',
-          ]
-          expect(mayUse(session, { id: 'a1', disabledAt }, { projectRole }, now)).toBe(!withdrawn.includes(true))
-        },
-      ),
-      { numRuns: 500 },
     )
   })
 })

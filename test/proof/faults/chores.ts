@@ -7,7 +7,7 @@ import type { Ground } from './ground.ts'
 
 /** A workflow that serves no single session, and calls an activity by itself. */
 export interface Chore {
-  readonly workflow: 'reconcile' | 'expire' | 'retention'
+  readonly workflow: 'reconcile' | 'expire' | 'retention' | 'watchDoors'
   /** It asks the backend, so that faults between the two are tried as well. */
   readonly asksBackend?: true
   /** Makes what it is to find; `action` is what it is to do about that. */
@@ -62,6 +62,10 @@ export const chores = {
   forgetReconciliations: expire,
   forgetDrift: expire,
   forgetOutages: expire,
+  stopIdleSessions: expire,
+  settleLostDoors: expire,
+  forgetDoors: expire,
+  watchDoors: { workflow: 'watchDoors', asksBackend: true },
   eraseAccounts: retention,
   pruneEvents: retention,
   pruneSessions: retention,

@@ -2,6 +2,8 @@ import type { Client } from '@temporalio/client'
 import type { Db } from '../../../db/connect.ts'
 import { instanceName } from '../../../domain/ids.ts'
 import type { ProviderId } from '../../../domain/ids.ts'
+import { createFakeAccessBackend } from '../../../ports/access/fake/backend.ts'
+import { createFakeAccessGateway } from '../../../ports/access/fake.ts'
 import { createFakeBackend } from '../../../ports/compute/fake/backend.ts'
 import { createFakeProvider } from '../../../ports/compute/fake/provider.ts'
 import type { InstanceSpec } from '../../../ports/compute/provider.ts'
@@ -14,12 +16,15 @@ import type { Ground } from './ground.ts'
 export function createFakeStand(settleMs = 100) {
   const backend = createFakeBackend()
   const provider = createFakeProvider({ backend, endpoint: 'serve', settleMs })
+  const desks = createFakeAccessBackend()
   return {
     backend,
     provider,
+    access: createFakeAccessGateway({ backend: desks }),
     ground: (on: { readonly db: Db; readonly client: Client; readonly deploymentId: string }): Ground =>
       createGround({
         ...on,
+        desks,
         like: 'fake' as ProviderId,
         instances: async () => await listInstances([provider], on.deploymentId),
         exit: (id) => backend.exit(instanceName(id, 1)),

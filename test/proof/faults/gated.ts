@@ -68,7 +68,8 @@ export async function all<T>(things: AsyncIterable<T>): Promise<T[]> {
   return found
 }
 
-function visitOf({ info }: Context): Omit<Visit, 'place'> {
+/** Who comes by, and for whom. */
+export function visitOf({ info }: Context): Omit<Visit, 'place'> {
   const workflowId = info.workflowExecution?.workflowId ?? ''
   const subject = workflowId.slice(workflowId.indexOf('/') + 1)
   return { subject, workflowId, activity: info.activityType, local: info.isLocal }

@@ -5,7 +5,9 @@ import { requestStop } from '../../../db/intents.ts'
 import { requestAbandon } from '../../../db/operations.ts'
 import type { ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { SessionState } from '../../../domain/lifecycle.ts'
+import type { FakeAccessBackend } from '../../../ports/access/fake/backend.ts'
 import type { HeldInstance, Site } from '../balance.ts'
+import { heldDesks } from './outside.ts'
 
 /** Where sessions are led through faults: an installation whose workers go through the gate. */
 export interface Ground extends Site {
@@ -24,6 +26,8 @@ export interface Ground extends Site {
   strand(sessionId: SessionId): Promise<string>
   /** Waits for a state; `null` when the time is over. */
   until(sessionId: SessionId, states: readonly SessionState[], withinMs: number): Promise<StateLine | null>
+  /** What is behind the gateway outside; without it there is none. */
+  readonly desks?: FakeAccessBackend | undefined
   close(): void
 }
 
@@ -41,12 +45,13 @@ export interface GroundDeps {
   readonly instances: () => Promise<readonly HeldInstance[]>
   readonly exit: Ground['exit']
   readonly strand: Ground['strand']
+  readonly desks?: FakeAccessBackend
 }
 
 const lookEveryMs = 40
 
 /** One look at all sessions serves all who wait for one. */
-export function createGround({ db, client, like, instances, exit, strand }: GroundDeps): Ground {
+export function createGround({ db, client, like, instances, exit, strand, desks }: GroundDeps): Ground {
   let lines: ReadonlyMap<string, StateLine> = new Map()
   let closed = false
   let looked = Promise.withResolvers<void>()
@@ -66,6 +71,7 @@ export function createGround({ db, client, like, instances, exit, strand }: Grou
     db,
     client,
     instances,
+    ...(desks === undefined ? {} : { desks, outside: () => heldDesks(desks) }),
     exit,
     strand,
     async addProvider() {

@@ -2,7 +2,7 @@ import { coreQueue, newId } from '../../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { Timings } from '../../../domain/timings.ts'
 import { workflowNames } from '../../../workflows/session.messages.ts'
-import type { ReconcileRun, UpkeepRun } from '../../../workflows/session.messages.ts'
+import type { ReconcileRun, UpkeepRun, WatchDoorsRun } from '../../../workflows/session.messages.ts'
 import { chores, planning } from './chores.ts'
 import type { Chore, ChoreName } from './chores.ts'
 import type { Case, Desk, Plan } from './desk.ts'
@@ -46,7 +46,7 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
   if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, settleMs)
 
   const leftUndone = async () => (await prepared?.breaches?.()) ?? []
-  const again = first !== null && (first !== 'COMPLETED' || (await leftUndone()).length > 0)
+  const again = first !== null && (!ends.has(first) || (await leftUndone()).length > 0)
   const next = { ...plan, subject: newId('session'), fault: nothing }
   if (again) desk.plan(next)
   const last = again ? await runOnce(run, chore, next) : first
@@ -68,34 +68,45 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
     faults: [
       ...(planned.hasHappened() ? [] : [`its run never called ${activity}, or not so far`]),
       ...(mustRepeat && planned.calls() < 2 ? [`${activity} was not called again`] : []),
-      ...(last === null || last === 'COMPLETED' ? [] : [`the run after it ended ${last}`]),
+      ...(last === null || ends.has(last) ? [] : [`the run after it ended ${last}`]),
     ],
   }
 }
+
+/** How a run ends that did what it had to. */
+const ends: ReadonlySet<string> = new Set(['COMPLETED', 'CONTINUED_AS_NEW'])
 
 /** How the run ended; `null` when it did not in its time. */
 async function runOnce(run: ChoreRun, { workflow }: Chore, { subject, fault }: Pick<Plan, 'subject' | 'fault'>) {
   const { ground, providerId, boundMs } = run
   const databaseTimeoutMs = fault.deadly === true ? transactionMs.killed : transactionMs.brief
-  const input: ReconcileRun | UpkeepRun =
-    workflow === 'reconcile'
-      ? {
-          providerId,
-          timings: {
-            ...run.timings,
-            removeTimeoutMs: reconcileStepMs,
-            databaseTimeoutMs: Math.min(run.timings.databaseTimeoutMs, transactionMs.killed),
-          },
-        }
-      : { timings: { ...run.timings, databaseTimeoutMs } }
-  const handle = await ground.client.workflow.start(workflowNames[workflow], {
-    workflowId: `${workflow}/${subject}`,
+  const inputs: Readonly<Record<Chore['workflow'], ReconcileRun | UpkeepRun | WatchDoorsRun>> = {
+    reconcile: {
+      providerId,
+      timings: {
+        ...run.timings,
+        removeTimeoutMs: reconcileStepMs,
+        databaseTimeoutMs: Math.min(run.timings.databaseTimeoutMs, transactionMs.killed),
+      },
+    },
+    expire: { timings: { ...run.timings, databaseTimeoutMs } },
+    retention: { timings: { ...run.timings, databaseTimeoutMs } },
+    // So short that one run of the watch is soon over, and another one goes on.
+    watchDoors: { timings: { ...run.timings, observeRunMs: 50, accessTimeoutMs: reconcileStepMs } },
+  }
+  const { client } = ground
+  const workflowId = `${workflow}/${subject}`
+  const { firstExecutionRunId } = await client.workflow.start(workflowNames[workflow], {
+    workflowId,
     taskQueue: coreQueue,
-    args: [input],
+    args: [inputs[workflow]],
   })
-  const ended = handle.result().then(
+  const ended = client.workflow.result(workflowId, firstExecutionRunId, { followRuns: false }).then(
     () => true,
     () => true,
   )
-  return (await within(ended, boundMs)) === null ? null : (await handle.describe()).status.name
+  const isOver = (await within(ended, boundMs)) !== null
+  const { status } = await client.workflow.getHandle(workflowId, firstExecutionRunId).describe()
+  if (status.name === 'CONTINUED_AS_NEW') await client.workflow.getHandle(workflowId).terminate('the proof is over')
+  return isOver ? status.name : null
 }

@@ -6,6 +6,7 @@ import type { ChoreName } from './chores.ts'
 import type { Case, Lead } from './desk.ts'
 import type { Fault } from './faults.ts'
 import type { Ground } from './ground.ts'
+import { useDesk } from './outside.ts'
 
 export type ActivityName = keyof RegisteredActivities
 /** Those that serve no single session; `chores.ts` has the rest. */
@@ -36,6 +37,17 @@ export interface Scenario {
 }
 
 const ordinary: Scenario = { ends: 'stopped:user' }
+
+const atTheDesk: Scenario = {
+  ...ordinary,
+  whenReady: async (ground, { sessionId }, { activity, fault, calls }) => {
+    await useDesk(ground, sessionId)
+    // What was done is done: that it is to be called again shows only if there is time to.
+    if (activity === 'settleDoors' && fault.repeats === true)
+      while (calls() < 2) await new Promise((resolve) => setTimeout(resolve, 40))
+    await ground.stop(sessionId)
+  },
+}
 
 /** With `chores`, one for every activity that any worker registers; the compiler and the suite know which are missing. */
 export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
@@ -81,6 +93,10 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
   createInstance: { ...ordinary, asksBackend: true },
   awaitReady: { ...ordinary, asksBackend: true },
   removeInstance: { ...ordinary, asksBackend: true },
+
+  // Its owner opens the desk, through the gateway outside.
+  settleDoors: { ...atTheDesk, asksBackend: true },
+  closeDoors: { ...atTheDesk, asksBackend: true },
 
   // Its time is over.
   requestStop: { wish: { lifetimeSeconds: 1 }, whenReady: async () => {}, ends: 'stopped:expired' },

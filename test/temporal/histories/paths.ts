@@ -19,6 +19,7 @@ export const paths = [
   'reconcile-withheld',
   'reconcile-unreachable',
   'expire',
+  'expire-doors',
   'retention',
 ] as const
 export type Path = (typeof paths)[number]

@@ -17,6 +17,7 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 const reach = {
   apiUrl: 'http://127.0.0.1:1',
+  gatewayPort: 8090,
   adminToken: 'carrel_a',
   userToken: 'carrel_u',
   temporalAddress: '127.0.0.1:2',

@@ -1,0 +1,159 @@
+import { databaseTime } from '../db/connect.ts'
+import type { Db } from '../db/connect.ts'
+import { readArming } from '../db/epoch.ts'
+import { recordClosed } from '../db/outside-accounts.ts'
+import { noteOutsideDrift, readOutsideBooks } from '../db/outside-drift.ts'
+import { beatOutside, outsideCuts, syncTunnels } from '../db/outside-tunnels.ts'
+import { withdrawUses } from '../db/outside-uses.ts'
+import { accountsToRemove, recordAccountRemoved, worthlessUses } from '../db/outside-watch.ts'
+import { closeTunnel } from '../db/tunnels.ts'
+import { dueRemedies, strays } from '../domain/outside-sweep.ts'
+import type { OutsideRemedy } from '../domain/outside-sweep.ts'
+import type { Timings } from '../domain/timings.ts'
+import type { AccessGateway, Found } from '../ports/access/access-gateway.ts'
+import { alive } from './compute.ts'
+import { pause } from './pause.ts'
+
+export interface WatchDoorsDeps {
+  readonly db: Db
+  readonly access: AccessGateway
+  readonly deploymentId: string
+  readonly timings: Timings
+  /** Calls back whenever somebody's right, or wish, may have changed; returns the way to leave off. */
+  readonly onChange: (heard: () => void) => () => void
+  /** Aborts when the worker begins to stop: watching is left to the next one. */
+  readonly stopping: AbortSignal
+  /** Tells the operator's log. */
+  readonly warn: (found: { readonly removed: number }, message: string) => void
+}
+
+/** However many changes are told, they are looked at no oftener than this. */
+const calmMs = 100
+const nothingDone = { bytesIn: 0, bytesOut: 0 }
+
+/**
+ * Watches the gateway outside: withdraws what nobody has the right to any more, cuts what is to be cut, keeps the books of what is
+ * open, and removes what belongs to no live session. A gateway that does not answer is asked again with the next look.
+ */
+export function createWatchDoorsActivities(deps: WatchDoorsDeps) {
+  const { db, access, deploymentId, timings, onChange, stopping, warn } = deps
+
+  return {
+    /** Watches for `observeRunMs`. */
+    async watchDoors(run: { readonly timings: Timings }): Promise<void> {
+      const until = Date.now() + run.timings.observeRunMs
+      const over = new AbortController()
+      const watching = async (signal: AbortSignal) => {
+        // Side by side: a gateway that is slow to list holds up nobody's revocation.
+        await Promise.all([
+          everyWhile(async () => await attend(signal), run.timings.watchDoorsMs, until, signal, onChange),
+          survey(run.timings, until, signal),
+        ])
+      }
+      await alive(
+        timings,
+        async (call) => await watching(AbortSignal.any([call.signal, over.signal])).finally(() => over.abort()),
+        stopping,
+      ).catch((error: unknown) => {
+        if (!stopping.aborted) throw error
+      })
+    },
+  }
+
+  /** What does not wait: rights that were withdrawn, tunnels to be cut, accounts to be removed. */
+  async function attend(signal: AbortSignal): Promise<void> {
+    if ((await readArming(db)).disarmed !== null) return
+    await withdrawUses(db, await worthlessUses(db))
+    const cuts = await outsideCuts(db)
+    await Promise.all(
+      cuts.map(async ({ id, outsideId }) => {
+        const killed = await access.kill(outsideId, signal)
+        if (killed.kind === 'done') await closeTunnel(db, id, 'cut', nothingDone)
+      }),
+    )
+    for (const accountId of await accountsToRemove(db)) {
+      const removed = await access.removeAccount(deploymentId, accountId, signal)
+      if (removed.kind !== 'done') break
+      await recordAccountRemoved(db, accountId)
+    }
+  }
+
+  async function survey({ listDoorsMs, sweepDoorsMs, reconcileGraceMs }: Timings, until: number, signal: AbortSignal) {
+    let sweepAt = 0
+    const look = async () => {
+      const listedAt = await databaseTime(db)
+      const found = await wholeList(signal)
+      if (found === null) return
+      const tunnels = found.flatMap((thing) => (thing.kind === 'tunnel' ? [thing.tunnel] : []))
+      await syncTunnels(db, tunnels, listedAt)
+      await beatOutside(db)
+      if (Date.now() < sweepAt) return
+      sweepAt = Date.now() + sweepDoorsMs
+      await sweep(found, reconcileGraceMs, signal)
+    }
+    await everyWhile(look, listDoorsMs, until, signal)
+  }
+
+  /** Everything of ours that is there, or `null`: of a part of a list nothing follows. */
+  async function wholeList(signal: AbortSignal): Promise<readonly Found[] | null> {
+    const found: Found[] = []
+    try {
+      for await (const thing of access.list(deploymentId, signal)) found.push(thing)
+      return found
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof Error && error.name === 'AccessUnreachable') return null
+      throw error
+    }
+  }
+
+  async function sweep(found: readonly Found[], graceMs: number, signal: AbortSignal): Promise<void> {
+    const differing = strays(found, await readOutsideBooks(db, found))
+    const sightingOf = await noteOutsideDrift(db, differing)
+    const due = dueRemedies(differing, sightingOf, { graceMs, listed: found.length })
+    if (due.length === 0 || (await readArming(db)).disarmed !== null) return
+    let removed = 0
+    for (const remedy of due) removed += Number(await remove(remedy, signal))
+    warn({ removed }, 'something was left at the gateway and belonged to no live session; it was removed')
+  }
+
+  async function remove(remedy: OutsideRemedy, signal: AbortSignal): Promise<boolean> {
+    switch (remedy.do) {
+      case 'kill':
+        return (await access.kill(remedy.id, signal)).kind === 'done'
+      case 'removeAccount':
+        return (await access.removeAccount(deploymentId, remedy.accountId, signal)).kind === 'done'
+      case 'closeDoors': {
+        const closed = await access.closeDoors({ ...remedy.key, deploymentId }, signal)
+        if (closed.kind === 'done') await recordClosed(db, remedy.key)
+        return closed.kind === 'done'
+      }
+      default:
+        return remedy satisfies never
+    }
+  }
+}
+
+export type WatchDoorsActivities = ReturnType<typeof createWatchDoorsActivities>
+
+/** Does it again and again until then, and sooner when it is called for; never beside itself. */
+async function everyWhile(
+  work: () => Promise<void>,
+  everyMs: number,
+  until: number,
+  signal: AbortSignal,
+  onCall?: (heard: () => void) => () => void,
+): Promise<void> {
+  let called = Promise.withResolvers<void>()
+  const leave = onCall?.(() => called.resolve())
+  try {
+    while (Date.now() < until) {
+      called = Promise.withResolvers()
+      await work()
+      await Promise.race([pause(Math.min(everyMs, Math.max(1, until - Date.now())), signal), called.promise])
+      await pause(Math.min(calmMs, everyMs), signal)
+    }
+  } finally {
+    leave?.()
+  }
+}

@@ -1,0 +1,63 @@
+import ipaddr from 'ipaddr.js'
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+export type Network = readonly [Address, number]
+
+/**
+ * Where no session is unless somebody says so by name: this machine itself, its neighbours without a router, what clouds answer
+ * their machines with, and what is no host at all.
+ */
+const special: readonly Network[] = [
+  '0.0.0.0/8',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '100.100.100.200/32',
+  '168.63.129.16/32',
+  '192.0.0.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/127',
+  '64:ff9b::/96',
+  'fe80::/10',
+  'fd00:ec2::254/128',
+  'ff00::/8',
+].map((text) => ipaddr.parseCIDR(text))
+
+/** An address as it is compared: one of IPv4 within IPv6 is of IPv4. `null`: it is none, or written as none should be. */
+export function parseAddress(text: string): Address | null {
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text)
+  if (text.includes('%') || !ipaddr.IPv6.isValid(text)) return null
+  return ipaddr.process(text)
+}
+
+const mostKnown = 1_000
+const known = new Map<string, Network>()
+
+/** The same few networks are asked about at every request. @throws Error where the text is no network */
+export function parseNetwork(text: string): Network {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const [address, bits] = ipaddr.parseCIDR(text)
+  const network: Network =
+    address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96
+      ? [address.toIPv4Address(), bits - 96]
+      : [address, bits]
+  if (known.size >= mostKnown) known.clear()
+  known.set(text, network)
+  return network
+}
+
+export const isWithin = (address: Address, [base, bits]: Network): boolean =>
+  address.kind() === base.kind() && address.match(base, bits)
+
+/**
+ * Whether an endpoint may lie at an address: in one of the networks of its provider. One of the special places must be
+ * named by a network that lies within that place: `0.0.0.0/0` names none of them.
+ */
+export function mayBeReached(address: Address, networks: readonly Network[]): boolean {
+  const place = special.find((network) => isWithin(address, network))
+  return networks.some(
+    (network) =>
+      isWithin(address, network) && (place === undefined || (network[1] >= place[1] && isWithin(network[0], place))),
+  )
+}

@@ -1,0 +1,58 @@
+import type { DoorAccess } from '../doors.ts'
+import type { DoorMode } from '../../domain/template.ts'
+import type { GuacdAddress } from './gate.ts'
+
+/** A desktop that somebody has open through this process, and that others may join. */
+export interface Shared {
+  readonly guacd: GuacdAddress
+  readonly connectionId: string
+}
+
+export interface Sharing {
+  /** What one who comes in this mode may join. A connection begun by one who only looks has no way for input or clipboard. */
+  find(access: DoorAccess): Shared | null
+  /** One more uses it; the answer takes them out again. */
+  enter(access: DoorAccess, shared: Shared): { usersNow(): number; leave(): void }
+  /** guacd knows it no more. */
+  forget(shared: Shared): void
+}
+
+interface Kept extends Shared {
+  readonly key: string
+  readonly begunIn: DoorMode
+  users: number
+}
+
+/** Which desktops are open through this process. */
+export function createSharing(): Sharing {
+  const kept = new Map<string, Kept>()
+  const nameOf = ({ guacd, connectionId }: Shared) => `${guacd.host}:${guacd.port}/${connectionId}`
+  return {
+    find(access) {
+      const key = keyOf(access)
+      const fits = ({ begunIn }: Kept) => begunIn === 'control' || access.mode === 'view'
+      const candidates = [...kept.values()].filter((entry) => entry.key === key && fits(entry))
+      return candidates.find(({ begunIn }) => begunIn === 'control') ?? candidates[0] ?? null
+    },
+    enter(access, shared) {
+      const name = nameOf(shared)
+      const entry = kept.get(name) ?? { ...shared, key: keyOf(access), begunIn: access.mode, users: 0 }
+      kept.set(name, entry)
+      entry.users += 1
+      let inside = true
+      return {
+        usersNow: () => entry.users,
+        leave() {
+          if (!inside) return
+          inside = false
+          entry.users -= 1
+          if (entry.users === 0 && kept.get(name) === entry) kept.delete(name)
+        },
+      }
+    },
+    forget: (shared) => void kept.delete(nameOf(shared)),
+  }
+}
+
+/** Of one instance alone: what comes after it is another desktop. */
+const keyOf = ({ sessionId, door, generation }: DoorAccess): string => `${sessionId}/${door}/${generation}`

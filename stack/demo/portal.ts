@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface Portal {
+  /** For this user's eyes only: whoever has it opens the session. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+const page = (what: string) => `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Carrel</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}
+button{font:inherit;padding:.6rem 1.2rem}</style></head>
+<body><h1>Your ${what} is ready</h1>
+<form method="post"><button autofocus>Open it</button></form>
+<p>It opens on a name of its own below <code>localhost</code>. Chromium, Edge and Firefox know such names; Safari does not.</p>
+</body></html>`
+
+/**
+ * A portal as small as can be: a page with one button, which has a new ticket made each time it is pressed, because a ticket
+ * lasts for 30 s. On loopback, under a name that nobody guesses.
+ */
+export async function servePortal(what: string, connect: () => Promise<string>): Promise<Portal> {
+  const path = `/${randomBytes(16).toString('base64url')}`
+  const safe = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' }
+  const server = createServer((request, response) => {
+    request.resume()
+    if (request.url !== path) return void response.writeHead(404, safe).end()
+    if (request.method === 'GET')
+      return void response.writeHead(200, { ...safe, 'content-type': 'text/html; charset=utf-8' }).end(page(what))
+    if (request.method !== 'POST') return void response.writeHead(405, safe).end()
+    connect().then(
+      (url) => response.writeHead(303, { ...safe, location: url }).end(),
+      (error: unknown) => {
+        const why = error instanceof Error ? error.message : 'the door cannot be opened'
+        response.writeHead(502, { ...safe, 'content-type': 'text/plain; charset=utf-8' }).end(why)
+      },
+    )
+  })
+  server.requestTimeout = 10_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  // `listen` on a port always yields an AddressInfo.
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}${path}`,
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

@@ -1,0 +1,143 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { disableAccount } from '../../db/accounts.ts'
+import type { Db } from '../../db/connect.ts'
+import { toStopping } from '../../db/endings.ts'
+import { requestStop } from '../../db/intents.ts'
+import { createListener } from '../../db/listen.ts'
+import { putMember, removeMember } from '../../db/project-members.ts'
+import { revokeToken } from '../../db/tokens.ts'
+import type { SessionKey } from '../../domain/session.ts'
+import { createDoorScene, hostOf } from '../setup/doors.ts'
+import type { DoorScene, Visitor } from '../setup/doors.ts'
+
+let scene: DoorScene
+let db: Db
+beforeAll(async () => {
+  scene = await createDoorScene()
+  db = scene.rows.db
+})
+afterAll(async () => await scene.close())
+
+const kindOf = async (pass: string, of: SessionKey) => (await scene.gateway.check(pass, hostOf(of))).kind
+const stop = async ({ sessionId }: SessionKey) =>
+  await db.transaction().execute(async (trx) => await requestStop(trx, sessionId, 'user'))
+
+/** What takes the right behind a guest's pass away, and what the gateway says then. */
+const withdrawals: readonly (readonly [string, string, (of: SessionKey, who: Visitor) => Promise<unknown>])[] = [
+  ['a stop that is asked for', 'ended', async (of) => await stop(of)],
+  ['the stop itself', 'ended', async (of) => await toStopping(db, of, 'exited')],
+  ['the wished end', 'ended', async (of) => await set(of, { expires_at: new Date(Date.now() - 1) })],
+  ['the end of its lifetime', 'ended', async (of) => await set(of, { lifetime_ends_at: new Date(Date.now() - 1) })],
+  ['the end of the pass', 'no_pass', async (of) => await expirePass(of)],
+  [
+    'the removal of the collaborator',
+    'no_access',
+    async (of) => await db.deleteFrom('collaborator').where('session_id', '=', of.sessionId).execute(),
+  ],
+  [
+    'a lesser mode',
+    'no_access',
+    async (of) =>
+      await db.updateTable('collaborator').set({ mode: 'view' }).where('session_id', '=', of.sessionId).execute(),
+  ],
+  ['sharing that the project switches off', 'no_access', async (of) => await share(of, 'off')],
+  ['sharing with members alone', 'no_access', async (of) => await share(of, 'members')],
+  [
+    'the account that is disabled',
+    'no_access',
+    async (_, who) => await db.transaction().execute(async (trx) => await disableAccount(trx, who.accountId)),
+  ],
+  [
+    'the token that is revoked',
+    'no_access',
+    async (_, who) => await db.transaction().execute(async (trx) => await revokeToken(trx, who.tokenId)),
+  ],
+  [
+    'the token that expires',
+    'no_access',
+    async (_, who) =>
+      await db
+        .updateTable('token')
+        .set({ expires_at: new Date(Date.now() - 1) })
+        .where('id', '=', who.tokenId)
+        .execute(),
+  ],
+]
+const set = async ({ sessionId }: SessionKey, what: { expires_at?: Date; lifetime_ends_at?: Date }) =>
+  await db.updateTable('session').set(what).where('id', '=', sessionId).execute()
+const expirePass = async ({ sessionId }: SessionKey) =>
+  await db
+    .updateTable('door_pass')
+    .set({ expires_at: new Date(Date.now() - 1) })
+    .where('session_id', '=', sessionId)
+    .execute()
+const share = async ({ sessionId }: SessionKey, sharing: 'off' | 'members') =>
+  await db
+    .updateTable('project')
+    .set({ sharing })
+    .where('id', '=', (eb) => eb.selectFrom('session').select('project_id').where('id', '=', sessionId))
+    .execute()
+
+describe('the right behind a pass', () => {
+  test.each(withdrawals)('ends with %s: %s', async (name, kind, withdraw) => {
+    const [host, who] = [await scene.visitor(), await scene.visitor()]
+    const of = await scene.ready(host)
+    await scene.invite(of, who.accountId)
+    const pass = await scene.enter(of, who)
+    const id = await scene.passIdOf(of, who)
+    expect(await kindOf(pass, of)).toBe('open')
+    const heard = await hearing(async () => await withdraw(of, who))
+    expect(await kindOf(pass, of)).toBe(kind)
+    expect((await scene.gateway.recheck([id])).get(id)).toBe(kind)
+    // Time alone tells nobody: gateways look every 2 s.
+    if (name !== 'the end of the pass') expect(heard.some((payload) => ['', of.sessionId].includes(payload))).toBe(true)
+  })
+
+  test('of an owner ends with the membership in the project, or with working there', async () => {
+    const [lead, worker] = [await scene.visitor(), await scene.visitor()]
+    const projectId = await scene.rows.project(lead.accountId)
+    const member = async (role: 'editor' | 'viewer') =>
+      await db
+        .transaction()
+        .execute(async (trx) => await putMember(trx, projectId, { accountId: worker.accountId, role }, null))
+    await member('editor')
+    const of = await scene.ready({ ...worker, projectId })
+    const pass = await scene.enter(of, worker)
+    expect(await hearing(async () => await member('viewer'))).toContain('')
+    expect(await kindOf(pass, of)).toBe('no_access')
+    await member('editor')
+    expect(await kindOf(pass, of)).toBe('open')
+    const remove = async () =>
+      await db.transaction().execute(async (trx) => await removeMember(trx, projectId, worker.accountId))
+    expect(await hearing(remove)).toContain('')
+    expect(await kindOf(pass, of)).toBe('no_access')
+  })
+
+  test('of whom a portal acts for ends with the portal, too', async () => {
+    const [host, portal] = [await scene.visitor(), await scene.visitor()]
+    const of = await scene.ready(host)
+    const pass = await scene.enter(of, host, { tokenId: portal.tokenId })
+    expect(await kindOf(pass, of)).toBe('open')
+    await db.transaction().execute(async (trx) => await disableAccount(trx, portal.accountId))
+    expect(await kindOf(pass, of)).toBe('no_access')
+  })
+})
+
+/** What gateways hear while something is done. */
+async function hearing(work: () => Promise<unknown>): Promise<string[]> {
+  const listener = createListener(scene.rows.url)
+  const heard: string[] = []
+  let listens = false
+  const off = listener.on('carrel_access', (payload) => (listens ? heard.push(payload) : (listens = true)))
+  try {
+    await expect.poll(() => listens, { timeout: 10_000 }).toBe(true)
+    await work()
+    await sql`select pg_notify('carrel_access', 'end')`.execute(db)
+    await expect.poll(() => heard, { timeout: 10_000 }).toContain('end')
+    return heard
+  } finally {
+    off()
+    await listener.close()
+  }
+}

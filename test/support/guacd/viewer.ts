@@ -1,0 +1,80 @@
+import { WebSocket } from 'ws'
+import { createInstructionReader, encodeInstruction, fromGuacd } from '../../../gateway/desktop/instructions.ts'
+import type { Instruction } from '../../../gateway/desktop/instructions.ts'
+
+/** A viewer without a screen: it answers what must be answered, and counts. */
+export interface Viewer {
+  /** Resolves with the milliseconds from the start to the first picture; rejects where none comes, with why. */
+  readonly picture: Promise<number>
+  readonly ended: Promise<{ readonly code: number; readonly reason: string }>
+  /** How often an instruction came. */
+  count(opcode: string): number
+  say(opcode: string, ...args: (string | number)[]): void
+  /** Presses and lets go of each key. */
+  type(text: string): void
+  /** Reads no more, as a frozen page. */
+  freeze(): void
+  close(): void
+}
+
+export interface ViewerPlan {
+  /** `localhost:port` of the gateway, and the host name of the door. */
+  readonly origin: string
+  readonly host: string
+  readonly query?: string
+  readonly pictureLimitMs?: number
+}
+
+/** Opens a desktop as the viewer's page does. */
+export function openViewer({ origin, host, query = '', pictureLimitMs = 15_000 }: ViewerPlan): Viewer {
+  const began = performance.now()
+  const [, port = ''] = origin.split(':')
+  const socket = new WebSocket(
+    `ws://127.0.0.1:${port}/.carrel/desktop/tunnel?width=800&height=600&dpi=96${query}`,
+    'guacamole',
+    { headers: { host: `${host}.${origin}` } },
+  )
+  const reader = createInstructionReader(fromGuacd)
+  const counts = new Map<string, number>()
+  const picture = Promise.withResolvers<number>()
+  picture.promise.catch(() => undefined)
+  const limit = setTimeout(() => picture.reject(new Error('no picture in time')), pictureLimitMs)
+  let drawn = false
+  const say = (opcode: string, ...args: (string | number)[]) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(encodeInstruction(opcode, ...args))
+  }
+  const hear = ({ opcode, args }: Instruction) => {
+    counts.set(opcode, (counts.get(opcode) ?? 0) + 1)
+    if (opcode === 'img' || opcode === 'cfill' || opcode === 'copy') drawn = true
+    if (opcode !== 'sync') return
+    say('sync', args[0] ?? '')
+    if (!drawn) return
+    clearTimeout(limit)
+    picture.resolve(performance.now() - began)
+  }
+  socket.on('message', (data: Buffer) => reader.push(data).forEach(hear))
+  socket.on('error', (error) => picture.reject(error))
+  const ended = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.once('close', (code, reason) => {
+      clearTimeout(limit)
+      picture.reject(new Error(`closed: ${code} ${reason}`))
+      resolve({ code, reason: reason.toString() })
+    })
+  })
+  const returnKey = 0xff0d
+  return {
+    picture: picture.promise,
+    ended,
+    count: (opcode) => counts.get(opcode) ?? 0,
+    say,
+    type(text) {
+      for (const character of text) {
+        const keysym = character === '\n' ? returnKey : (character.codePointAt(0) ?? 0)
+        say('key', keysym, 1)
+        say('key', keysym, 0)
+      }
+    },
+    freeze: () => socket.pause(),
+    close: () => socket.close(),
+  }
+}

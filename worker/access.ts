@@ -1,0 +1,72 @@
+import { Worker } from '@temporalio/worker'
+import { createAccessActivities } from '../activities/access.ts'
+import { createWatchDoorsActivities } from '../activities/watch-doors.ts'
+import { withFailures } from '../activities/failures.ts'
+import { accessQueue } from '../domain/ids.ts'
+import type { AccessGateway } from '../ports/access/access-gateway.ts'
+import type { WorkerDeps } from './deps.ts'
+import { keepWatched } from './door-watch.ts'
+import { drainOf } from './drain.ts'
+import { createInstanceSecrets } from './instance-secrets.ts'
+import { run } from './run.ts'
+import type { Running } from './run.ts'
+
+/** More at once only wait for one another at the gateway. */
+const slots = 20
+
+/** What a worker of the gateway outside registers. */
+export const accessActivities = (
+  {
+    db,
+    deploymentId,
+    secrets,
+    timings,
+    listener,
+    log,
+  }: Pick<WorkerDeps, 'db' | 'deploymentId' | 'secrets' | 'timings' | 'listener' | 'log'>,
+  access: AccessGateway,
+  stopping: AbortSignal,
+) => ({
+  ...createAccessActivities({ db, access, deploymentId, timings, secrets: createInstanceSecrets(secrets) }),
+  ...createWatchDoorsActivities({
+    db,
+    access,
+    deploymentId,
+    timings,
+    stopping,
+    onChange: (heard) => listener.on('carrel_access', heard),
+    warn: (found, message) => log.warn(found, message),
+  }),
+})
+
+/** The queue of the gateway outside. Closing it leaves everything open that was opened for somebody. */
+export async function startAccess(
+  deps: WorkerDeps,
+  access: AccessGateway,
+  failed: (error: unknown) => void,
+): Promise<Running> {
+  const { log } = deps
+  const stopping = new AbortController()
+  const worker = await Worker.create({
+    connection: deps.connection,
+    namespace: deps.namespace,
+    dataConverter: deps.dataConverter,
+    taskQueue: accessQueue,
+    activities: withFailures(accessActivities(deps, access, stopping.signal), (activity, error) =>
+      log.warn({ activity, error }, 'an activity failed and will be tried again'),
+    ),
+    maxConcurrentActivityTaskExecutions: slots,
+    ...drainOf(deps),
+    ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
+  })
+  const running = run(worker, failed)
+  const leave = await keepWatched(deps)
+  return {
+    async stop() {
+      leave()
+      stopping.abort()
+      await running.stop()
+      await access.close()
+    },
+  }
+}
