@@ -57,7 +57,7 @@ test('a starter that may not have what is due, because others hold it, asks agai
 })
 
 test('a reconciliation is begun although its notification was lost and the clock was put back', async () => {
-  const { id: requestedBy } = await rows.account()
+  const { accountId: requestedBy } = await rows.account()
   const ask = async () => {
     const id = newId('reconciliation')
     const providerId = 'fake' as ProviderId
