@@ -30,6 +30,10 @@ export async function forgetDoors(db: Db): Promise<Batch> {
         select p.id from door_pass p where p.expires_at < ${daysAgo(recordsDays)}
           and p.closed_at is not null and not exists (select from tunnel t where t.pass_id = p.id)
         order by p.expires_at limit ${rowsPerBatch} for update skip locked))`,
+      sql`delete from outside_use where ctid = any(array(
+        select u.ctid from outside_use u join outside_doors d using (session_id, generation)
+        where u.noted_at is null and (d.closed_at < ${daysAgo(recordsDays)} or u.withdrawn_at < ${daysAgo(recordsDays)})
+        limit ${rowsPerBatch} for update of u skip locked))`,
       sql`delete from gateway where beat_at < ${daysAgo(1)}`,
     ]
     let all: Batch = { done: 0, more: false }

@@ -4,6 +4,7 @@ import { recordAudit } from './audit.ts'
 import type { Db, Trx } from './connect.ts'
 import { endPasses } from './connections.ts'
 import { requestStop } from './intents.ts'
+import { wantAccountRemoved } from './outside-watch.ts'
 import { lockProject, touchProject } from './projects.ts'
 import { pruneSessionsOf, withoutName } from './retention.ts'
 import { briefly, rowsPerBatch } from './upkeep.ts'
@@ -110,6 +111,8 @@ async function anonymise(trx: Trx, id: AccountId): Promise<void> {
   await trx.deleteFrom('door_pass').where('account_id', '=', id).execute()
   await trx.deleteFrom('door_ticket').where('account_id', '=', id).execute()
   await trx.deleteFrom('collaborator').where('account_id', '=', id).execute()
+  // What it is at a gateway outside is removed by who watches that, who then forgets its secrets here.
+  await wantAccountRemoved(trx, id)
   await trx
     .updateTable('token')
     .set({ name: withoutName, client: withoutName, revoked_at: sql<Date>`coalesce(revoked_at, now())` })

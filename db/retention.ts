@@ -67,7 +67,7 @@ const nothingPersonal = sql`name = ${withoutName}, parameters = '{}', secret_par
 
 /**
  * Deletes sessions that ended `days` ago, with all that hangs on them but their usage. One that may still have an instance, or
- * holds a reservation, stays: its rows are how what is left of it is found.
+ * holds a reservation, or has doors outside that were never said to be closed, stays: its rows are how what is left of it is found.
  */
 export async function deleteSessions(db: Db, days: number): Promise<Batch> {
   return await briefly(db, async (trx) => {
@@ -76,6 +76,7 @@ export async function deleteSessions(db: Db, days: number): Promise<Batch> {
       where ended_at < ${daysAgo(days)} and pruned_at is not null and events_pruned_at is not null
         and not exists (select from instance i where i.session_id = s.id and i.removed_at is null)
         and not exists (select from reservation r where r.session_id = s.id and r.released_at is null)
+        and not exists (select from outside_doors o where o.session_id = s.id and o.closed_at is null)
       order by ended_at limit ${sessionsPerBatch} for update skip locked`.execute(trx)
     const ids = chosen.rows.map((row) => row.id)
     if (ids.length === 0) return batchOf(0)

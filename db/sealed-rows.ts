@@ -1,15 +1,20 @@
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
-import type { SessionId } from '../domain/ids.ts'
 import type { Executor, Trx } from './connect.ts'
 
 /** Every column that holds sealed bytes. Whoever adds another names it here, or its rows stay behind with an old key. */
-export const sealedColumns = ['instance.secret', 'session.secret_parameters'] as const
+export const sealedColumns = [
+  'instance.secret',
+  'session.secret_parameters',
+  'outside_account.password',
+  'outside_account.token',
+] as const
 export type SealedColumn = (typeof sealedColumns)[number]
 
 export interface SealedRow {
-  readonly sessionId: SessionId
-  /** 0 for a column of the session itself. */
+  /** Of the session or the account whose it is. */
+  readonly id: string
+  /** 0 where there are none. */
   readonly generation: number
   readonly sealed: Buffer
 }
@@ -34,13 +39,25 @@ const shapes: Readonly<Record<SealedColumn, Shape>> = {
     id: sql`id`,
     generation: sql`0::int`,
   },
+  'outside_account.password': {
+    table: sql`outside_account`,
+    column: sql`password`,
+    id: sql`account_id`,
+    generation: sql`0::int`,
+  },
+  'outside_account.token': {
+    table: sql`outside_account`,
+    column: sql`token`,
+    id: sql`account_id`,
+    generation: sql`0::int`,
+  },
 }
 
 export interface Stretch {
   /** How bytes begin that are as they should be. */
   readonly mark: Buffer
   /** The last row of the stretch before; null at the beginning. */
-  readonly after: Pick<SealedRow, 'sessionId' | 'generation'> | null
+  readonly after: Pick<SealedRow, 'id' | 'generation'> | null
   readonly limit: number
 }
 
@@ -57,10 +74,10 @@ export const lockStale = (trx: Trx, column: SealedColumn, stretch: Stretch): Pro
 
 async function stale(executor: Executor, column: SealedColumn, stretch: Stretch, locking: RawBuilder<unknown>) {
   const { table, column: bytes, id, generation } = shapes[column]
-  const after = stretch.after ?? { sessionId: '', generation: -1 }
+  const after = stretch.after ?? { id: '', generation: -1 }
   const { rows } = await sql<SealedRow>`
-    select ${id} as "sessionId", ${generation} as generation, ${bytes} as sealed from ${table}
-    where ${id} >= ${after.sessionId} and (${id}, ${generation}) > (${after.sessionId}, ${after.generation}::int)
+    select ${id} as id, ${generation} as generation, ${bytes} as sealed from ${table}
+    where ${id} >= ${after.id} and (${id}, ${generation}) > (${after.id}, ${after.generation}::int)
       and length(${bytes}) > 0
       and substring(${bytes} from 1 for ${stretch.mark.length}::int) <> ${stretch.mark}
     order by ${id}, ${generation} limit ${stretch.limit} ${locking}`.execute(executor)
@@ -79,12 +96,12 @@ export async function replaceSealed(trx: Trx, column: SealedColumn, changes: rea
   const { numAffectedRows } = await sql`
     update ${table} set ${bytes} = change.new_bytes
     from unnest(
-      ${changes.map(({ row }) => row.sessionId)}::text[],
+      ${changes.map(({ row }) => row.id)}::text[],
       ${changes.map(({ row }) => row.generation)}::int[],
       ${changes.map(({ row }) => row.sealed)}::bytea[],
       ${changes.map(({ sealed }) => sealed)}::bytea[]
-    ) as change (of_session, of_generation, old_bytes, new_bytes)
-    where ${id} = change.of_session and ${generation} = change.of_generation and ${bytes} = change.old_bytes
+    ) as change (of_id, of_generation, old_bytes, new_bytes)
+    where ${id} = change.of_id and ${generation} = change.of_generation and ${bytes} = change.old_bytes
   `.execute(trx)
   return Number(numAffectedRows ?? 0)
 }

@@ -2,7 +2,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Db } from '../db/connect.ts'
 import { countSealed, lockStale, readStale, replaceSealed, sealedColumns } from '../db/sealed-rows.ts'
 import type { Replacement, SealedColumn, SealedRow, Stretch } from '../db/sealed-rows.ts'
-import { instanceSecret, keyIdOf, sealMark, SecretUnreadable, sessionParameters } from '../platform/secrets.ts'
+import type { SessionId } from '../domain/ids.ts'
+import {
+  instanceSecret,
+  keyIdOf,
+  outsidePassword,
+  outsideToken,
+  sealMark,
+  SecretUnreadable,
+  sessionParameters,
+} from '../platform/secrets.ts'
 import type { SecretPlace, Secrets } from '../platform/secrets.ts'
 
 export interface UnreadableRow {
@@ -44,8 +53,11 @@ const tries = 5
 
 /** Where a row's secret stands: the same places that api and worker seal for. */
 const places: Readonly<Record<SealedColumn, (row: SealedRow) => SecretPlace>> = {
-  'instance.secret': instanceSecret,
-  'session.secret_parameters': (row) => sessionParameters(row.sessionId),
+  // The row is of the table that its column names.
+  'instance.secret': ({ id, generation }) => instanceSecret({ sessionId: id as SessionId, generation }),
+  'session.secret_parameters': ({ id }) => sessionParameters(id),
+  'outside_account.password': ({ id }) => outsidePassword(id),
+  'outside_account.token': ({ id }) => outsideToken(id),
 }
 
 /** What to write for these rows, and which of them cannot be read. */

@@ -49,6 +49,8 @@ const script = `
       refuse('unavailable')
     }
   }
+  // Another link to this door, followed in the same window, changes nothing but the fragment.
+  addEventListener('hashchange', () => location.reload())
   if (ticket) void open(false)
   else refuse('none')
 })()

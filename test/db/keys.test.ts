@@ -13,6 +13,7 @@ import { createSecrets, instanceSecret, keyIdOf, sealMark, sessionParameters } f
 import { readKeyUse, rotationLines, unknownRows, useLines } from '../../stack/key-report.ts'
 import { rotate } from '../../stack/key-rotation.ts'
 import type { RotationOptions } from '../../stack/key-rotation.ts'
+import { createAccessAccounts } from '../../worker/access-accounts.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
 
@@ -36,6 +37,7 @@ afterAll(async () => await rows.close())
 beforeEach(async () => {
   await db.deleteFrom('idempotency_key').execute()
   await db.deleteFrom('instance').execute()
+  await db.deleteFrom('outside_account').execute()
   await db.updateTable('session').set({ secret_parameters: null }).execute()
 })
 
@@ -84,6 +86,22 @@ const keyIds = async (column: SealedColumn) =>
   (await countSealed(db, column)).map(({ mark, rows: count }) => [keyIdOf(mark), count])
 
 describe('a rotation', () => {
+  test('takes along what accounts are at a gateway outside, and leaves its meaning', async () => {
+    const { accountId } = owner
+    const before = createAccessAccounts(db, old)
+    const password = await before.password(accountId)
+    const token = { node: 'a', value: 'A'.repeat(64) }
+    await before.swapToken(accountId, null, token)
+    expect((await run()).rotated).toBe(2)
+    const after = createAccessAccounts(db, fresh)
+    expect(await after.password(accountId)).toBe(password)
+    expect(await after.token(accountId)).toEqual(token)
+    // A token that is none is left alone, and told apart by its hash as before.
+    expect(await after.swapToken(accountId, token, null)).toBeNull()
+    expect((await run()).rotated).toBe(0)
+    expect(await keyIds('outside_account.token')).toEqual([])
+  })
+
   test('of more than a thousand rows, while others change them: nothing is lost, and the new key opens all', async () => {
     const made = await sealedSessions(600)
     const ended = made.slice(0, 100)
@@ -269,6 +287,8 @@ describe('a batch that fails', () => {
 test('bytes are written only where the old ones stand', async () => {
   const made = await sealedSession()
   const stretch: Stretch = { mark: sealMark('k2'), after: null, limit: 10 }
+  const outside = createAccessAccounts(db, old)
+  await outside.swapToken(owner.accountId, null, { node: 'a', value: 'A'.repeat(64) })
   for (const column of sealedColumns) {
     const written = await db.transaction().execute(async (trx) => {
       const [row] = await lockStale(trx, column, stretch)

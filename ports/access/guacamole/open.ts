@@ -28,11 +28,15 @@ export async function open(parts: Parts, use: DoorUse, target: DoorTarget, signa
   ])
   if (!joins) await users.grant(user, connection, signal)
   const primary = joins ? (await views.primaries(connection, signal))[0] : null
-  const token = await tokens.ensure(use, made, primary?.node ?? null, signal)
+  const wish = { user: made, sees: joins ? null : connection, at: primary?.node ?? null }
+  const token = await tokens.ensure(use, wish, signal)
   const key = primary === null ? null : await views.join(primary, token, signal)
 
   // Closing says so first and looks at what there is then: what it did not see, was made after, is seen here.
   if (await accounts.isEnded(use)) throw await ended('meanwhile')
+  // Another process may have ended it with the account's last use but this.
+  if ((await tokens.known(use.accountId))?.value !== token.value)
+    throw parts.api.unavailable('the token ended meanwhile')
   const path = key === null ? clientPath(connection, dataSource) : clientPath(key, sharedSource(dataSource))
   return { kind: 'opened', launch: { baseUrl: token.node.publicUrl, path, token: token.value } }
 }

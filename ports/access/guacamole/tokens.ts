@@ -20,13 +20,22 @@ export interface Who {
   readonly accountId: AccountId
 }
 
+export interface TokenWish {
+  /** What came of the user a moment ago. */
+  readonly user: 'made' | 'found'
+  /** A connection that the account may open by now: a token of a user that was removed and made anew does not see it. */
+  readonly sees: string | null
+  /** Where it has to be; `null`: anywhere. */
+  readonly at: Node | null
+}
+
 /** One live token per account, used by all its pages: the web client ends the one that it held when it is given another. */
 export interface Tokens {
   /**
    * The account's token, its idle clock at zero; a new one where there is none that lives. Where it must be `at` one node,
    * it moves there, unless pages of the account are open elsewhere: then `Refusal`.
    */
-  ensure(who: Who, user: 'made' | 'found', at: Node | null, signal: AbortSignal): Promise<PlacedToken>
+  ensure(who: Who, wish: TokenWish, signal: AbortSignal): Promise<PlacedToken>
   /** Where the account's token is said to live; null where it has none. */
   known(accountId: AccountId): Promise<PlacedToken | null>
   /** The account's token is dead, and forgotten. A tunnel that still connects outlives it. */
@@ -52,11 +61,16 @@ export function createTokens({ api, accounts, users, tunnels, dataSource, now }:
   const kept = ({ node, value }: PlacedToken): AccountToken => ({ node: node.name, value })
 
   /** Looks by a read, which is a use: a mere check would let it die under the page that gets it. */
-  async function isLive({ node, value }: PlacedToken, signal: AbortSignal): Promise<boolean> {
-    const path = `session/data/${dataSource}/self`
+  async function stateOf(
+    { node, value }: PlacedToken,
+    sees: string | null,
+    signal: AbortSignal,
+  ): Promise<'live' | 'useless' | 'dead'> {
+    const path = `session/data/${dataSource}/${sees === null ? 'self' : `connections/${sees}`}`
     const { status } = await node.plain({ method: 'GET', path, token: value }, signal)
-    if (status === 200) return true
-    if (status === 403) return await node.isLive(value, signal)
+    if (status === 200) return 'live'
+    if (status === 404) return 'useless'
+    if (status === 403) return (await node.isLive(value, signal)) ? 'useless' : 'dead'
     throw api.unavailable(`a user's token was answered ${status}`)
   }
 
@@ -98,7 +112,7 @@ export function createTokens({ api, accounts, users, tunnels, dataSource, now }:
     return (await tunnels.list(never)).some((tunnel) => tunnel.node === node && tunnel.username === user)
   }
 
-  async function obtain(who: Who, user: 'made' | 'found', at: Node | null): Promise<PlacedToken> {
+  async function obtain(who: Who, { user, sees, at }: TokenWish): Promise<PlacedToken> {
     const { deploymentId, accountId } = who
     const stored = await accounts.token(accountId)
     const old = placed(stored)
@@ -106,9 +120,9 @@ export function createTokens({ api, accounts, users, tunnels, dataSource, now }:
       const elsewhere = at !== null && old.node !== at
       if (elsewhere && (await isBusy(old, who)))
         throw new Refusal('nothing_to_view', 'it is open at another node than the pages of this account')
-      // A user made anew leaves the old one's token alive and without rights.
-      if (user === 'made' || elsewhere) await drop(old, never)
-      else if (await isLive(old, never)) return old
+      const state = elsewhere ? 'useless' : await stateOf(old, sees, never)
+      if (state === 'live') return old
+      if (state === 'useless') await drop(old, never)
     }
     // The password first: a login that fails counts towards a ban.
     if (user === 'found') await users.renewPassword(deploymentId, accountId, never)
@@ -122,9 +136,9 @@ export function createTokens({ api, accounts, users, tunnels, dataSource, now }:
   }
 
   return {
-    async ensure(who, user, at, signal) {
-      const key = `${who.accountId} ${at?.name ?? ''}`
-      const begun = asking.get(key) ?? obtain(who, user, at).finally(() => asking.delete(key))
+    async ensure(who, wish, signal) {
+      const key = `${who.accountId} ${wish.at?.name ?? ''}`
+      const begun = asking.get(key) ?? obtain(who, wish).finally(() => asking.delete(key))
       asking.set(key, begun)
       const token = await begun
       if (signal.aborted) throw api.unavailable('cancelled')

@@ -49,6 +49,8 @@ export function createViews(api: Api, tunnels: Tunnels): Views {
       const { key } = credentials.values
       const form = { key, token: token.value }
       const reply = await token.node.plain({ method: 'POST', path: 'tokens', form }, signal)
+      // Alive, but of a user that was removed: the next opening gets another.
+      if (reply.status === 403) await token.node.plain({ method: 'DELETE', path: `tokens/${token.value}` }, signal)
       if (reply.status !== 200) throw api.unavailable(`joining was answered ${reply.status}`)
       const { authToken } = api.understood(reply, tokenShape)
       if (authToken === token.value) return key

@@ -38,7 +38,7 @@ export async function createDoubleSite(nodeCount = 1, more: Partial<GuacamoleSet
   const settings = guacamoleSettings.parse({
     nodes: nodes.map(({ url }, n) => ({ name: `node-${n}`, url, publicUrl: url })),
     ...service,
-    requestTimeoutMs: 2_000,
+    requestTimeoutMs: 10_000,
     retryAfterMs: 10,
     roundMs: 50,
     ...more,

@@ -21,6 +21,8 @@ export const paths = [
   'expire',
   'expire-doors',
   'retention',
+  'outside',
+  'watch-doors',
 ] as const
 export type Path = (typeof paths)[number]
 

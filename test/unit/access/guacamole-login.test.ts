@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { calm, done, eventually, freshDeployment, freshUse, listed } from '../../conformance/access-harness.ts'
 import type { DoorUse } from '../../../ports/access/access-gateway.ts'
 import { createDoubleSite } from '../../support/guacamole/site.ts'
@@ -6,6 +6,9 @@ import type { DoubleSite } from '../../support/guacamole/site.ts'
 
 // The service account: one login for all who wait, one try where it is refused, and no token lost to somebody else's
 // mistake.
+
+// Hundreds of requests each: they may take long on a machine that is busy, and never depend on it.
+vi.setConfig({ testTimeout: 60_000 })
 
 let site: DoubleSite
 beforeEach(async () => {
@@ -154,4 +157,30 @@ test('an account logs in once, also where ten processes open for it', async () =
   expect(live.map(({ token }) => token)).toEqual([tokens[0]])
   await close(drivers[0] ?? site.driver(), use)
   expect(await listed(drivers[1] ?? site.driver(), use.deploymentId)).toMatchObject([{ kind: 'user' }])
+})
+
+// A:  user made ┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈┈ token? B's ── the same
+// B:                user found ── login ── kept
+test('whoever made the user takes the token that another process got for it meanwhile', async () => {
+  const use = freshUse(freshDeployment())
+  const [a, b] = [site.driver(), site.driver()]
+  const { promise: later, resolve: goOn } = Promise.withResolvers<void>()
+  const made = Promise.withResolvers<void>()
+  for (const { faults } of site.nodes)
+    faults.add({
+      matches: ({ method, path }) => method === 'POST' && path.endsWith('/users'),
+      times: 1,
+      meanwhile: async () => {
+        made.resolve()
+        await later
+      },
+    })
+  const first = open(a, use)
+  await made.promise
+  for (const { faults } of site.nodes) faults.clear()
+  const second = await open(b, use)
+  goOn()
+  expect(second.kind).toBe('opened')
+  expect(await first).toEqual(second)
+  await close(a, use)
 })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { DoorTarget, DoorUse } from '../../../ports/access/access-gateway.ts'
 import { AccessUnreachable } from '../../../ports/access/access-gateway.ts'
 import { calm, done, eventually, freshDeployment, freshUse, listed } from '../../conformance/access-harness.ts'
@@ -8,6 +8,9 @@ import type { DoubleSite } from '../../support/guacamole/site.ts'
 import { enterTunnel } from '../../support/guacamole/tunnels.ts'
 
 // What the driver makes at the gateway: found again after every kind of lost answer, replaced as a whole, never twice.
+
+// Hundreds of requests each: they may take long on a machine that is busy, and never depend on it.
+vi.setConfig({ testTimeout: 60_000 })
 
 let site: DoubleSite
 let driver: ReturnType<DoubleSite['driver']>
@@ -207,6 +210,9 @@ test('a user that somebody removed is made again, with a token of its own', asyn
   const use = freshUse(freshDeployment())
   const before = await opened(use)
   site.db.removeUser(site.users(use.deploymentId)[0] ?? '')
+  // The opening that makes it anew goes no further: the next one finds the user, and a token that lives.
+  node().faults.add({ matches: requests['the right'] ?? (() => false), times: 3, effect: 'error_before' })
+  expect((await open(use)).kind).toBe('unavailable')
   const after = await opened(use)
   expect(after.token).not.toBe(before.token)
   expect(node().state.find(before.token)).toBeUndefined()
@@ -253,43 +259,4 @@ test('a token that was idle for too long is replaced; one that is handed out is 
   now += 61 * 60_000
   expect((await opened(use)).token).not.toBe(before.token)
   await close(use)
-})
-
-const strange: Record<string, Fault['answer']> = {
-  'a redirect': { status: 302, type: null, headers: { location: 'http://127.0.0.1:9/elsewhere' } },
-  'a page': { status: 404, type: 'text/html', body: '<html>not here</html>' },
-  'another shape': { status: 200, type: 'application/json', body: { what: 'ever' } },
-  'broken JSON': { status: 200, type: 'application/json', body: undefined },
-  'an answer without end': { status: 200, type: 'application/json', body: { name: 'x'.repeat(17 * 1024 * 1024) } },
-}
-for (const [what, answer] of Object.entries(strange))
-  test(`${what} is an answer that says nothing`, async () => {
-    const use = freshUse(freshDeployment())
-    await opened(use)
-    if (answer !== undefined) node().faults.add({ matches: ({ path }) => path.includes('/data/'), answer })
-    const said = [await open(use), await driver.listLive(use, calm()), await driver.closeDoors(use, calm())]
-    for (const one of said) {
-      expect(one.kind).toBe('unavailable')
-      expect(JSON.stringify(one).length).toBeLessThan(300)
-    }
-    node().faults.clear()
-    await close(use)
-    expect(site.leftovers(use.deploymentId)).toEqual([])
-  })
-
-test('with one of two nodes away, tunnels are not said to be none', async () => {
-  const two = await createDoubleSite(2)
-  const both = two.driver()
-  const use = freshUse(freshDeployment())
-  try {
-    expect((await both.open(use, target, calm())).kind).toBe('opened')
-    await two.nodes[1]?.stop('stop')
-    expect((await both.listLive(use, calm())).kind).toBe('unavailable')
-    expect((await both.closeDoors(use, calm())).kind).toBe('unavailable')
-    await two.nodes[1]?.start()
-    await done(() => both.closeDoors(use, calm()))
-    expect(two.leftovers(use.deploymentId)).toEqual([])
-  } finally {
-    await two.close()
-  }
 })

@@ -1,0 +1,112 @@
+import { afterEach, expect, test } from 'vitest'
+import { removeCollaborator } from '../../db/collaborators.ts'
+import { listLiveTunnels, requestCut } from '../../db/tunnels.ts'
+import { sessionWorkflowId, watchDoorsWorkflowId } from '../../domain/ids.ts'
+import { createSecrets } from '../../platform/secrets.ts'
+import { createGuacamoleGateway } from '../../ports/access/guacamole/gateway.ts'
+import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import { createAccessAccounts } from '../../worker/access-accounts.ts'
+import { deskDoor } from '../proof/faults/outside.ts'
+import { addAccount } from '../setup/person.ts'
+import { createDoubleSite } from '../support/guacamole/site.ts'
+import { recordingKey } from './histories/paths.ts'
+import { record } from './histories/recorder.ts'
+import { openDesk, wayIn } from './outside-stage.ts'
+import { ask, createStage, eventually, stateOf, stop, until } from './stage.ts'
+import type { Stage } from './stage.ts'
+
+const cleanups: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
+})
+
+/** A site whose desktops a played Guacamole shows, reached by the real driver. */
+async function open() {
+  const site = await createDoubleSite(1)
+  cleanups.push(async () => await site.close())
+  const provider = createFakeProvider({ endpoint: 'serve' })
+  const stage = await createStage({
+    provider,
+    key: recordingKey,
+    template: { doors: deskDoor, sharing: 'invited' },
+    timings: {
+      accessTimeoutMs: 5_000,
+      closeDoorsFirstMs: 1_500,
+      watchDoorsMs: 500,
+      listDoorsMs: 500,
+      observeRunMs: 5_000,
+      observeIdleMs: 60_000,
+    },
+  })
+  cleanups.push(async () => await stage.close())
+  const accounts = createAccessAccounts(stage.db, createSecrets(stage.keyring))
+  const workers = await stage.startWorkers(['core', 'access', 'provider/*'], {
+    openAccess: () => createGuacamoleGateway({ settings: site.settings, accounts }),
+  })
+  cleanups.push(async () => await workers.stop())
+  const owner = await addAccount(stage.db)
+  await stage.db.updateTable('project').set({ sharing: 'invited' }).where('id', '=', owner.projectId).execute()
+  const id = await ask(stage.db, owner)
+  await until(stage.db, id, ['ready'])
+  return { site, stage, provider, owner, id }
+}
+
+const live = async ({ db }: Stage, id: Awaited<ReturnType<typeof ask>>) =>
+  (await listLiveTunnels(db, id, { after: null, limit: 10 })).items
+
+test('two open a desk; one is sent away, one is cut and comes back; the stop leaves nothing at the gateway', async () => {
+  const { site, stage, owner, id } = await open()
+  const { db } = stage
+  const guest = await addAccount(db)
+  await db.insertInto('collaborator').values({ session_id: id, account_id: guest.accountId, mode: 'view' }).execute()
+  const desk = await wayIn(stage, await openDesk(stage, id, owner.accountId))
+  const owners = site.enter(desk)
+  const guests = site.enter(await wayIn(stage, await openDesk(stage, id, guest.accountId, 'view')))
+  await Promise.all([owners.shown(), guests.shown()])
+  await eventually('both are in the books', async () => (await live(stage, id)).length === 2)
+  expect((await live(stage, id)).map(({ mode, accountId }) => `${mode} ${accountId}`).toSorted()).toEqual(
+    [`control ${owner.accountId}`, `view ${guest.accountId}`].toSorted(),
+  )
+
+  const tunnel = (await live(stage, id)).find(({ mode }) => mode === 'control')
+  await db.transaction().execute(async (trx) => await requestCut(trx, id, tunnel?.id ?? ''))
+  await owners.ended()
+  const again = site.enter(desk)
+  await again.shown()
+  expect(guests.closed()).toBeNull()
+
+  await db.transaction().execute(async (trx) => await removeCollaborator(trx, id, guest.accountId))
+  await guests.ended()
+  expect(again.closed()).toBeNull()
+  await eventually('only the owner is left in the books', async () => {
+    const left = await live(stage, id)
+    return left.length === 1 && left[0]?.accountId === owner.accountId
+  })
+
+  await stop(db, id)
+  await again.ended()
+  await until(db, id, ['stopped'])
+  expect(site.leftovers(stage.deploymentId)).toEqual([])
+  expect(await live(stage, id)).toEqual([])
+  const doors = await db.selectFrom('outside_doors').selectAll().where('session_id', '=', id).execute()
+  expect(doors.map((row) => row.closed_at !== null)).toEqual([true])
+  await record(stage.client, 'outside', sessionWorkflowId(id))
+  await record(stage.client, 'watch-doors', watchDoorsWorkflowId)
+}, 60_000)
+
+test('a gateway that is away at a stop: the instance goes after its time, and the session ends when both are clean', async () => {
+  const { site, stage, provider, owner, id } = await open()
+  const browser = site.enter(await wayIn(stage, await openDesk(stage, id, owner.accountId)))
+  await browser.shown()
+  const [node] = site.nodes
+  node?.faults.add({ matches: () => true, effect: 'cut_before' })
+  await stop(stage.db, id)
+  const askedAt = Date.now()
+  await eventually('the instance is removed', () => provider.backend.count() === 0)
+  expect(Date.now() - askedAt).toBeGreaterThanOrEqual(1_400)
+  expect((await stateOf(stage.db, id)).state).toBe('stopping')
+  expect(site.leftovers(stage.deploymentId)).not.toEqual([])
+  node?.faults.clear()
+  await until(stage.db, id, ['stopped'])
+  expect(site.leftovers(stage.deploymentId)).toEqual([])
+}, 60_000)
