@@ -28,7 +28,9 @@ const trivial: TemplateSpec = {
 export async function createDockerSite(ground: Ground) {
   const { places, progress, signal } = ground
   const { tools } = readConfig(['tools'])
-  const offer = await progress.step('notebook', (say) => makeOffer({ wanted: 'docker', tools, places, signal, say }))
+  const offer = await progress.step('notebook', (say) =>
+    makeOffer({ wanted: 'docker', desktop: false, tools, places, signal, say }),
+  )
   const settings = dockerSettings.parse(offer.provider.settings)
   const templates = { notebook: offer.template.spec, trivial }
   const site = await createSite(ground, {
