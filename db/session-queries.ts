@@ -1,155 +1,23 @@
 import { sql } from 'kysely'
-import { expiry } from '../domain/deadlines.ts'
-import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
+import type { AccountId, SessionId } from '../domain/ids.ts'
 import { liveStates } from '../domain/lifecycle.ts'
-import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
-import type { Resources } from '../domain/resources.ts'
+import type { SessionState } from '../domain/lifecycle.ts'
 import type { ProjectRole } from '../domain/rights.ts'
-import type { DoorSpec, ParameterValue } from '../domain/template.ts'
 import { bearerColumns, bearerOf, bearers, hashOf, tokenHolds } from './bearers.ts'
 import type { Bearer, BearerRow } from './bearers.ts'
 import type { Executor } from './connect.ts'
 import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
-import { resourcesOf } from './resource-columns.ts'
-import type { MountRequest, Refusal } from './schema.ts'
+import { sessionColumns, sessionJoined, sessionView } from './session-view.ts'
+import type { SessionRow, SessionView } from './session-view.ts'
 import { statement } from './statement.ts'
 
-/** A session as it is shown: no address, no secret. */
-export interface SessionView {
-  readonly id: SessionId
-  readonly name: string
-  readonly ownerId: AccountId
-  readonly startedBy: AccountId
-  readonly projectId: ProjectId
-  readonly template: { readonly id: TemplateId; readonly version: number; readonly name: string }
-  readonly providerId: ProviderId
-  readonly size: string
-  readonly parameters: Readonly<Record<string, ParameterValue>>
-  readonly mounts: readonly MountRequest[]
-  readonly resources: Resources
-  readonly doors: Readonly<Record<string, DoorSpec>>
-  readonly state: SessionState
-  readonly reason: Reason | null
-  readonly refusal: Refusal | null
-  readonly waitingFor: WaitingFor | null
-  readonly generation: number
-  /** Since when it has been in its state. */
-  readonly stateSince: Date
-  /** When its provider is tried again, where it waits for that. */
-  readonly retryAt: Date | null
-  readonly requestedAt: Date
-  readonly queuedAt: Date | null
-  readonly readyAt: Date | null
-  readonly endedAt: Date | null
-  readonly expiresAt: Date | null
-  readonly stopRequestedAt: Date | null
-  readonly cleanupOverdueAt: Date | null
-  readonly abandonRequestedAt: Date | null
-  readonly operatorDetail: string | null
-  /** Why it does not work as it should although it is ready, and since when. */
-  readonly degraded: { readonly reason: string; readonly since: Date } | null
-}
-
-/** A session's row as JSON gives it: one value that is parsed at once costs a third of forty that are parsed one by one. */
-interface Row {
-  readonly id: SessionId
-  readonly name: string
-  readonly owner_id: AccountId
-  readonly started_by: AccountId
-  readonly project_id: ProjectId
-  readonly template_id: TemplateId
-  readonly template_version: number
-  readonly template_name: string
-  readonly provider_id: ProviderId
-  readonly size: string
-  readonly parameters: Readonly<Record<string, ParameterValue>>
-  readonly mounts: readonly MountRequest[]
-  readonly sessions: number
-  readonly cpu_milli: number
-  readonly memory_mib: number
-  readonly disk_mib: number
-  readonly gpus: number
-  readonly doors: Readonly<Record<string, DoorSpec>>
-  readonly state: SessionState
-  readonly reason: Reason | null
-  readonly refusal: Refusal | null
-  readonly waiting_for: WaitingFor | null
-  readonly generation: number
-  readonly state_since: string
-  readonly retry_at: string | null
-  readonly requested_at: string
-  readonly queued_at: string | null
-  readonly ready_at: string | null
-  readonly ended_at: string | null
-  readonly expires_at: string | null
-  readonly lifetime_ends_at: string | null
-  readonly stop_requested_at: string | null
-  readonly cleanup_overdue_at: string | null
-  readonly abandon_requested_at: string | null
-  readonly operator_detail: string | null
-  readonly degraded_at: string | null
-  readonly degraded_reason: string | null
-}
-
-/** What a `Row` is made of, from `joined`. */
-const columns = `s.id, s.name, s.owner_id, s.started_by, s.project_id, s.template_id, s.template_version,
-  t.name as template_name, s.provider_id, s.size, s.parameters, s.mounts, s.sessions, s.cpu_milli, s.memory_mib, s.disk_mib,
-  s.gpus, v.spec -> 'doors' as doors, s.state, s.reason, s.refusal, s.waiting_for, s.generation, s.state_since, h.retry_at,
-  s.requested_at, s.queued_at, s.ready_at, s.ended_at, s.expires_at, s.lifetime_ends_at, s.stop_requested_at,
-  s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail, s.degraded_at, s.degraded_reason`
-const joined = `session s
-  join template t on t.id = s.template_id
-  join template_version v on v.template_id = s.template_id and v.version = s.template_version
-  left join provider_health h on h.provider_id = s.provider_id and h.state = 'open' and s.state = 'queued'`
-
-/** Years of five digits, which older releases took, need a sign. */
-const dateFrom = (text: string): Date => new Date(/^\d{5}/.test(text) ? `+0${text}` : text)
-const time = (text: string | null): Date | null => (text === null ? null : dateFrom(text))
-const ms = (text: string | null): number | null => (text === null ? null : dateFrom(text).getTime())
-const dateOf = (at: number | null): Date | null => (at === null ? null : new Date(at))
-
-const view = (row: Row): SessionView => ({
-  id: row.id,
-  name: row.name,
-  ownerId: row.owner_id,
-  startedBy: row.started_by,
-  projectId: row.project_id,
-  template: { id: row.template_id, version: row.template_version, name: row.template_name },
-  providerId: row.provider_id,
-  size: row.size,
-  parameters: row.parameters,
-  mounts: row.mounts,
-  resources: resourcesOf<number>(row),
-  doors: row.doors,
-  state: row.state,
-  reason: row.reason,
-  refusal: row.refusal,
-  waitingFor: row.waiting_for,
-  generation: row.generation,
-  stateSince: dateFrom(row.state_since),
-  retryAt: time(row.retry_at),
-  requestedAt: dateFrom(row.requested_at),
-  queuedAt: time(row.queued_at),
-  readyAt: time(row.ready_at),
-  endedAt: time(row.ended_at),
-  expiresAt: dateOf(expiry(ms(row.expires_at), ms(row.lifetime_ends_at))),
-  stopRequestedAt: time(row.stop_requested_at),
-  cleanupOverdueAt: time(row.cleanup_overdue_at),
-  abandonRequestedAt: time(row.abandon_requested_at),
-  operatorDetail: row.operator_detail,
-  degraded:
-    row.state === 'ready' && row.degraded_at !== null && row.degraded_reason !== null
-      ? { reason: row.degraded_reason, since: new Date(row.degraded_at) }
-      : null,
-})
-
-const oneSession = statement<{ readonly session: Row }>(`
-  select to_json(one) as session from (select ${columns} from ${joined} where s.id = $1) as one`)
+const oneSession = statement<{ readonly session: SessionRow }>(`
+  select to_json(one) as session from (select ${sessionColumns} from ${sessionJoined} where s.id = $1) as one`)
 
 export async function getSession(executor: Executor, id: SessionId): Promise<SessionView | null> {
   const [row] = await oneSession(executor, [id])
-  return row === undefined ? null : view(row.session)
+  return row === undefined ? null : sessionView(row.session)
 }
 
 /** What somebody is to a session. */
@@ -178,8 +46,8 @@ const relationOf = (ownerId: AccountId, { role, collaborates }: Standing, accoun
   isCollaborator: collaborates,
 })
 
-const found = (session: Row, standing: Standing, accountId: AccountId): FoundSession => ({
-  session: view(session),
+const found = (session: SessionRow, standing: Standing, accountId: AccountId): FoundSession => ({
+  session: sessionView(session),
   relation: relationOf(session.owner_id, standing, accountId),
 })
 
@@ -187,9 +55,9 @@ const found = (session: Row, standing: Standing, accountId: AccountId): FoundSes
 const collaborates = (session: string, account: string) =>
   `exists (select from standing_collaborator c where c.session_id = ${session} and c.account_id = ${account}) as collaborates`
 
-const sessionAndRole = statement<{ readonly session: Row } & Standing>(`
+const sessionAndRole = statement<{ readonly session: SessionRow } & Standing>(`
   select to_json(one) as session, m.role, ${collaborates('one.id', '$2')}
-  from (select ${columns} from ${joined} where s.id = $1) as one
+  from (select ${sessionColumns} from ${sessionJoined} where s.id = $1) as one
   left join project_member m on m.project_id = one.project_id and m.account_id = $2`)
 
 /** The session, with what the account is to it. `null`: there is no such session. */
@@ -202,9 +70,9 @@ export async function findSession(
   return row === undefined ? null : found(row.session, row, accountId)
 }
 
-const bearerAndSession = statement<BearerRow & { readonly session: Row | null } & Standing>(`
+const bearerAndSession = statement<BearerRow & { readonly session: SessionRow | null } & Standing>(`
   select ${bearerColumns}, to_json(one) as session, m.role, ${collaborates('one.id', 'account.id')} from ${bearers}
-  left join (select ${columns} from ${joined} where s.id = $2) as one on true
+  left join (select ${sessionColumns} from ${sessionJoined} where s.id = $2) as one on true
   left join project_member m on m.project_id = one.project_id and m.account_id = account.id
   where token.hash = $1 and ${tokenHolds}`)
 
@@ -267,11 +135,11 @@ export async function listSessions(
   where(filter.requestedBefore, (n) => `s.requested_at < ${n}`)
   where(after, (n) => `s.id < ${n}`)
   const all = conditions.length === 0 ? 'true' : conditions.join(' and ')
-  const page = statement<{ readonly sessions: readonly Row[] | null }>(`
+  const page = statement<{ readonly sessions: readonly SessionRow[] | null }>(`
     select json_agg(one) as sessions
-    from (select ${columns} from ${joined} where ${all} order by s.id desc limit $1) as one`)
+    from (select ${sessionColumns} from ${sessionJoined} where ${all} order by s.id desc limit $1) as one`)
   const [row] = await page(executor, parameters)
-  return pageOf(row?.sessions ?? [], limit, view)
+  return pageOf(row?.sessions ?? [], limit, sessionView)
 }
 
 /** What the account is to the session. `null`: there is no such session. */

@@ -1,5 +1,5 @@
 import { queuePosition } from '../../db/dispatch.ts'
-import type { SessionView } from '../../db/session-queries.ts'
+import type { SessionView } from '../../db/session-view.ts'
 import { isOperator } from '../../domain/rights.ts'
 import type { AppContext } from '../env.ts'
 import { Problem } from '../problem.ts'

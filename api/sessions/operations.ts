@@ -1,7 +1,7 @@
 import type { Db } from '../../db/connect.ts'
 import { requestAbandon, requestRetry } from '../../db/operations.ts'
 import type { AbandonOutcome } from '../../db/operations.ts'
-import type { SessionView } from '../../db/session-queries.ts'
+import type { SessionView } from '../../db/session-view.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { isEnd } from '../../domain/lifecycle.ts'
 import { change } from '../changes.ts'

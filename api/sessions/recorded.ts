@@ -1,5 +1,5 @@
 import type { NewSession } from '../../db/intents.ts'
-import type { SessionView } from '../../db/session-queries.ts'
+import type { SessionView } from '../../db/session-view.ts'
 import type { Template } from '../../db/templates.ts'
 
 /** A session that was recorded just now, as reading it would show it. */

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { SessionView } from '../../db/session-queries.ts'
+import type { SessionView } from '../../db/session-view.ts'
 import { modesOf } from '../../domain/doors.ts'
 import { reasonSentences, sessionStates } from '../../domain/lifecycle.ts'
 import { mountKinds } from './mounts.ts'
