@@ -150,7 +150,7 @@ type PlanBasis = Omit<HandshakePlan, 'select' | 'parameters'>
 
 /** `null`: there is nothing to join, or no more. */
 async function joinFor(
-  { gate, sharing, limits = openingLimits }: TunnelDeps,
+  { gate, sharing, log, limits = openingLimits }: TunnelDeps,
   access: DoorAccess,
   basis: PlanBasis,
   signal: AbortSignal,
@@ -160,6 +160,8 @@ async function joinFor(
   const plan = { ...basis, select: { join: shared.connectionId }, parameters: joiningParameters(access) }
   const opening = await openDesktop({ gate, plan, only: shared.guacd, signal, limits: { ...limits, tries: 1 } })
   if (opening.kind === 'opened' || opening.end === 'left') return opening
+  const { sessionId, door } = access
+  log.info({ sessionId, door, end: opening.end, detail: opening.detail.slice(0, 200) }, 'a desktop could not be joined')
   sharing.forget(shared)
   return null
 }
