@@ -183,7 +183,10 @@ async function openAnew(
   const secret = deps.openSecret(access)
   const parameters = connectionParameters({ protocol, spec, mode, target, secret, recording })
   const plan = { ...basis, select: { protocol }, parameters }
-  return openDesktop({ gate: deps.gate, plan, signal, limits: deps.limits ?? openingLimits })
+  const limits = deps.limits ?? openingLimits
+  // RDP signs in before its first picture, which may take a while.
+  const pictureMs = protocol === 'rdp' ? 2 * limits.pictureMs : limits.pictureMs
+  return openDesktop({ gate: deps.gate, plan, signal, limits: { ...limits, pictureMs } })
 }
 
 const failed = (end: DesktopEnd, detail: string): Opening => ({ kind: 'failed', end, detail })
