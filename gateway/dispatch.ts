@@ -20,6 +20,8 @@ import type { Redeem } from './redeem.ts'
 export interface Desktop {
   page(request: IncomingMessage, response: ServerResponse, access: DoorAccess): Promise<void>
   tunnel(request: IncomingMessage, socket: Duplex, head: Buffer, access: DoorAccess): Promise<void>
+  /** Resolves when the rows of those that have ended are closed. */
+  settled?(): Promise<void>
 }
 
 export interface DispatchDeps {

@@ -94,12 +94,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     firstByteMs: settings.firstByteMs,
     idleMs: settings.idleMs,
   }
+  const desktop = deps.desktop({ doors, live, clientAddress })
   const dispatch = createDispatch({
     enter: createEnter({ doors, origins, cookie, embedded, live, warn }),
     redeem: createRedeem({ doors, cookie, answered: (code) => figures.answered(code), warn }),
     proxyHttp: createProxyHttp(proxying),
     proxyUpgrade: createProxyUpgrade(proxying),
-    desktop: deps.desktop({ doors, live, clientAddress }),
+    desktop,
     figures,
     clientAddress,
     frameAncestors,
@@ -126,7 +127,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async close(drainMs, graceMs = usualGraceMs) {
       await server.close(drainMs, graceMs, () => live.cutWhere(({ kind }) => kind !== 'stream', 'shutdown'))
       live.cutWhere(() => true, 'shutdown')
-      await tunnels.settled()
+      await Promise.all([tunnels.settled(), desktop.settled?.()])
       clearInterval(beats)
       watching.stop()
       upstream.close()

@@ -11,6 +11,7 @@ import { createMetrics } from '../platform/metrics.ts'
 import { createSecrets, instanceSecret, outsideToken } from '../platform/secrets.ts'
 import { serveControl } from './control.ts'
 import { createDesktops } from './desktop/desktop.ts'
+import { keepPruned } from './desktop/recording.ts'
 import type { DoorAccess } from './doors.ts'
 import { createFigures } from './figures.ts'
 import { createGateway } from './gateway.ts'
@@ -55,7 +56,7 @@ async function main(): Promise<void> {
             live,
             target: targetOf,
             openSecret: (access) => (access.secret === null ? null : openSecret({ ...access, secret: access.secret })),
-            recordings: null,
+            recordings: settings.guacdRecordings,
             log,
             guacds: settings.guacd.map(guacdAt),
             frameAncestors: settings.frameAncestors,
@@ -84,6 +85,11 @@ async function main(): Promise<void> {
   const { port } = await gateway.listen()
   listener.on('carrel_access', () => gateway.changed())
   serving = true
+  if (settings.guacdRecordings !== null)
+    keepPruned(settings.guacdRecordings, {
+      pruned: (count) => log.info({ count }, 'recordings whose time was over were removed'),
+      failed: (err) => warn('Recordings cannot be pruned.', err),
+    })
   log.info({ host: settings.host, port, control: control.url, gateway: id }, 'the gateway serves')
 
   stop = async () => {

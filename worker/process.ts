@@ -33,11 +33,12 @@ const temporalLogger = (log: Logger) =>
 
 /**
  * The whole of a worker process, from its configuration to its last word on SIGTERM. A proof gives its own interceptors, and
- * its own providers. Throws `ConfigInvalid`, or what kept it from starting.
+ * its own providers and gateway. Throws `ConfigInvalid`, or what kept it from starting.
  */
 export async function runWorkerProcess(
   interceptors?: WorkerInterceptors,
   openOtherwise?: WorkerDeps['openProvider'],
+  openAccessOtherwise?: WorkerDeps['openAccess'],
 ): Promise<void> {
   const config = readConfig(['database', 'temporal', 'keys', 'worker', 'guacamole', 'timings'])
   const log = createLogger({ process: 'worker', level: config.logLevel })
@@ -90,8 +91,9 @@ export async function runWorkerProcess(
       ...(outside === null
         ? {}
         : {
-            openAccess: () =>
-              createGuacamoleGateway({ settings: outside, accounts: createAccessAccounts(db, secrets) }),
+            openAccess:
+              openAccessOtherwise ??
+              (() => createGuacamoleGateway({ settings: outside, accounts: createAccessAccounts(db, secrets) })),
           }),
       inactivePatches: config.worker.inactivePatches,
       ...(config.worker.version === null ? {} : { version: config.worker.version }),

@@ -29,6 +29,8 @@ export interface Desktops {
   /** Takes an upgrade; resolves when the connection has ended and its row is closed. Never rejects. */
   tunnel(request: IncomingMessage, socket: Duplex, head: Buffer, access: DoorAccess): Promise<void>
   load: Gate['load']
+  /** Resolves when the row of every desktop that has ended is closed, or could not be. */
+  settled(): Promise<void>
 }
 
 const subprotocol = 'guacamole'
@@ -37,6 +39,7 @@ export function createDesktops(deps: DesktopDeps): Desktops {
   const pages = createPages(deps.frameAncestors)
   const gate = deps.gate ?? createGate(deps.guacds)
   const sharing = createSharing()
+  const running = new Set<Promise<void>>()
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -47,6 +50,7 @@ export function createDesktops(deps: DesktopDeps): Desktops {
   return {
     page: (request, response, access) => pages.answer(request, response, access),
     load: () => gate.load(),
+    settled: async () => void (await Promise.all(running)),
     tunnel(request, socket, head, access) {
       const asked = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
       const path = (request.url ?? '').split('?', 1).join('')
@@ -57,7 +61,9 @@ export function createDesktops(deps: DesktopDeps): Desktops {
         sockets.handleUpgrade(request, socket, head, (ready) => {
           socket.off('close', resolve)
           const from = { remoteAddress: deps.remoteAddress(request), request: desktopRequest(request.url ?? '') }
-          void runTunnel({ ...deps, gate, sharing }, ready, access, from).then(resolve)
+          const run = runTunnel({ ...deps, gate, sharing }, ready, access, from)
+          running.add(run)
+          void run.finally(() => running.delete(run)).then(resolve)
         })
       })
     },

@@ -39,9 +39,15 @@ export function keepPruned(
   { pruned, failed }: { pruned: (count: number) => void; failed: (error: unknown) => void },
   everyMs: number = hourMs,
 ): { stop(): void } {
-  const prune = () => void pruneRecordings(directory).then((count) => count > 0 && pruned(count), failed)
-  prune()
-  const timer = setInterval(prune, everyMs)
+  let pruning = false
+  const prune = async () => {
+    if (pruning) return
+    pruning = true
+    await pruneRecordings(directory).then((count) => count > 0 && pruned(count), failed)
+    pruning = false
+  }
+  void prune()
+  const timer = setInterval(() => void prune(), everyMs)
   timer.unref()
   return { stop: () => clearInterval(timer) }
 }

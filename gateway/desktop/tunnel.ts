@@ -150,7 +150,7 @@ type PlanBasis = Omit<HandshakePlan, 'select' | 'parameters'>
 
 /** `null`: there is nothing to join, or no more. */
 async function joinFor(
-  { gate, sharing, limits = openingLimits }: TunnelDeps,
+  { gate, sharing, log, limits = openingLimits }: TunnelDeps,
   access: DoorAccess,
   basis: PlanBasis,
   signal: AbortSignal,
@@ -160,6 +160,8 @@ async function joinFor(
   const plan = { ...basis, select: { join: shared.connectionId }, parameters: joiningParameters(access) }
   const opening = await openDesktop({ gate, plan, only: shared.guacd, signal, limits: { ...limits, tries: 1 } })
   if (opening.kind === 'opened' || opening.end === 'left') return opening
+  const { sessionId, door } = access
+  log.info({ sessionId, door, end: opening.end, detail: opening.detail.slice(0, 200) }, 'a desktop could not be joined')
   sharing.forget(shared)
   return null
 }
@@ -181,7 +183,10 @@ async function openAnew(
   const secret = deps.openSecret(access)
   const parameters = connectionParameters({ protocol, spec, mode, target, secret, recording })
   const plan = { ...basis, select: { protocol }, parameters }
-  return openDesktop({ gate: deps.gate, plan, signal, limits: deps.limits ?? openingLimits })
+  const limits = deps.limits ?? openingLimits
+  // RDP signs in before its first picture, which may take a while.
+  const pictureMs = protocol === 'rdp' ? 2 * limits.pictureMs : limits.pictureMs
+  return openDesktop({ gate: deps.gate, plan, signal, limits: { ...limits, pictureMs } })
 }
 
 const failed = (end: DesktopEnd, detail: string): Opening => ({ kind: 'failed', end, detail })

@@ -65,6 +65,10 @@ export const gatewayPart = z
     CARREL_FRAME_ANCESTORS: listOf(origin).default([]),
     CARREL_TRUSTED_PROXIES: listOf(cidr).default([]),
     CARREL_GUACD: listOf(address).default([]),
+    CARREL_GUACD_RECORDINGS: z
+      .string()
+      .regex(/^\/[^\0]*$/, { error: 'must be an absolute path' })
+      .optional(),
     CARREL_GATEWAY_FIRST_BYTE_SECONDS: wholeNumber(1, 86_400).default(120),
     CARREL_GATEWAY_IDLE_SECONDS: wholeNumber(1, 86_400).default(60),
     CARREL_METRICS_HOST: z.string().default('127.0.0.1'),
@@ -101,6 +105,8 @@ export const gatewayPart = z
     /** Whose word about the caller's address counts: the reverse proxies before the gateway. */
     trustedProxies: env.CARREL_TRUSTED_PROXIES,
     guacd: env.CARREL_GUACD,
+    /** Where guacd records to, by the same path for guacd and the gateway; `null`: nowhere. */
+    guacdRecordings: env.CARREL_GUACD_RECORDINGS ?? null,
     firstByteMs: env.CARREL_GATEWAY_FIRST_BYTE_SECONDS * second,
     idleMs: env.CARREL_GATEWAY_IDLE_SECONDS * second,
     metricsHost: env.CARREL_METRICS_HOST,

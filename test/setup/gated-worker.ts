@@ -1,11 +1,16 @@
 import { runWorkerProcess } from '../../worker/process.ts'
 import { gatedActivities, gatedProvider } from '../proof/faults/gated.ts'
+import { gatedAccess } from '../proof/faults/gated-access.ts'
 import { openRemote } from '../proof/faults/remote.ts'
 
 /** A worker whose every activity goes through a gate in the process of the test, which may kill it there. */
-const { gate, openProvider } = openRemote(process.env['TEST_REMOTE'] ?? '{}')
+const { gate, openProvider, openAccess } = openRemote(process.env['TEST_REMOTE'] ?? '{}')
 
-runWorkerProcess(gatedActivities(gate), (row) => gatedProvider(openProvider(row), gate)).catch((error: unknown) => {
+runWorkerProcess(
+  gatedActivities(gate),
+  (row) => gatedProvider(openProvider(row), gate),
+  () => gatedAccess(openAccess(), gate),
+).catch((error: unknown) => {
   console.error(error)
   process.exit(1)
 })

@@ -13,6 +13,7 @@ import type { Ground } from '../proof/faults/ground.ts'
 import { cellsOf, fewerOf, knownActivities, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
 import { serveRemote } from '../proof/faults/remote.ts'
 import type { Remote } from '../proof/faults/remote.ts'
+import { deskDoor } from '../proof/faults/outside.ts'
 import { reachOf } from '../proof/faults/run-case.ts'
 import type { Verdict } from '../proof/faults/run-case.ts'
 import { proofLength, tell } from '../proof/length.ts'
@@ -20,6 +21,7 @@ import { fakeConfiguration, quickTimings } from '../setup/fake-site.ts'
 import { addAccount } from '../setup/person.ts'
 import { createSite } from '../setup/site.ts'
 import type { Site } from '../setup/site.ts'
+import { plainTemplate } from '../setup/template.ts'
 import { ask, eventually } from './stage.ts'
 
 const secret = randomBytes(32)
@@ -41,11 +43,22 @@ let remote: Remote
 let client: ReturnType<typeof createTemporalClient>
 
 beforeAll(async () => {
-  remote = await serveRemote(desk, stand.provider)
+  remote = await serveRemote(desk, stand.provider, stand.access)
   site = await createSite({
-    configuration: fakeConfiguration(200),
+    configuration: {
+      ...fakeConfiguration(200),
+      templates: [{ name: 'trivial', spec: { ...plainTemplate, doors: deskDoor } }],
+    },
     timings,
-    variables: { ...remote.variables, CARREL_KEYS: `k1:${secret.toString('base64')}` },
+    variables: {
+      ...remote.variables,
+      CARREL_KEYS: `k1:${secret.toString('base64')}`,
+      CARREL_WORKER_ROLES: 'core,access,provider/*',
+      // Its worker takes the gateway from the test instead.
+      CARREL_GUACAMOLE_URL: 'http://gateway.invalid/',
+      CARREL_GUACAMOLE_USERNAME: 'nobody',
+      CARREL_GUACAMOLE_PASSWORD: 'nothing',
+    },
   })
   const dataConverter = createDataConverter(createKeyring([{ id: 'k1', secret }]))
   client = createTemporalClient({ address: site.temporalAddress, namespace: site.namespace }, dataConverter)

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { z } from 'zod'
 import type { WorkerDeps } from '../../../worker/deps.ts'
+import type { AccessGateway, SessionDoors } from '../../../ports/access/access-gateway.ts'
 import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
 import type { CallContext, Capabilities, ComputeProvider } from '../../../ports/compute/provider.ts'
 import { all } from './gated.ts'
@@ -21,7 +22,7 @@ export interface Remote {
 type Deed = (...args: never[]) => Promise<unknown>
 
 /** Serves gate and backend on loopback. What is held is held for as long as its caller lives. */
-export async function serveRemote(gate: Gate, provider: ComputeProvider): Promise<Remote> {
+export async function serveRemote(gate: Gate, provider: ComputeProvider, access: AccessGateway): Promise<Remote> {
   const call = (): CallContext => ({ signal: AbortSignal.timeout(30_000) })
   const { create, inspect, remove, list } = provider
   const deeds: Readonly<Record<string, Deed>> = {
@@ -31,6 +32,15 @@ export async function serveRemote(gate: Gate, provider: ComputeProvider): Promis
     inspect: async (ref: Parameters<typeof inspect>[0]) => await provider.inspect(ref, call()),
     remove: async (ref: Parameters<typeof remove>[0]) => await provider.remove(ref, call()),
     list: async (deploymentId: Parameters<typeof list>[0]) => await all(provider.list(deploymentId, call())),
+    openDoor: async (...[use, target]: Parameters<AccessGateway['open']>) =>
+      await access.open(use, target, call().signal),
+    revoke: async (use: Parameters<AccessGateway['revoke']>[0]) => await access.revoke(use, call().signal),
+    closeDoors: async (doors: SessionDoors) => await access.closeDoors(doors, call().signal),
+    removeAccount: async (...[deploymentId, id]: Parameters<AccessGateway['removeAccount']>) =>
+      await access.removeAccount(deploymentId, id, call().signal),
+    listLive: async (doors: SessionDoors) => await access.listLive(doors, call().signal),
+    kill: async (id: string) => await access.kill(id, call().signal),
+    listAll: async (deploymentId: string) => await all(access.list(deploymentId, call().signal)),
   }
   const server = createServer((request, response) => {
     const answer = async () => {
@@ -61,6 +71,7 @@ export async function serveRemote(gate: Gate, provider: ComputeProvider): Promis
 export function openRemote(variable: string): {
   readonly gate: Gate
   readonly openProvider: WorkerDeps['openProvider']
+  readonly openAccess: () => AccessGateway
 } {
   const { url, settleMs, capabilities } = card.parse(JSON.parse(variable))
   const ask = async (deed: string, ...args: unknown[]): Promise<never> => {
@@ -79,6 +90,18 @@ export function openRemote(variable: string): {
     },
     close: async () => {},
   }
+  const access: AccessGateway = {
+    open: async (use, target) => await ask('openDoor', use, target),
+    revoke: async (use) => await ask('revoke', use),
+    closeDoors: async (doors) => await ask('closeDoors', doors),
+    removeAccount: async (deploymentId, accountId) => await ask('removeAccount', deploymentId, accountId),
+    listLive: async (doors) => await ask('listLive', doors),
+    kill: async (id) => await ask('kill', id),
+    async *list(deploymentId) {
+      yield* (await ask('listAll', deploymentId)) as Iterable<never>
+    },
+    close: async () => {},
+  }
   const gate: Gate = {
     async arrive(visit, beat) {
       const pulse = setInterval(beat, 200)
@@ -86,7 +109,7 @@ export function openRemote(variable: string): {
     },
     left: (visit) => void ask('left', visit).catch(() => {}),
   }
-  return { gate, openProvider: () => provider }
+  return { gate, openProvider: () => provider, openAccess: () => access }
 }
 
 async function textOf(request: IncomingMessage): Promise<string> {

@@ -38,6 +38,7 @@ for (const [what, answer] of Object.entries(strange))
     for (const one of said) {
       expect(one.kind).toBe('unavailable')
       expect(JSON.stringify(one).length).toBeLessThan(300)
+      if (what === 'an answer without end') expect(one).toMatchObject({ detail: expect.stringContaining('bytes') })
     }
     node?.faults.clear()
     await close(use)
