@@ -1,11 +1,10 @@
 """How JupyterLab runs in a session: on every address of the container, whose port is published privately."""
 
 import os
-from pathlib import Path
 
 c = get_config()  # noqa: F821 - given by Jupyter
 
-c.IdentityProvider.token = Path(os.environ["CARREL_SECRET_FILE"]).read_text().strip()
+load_subconfig("session_identity.py")  # noqa: F821 - given by Jupyter
 c.ServerApp.ip = "0.0.0.0"
 c.ServerApp.port = 8888
 c.ServerApp.port_retries = 0

@@ -8,8 +8,7 @@ export const jupyterConfig = `import os
 from jupyter_core.paths import jupyter_runtime_dir
 
 c = get_config()  # noqa: F821
-with open(os.environ["CARREL_SECRET_FILE"]) as secret:
-    c.IdentityProvider.token = secret.read().strip()
+load_subconfig("session_identity.py")  # noqa: F821
 c.ServerApp.ip = os.environ.get("CARREL_ADDRESS", "127.0.0.1")
 c.ServerApp.port = int(os.environ["PORT"])
 c.ServerApp.port_retries = 0

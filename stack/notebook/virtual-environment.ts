@@ -1,10 +1,13 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { repository } from '../places.ts'
 import { jupyterConfig } from './jupyter-config.ts'
 import type { Python } from './python.ts'
 import { runStep, type Step, type StepEnd } from './run-step.ts'
 
 export const requirement = 'jupyterlab>=4.2,<5'
+/** Who is let in, as the image has it. */
+const identity = join(repository, 'images/notebook/session_identity.py')
 const makeLimitMs = 2 * 60_000
 const installLimitMs = 10 * 60_000
 
@@ -36,6 +39,7 @@ export async function makeVirtualEnvironment(making: Making): Promise<Made> {
   }
   await mkdir(join(directory, 'etc/jupyter'), { recursive: true })
   await writeFile(join(directory, 'etc/jupyter/jupyter_server_config.py'), jupyterConfig)
+  await copyFile(identity, join(directory, 'etc/jupyter/session_identity.py'))
   return { kind: 'ready' }
 }
 
