@@ -1,4 +1,4 @@
-# Api, worker and bootstrap in one image. Builds with the oldest builder, and wherever Debian and npm can be reached:
+# Api, gateway, worker and bootstrap in one image. Builds with the oldest builder, and wherever Debian and npm can be reached:
 #   docker build -t carrel:0.1.0 .
 # A file extra-ca.pem beside this one is trusted during the build, for networks whose proxy inspects TLS.
 
@@ -35,5 +35,5 @@ COPY --from=build /opt/carrel /opt/carrel
 WORKDIR /opt/carrel
 USER 10001:10001
 ENV CARREL_WORKFLOW_BUNDLE=/opt/carrel/workflows/bundle.js
-EXPOSE 8080
+EXPOSE 8080 8090
 CMD ["node", "api/main.ts"]

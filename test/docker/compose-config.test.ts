@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { readConfig } from '../../platform/config.ts'
 import { callCompose, findCompose } from '../setup/compose-command.ts'
 
 const variables = {
@@ -9,6 +10,7 @@ const variables = {
   TEMPORAL_DATABASE_PASSWORD: 'decaf0',
   CARREL_KEYS: `k1:${'A'.repeat(43)}=`,
   CARREL_CONFIGURATION: '/etc/carrel',
+  CARREL_SESSIONS_DOMAIN: 'sessions.example.net',
   DOCKER_GROUP_ID: '105',
 }
 const required = Object.keys(variables).filter((name) => name !== 'COMPOSE_PROJECT_NAME')
@@ -32,9 +34,28 @@ test.skipIf(compose === null && !isCi)(
     expect(stderr).toBe('')
     expect(code).toBe(0)
     const { services } = z.object({ services: z.record(z.string(), z.unknown()) }).parse(parse(stdout))
-    const names = ['postgres', 'temporal', 'temporal-ui', 'bootstrap', 'api', 'worker-core', 'worker-docker']
-    expect(Object.keys(services)).toEqual(expect.arrayContaining(names))
+    const names = ['postgres', 'temporal', 'temporal-ui', 'bootstrap', 'api', 'gateway', 'guacd', 'worker-core']
+    expect(Object.keys(services)).toEqual(expect.arrayContaining([...names, 'worker-docker']))
     expect(stdout).not.toMatch(/\$\{/)
+  },
+)
+
+const environments = z.object({
+  services: z.record(z.string(), z.object({ environment: z.record(z.string(), z.string()).default({}) })),
+})
+
+test.skipIf(compose === null && !isCi)(
+  'what compose makes of the file is a configuration that api and gateway take, and they agree on where doors are',
+  async () => {
+    const doors = { CARREL_PUBLIC_URL: 'https://carrel.example.org', CARREL_TRUSTED_PROXIES: '10.0.0.7/32' }
+    const { stdout } = await call({ ...variables, ...doors })
+    const { services } = environments.parse(parse(stdout))
+    const api = readConfig(['database', 'temporal', 'keys', 'api', 'doors', 'desktops'], services['api']?.environment)
+    const { gateway } = readConfig(['database', 'keys', 'gateway', 'desktops'], services['gateway']?.environment)
+    expect(gateway.origins).toEqual({ scheme: 'https', domain: 'sessions.example.net', port: null })
+    expect(api.doors).toEqual(gateway.origins)
+    expect(gateway.trustedProxies).toEqual(['172.16.254.1/32', '10.0.0.7/32'])
+    expect(gateway.guacd).toEqual(['guacd:4822'])
   },
 )
 

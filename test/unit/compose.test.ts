@@ -86,23 +86,52 @@ test('Temporal and the databases are on inner networks alone, apart from each ot
   expect(services['temporal']?.networks).toEqual(['control'])
   expect(services['temporal-postgres']?.networks).toEqual(['control'])
   expect(services['postgres']?.networks).toEqual(['data'])
-  expect(named(({ ports }) => ports.length > 0)).toEqual(['temporal-ui', 'api'])
+  expect(named(({ ports }) => ports.length > 0)).toEqual(['temporal-ui', 'api', 'gateway'])
 })
 
-test('what is published is on loopback unless the api is told otherwise', () => {
+test('the gateway is near the database and the desktops alone, and guacd near the gateway alone', () => {
+  const { gateway, guacd } = services
+  expect(gateway?.networks).toEqual(['data', 'doors', 'front', 'guacd', 'metrics'])
+  expect(gateway?.volumes).toEqual([])
+  expect(JSON.stringify(gateway)).not.toMatch(/temporal/i)
+  expect([guacd?.networks, guacd?.volumes, guacd?.ports]).toEqual([['guacd'], [], []])
+  expect(named(({ networks: on }) => on.includes('guacd'))).toEqual(['gateway', 'guacd'])
+  expect(named(({ networks: on }) => on.includes('doors'))).toEqual(['gateway', 'worker-docker'])
+  // Ports are published from the first by name that leads out; who comes by them has the machine's address there.
+  const leadingOut = gateway?.networks.filter((name) => networks[name]?.internal !== true).toSorted() ?? []
+  expect(leadingOut[0]).toBe('doors')
+  expect(gateway?.environment['CARREL_TRUSTED_PROXIES']).toMatch(/^\$\{CARREL_DOORS_ADDRESS:-[\d.]+\}\/32,/)
+})
+
+test('who makes addresses of doors and who answers there are told the same', () => {
+  const about = (name: string) =>
+    Object.entries(services[name]?.environment ?? {}).filter(([key]) =>
+      /^CARREL_(SESSIONS_DOMAIN|GATEWAY_PUBLIC_|DESKTOP_GATEWAY)/.test(key),
+    )
+  expect(about('api').length).toBe(3)
+  expect(about('api')).toEqual(about('gateway'))
+})
+
+test('no default is within another, which the older compose takes for text', () => {
+  expect(text).not.toMatch(/\$\{[A-Z_]+:[-?][^}]*\$\{/)
+})
+
+test('what is published is on loopback unless api or gateway are told otherwise', () => {
   expect(services['temporal-ui']?.ports).toEqual([expect.stringMatching(/^127\.0\.0\.1:/)])
   expect(services['api']?.ports).toEqual([expect.stringMatching(/^\$\{CARREL_API_ADDRESS:-127\.0\.0\.1:8080\}:8080$/)])
+  const doors = /^\$\{CARREL_GATEWAY_ADDRESS:-127\.0\.0\.1:8090\}:8090$/
+  expect(services['gateway']?.ports).toEqual([expect.stringMatching(doors)])
 })
 
 test('one job migrates, and every process of Carrel waits until it is done', () => {
   expect(named(({ command }) => command?.includes('stack/bootstrap.ts') === true)).toEqual(['bootstrap'])
   const processes = named(({ image }, name) => image.startsWith('carrel:') && name !== 'bootstrap')
-  expect(processes).toEqual(['api', 'worker-core', 'worker-docker'])
-  const workers = processes.filter((name) => name !== 'api')
+  expect(processes).toEqual(['api', 'gateway', 'worker-core', 'worker-docker'])
+  const others = processes.filter((name) => name !== 'api')
   const after = { bootstrap: { condition: 'service_completed_successfully' } }
-  for (const name of workers) expect(services[name]?.depends_on).toEqual(after)
+  for (const name of others) expect(services[name]?.depends_on).toEqual(after)
   // The order of an upgrade: docs/upgrades.md.
-  const started = Object.fromEntries(workers.map((name) => [name, { condition: 'service_started' }]))
+  const started = Object.fromEntries(others.map((name) => [name, { condition: 'service_started' }]))
   expect(services['api']?.depends_on).toEqual({ ...after, ...started })
   expect(Object.keys(services['bootstrap']?.depends_on ?? {})).toEqual(['postgres', 'temporal'])
 })
@@ -112,6 +141,8 @@ test('every process is given the time to end that it may need', () => {
   const longest = 60_000
   expect(() => readConfig(['api'], { CARREL_DRAIN_MS: String(longest + 1) })).toThrow('CARREL_DRAIN_MS')
   expect(seconds('api')).toBeGreaterThanOrEqual(longest / 1_000 + 25)
+  // Its downloads may finish within 30 s, and it gives up 10 s after that.
+  expect(seconds('gateway')).toBeGreaterThanOrEqual(longest / 1_000 + 45)
   for (const name of ['worker-core', 'worker-docker']) expect(seconds(name)).toBeGreaterThanOrEqual(45)
 })
 
