@@ -157,7 +157,7 @@ export async function temporalAnswers(client: Client): Promise<boolean> {
 
 /** Notes whether Temporal answers. Whoever first finds that it does again has everybody told at once of what waited for it. */
 function createTemporalCheck(db: Db, client: Client): () => Promise<void> {
-  let mine: Date | null = null
+  let mine: string | null = null
   return async () => {
     const began = performance.now()
     const ok = await temporalAnswers(client)

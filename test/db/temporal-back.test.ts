@@ -36,7 +36,7 @@ test('what waited because Temporal was away is due when it is back, and nothing 
 
 /** A process that notes what it finds, and is told how it was before. */
 function createProcess() {
-  let mine: Date | null = null
+  let mine: string | null = null
   return async (state: DependencyState) => {
     const noted = await recordDependency(rows.db, 'temporal', { state, latencyMs: state === 'ok' ? 1 : null }, mine)
     mine = noted.at ?? mine
