@@ -4,7 +4,7 @@ import { up } from './install.ts'
 import type { Installation } from './site.ts'
 
 const minutes = 60_000
-const carrel = ['api', 'worker-core', 'worker-docker']
+const carrel = ['api', 'gateway', 'worker-core', 'worker-docker']
 
 /** Backup and restore with the commands of docs/operations/backup.md. */
 export function createDumps(installation: Installation, absent: readonly string[]) {

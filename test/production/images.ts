@@ -35,12 +35,16 @@ export async function buildCarrel(image: string, say: Say): Promise<void> {
   }
 }
 
+const standInFrom =
+  (directory: string) =>
+  async (_image: string, own: string): Promise<void> => {
+    const context = join(root, 'test/production/stand-ins', directory)
+    await docker(['build', '--network', 'host', '--tag', own, context], 20 * minute)
+  }
+
 const standIns: Readonly<Record<string, (image: string, own: string, say: Say) => Promise<void>>> = {
-  postgres: async (_image, own) =>
-    void (await docker(
-      ['build', '--network', 'host', '--tag', own, join(root, 'test/production/stand-ins/postgres')],
-      20 * minute,
-    )),
+  postgres: standInFrom('postgres'),
+  'guacamole/guacd': standInFrom('guacd'),
   'temporalio/server': standInForTemporal,
   'temporalio/admin-tools': standInForTemporal,
 }

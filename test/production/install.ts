@@ -1,5 +1,6 @@
 import { docker, leftovers } from '../docker/docker-harness.ts'
 import { readConfinement, reaches, sessionReaches } from './confinement.ts'
+import { doorAt } from './door.ts'
 import { adminOf, eventually } from './people.ts'
 import type { Admin } from './people.ts'
 import type { Installation } from './site.ts'
@@ -7,7 +8,10 @@ import type { Installation } from './site.ts'
 type Say = (line: string) => void
 const upWithinMs = 600_000
 
-export const longLived = ['postgres', 'temporal-postgres', 'temporal', 'api', 'worker-core', 'worker-docker'] as const
+export const longLived = [
+  ...(['postgres', 'temporal-postgres', 'temporal', 'api', 'gateway'] as const),
+  ...(['guacd', 'worker-core', 'worker-docker'] as const),
+] as const
 
 /** Brings the installation up as docs/operations.md says, and returns its first admin. */
 export async function install(installation: Installation, absent: readonly string[], say: Say): Promise<Admin> {
@@ -39,12 +43,34 @@ export async function tryInstallation(installation: Installation, admin: Admin, 
   if (state !== 'ready') breaches.push(`the session became ${state}`)
   say(`a session is ${state}`)
   breaches.push(...(await readNetworks(installation)))
+  const leave = await tryDoor(installation, admin, id, breaches)
   await admin.stop(id)
+  await leave()
   const end = await admin.until(id, ['stopped', 'failed'])
   if (end !== 'stopped/user') breaches.push(`the session ended as ${end}`)
   breaches.push(...(await readLeftovers(installation)))
   say('the session has ended')
   return breaches
+}
+
+/** Goes through the session's door. What is returned looks whether it is closed once the session is to end. */
+async function tryDoor(
+  { gatewayPort }: Installation,
+  admin: Admin,
+  id: string,
+  breaches: string[],
+): Promise<() => Promise<void>> {
+  const opened = await admin.ask('POST', `/v1/sessions/${id}/connections`, { door: 'web', mode: 'control' })
+  const door = doorAt(gatewayPort, String(opened['url']))
+  const is = (found: number, wanted: number, what: string) =>
+    found === wanted || breaches.push(`${what}: ${found} and not ${wanted}`)
+  is(await door.knock('/.carrel/open'), 200, "the door's own page")
+  is(await door.knock('/'), 401, 'a page of the session, to nobody')
+  const cookie = await door.enter()
+  is(await door.look(cookie), 200, 'a page of the session, with a pass')
+  return async () => {
+    is(await door.look(cookie), 410, 'a page of the session once it is to end')
+  }
 }
 
 /** What of sessions is left anywhere: objects, reservations, runs. */
@@ -71,9 +97,19 @@ async function readNetworks(installation: Installation): Promise<string[]> {
     Object.values(all.find((one) => one.service === service)?.seen.NetworkSettings.Networks ?? {}).map(
       (n) => n.IPAddress,
     )
-  for (const service of ['api', 'worker-core', 'worker-docker']) {
-    if (!(await reaches(idOf(service), 'temporal', 7233))) breaches.push(`${service} does not reach Temporal`)
-    if (!(await reaches(idOf(service), 'postgres', 5432))) breaches.push(`${service} does not reach Postgres`)
+  const ours = ['api', 'gateway', 'worker-core', 'worker-docker']
+  const wanted = [
+    ['temporal', 7233, ['api', 'worker-core', 'worker-docker']],
+    ['postgres', 5432, ours],
+    ['guacd', 4822, ['gateway']],
+  ] as const
+  for (const [name, port, by] of wanted) {
+    const [address = ''] = addressesOf(name)
+    for (const service of ours) {
+      const may = by.some((one) => one === service)
+      if ((await reaches(idOf(service), address, port)) !== may)
+        breaches.push(`${service} ${may ? 'does not reach' : 'reaches'} ${name}`)
+    }
   }
   // What is behind Temporal is nobody's but Temporal's, yet on the same network: its password keeps it.
   const [temporal = ''] = addressesOf('temporal')
@@ -86,12 +122,14 @@ async function readNetworks(installation: Installation): Promise<string[]> {
       [temporal, 7233],
       [postgres, 5432],
       ...addressesOf('api').map((a) => [a, 8080] as const),
+      ...addressesOf('gateway').flatMap((a) => [[a, 8090] as const, [a, 9090] as const]),
+      ...addressesOf('guacd').map((a) => [a, 4822] as const),
     ] as const)
       if (await sessionReaches(id, host, port)) breaches.push(`a session reaches ${host}:${port}`)
   const published = all.flatMap(({ service, seen }) =>
     Object.values(seen.NetworkSettings.Ports).flatMap((ports) => (ports ?? []).map((p) => `${service} ${p.HostIp}`)),
   )
-  const open = published.filter((one) => !/^(api|temporal-ui) 127\.0\.0\.1$/.test(one))
+  const open = published.filter((one) => !/^(api|gateway|temporal-ui) 127\.0\.0\.1$/.test(one))
   return [...breaches, ...open.map((one) => `published: ${one}`)]
 }
 

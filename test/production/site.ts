@@ -46,6 +46,7 @@ export async function createInstallation(say: (line: string) => void) {
   const octet = 1 + ((randomBytes(1)[0] ?? 0) % 250)
   const doors = `172.16.${octet}`
   const port = await freePort()
+  const gatewayPort = await freePort()
   const configuration = join(directory, 'configuration')
   const key = () => randomBytes(32).toString('base64')
   let keys = `k1:${key()}`
@@ -72,6 +73,8 @@ export async function createInstallation(say: (line: string) => void) {
       CARREL_KEYS: keys,
       CARREL_PUBLIC_URL: `http://127.0.0.1:${port}`,
       CARREL_API_ADDRESS: `127.0.0.1:${port}`,
+      CARREL_SESSIONS_DOMAIN: 'sessions.test',
+      CARREL_GATEWAY_ADDRESS: `127.0.0.1:${gatewayPort}`,
       CARREL_TEMPORAL_UI_PORT: String(await freePort()),
       CARREL_CONFIGURATION: configuration,
       CARREL_DOORS_NETWORK: `${doors}.0`,
@@ -142,6 +145,7 @@ export async function createInstallation(say: (line: string) => void) {
   return {
     project,
     apiUrl: `http://127.0.0.1:${port}`,
+    gatewayPort,
     run,
     containers,
     untilHealthy,
