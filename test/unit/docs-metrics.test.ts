@@ -5,6 +5,8 @@ import { parse } from 'yaml'
 import { z } from 'zod'
 import { createGauges } from '../../api/status/gauges.ts'
 import { errorCodes } from '../../domain/errors.ts'
+import { cutReasons } from '../../gateway/live.ts'
+import { notices } from '../../gateway/pages/notices.ts'
 import { foreignReasons } from '../../domain/foreign.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
@@ -23,7 +25,8 @@ const registered = new Set(
     .map(([, name]) => `carrel_${name ?? ''}`),
 )
 const described = textOf('docs/operations/metrics.md')
-const values = new Set<string>([...driftKinds, ...liveStates, ...Object.keys(errorCodes)])
+const codes = [...Object.keys(errorCodes), ...Object.keys(notices)]
+const values = new Set<string>([...driftKinds, ...liveStates, ...codes, ...cutReasons])
 const rules = z
   .object({
     groups: z.array(
@@ -89,7 +92,7 @@ test('every alarm stands on metrics that there are', () => {
       others.filter((name) => name !== 'histogram_quantile'),
       alert,
     ).toEqual([])
-    const chosen = [...expr.matchAll(/\b(?:kind|state|code)(?:=|!=|=~|!~)"([^"]*)"/g)].flatMap(([, value]) =>
+    const chosen = [...expr.matchAll(/\b(?:kind|state|code|reason)(?:=|!=|=~|!~)"([^"]*)"/g)].flatMap(([, value]) =>
       (value ?? '').split('|'),
     )
     expect(
