@@ -105,6 +105,12 @@ export async function createSite({ configuration, timings = {}, temporalAddress,
       const port = await freePort()
       return await start(entry, port, { CARREL_METRICS_PORT: String(port), ...more })
     },
+    /** Serves doors at `port`; its `url` is where it says how it is. */
+    async startGateway(port: number, more: Readonly<Record<string, string>> = {}): Promise<Service> {
+      const control = await freePort()
+      const ports = { CARREL_GATEWAY_PORT: String(port), CARREL_METRICS_PORT: String(control) }
+      return await start('gateway/main.ts', control, { ...ports, ...more })
+    },
     async close() {
       await Promise.all([...running].map(async (child) => await child.kill()))
       await db.destroy()
