@@ -25,14 +25,16 @@ button{font:inherit;padding:.6rem 1.2rem}</style></head>
 export async function servePortal(what: string, connect: () => Promise<string>): Promise<Portal> {
   const path = `/${randomBytes(16).toString('base64url')}`
   const safe = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' }
+  const answer = async (method: string | undefined, url: string | undefined): Promise<[number, object, string]> => {
+    if (url !== path) return [404, safe, '']
+    if (method === 'GET') return [200, { ...safe, 'content-type': 'text/html; charset=utf-8' }, page(what)]
+    if (method !== 'POST') return [405, safe, '']
+    return [303, { ...safe, location: await connect() }, '']
+  }
   const server = createServer((request, response) => {
     request.resume()
-    if (request.url !== path) return void response.writeHead(404, safe).end()
-    if (request.method === 'GET')
-      return void response.writeHead(200, { ...safe, 'content-type': 'text/html; charset=utf-8' }).end(page(what))
-    if (request.method !== 'POST') return void response.writeHead(405, safe).end()
-    connect().then(
-      (url) => response.writeHead(303, { ...safe, location: url }).end(),
+    answer(request.method, request.url).then(
+      ([status, headers, body]) => response.writeHead(status, { ...headers }).end(body),
       (error: unknown) => {
         const why = error instanceof Error ? error.message : 'the door cannot be opened'
         response.writeHead(502, { ...safe, 'content-type': 'text/plain; charset=utf-8' }).end(why)
