@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Executor } from './connect.ts'
+import { outsideGatewayId } from './outside-tunnels.ts'
 import { isOverdue } from './upkeep.ts'
 
 /** How the whole installation stands, in numbers that alarms can be set on. Counted from rows when asked. */
@@ -18,6 +19,15 @@ export interface Figures {
   readonly disarmed: boolean
   /** Those in service: of what was taken out of it, nothing is wrong by itself. */
   readonly providers: readonly ProviderFigures[]
+  /** The gateway outside, where one is or was watched. */
+  readonly outside: OutsideFigures | null
+}
+
+export interface OutsideFigures {
+  /** Seconds since all of it was listed. */
+  readonly listAgeSeconds: number
+  /** What is there and should not be, by kind. */
+  readonly drift: Readonly<Partial<Record<string, number>>>
 }
 
 export interface ProviderFigures {
@@ -62,7 +72,17 @@ export async function readFigures(db: Executor): Promise<Figures> {
     maintenance: all?.maintenance ?? false,
     disarmed: all?.disarmed ?? false,
     providers: await readProviders(db),
+    outside: await readOutside(db),
   }
+}
+
+async function readOutside(db: Executor): Promise<OutsideFigures | null> {
+  const { rows } = await sql<OutsideFigures>`
+    select extract(epoch from now() - beat_at)::float8 as "listAgeSeconds",
+      coalesce((select jsonb_object_agg(kind, n) from (select kind, count(*) as n from outside_drift group by kind) d),
+        '{}'::jsonb) as drift
+    from gateway where id = ${outsideGatewayId}`.execute(db)
+  return rows[0] ?? null
 }
 
 async function readProviders(db: Executor): Promise<ProviderFigures[]> {

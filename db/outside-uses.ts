@@ -121,7 +121,11 @@ async function answer(
   what: { readonly url: string | null; readonly refused: string | null },
 ): Promise<void> {
   await useTable(executor, use)
-    .set({ ...what, answered: sql<number>`greatest(answered, ${asking})` })
+    .set({
+      ...what,
+      answered: sql<number>`greatest(answered, ${asking})`,
+      ...(what.url === null ? {} : { opened_at: sql<Date>`now()` }),
+    })
     .execute()
 }
 

@@ -42,6 +42,7 @@ export interface OutsideTables {
     /** Where the account enters, without its token. */
     url: NullableText
     refused: NullableText
+    opened_at: NullableTime
     /** Something may exist for it at the gateway. */
     noted_at: NullableTime
     withdraw_at: NullableTime

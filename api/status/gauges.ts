@@ -1,7 +1,8 @@
 import { readFigures } from '../../db/figures.ts'
-import type { ProviderFigures } from '../../db/figures.ts'
+import type { OutsideFigures, ProviderFigures } from '../../db/figures.ts'
 import type { Db } from '../../db/connect.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
+import { outsideDriftKinds } from '../../domain/outside-sweep.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 
@@ -43,6 +44,7 @@ export function createGauges(metrics: Metrics): (db: Db) => Promise<void> {
   )
   const disarmed = onRows(metrics.gauge('installation_disarmed', '1: nothing is carried out until an operator arms it'))
   const fillProvider = createProviderGauges(metrics, onRows)
+  const fillOutside = createOutsideGauges(metrics, onRows)
   return async (db) => {
     const figures = await readFigures(db).catch((error: unknown) => {
       forget()
@@ -62,6 +64,7 @@ export function createGauges(metrics: Metrics): (db: Db) => Promise<void> {
     maintenance.set(figures.maintenance ? 1 : 0)
     disarmed.set(figures.disarmed ? 1 : 0)
     for (const provider of figures.providers) fillProvider(provider)
+    if (figures.outside !== null) fillOutside(figures.outside)
   }
 }
 
@@ -94,5 +97,20 @@ function createProviderGauges(
     disarmed.set({ provider }, figures.sweepDisarmed ? 1 : 0)
     if (sweepAgeSeconds !== null) sweepAge.set({ provider }, sweepAgeSeconds)
     for (const kind of driftKinds) drift.set({ provider, kind }, figures.drift[kind] ?? 0)
+  }
+}
+
+/** Those of a gateway outside that shows desktops. */
+function createOutsideGauges(
+  metrics: Metrics,
+  onRows: <G extends OnRows>(gauge: G) => G,
+): (figures: OutsideFigures) => void {
+  const listAge = onRows(metrics.gauge('outside_list_age_seconds', 'Since the gateway outside was listed to its end'))
+  const drift = onRows(
+    metrics.gauge('outside_drift', 'What is at the gateway outside and belongs to no live session', ['kind']),
+  )
+  return ({ listAgeSeconds, drift: found }) => {
+    listAge.set(listAgeSeconds)
+    for (const kind of outsideDriftKinds) drift.set({ kind }, found[kind] ?? 0)
   }
 }

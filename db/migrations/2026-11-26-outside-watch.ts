@@ -5,6 +5,8 @@ const statements = [
   // An account that is to be removed outside; its row goes when it was.
   `alter table outside_account add column remove_requested_at timestamptz`,
   `create index outside_account_removal on outside_account (remove_requested_at) where remove_requested_at is not null`,
+  // When the account's token was known to live.
+  `alter table outside_use add column opened_at timestamptz`,
   `create index outside_use_standing on outside_use (session_id, generation) where noted_at is not null`,
   `create index outside_doors_age on outside_doors (closed_at) where closed_at is not null`,
 
@@ -35,6 +37,7 @@ const reverse = [
   'alter table tunnel drop column outside_id',
   'drop index outside_doors_age',
   'drop index outside_use_standing',
+  'alter table outside_use drop column opened_at',
   'alter table outside_account drop column remove_requested_at',
 ]
 

@@ -1,15 +1,19 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Db } from '../../db/connect.ts'
-import { recordClosed, noteUse, endDoors } from '../../db/outside-accounts.ts'
+import { endDoors, keepPassword, noteUse, recordClosed } from '../../db/outside-accounts.ts'
 import type { OutsideUse } from '../../db/outside-accounts.ts'
+import { forgetDoors } from '../../db/door-upkeep.ts'
+import { eraseNext } from '../../db/erasure.ts'
+import { beatGateway } from '../../db/gateways.ts'
+import { stopIdle } from '../../db/idle.ts'
 import { noteOutsideDrift, readOutsideBooks } from '../../db/outside-drift.ts'
 import { outsideEntry } from '../../db/outside-entry.ts'
-import { outsideCuts, syncTunnels } from '../../db/outside-tunnels.ts'
+import { beatOutside, outsideCuts, syncTunnels } from '../../db/outside-tunnels.ts'
 import type { OutsideTunnel } from '../../db/outside-tunnels.ts'
 import { answeredOf, answerOf, dueUses, recordOpened, recordRefused } from '../../db/outside-uses.ts'
 import { recordWithdrawn, wantUse, withdrawUses } from '../../db/outside-uses.ts'
-import { worthlessUses } from '../../db/outside-watch.ts'
+import { accountsToRemove, recordAccountRemoved, worthlessUses } from '../../db/outside-watch.ts'
 import { revokeToken } from '../../db/tokens.ts'
 import { listLiveTunnels, requestCut } from '../../db/tunnels.ts'
 import type { SessionKey } from '../../domain/session.ts'
@@ -157,6 +161,13 @@ test('a way in is told only while it stands', async () => {
   expect(await outsideEntry(db, use)).toBeNull()
   await accounts.swapToken(owner.accountId, null, { node: 'a', value: 'A'.repeat(64) })
   expect((await outsideEntry(db, use))?.url).toBe('http://gateway.test/#/1')
+  await sql`update outside_use set opened_at = now() - interval '51 minutes' where account_id = ${owner.accountId}`.execute(
+    db,
+  )
+  expect(await outsideEntry(db, use)).toBeNull()
+  await scene.enter(key, owner, { door: 'desktop' })
+  await syncTunnels(db, [tunnel('a/3')], Date.now())
+  expect(await outsideEntry(db, use)).not.toBeNull()
   await withdrawUses(db, [use])
   expect(await outsideEntry(db, use)).toBeNull()
 })
@@ -182,4 +193,56 @@ test('drift is counted as long as it lasts, and forgotten when it is over', asyn
     db,
   )
   expect(strays(things, await readOutsideBooks(db, things)).map(({ kind }) => kind)).toContain('connection')
+})
+
+test('a session that was entered outside is idle by what is seen there, and not at all while nobody looks', async () => {
+  await sql`update template_version set spec = spec || '{"idleTimeoutSeconds": 600}'`.execute(db)
+  await sql`delete from beat`.execute(db)
+  await beatGateway(db, 'g1')
+  await openAs(await want())
+  const idleFor = async (minutes: number) =>
+    await sql`update session set state_since = now() - ${minutes}::int * interval '1 minute' where id = ${key.sessionId}`.execute(
+      db,
+    )
+  const isWarned = async () => {
+    await sql`update outage set ended_at = to_timestamp(1)`.execute(db)
+    await stopIdle(db)
+    return (await scene.events(key)).some(({ type }) => type === 'session.idle_warning')
+  }
+  await idleFor(9)
+  expect(await isWarned()).toBe(false)
+  await beatOutside(db)
+  await scene.enter(key, owner, { door: 'desktop' })
+  await syncTunnels(db, [tunnel('a/4')], Date.now())
+  expect(await isWarned()).toBe(false)
+  await sql`update session_activity set last_input_at = now() - interval '9 minutes'`.execute(db)
+  expect(await isWarned()).toBe(true)
+})
+
+test('who was let in is forgotten 30 days after the doors were closed, and what is open keeps its session', async () => {
+  await openAs(await want())
+  const left = async () =>
+    (await db.selectFrom('outside_use').select('door').where('session_id', '=', key.sessionId).execute()).length
+  await endDoors(db, key)
+  await forgetDoors(db)
+  expect(await left()).toBe(1)
+  await recordClosed(db, key)
+  await sql`update outside_doors set closed_at = now() - interval '31 days' where session_id = ${key.sessionId}`.execute(
+    db,
+  )
+  await forgetDoors(db)
+  expect(await left()).toBe(0)
+})
+
+test('an account that is erased leaves the wish that it be removed outside, too', async () => {
+  const visitor = await scene.visitor()
+  await keepPassword(db, visitor.accountId, Buffer.from('sealed'))
+  await sql`update account set disabled_at = now(), erase_requested_at = now() where id = ${visitor.accountId}`.execute(
+    db,
+  )
+  expect(await accountsToRemove(db)).toEqual([])
+  while ((await eraseNext(db)).more) continue
+  expect(await accountsToRemove(db)).toEqual([visitor.accountId])
+  await recordAccountRemoved(db, visitor.accountId)
+  expect(await accountsToRemove(db)).toEqual([])
 })

@@ -50,7 +50,20 @@ export async function tryInstallation(installation: Installation, admin: Admin, 
   if (end !== 'stopped/user') breaches.push(`the session ended as ${end}`)
   breaches.push(...(await readLeftovers(installation)))
   say('the session has ended')
+  breaches.push(...(await stopGateway(installation)))
   return breaches
+}
+
+/** A gateway that is asked to end does so in order, and by itself. It is started again. */
+async function stopGateway(installation: Installation): Promise<string[]> {
+  const began = Date.now()
+  await installation.run(['stop', 'gateway'])
+  const stopped = (await installation.containers()).find(({ service }) => service === 'gateway')?.seen.State
+  await installation.run(['start', 'gateway'])
+  await installation.untilHealthy(['gateway'])
+  if (stopped?.Running !== false || stopped.ExitCode !== 0)
+    return [`the gateway was asked to end and did so with ${stopped?.ExitCode} after ${Date.now() - began} ms`]
+  return []
 }
 
 /** Goes through the session's door. What is returned looks whether it is closed once the session is to end. */

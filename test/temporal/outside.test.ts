@@ -1,7 +1,11 @@
+import { sql } from 'kysely'
 import { afterEach, expect, test } from 'vitest'
 import { removeCollaborator } from '../../db/collaborators.ts'
+import { wantAccountRemoved } from '../../db/outside-watch.ts'
 import { listLiveTunnels, requestCut } from '../../db/tunnels.ts'
-import { sessionWorkflowId, watchDoorsWorkflowId } from '../../domain/ids.ts'
+import { newId, sessionWorkflowId, watchDoorsWorkflowId } from '../../domain/ids.ts'
+import type { AccountId, SessionId } from '../../domain/ids.ts'
+import type { Timings } from '../../domain/timings.ts'
 import { createSecrets } from '../../platform/secrets.ts'
 import { createGuacamoleGateway } from '../../ports/access/guacamole/gateway.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
@@ -21,7 +25,7 @@ afterEach(async () => {
 })
 
 /** A site whose desktops a played Guacamole shows, reached by the real driver. */
-async function open() {
+async function open(timings: Partial<Timings> = {}) {
   const site = await createDoubleSite(1)
   cleanups.push(async () => await site.close())
   const provider = createFakeProvider({ endpoint: 'serve' })
@@ -36,6 +40,7 @@ async function open() {
       listDoorsMs: 500,
       observeRunMs: 5_000,
       observeIdleMs: 60_000,
+      ...timings,
     },
   })
   cleanups.push(async () => await stage.close())
@@ -107,6 +112,56 @@ test('a gateway that is away at a stop: the instance goes after its time, and th
   expect((await stateOf(stage.db, id)).state).toBe('stopping')
   expect(site.leftovers(stage.deploymentId)).not.toEqual([])
   node?.faults.clear()
+  await until(stage.db, id, ['stopped'])
+  expect(site.leftovers(stage.deploymentId)).toEqual([])
+}, 60_000)
+
+test('what belongs to no live session is swept, but not while disarmed, and not what no row knows of', async () => {
+  const { site, stage, owner, id } = await open({ reconcileGraceMs: 200, sweepDoorsMs: 200, listDoorsMs: 200 })
+  const { db, deploymentId } = stage
+  await stop(db, id)
+  await until(db, id, ['stopped'])
+  await sql`update installation set disarmed_at = now(), disarmed_reason = 'restored', disarmed_epoch = 1`.execute(db)
+  // Another driver, which was never told of the end, puts back what was there, and something of a session that never was.
+  const unknown = newId('session')
+  const put = async (sessionId: SessionId, accountId: AccountId) => {
+    const use = { deploymentId, sessionId, generation: 1, door: 'desk', mode: 'control', accountId } as const
+    const target = { protocol: 'vnc', host: '127.0.0.1', port: 5901, parameters: {} } as const
+    const opened = await site.driver().open(use, target, AbortSignal.timeout(5_000))
+    expect(opened.kind).toBe('opened')
+  }
+  await put(id, owner.accountId)
+  await put(unknown, owner.accountId)
+  const drift = async () => await db.selectFrom('outside_drift').selectAll().orderBy('kind').execute()
+  await eventually('both were seen often and long enough', async () => {
+    const found = await drift()
+    return ['connection', 'unknown'].every((kind) => found.some((row) => row.kind === kind && row.seen > 3))
+  })
+  const names = () => site.leftovers(deploymentId).filter((name) => name.startsWith('connection '))
+  expect(names()).toHaveLength(2)
+
+  await sql`update installation set disarmed_at = null, disarmed_reason = null, disarmed_epoch = null`.execute(db)
+  await eventually('what has ended is swept', () => names().length === 1)
+  expect(names()[0]).toContain(unknown)
+  await eventually('the user whom nothing needs is swept, after longer', () => site.users(deploymentId).length === 0)
+  await eventually('only the unknown is left over', async () => {
+    const found = await drift()
+    return found.length === 1 && found[0]?.subject === `${unknown}/1`
+  })
+}, 60_000)
+
+test('an account that is to be removed is shut out and gone there, and its secrets here', async () => {
+  const { site, stage, owner, id } = await open()
+  const browser = site.enter(await wayIn(stage, await openDesk(stage, id, owner.accountId)))
+  await browser.shown()
+  await wantAccountRemoved(stage.db, owner.accountId)
+  await browser.ended()
+  await eventually('nothing is kept for it', async () => {
+    const kept = await stage.db.selectFrom('outside_account').select('account_id').execute()
+    return kept.length === 0
+  })
+  expect(site.users(stage.deploymentId)).toEqual([])
+  await stop(stage.db, id)
   await until(stage.db, id, ['stopped'])
   expect(site.leftovers(stage.deploymentId)).toEqual([])
 }, 60_000)

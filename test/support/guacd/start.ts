@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -41,7 +41,32 @@ export async function startGuacd({ port }: { port?: number } = {}): Promise<Guac
   })
   outlive(child)
   await answering(at, child, () => lines.join('\n'))
-  return { host: '127.0.0.1', port: at, said: () => lines.join('\n'), kill: () => child.kill() }
+  return { host: '127.0.0.1', port: at, said: () => lines.join('\n'), kill: () => killWithChildren(child) }
+}
+
+/** A child of guacd ends with it, but not one that hangs. */
+async function killWithChildren(guacd: Child): Promise<void> {
+  const children = await childrenOf(guacd.pid)
+  await guacd.kill()
+  for (const pid of children) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended with its parent, as it should.
+    }
+  }
+}
+
+async function childrenOf(parent: number): Promise<number[]> {
+  const found: number[] = []
+  for (const name of await readdir('/proc')) {
+    const pid = Number(name)
+    if (!Number.isInteger(pid)) continue
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+    // After the name in brackets, which may hold anything: the state, and the parent.
+    if (Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent) found.push(pid)
+  }
+  return found
 }
 
 /** Kills it when its time is over, without holding this process up. */
