@@ -38,4 +38,10 @@ export const parts: readonly Part[] = [
     project: 'temporal',
     files: ['test/temporal/upgrade.test.ts'],
   }),
+  vitestPart({
+    name: 'cut',
+    shows: 'whatever ends a right closes, within 5 s, what is open by it',
+    project: 'e2e',
+    files: ['test/e2e/doors-cut.test.ts'],
+  }),
 ]
