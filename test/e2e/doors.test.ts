@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { SessionId } from '../../domain/ids.ts'
-import { goTo, launchChromium, leftOut, persisting } from '../support/doors/chromium.ts'
+import { goThrough, goTo, launchChromium, leftOut, persisting } from '../support/doors/chromium.ts'
 import { runInKernel, uploadAndRead } from '../support/doors/jupyter.ts'
 import { startNotebooks } from '../support/doors/notebooks.ts'
 import type { Notebooks } from '../support/doors/notebooks.ts'
@@ -28,9 +28,9 @@ describe.skipIf(leftOut)('notebooks behind their doors, in a browser', () => {
   async function open(id: SessionId): Promise<Opened> {
     const page = await context.newPage()
     const witness = listenTo(page, context)
-    const url = new URL(await notebooks.open(id))
-    await goTo(page, url.href)
-    await page.waitForURL((now) => now.pathname.startsWith('/lab'), patience)
+    let url = new URL('about:blank')
+    const address = async () => (url = new URL(await notebooks.open(id))).href
+    await goThrough(page, address, ({ pathname }) => pathname.startsWith('/lab'))
     await vi.waitFor(async () => {
       await persisting(
         async () => await page.waitForSelector('.jp-LabShell', { timeout: 15_000 }).catch(() => page.reload()),

@@ -31,3 +31,21 @@ export async function persisting<T>(deed: () => Promise<T>, tries = 5): Promise<
 
 export const goTo = async (page: Page, url: string): Promise<void> =>
   await persisting(async () => void (await page.goto(url)))
+
+const throughMs = 10_000
+
+/** Goes through a door by an address that opens it once; where that comes to nothing, by a new one. */
+export async function goThrough(
+  page: Page,
+  address: () => Promise<string>,
+  isThrough: (url: URL) => boolean,
+  tries = 5,
+): Promise<void> {
+  await goTo(page, await address())
+  try {
+    await page.waitForURL(isThrough, { timeout: throughMs })
+  } catch (error) {
+    if (tries === 0) throw error
+    await goThrough(page, address, isThrough, tries - 1)
+  }
+}

@@ -25,9 +25,12 @@ export async function startTlsFront(behind: Readonly<Record<string, number>>): P
   const { key, cert } = await certificateFor(Object.keys(behind))
   const noted: { readonly target: string; readonly answer: string }[] = []
   const server = createServer({ key, cert }, (browser) => {
-    // Names without a port are those of certificates: a browser says one.
+    // A browser says which name it wants the certificate of.
     const port = Object.entries(behind).find(([name]) => String(browser.servername).endsWith(name))?.[1]
-    if (port === undefined) return void browser.destroy()
+    if (port === undefined) {
+      browser.destroy()
+      return
+    }
     const asked: { method: string; target: string }[] = []
     const upstream = connect(port, '127.0.0.1')
     browser.on('data', (chunk) => {
