@@ -44,9 +44,10 @@ export function createWatchDoorsActivities(deps: WatchDoorsDeps) {
       const until = Date.now() + run.timings.observeRunMs
       const over = new AbortController()
       const watching = async (signal: AbortSignal) => {
-        // Side by side: a gateway that is slow to list holds up nobody's revocation.
+        // Side by side: a gateway that is slow to answer holds up nobody's revocation.
         await Promise.all([
-          everyWhile(async () => await attend(signal), run.timings.watchDoorsMs, until, signal, onChange),
+          everyWhile(withdraw, run.timings.watchDoorsMs, until, signal, onChange),
+          everyWhile(async () => await end(signal), run.timings.watchDoorsMs, until, signal, onChange),
           survey(run.timings, until, signal),
         ])
       }
@@ -60,10 +61,14 @@ export function createWatchDoorsActivities(deps: WatchDoorsDeps) {
     },
   }
 
-  /** What does not wait: rights that were withdrawn, tunnels to be cut, accounts to be removed. */
-  async function attend(signal: AbortSignal): Promise<void> {
+  /** Rights that were withdrawn: their sessions' workflows do the rest. */
+  async function withdraw(): Promise<void> {
+    if ((await readArming(db)).disarmed === null) await withdrawUses(db, await worthlessUses(db))
+  }
+
+  /** Tunnels to be cut, and accounts to be removed. */
+  async function end(signal: AbortSignal): Promise<void> {
     if ((await readArming(db)).disarmed !== null) return
-    await withdrawUses(db, await worthlessUses(db))
     const cuts = await outsideCuts(db)
     await Promise.all(
       cuts.map(async ({ id, outsideId }) => {
