@@ -1,3 +1,4 @@
+// oxlint-disable max-lines -- every column that is sealed, and every way that its rotation goes
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sql } from 'kysely'
 import { connect } from '../../db/connect.ts'
