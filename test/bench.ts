@@ -5,6 +5,7 @@ import { createProgress } from '../stack/progress.ts'
 import { measureAccepts } from './bench/accepts.ts'
 import { measureAdmissions } from './bench/admissions.ts'
 import type { Part } from './bench/figures.ts'
+import { measureDoors } from './bench/doors.ts'
 import { measureFootprint } from './bench/footprint.ts'
 import { createGround } from './bench/ground.ts'
 import type { Ground } from './bench/ground.ts'
@@ -22,6 +23,7 @@ const parts: Readonly<Record<string, (ground: Ground, extent: Extent) => Promise
   d: measureAdmissions,
   e: measureFootprint,
   f: measureHerd,
+  g: measureDoors,
 }
 
 const help = `npm run bench [-- options]
@@ -35,6 +37,7 @@ Temporal, api and worker, and takes everything down. Leave the machine alone mea
   d  admission decisions, beside bare row-locked updates
   e  memory, Temporal's events and statements per session
   f  a herd of notebooks
+  g  what comes through a door, beside the same without one
 
   --only a,b      only these parts; the others keep what stands in the document
   --rounds n      how often each way is measured (5; with --quick 2)
