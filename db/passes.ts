@@ -18,6 +18,7 @@ export interface DoorAccess {
   readonly door: string
   readonly mode: DoorMode
   readonly accountId: AccountId
+  /** The template's door. */
   readonly spec: DoorSpec
   readonly state: SessionState
   readonly generation: number
@@ -28,7 +29,7 @@ export interface DoorAccess {
   readonly endpoint: { readonly host: string; readonly port: number } | null
   /** The session's secret, sealed for its instance; `null`: there is none. */
   readonly secret: Buffer | null
-  /** ms. */
+  /** When the pass ends at the latest, ms. */
   readonly expiresAt: number | null
 }
 
@@ -40,7 +41,9 @@ export interface DoorProgress {
 
 export type Verdict =
   | { readonly kind: 'open'; readonly access: DoorAccess }
+  /** None, unknown, of another host, or used up: to be opened from the portal again. */
   | { readonly kind: 'no_pass' }
+  /** The right was withdrawn, the account disabled, the token revoked, the collaborator removed. */
   | { readonly kind: 'no_access' }
   | { readonly kind: 'not_ready'; readonly state: SessionState; readonly progress: DoorProgress | null }
   | { readonly kind: 'ended'; readonly reason: string }

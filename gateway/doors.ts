@@ -1,45 +1,10 @@
 import type { DoorHost } from '../domain/doors.ts'
-import type { AccountId, ProviderId, SessionId } from '../domain/ids.ts'
-import type { SessionState } from '../domain/lifecycle.ts'
-import type { DoorMode, DoorSpec } from '../domain/template.ts'
+import type { SessionId } from '../domain/ids.ts'
+
+import type { DoorAccess, Verdict } from '../db/passes.ts'
 
 export type { DoorHost } from '../domain/doors.ts'
-
-/** What the gateway may do for the bearer of a pass on a host name, at this moment. */
-export interface DoorAccess {
-  readonly passId: string
-  readonly sessionId: SessionId
-  readonly door: string
-  readonly mode: DoorMode
-  readonly accountId: AccountId
-  /** The template's door. */
-  readonly spec: DoorSpec
-  readonly state: SessionState
-  readonly generation: number
-  readonly providerId: ProviderId
-  /** In these the provider's endpoints may lie (CIDR). */
-  readonly networks: readonly string[]
-  /** Where the port of the door in this mode is reached; `null`: not now. */
-  readonly endpoint: { readonly host: string; readonly port: number } | null
-  /** The session's own secret, sealed; `null`: it has none. */
-  readonly secret: Buffer | null
-  /** When the pass ends at the latest, ms. */
-  readonly expiresAt: number | null
-}
-
-export type Verdict =
-  | { readonly kind: 'open'; readonly access: DoorAccess }
-  /** None, unknown, of another host, or used up: to be opened from the portal again. */
-  | { readonly kind: 'no_pass' }
-  /** The right was withdrawn, the account disabled, the token revoked, the collaborator removed. */
-  | { readonly kind: 'no_access' }
-  | {
-      readonly kind: 'not_ready'
-      readonly state: SessionState
-      readonly progress: { readonly message: string; readonly percent: number | null } | null
-    }
-  /** `reason`: why, as in `domain/lifecycle.ts`, or any word that is shown as it is. */
-  | { readonly kind: 'ended'; readonly reason: string }
+export type { DoorAccess, Verdict } from '../db/passes.ts'
 
 export type Redeemed =
   | { readonly kind: 'pass'; readonly pass: string; readonly path: string; readonly expiresAt: number }

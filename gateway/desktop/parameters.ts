@@ -1,4 +1,4 @@
-import { desktopParameters } from '../../domain/door-check.ts'
+import { templateParameters } from '../../domain/desktop-parameters.ts'
 import type { DoorMode, DoorSpec } from '../../domain/template.ts'
 import type { DesktopProtocol } from './handshake.ts'
 
@@ -20,7 +20,7 @@ export interface ParameterSources {
  */
 export function connectionParameters(sources: ParameterSources): Map<string, string> {
   const { protocol, target, recording } = sources
-  const said = new Map([...fromTemplate(sources), ...limitsOf(sources)])
+  const said = new Map([...Object.entries(templateParameters(sources.spec, sources.secret)), ...limitsOf(sources)])
   said.set('hostname', target.host)
   said.set('port', String(target.port))
   if (recording !== null) {
@@ -37,13 +37,6 @@ export function connectionParameters(sources: ParameterSources): Map<string, str
 /** What one who joins is told of: nothing but what they may do. */
 export function joiningParameters(sources: Pick<ParameterSources, 'spec' | 'mode'>): Map<string, string> {
   return limitsOf(sources)
-}
-
-function fromTemplate({ protocol, spec, secret }: ParameterSources): Map<string, string> {
-  const allowed = new Set(desktopParameters[protocol])
-  const said = Object.entries(spec.parameters ?? {}).filter(([name]) => allowed.has(name))
-  const password = spec.parameters?.['password'] ?? (secret === null ? '' : '{secret}')
-  return new Map([...said, ['password', password.replaceAll('{secret}', () => secret ?? '')]])
 }
 
 function limitsOf({ spec, mode }: Pick<ParameterSources, 'spec' | 'mode'>): Map<string, string> {
