@@ -256,7 +256,7 @@ function createAppOn(like: TestApi, { isServing = true, url }: { isServing?: boo
       corsOrigins: [],
       rateLimitPerMinute: 10,
       doors: null,
-    directDoors: false,
+      directDoors: false,
       codecCapability: null,
       temporalUiOrigin: null,
     },
