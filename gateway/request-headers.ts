@@ -36,8 +36,11 @@ const ours = (name: string): boolean =>
 export function requestHeaders(raw: RawHeaders, onward: Onward): string[] {
   const dropped = hopByHop(raw)
   const secretName = onward.secret === null ? null : looseName(onward.secret.header)
+  // Only chunks are followed by trailers; announced elsewhere, they are refused by the library.
+  const hasTrailers = framingOf(raw).kind === 'chunked'
   const passed = [...headersOf(raw)].filter(([name]) => {
     const loose = looseName(name)
+    if (loose === 'trailer' && !hasTrailers) return false
     return !dropped.has(name.toLowerCase()) && !dropped.has(loose) && !ours(loose) && loose !== secretName
   })
   const cookies = sessionCookies(raw)
