@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { isEnd } from '../domain/lifecycle.ts'
-import { mayShareWith, stricter } from '../domain/rights.ts'
+import { grantedMode, mayShareWith, stricter } from '../domain/rights.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { DoorMode, Sharing } from '../domain/template.ts'
 import { endPasses, holdPasses } from './connections.ts'
@@ -57,11 +57,22 @@ export async function sessionVersion(executor: Executor, sessionId: SessionId): 
 export const mostCollaborators = 100
 
 /**
- * `members_only`: sharing is with members of the project alone, or their data is mounted. `changed`: the session is at another
+ * `no_right`: the owner may not use the session any more. `members_only`: sharing is with members of the project alone, or their data is mounted. `changed`: the session is at another
  * version. `full`: it has as many as it may.
  */
 export type CollaboratorChange =
-  'done' | 'absent' | 'ended' | 'changed' | 'no_account' | 'owner' | 'sharing_off' | 'members_only' | 'full'
+  | 'done'
+  | 'absent'
+  | 'ended'
+  | 'no_right'
+  | 'changed'
+  | 'no_account'
+  | 'owner'
+  | 'sharing_off'
+  | 'members_only'
+  | 'full'
+
+// Who changes what somebody may do, and who comes in, lock in this order: passes, session, collaborator, tickets.
 
 /** Lets an account into the session in this mode, or changes its mode: what it has open in another one ends. */
 export async function putCollaborator(
@@ -95,6 +106,8 @@ export async function removeCollaborator(
   sessionId: SessionId,
   accountId: AccountId,
 ): Promise<'done' | 'absent'> {
+  await holdPasses(trx, sessionId, accountId)
+  await trx.selectFrom('session').select('id').where('id', '=', sessionId).forNoKeyUpdate().execute()
   const { numDeletedRows } = await trx
     .deleteFrom('collaborator')
     .where('session_id', '=', sessionId)
@@ -145,6 +158,10 @@ async function sharingFacts(trx: Trx, sessionId: SessionId, accountId: AccountId
       join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
     )
     .leftJoin('collaborator as c', (join) => join.onRef('c.session_id', '=', 's.id').on('c.account_id', '=', accountId))
+    .leftJoin('project_member as o', (join) =>
+      join.onRef('o.project_id', '=', 's.project_id').onRef('o.account_id', '=', 's.owner_id'),
+    )
+    .select('o.role as owner_role')
     .select(['s.state', 's.stop_requested_at', 's.owner_id', 's.version', 's.mounts', 'p.sharing', 'm.role', 'c.mode'])
     .select(sql<Sharing | null>`v.spec ->> 'sharing'`.as('template_sharing'))
     .select(sql<number>`(select count(*)::int from collaborator n where n.session_id = s.id)`.as('count'))
@@ -162,6 +179,10 @@ function refusalOf(
   if (versions !== null && !versions.includes(row.version)) return 'changed'
   if (isEnd(row.state) || row.stop_requested_at !== null) return 'ended'
   const sharing = { template: row.template_sharing ?? 'off', project: row.sharing, holdsData: holdsData(row.mounts) }
+  // What one has lost oneself, one gives to nobody.
+  const own = { projectRole: row.owner_role, collaborator: null }
+  if (grantedMode({ ownerId: row.owner_id, sharing }, { id: row.owner_id, disabledAt: null }, own) === null)
+    return 'no_right'
   if (stricter(sharing.template, sharing.project) === 'off') return 'sharing_off'
   if (accountId === null) return 'no_account'
   if (row.owner_id === accountId) return 'owner'

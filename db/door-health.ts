@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { SessionId } from '../domain/ids.ts'
+import { isEnd } from '../domain/lifecycle.ts'
 import type { Db } from './connect.ts'
 import { recordEvent } from './events.ts'
 
@@ -30,7 +31,8 @@ export async function reportDoor(
       .where('id', '=', sessionId)
       .forNoKeyUpdate()
       .executeTakeFirst()
-    if (session === undefined || (outcome === 'unreachable' && session.state !== 'ready')) return
+    if (session === undefined || isEnd(session.state) || (outcome === 'unreachable' && session.state !== 'ready'))
+      return
     if (outcome === 'unreachable')
       await sql`insert into door_failure (session_id, door) values (${sessionId}, ${door}) on conflict do nothing`.execute(
         trx,

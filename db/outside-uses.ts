@@ -137,23 +137,26 @@ export async function recordWithdrawn(executor: Executor, use: OutsideUse): Prom
   await closeOutsideTunnels(executor, use, 'withdrawn')
 }
 
-/** Asks that uses be withdrawn, and wakes the workflows that do it. Repeats change nothing. */
+/**
+ * Asks that uses be withdrawn, and wakes the workflows that do it. Repeats change nothing. Sessions are locked before their uses,
+ * as by whoever asks for one.
+ */
 export async function withdrawUses(db: Db, uses: readonly OutsideUse[]): Promise<void> {
   if (uses.length === 0) return
   const asked = JSON.stringify(uses.map(columns))
   await sql`
     with asked as (select * from jsonb_to_recordset(${asked}::jsonb)
       as a(session_id text, generation int, door text, mode text, account_id text)),
-    withdrawn as (
-      update outside_use u set withdraw_at = now() from asked a
-      where u.session_id = a.session_id and u.generation = a.generation and u.door = a.door and u.mode = a.mode
-        and u.account_id = a.account_id and u.withdraw_at is null and u.withdrawn_at is null
-      returning u.session_id),
     locked as (
-      select id from session where id in (select session_id from withdrawn) and ended_at is null
-      order by id for no key update)
+      select id from session where id in (select session_id from asked) order by id for no key update),
+    withdrawn as (
+      update outside_use u set withdraw_at = now() from asked a, locked
+      where locked.id = u.session_id
+        and u.session_id = a.session_id and u.generation = a.generation and u.door = a.door and u.mode = a.mode
+        and u.account_id = a.account_id and u.withdraw_at is null and u.withdrawn_at is null
+      returning u.session_id)
     update session s set wake_version = wake_version + 1, next_try_at = now(), tries = 0
-    from locked where s.id = locked.id`.execute(db)
+    from (select distinct session_id from withdrawn) w where s.id = w.session_id and s.ended_at is null`.execute(db)
 }
 
 const useRow = (executor: Executor, use: OutsideUse) =>

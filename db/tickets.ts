@@ -83,6 +83,7 @@ export async function redeemTicket(
   if (!looksLikeTicket(ticket)) return { kind: 'refused', code: 'ticket_unknown' }
   const existing = existingPass !== null && looksLikePass(existingPass) ? existingPass : null
   return await db.transaction().execute(async (trx) => {
+    await holdSession(trx, ticket, host)
     const pass = newPass()
     const made = await redeem(trx, { ticket, host, existing, pass })
     if (made === null) return await refusalOf(trx, ticket, host, existing)
@@ -97,6 +98,17 @@ export async function redeemTicket(
     await noteInput(trx, row.session_id)
     return { kind: 'pass', pass, path: made.path, expiresAt: row.expires_at.getTime() }
   })
+}
+
+/**
+ * Locks the session of a ticket that is good, before the ticket: what decides is read after it, and whoever ends the session
+ * or a right comes before all of this or after it.
+ */
+async function holdSession(trx: Trx, ticket: string, host: DoorHost): Promise<void> {
+  await sql`
+    select from session s where s.id = (select t.session_id from door_ticket t
+      where t.hash = ${hashOf(ticket)} and t.host = ${host.name} and t.used_at is null and t.expires_at > now())
+    for no key update`.execute(trx)
 }
 
 interface Redeeming {

@@ -49,6 +49,8 @@ function expectDone(outcome: CollaboratorChange): void {
       throw changedMeanwhile()
     case 'ended':
       throw new Problem('conflict', 'The session has ended, or is about to.')
+    case 'no_right':
+      throw new Problem('forbidden', 'You may not use this session any more, so nobody comes in by you.')
     case 'owner':
       throw new Problem('conflict', 'This is its owner, who may do everything already.')
     case 'full':
