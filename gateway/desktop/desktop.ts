@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
+import { answerOf, sendRaw } from '../answer.ts'
 import type { DoorAccess } from '../doors.ts'
+import { notices } from '../pages/notices.ts'
 import { createGate } from './gate.ts'
 import type { Gate, GuacdAddress } from './gate.ts'
 import { fromBrowser } from './instructions.ts'
@@ -71,6 +73,6 @@ export function createDesktops(deps: DesktopDeps): Desktops {
 }
 
 function refuse(socket: Duplex): Promise<void> {
-  socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  sendRaw(socket, answerOf(notices.malformed_request, false, []))
   return Promise.resolve()
 }

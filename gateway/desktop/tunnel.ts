@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws'
 import type { Logger } from '../../platform/logging.ts'
-import type { DoorAccess, Doors } from '../doors.ts'
+import type { DoorAccess, Doors, TunnelId } from '../doors.ts'
 import type { Live } from '../live.ts'
 import type { Target } from '../target.ts'
 import { openBrowser } from './browser.ts'
@@ -58,9 +58,15 @@ export async function runTunnel(
     settle({ end, detail })
   }
 
-  const run = async (): Promise<void> => {
+  const writeRow = async (): Promise<TunnelId> => {
     const tunnelId = await deps.doors.openTunnel(access, 'desktop', from.remoteAddress)
     live.named(tunnelId)
+    return tunnelId
+  }
+  const row = writeRow()
+  const run = async (): Promise<void> => {
+    const tunnelId = await row
+    if (leaving.signal.aborted) return
     const opening = await openFor(deps, access, from.request, leaving.signal)
     if (opening.kind === 'failed') return finish(opening.end, opening.detail)
     const { sessionId, door, mode } = access
@@ -87,6 +93,9 @@ export async function runTunnel(
   })
 
   const { end, detail } = await over
+  live.remove()
+  // Who leaves while it is being written leaves a row, too.
+  await row.catch(() => undefined)
   await closeRow(deps, live, end, detail)
 }
 
@@ -97,14 +106,13 @@ function begin(relay: Relay, { link, first }: Opened, tellBrowser: () => void): 
   link.take((batch: readonly Instruction[]) => relay.down(batch))
 }
 
-/** Takes it out of what is open, and ends its row. What can't be written is written by whoever tidies up. */
+/** Ends its row. What can't be written is written by whoever tidies up. */
 async function closeRow(
   deps: TunnelDeps,
   live: ReturnType<Live['add']>,
   end: DesktopEnd,
   detail: string,
 ): Promise<void> {
-  live.remove()
   const { access, tunnelId, bytesIn, bytesOut } = live
   const { sessionId, door, mode } = access
   deps.log.info(
