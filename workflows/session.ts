@@ -13,7 +13,8 @@ import { ActivityFailure, ApplicationFailure, defineSearchAttributeKey, TimeoutF
 import type { Inspection } from '../activities/compute.ts'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
-import type { Look } from '../domain/session.ts'
+import type { Look, SessionKey } from '../domain/session.ts'
+import type { Timings } from '../domain/timings.ts'
 import { accessOf, booksOf, careOf, hastyBooksOf } from './activity-proxies.ts'
 import { Attention } from './attention.ts'
 import { Errand } from './errand.ts'
@@ -137,19 +138,9 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         if (run.phase !== 'ready') await again({ ...run, phase: 'ready', undo: undo.steps })
         if (isDue(seen)) {
           await books.requestStop({ sessionId, reason: 'expired' })
-        } else if (seen.suspect) {
-          const look = new Errand(() => careOf(timings, seen.providerId).inspectInstance(key))
-          await attention.wait(seen.dueInMs, 'its time is over', look.settled)
-          const inspection = inspectionOf(look)
-          if (inspection?.kind === 'gone') await books.beginStopping({ key, reason: inspection.reason })
-          else await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs), 'looks at the instance again')
-        } else if (seen.outside?.due === true) {
-          const settling = new Errand(() => accessOf(timings).settleDoors(key))
-          await attention.wait(seen.dueInMs, 'its time is over', settling.settled)
-          if (!wentWell(settling))
-            await attention.wait(soonest(seen.dueInMs, timings.inspectTimeoutMs), 'turns to the gateway again')
         } else {
-          await attention.wait(seen.dueInMs, 'its time is over')
+          const gone = await tend(key, seen, timings, attention)
+          if (gone !== null) await books.beginStopping({ key, reason: gone })
         }
         break
       case 'paused':
@@ -167,6 +158,28 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         seen.state satisfies never
     }
   }
+}
+
+/**
+ * Looks after a session that is ready: its instance where that is suspicious, its doors outside where something is due there,
+ * beside one another. Returns why it is over, where its instance is gone.
+ */
+async function tend(key: SessionKey, seen: Look, timings: Timings, attention: Attention): Promise<Reason | null> {
+  const look = seen.suspect ? new Errand(() => careOf(timings, seen.providerId).inspectInstance(key)) : null
+  const settling = seen.outside?.due === true ? new Errand(() => accessOf(timings).settleDoors(key)) : null
+  const answered = () => look?.settled() === true || settling?.settled() === true
+  await attention.wait(seen.dueInMs, 'its time is over', answered)
+  const rest = soonest(seen.dueInMs, timings.inspectTimeoutMs)
+  const inspected = look?.settled() === true
+  const inspection = look === null ? null : inspectionOf(look)
+  if (inspection?.kind === 'gone') {
+    settling?.abandon()
+    return inspection.reason
+  }
+  if (look !== null && (settling === null || inspected))
+    await attention.wait(rest, 'looks at the instance again', settling?.settled)
+  if (settling !== null && !wentWell(settling)) await attention.wait(rest, 'turns to the gateway again')
+  return null
 }
 
 /** Why the session must leave its state now: somebody wants it, or its time there is over. */
