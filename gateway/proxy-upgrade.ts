@@ -14,12 +14,15 @@ import type { Backward } from './response-headers.ts'
 import { splice } from './splice.ts'
 import type { Splice } from './splice.ts'
 import { targetOf } from './target.ts'
+import type { Opening } from './tunnels.ts'
 import { failureOf, UpstreamFailed } from './upstream.ts'
 
 export type ProxyUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, visit: Visit) => Promise<void>
 
 const longestRefusal = 65_536
 const keepAliveMs = 30_000
+/** A browser that has not taken a session's refusal by then is gone. */
+const takenMs = 10_000
 
 /**
  * Passes a WebSocket on: the session's own 101 first, then bytes, untouched, in both directions. A session that does not want one
@@ -37,6 +40,25 @@ export function createProxyUpgrade(deps: ProxyDeps): ProxyUpgrade {
     const target = await targetOf(visit.access, deps.resolve)
     if (target.kind !== 'address') return refuse(socket, 'unreachable')
     if (socket.destroyed) return
+    let spliced: Splice | null = null
+    const opening: Opening = {
+      access: visit.access,
+      kind: 'websocket',
+      remoteAddress: visit.clientAddress,
+      cut: (reason) => {
+        deps.figures.cut(reason)
+        if (spliced !== null) return spliced.cut(reason)
+        left()
+        socket.destroy()
+      },
+    }
+    const connection = deps.tunnels.admit(opening)
+    const left = () => deps.tunnels.end(connection, 'left')
+    socket.once('close', left)
+    const refused = (code: keyof typeof notices) => {
+      left()
+      refuse(socket, code)
+    }
     const way = onward(visit, request.rawHeaders, target, deps)
     const asked = deps.upstream.ask({
       host: target.host,
@@ -53,26 +75,37 @@ export function createProxyUpgrade(deps: ProxyDeps): ProxyUpgrade {
     asked.on('error', (error) => {
       const failure = failureOf(error)
       if (failure === 'unreachable') deps.report(visit.access, 'unreachable')
-      refuse(socket, failure)
+      refused(failure)
     })
     asked.once('response', (answer) => {
       clearTimeout(late)
       deps.report(visit.access, 'ok')
-      void passRefusal(answer, socket, way.back)
+      void passRefusal(answer, socket, way.back, left)
     })
     asked.once('upgrade', (answer: IncomingMessage, upstream: Socket, upstreamHead: Buffer) => {
       clearTimeout(late)
       socket.off('close', givenUp)
       upstream.on('error', () => upstream.destroy())
       deps.report(visit.access, 'ok')
+      if (socket.destroyed) return void upstream.destroy()
       const heading = headingOf(answer, way.back)
       if (heading === null) {
         upstream.destroy()
-        return refuse(socket, 'bad_answer')
+        return refused('bad_answer')
       }
-      join({ browser: socket, head, session: upstream, sessionHead: upstreamHead, heading, visit }).catch(() => {
+      const joined = async () => {
+        await deps.tunnels.write(connection, opening)
+        if (socket.destroyed || upstream.destroyed) {
+          upstream.destroy()
+          return void socket.destroy()
+        }
+        socket.off('close', left)
+        spliced = join({ browser: socket, head, session: upstream, sessionHead: upstreamHead, heading, connection })
+      }
+      // Where the row cannot be written, nothing has been said to the browser yet.
+      joined().catch(() => {
         upstream.destroy()
-        refuse(socket, 'unavailable')
+        refused('unavailable')
       })
     })
     asked.end()
@@ -84,34 +117,17 @@ export function createProxyUpgrade(deps: ProxyDeps): ProxyUpgrade {
     readonly session: Socket
     readonly sessionHead: Buffer
     readonly heading: string
-    readonly visit: Visit
+    readonly connection: LiveConnection
   }
 
-  /** Rejects where the tunnel's row cannot be written: then nothing has been said to the browser yet. */
-  async function join({ browser, head, session, sessionHead, heading, visit }: Ends): Promise<void> {
-    let spliced: Splice | null = null
-    const connection: LiveConnection = await deps.tunnels.open({
-      access: visit.access,
-      kind: 'websocket',
-      remoteAddress: visit.clientAddress,
-      cut: (reason) => {
-        deps.figures.cut(reason)
-        if (spliced === null) browser.destroy()
-        else spliced.cut(reason)
-      },
-    })
-    if (browser.destroyed || session.destroyed) {
-      browser.destroy()
-      session.destroy()
-      return deps.tunnels.end(connection, 'left')
-    }
+  function join({ browser, head, session, sessionHead, heading, connection }: Ends): Splice {
     for (const one of [browser, session]) if ('setKeepAlive' in one) one.setKeepAlive(true, keepAliveMs)
     session.setNoDelay(true)
     browser.write(heading)
     // What came with the heads is put back in front of what comes.
     if (head.length > 0) browser.unshift(head)
     if (sessionHead.length > 0) session.unshift(sessionHead)
-    spliced = splice(browser, session, {
+    return splice(browser, session, {
       received: (bytes, frames) => {
         connection.received(bytes)
         if (frames > 0) connection.input()
@@ -140,8 +156,8 @@ function headingOf(answer: IncomingMessage, back: Backward): string | null {
   ].join('\r\n')
 }
 
-/** A session's answer that is no 101, up to 64 KiB of it. */
-async function passRefusal(answer: IncomingMessage, socket: Duplex, back: Backward): Promise<void> {
+/** A session's answer that is no 101, up to 64 KiB of it. `isRead`: the session has no more to do with it. */
+async function passRefusal(answer: IncomingMessage, socket: Duplex, back: Backward, isRead: () => void): Promise<void> {
   const chunks: Buffer[] = []
   let length = 0
   try {
@@ -160,7 +176,10 @@ async function passRefusal(answer: IncomingMessage, socket: Duplex, back: Backwa
   const body = Buffer.concat(chunks)
   const top = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, 'Connection: close', ...linesOf(headers)]
   if (!socket.writable) return void socket.destroy()
+  isRead()
   socket.once('finish', () => socket.destroy())
+  const timer = setTimeout(() => socket.destroy(), takenMs)
+  socket.once('close', () => clearTimeout(timer))
   socket.write(`${[...top, `Content-Length: ${body.length}`].join('\r\n')}\r\n\r\n`)
   socket.end(body)
 }

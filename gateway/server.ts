@@ -51,6 +51,8 @@ export function createGatewayServer({ host, port, headersMs, dispatch, failed }:
   server.maxConnections = mostConnections
 
   const answering = new WeakSet<Duplex>()
+  /** The server itself knows these no more. */
+  const upgraded = new Set<Duplex>()
   const serve = (request: IncomingMessage, response: ServerResponse, continues: boolean) => {
     answering.add(request.socket)
     response.once('close', () => answering.delete(request.socket))
@@ -63,6 +65,8 @@ export function createGatewayServer({ host, port, headersMs, dispatch, failed }:
   server.on('request', (request, response) => serve(request, response, false))
   server.on('checkContinue', (request, response) => serve(request, response, true))
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
     dispatch.upgrade(request, socket, head).catch((error: unknown) => {
       failed(error)
       socket.destroy()
@@ -93,7 +97,10 @@ export function createGatewayServer({ host, port, headersMs, dispatch, failed }:
       cut()
       // A kept-alive connection becomes idle when its last answer is out, at any moment from now.
       const idle = setInterval(() => server.closeIdleConnections(), idleEveryMs)
-      const force = setTimeout(() => server.closeAllConnections(), graceMs)
+      const force = setTimeout(() => {
+        server.closeAllConnections()
+        for (const socket of upgraded) socket.destroy()
+      }, graceMs)
       await closed
       clearInterval(idle)
       clearTimeout(force)

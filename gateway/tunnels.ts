@@ -3,8 +3,10 @@ import type { CutReason, Live, LiveConnection } from './live.ts'
 
 /** Opens and closes what is open, in this process and in its row. */
 export interface Tunnels {
-  /** A WebSocket or a desktop, with its row from the start. Rejects where the row cannot be written. */
-  open(what: Opening): Promise<LiveConnection>
+  /** A WebSocket: in the register from its first moment, so that it can be cut before its session has accepted it. */
+  admit(what: Opening): LiveConnection
+  /** Gives it its row. Rejects where that cannot be written. */
+  write(connection: LiveConnection, what: Opening): Promise<void>
   /** A request: it becomes a tunnel with a row when it has lasted 5 s. */
   begin(what: Opening): LiveConnection
   /** Ends it, once: out of the register, and its row closed. Never rejects. */
@@ -41,6 +43,10 @@ export function createTunnels({ doors, live, lastsMs = usualLastsMs, warn }: Tun
   const making = new Map<LiveConnection, Promise<void>>()
   const closing = new Set<Promise<void>>()
 
+  const admit = (what: Opening): LiveConnection => {
+    const { access, kind } = what
+    return live.add({ access, kind, tunnelId: null, cut: (reason) => what.cut(reason) })
+  }
   const lasts = (connection: LiveConnection, { access, kind, remoteAddress }: Opening) => {
     waiting.delete(connection)
     const made = doors
@@ -63,14 +69,15 @@ export function createTunnels({ doors, live, lastsMs = usualLastsMs, warn }: Tun
   }
 
   return {
-    async open(what) {
-      const { access, kind, remoteAddress } = what
-      const tunnelId = await doors.openTunnel(access, kind, remoteAddress)
-      return live.add({ access, kind, tunnelId, cut: (reason) => what.cut(reason) })
+    admit,
+    async write(connection, { access, kind, remoteAddress }) {
+      const made = doors.openTunnel(access, kind, remoteAddress).then((id) => connection.named(id))
+      const over = made.catch(() => undefined).finally(() => making.delete(connection))
+      making.set(connection, over)
+      await made
     },
     begin(what) {
-      const { access, kind } = what
-      const connection = live.add({ access, kind, tunnelId: null, cut: (reason) => what.cut(reason) })
+      const connection = admit(what)
       waiting.set(
         connection,
         setTimeout(() => lasts(connection, what), lastsMs),
