@@ -12,6 +12,8 @@ load_subconfig("session_identity.py")  # noqa: F821
 c.ServerApp.ip = os.environ.get("CARREL_ADDRESS", "127.0.0.1")
 c.ServerApp.port = int(os.environ["PORT"])
 c.ServerApp.port_retries = 0
+# Reached through a gateway, under a name that it cannot know; other origins stay refused.
+c.ServerApp.allow_remote_access = True
 c.ServerApp.open_browser = False
 c.ServerApp.root_dir = os.environ["HOME"]
 if len(jupyter_runtime_dir()) + len("/kernel-00000000-0000-0000-0000-000000000000-ipc-0") < 104:
