@@ -9,7 +9,7 @@ import { templateParameters } from '../domain/desktop-parameters.ts'
 import { portOf } from '../domain/doors.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Timings } from '../domain/timings.ts'
-import type { AccessGateway, DoorTarget, NotDone } from '../ports/access/access-gateway.ts'
+import type { AccessGateway, AccessRefusal, DoorTarget, NotDone } from '../ports/access/access-gateway.ts'
 import type { FailureType } from '../domain/errors.ts'
 import { alive } from './compute.ts'
 import type { InstanceSecrets } from './compute.ts'
@@ -30,7 +30,10 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
     async settleDoors(key: SessionKey): Promise<void> {
       await requireArmed()
       await alive(timings, async ({ signal }) => {
-        for (const due of await dueUses(db, key)) await settle(due, signal)
+        let refused: NotDone | null = null
+        // A withdrawal that the gateway refuses is tried again, and holds up nobody else's.
+        for (const due of await dueUses(db, key)) refused = (await settle(due, signal)) ?? refused
+        if (refused !== null) throw notDone(refused)
       })
     },
 
@@ -50,13 +53,22 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
     if ((await readArming(db)).disarmed !== null) throw whileDisarmed()
   }
 
-  async function settle(due: DueUse, signal: AbortSignal): Promise<void> {
+  /** Returns the refusal of what is to be tried again; throws where the gateway does not answer. */
+  async function settle(due: DueUse, signal: AbortSignal): Promise<AccessRefusal | null> {
     const use = { ...due.use, deploymentId }
     if (due.kind === 'withdraw') {
       const revoked = await access.revoke(use, signal)
+      if (revoked.kind === 'refused') return revoked
       if (revoked.kind !== 'done') throw notDone(revoked)
-      return await recordWithdrawn(db, use)
+      await recordWithdrawn(db, use)
+      return null
     }
+    await open(due, signal)
+    return null
+  }
+
+  async function open(due: Extract<DueUse, { kind: 'open' }>, signal: AbortSignal): Promise<void> {
+    const use = { ...due.use, deploymentId }
     const target = await targetOf(due.use)
     if (target === null) return await recordRefused(db, use, due.asking, 'not_ready')
     if ((await noteUse(db, due.use)) === 'ended') return await recordRefused(db, use, due.asking, 'ended')

@@ -78,8 +78,8 @@ export function createWatchDoorsActivities(deps: WatchDoorsDeps) {
     )
     for (const accountId of await accountsToRemove(db)) {
       const removed = await access.removeAccount(deploymentId, accountId, signal)
-      if (removed.kind !== 'done') break
-      await recordAccountRemoved(db, accountId)
+      if (removed.kind === 'unavailable') break
+      if (removed.kind === 'done') await recordAccountRemoved(db, accountId)
     }
   }
 

@@ -97,7 +97,8 @@ export function createProxyUpgrade(deps: ProxyDeps): ProxyUpgrade {
         await deps.tunnels.write(connection, opening)
         if (socket.destroyed || upstream.destroyed) {
           upstream.destroy()
-          return void socket.destroy()
+          socket.destroy()
+          return
         }
         socket.off('close', left)
         spliced = join({ browser: socket, head, session: upstream, sessionHead: upstreamHead, heading, connection })

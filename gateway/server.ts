@@ -50,12 +50,14 @@ export function createGatewayServer({ host, port, headersMs, dispatch, failed }:
   server.maxHeadersCount = 0
   server.maxConnections = mostConnections
 
-  const answering = new WeakSet<Duplex>()
+  /** How many answers each owes: requests may come before the answer to the one before them. */
+  const answering = new WeakMap<Duplex, number>()
   /** The server itself knows these no more. */
   const upgraded = new Set<Duplex>()
   const serve = (request: IncomingMessage, response: ServerResponse, continues: boolean) => {
-    answering.add(request.socket)
-    response.once('close', () => answering.delete(request.socket))
+    const { socket } = request
+    answering.set(socket, (answering.get(socket) ?? 0) + 1)
+    response.once('close', () => answering.set(socket, (answering.get(socket) ?? 1) - 1))
     if (leaving) response.shouldKeepAlive = false
     dispatch.request(request, response, continues).catch((error: unknown) => {
       failed(error)
@@ -75,7 +77,7 @@ export function createGatewayServer({ host, port, headersMs, dispatch, failed }:
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => socket.destroy())
   server.on('clientError', (error: Error, socket: Socket) => {
     // In the middle of an answer there is no place for another one.
-    if (answering.has(socket)) socket.destroy()
+    if ((answering.get(socket) ?? 0) > 0) socket.destroy()
     else answerUnread(error, socket)
   })
 

@@ -112,7 +112,9 @@ function skipCodePoints(bytes: Buffer, offset: number, count: number): number {
 function widthOf(first: number): number {
   if (first < 0xc0) return 1
   if (first < 0xe0) return 2
-  return first < 0xf0 ? 3 : 4
+  if (first < 0xf0) return 3
+  // What begins none counts as one there.
+  return first < 0xf8 ? 4 : 1
 }
 
 function instructionOf(bytes: Buffer, start: number, end: number, spans: readonly Span[]): Instruction {

@@ -33,6 +33,17 @@ describe('instructions', () => {
     expect(encodeInstruction('a', '\ud83d')).toBe('1.a,1.\ufffd;')
   })
 
+  test('a byte that begins no code point counts as one, as in guacd', () => {
+    const said = [0xf8, 0xfb, 0xfc, 0xfe, 0xff, 0x80].map((byte) =>
+      Buffer.concat([Buffer.from('4.name,2.'), Buffer.of(byte), Buffer.from('a;4.sync,1.7;')]),
+    )
+    for (const bytes of said)
+      expect(readAll([bytes])).toEqual([
+        ['name', '\ufffda'],
+        ['sync', '7'],
+      ])
+  })
+
   test('what is written is read, however the bytes are cut', () => {
     fc.assert(
       fc.property(fc.array(instruction, { maxLength: 5 }), fc.array(fc.nat(), { maxLength: 12 }), (said, places) => {
