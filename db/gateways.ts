@@ -10,9 +10,14 @@ export const gatewayRole = 'gateway'
  * input then.
  */
 export async function beatGateway(db: Db, id: string): Promise<void> {
-  await sql`insert into gateway (id) values (${id}) on conflict (id) do update set beat_at = now()`.execute(db)
+  await noteGateway(db, id)
   await sql`
     insert into outage (role, began_at, ended_at) select ${gatewayRole}, to_timestamp(0), now()
     where not exists (select from beat where role = ${gatewayRole}) on conflict do nothing`.execute(db)
   await beat(db, gatewayRole)
+}
+
+/** That what is open through it counts as open. */
+export async function noteGateway(db: Db, id: string): Promise<void> {
+  await sql`insert into gateway (id) values (${id}) on conflict (id) do update set beat_at = now()`.execute(db)
 }

@@ -52,6 +52,28 @@ export async function insertSession(trx: Trx, session: NewSession): Promise<'rec
   return 'recorded'
 }
 
+/** What a wish fills of the session's row. */
+export const sessionValues = (session: NewSession) => ({
+  id: session.id,
+  owner_id: session.ownerId,
+  started_by: session.startedBy,
+  client: session.client,
+  project_id: session.projectId,
+  template_id: session.templateId,
+  template_version: session.templateVersion,
+  provider_id: session.providerId,
+  name: session.name,
+  size: session.size,
+  parameters: JSON.stringify(session.parameters),
+  secret_parameters: session.secretParameters,
+  mounts: JSON.stringify(session.mounts),
+  ...resourceColumns(session.resources),
+  queue_limit_seconds: session.queueLimitSeconds,
+  start_limit_seconds: session.startLimitSeconds,
+  lifetime_seconds: session.lifetimeSeconds,
+  expires_at: session.expiresAt,
+})
+
 /** The row and the first line of its history in one statement. */
 async function insertWithFirstLine(trx: Trx, session: NewSession): Promise<void> {
   const row = (db: Pick<Trx, 'insertInto'>) =>
@@ -59,24 +81,7 @@ async function insertWithFirstLine(trx: Trx, session: NewSession): Promise<void>
       .insertInto('session')
       .values({
         ...firstLine,
-        id: session.id,
-        owner_id: session.ownerId,
-        started_by: session.startedBy,
-        client: session.client,
-        project_id: session.projectId,
-        template_id: session.templateId,
-        template_version: session.templateVersion,
-        provider_id: session.providerId,
-        name: session.name,
-        size: session.size,
-        parameters: JSON.stringify(session.parameters),
-        secret_parameters: session.secretParameters,
-        mounts: JSON.stringify(session.mounts),
-        ...resourceColumns(session.resources),
-        queue_limit_seconds: session.queueLimitSeconds,
-        start_limit_seconds: session.startLimitSeconds,
-        lifetime_seconds: session.lifetimeSeconds,
-        expires_at: session.expiresAt,
+        ...sessionValues(session),
       })
       .returning(['id', 'event_seq', 'event_epoch', 'event_xid'])
   await trx

@@ -1,9 +1,11 @@
 import { sql } from 'kysely'
+import type { ExpressionBuilder, ExpressionWrapper, SqlBool } from 'kysely'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { DoorMode } from '../domain/template.ts'
 import type { Db, Executor } from './connect.ts'
 import { closeOutsideTunnels } from './outside-tunnels.ts'
+import type { Database } from './schema.ts'
 
 /** The password that the account has outside, sealed. The first that is kept stays: `made` is kept only where there is none. */
 export async function keepPassword(executor: Executor, accountId: AccountId, made: Buffer): Promise<Buffer> {
@@ -78,11 +80,7 @@ export async function noteUse(db: Db, use: OutsideUse): Promise<'noted' | 'ended
     await trx
       .insertInto('outside_use')
       .values({ ...columns(use), noted_at: sql<Date>`now()` })
-      .onConflict((c) =>
-        c
-          .columns(['session_id', 'generation', 'door', 'mode', 'account_id'])
-          .doUpdateSet({ noted_at: sql<Date>`now()` }),
-      )
+      .onConflict((c) => c.columns(useKey).doUpdateSet({ noted_at: sql<Date>`now()` }))
       .execute()
     return 'noted'
   })
@@ -90,15 +88,7 @@ export async function noteUse(db: Db, use: OutsideUse): Promise<'noted' | 'ended
 
 /** Nothing is left outside of this use. */
 export async function dropUse(executor: Executor, use: OutsideUse): Promise<void> {
-  await executor
-    .updateTable('outside_use')
-    .set({ noted_at: null, url: null })
-    .where('session_id', '=', use.sessionId)
-    .where('generation', '=', use.generation)
-    .where('door', '=', use.door)
-    .where('mode', '=', use.mode)
-    .where('account_id', '=', use.accountId)
-    .execute()
+  await executor.updateTable('outside_use').set({ noted_at: null, url: null }).where(isUse(use)).execute()
 }
 
 /** The uses for which something may exist outside: of one generation of a session, or of an account in all its sessions. */
@@ -108,7 +98,7 @@ export async function notedUses(
 ): Promise<OutsideUse[]> {
   const rows = await executor
     .selectFrom('outside_use')
-    .select(['session_id', 'generation', 'door', 'mode', 'account_id'])
+    .select(useKey)
     .where('noted_at', 'is not', null)
     .$if('sessionId' in of, (q) =>
       'sessionId' in of ? q.where('session_id', '=', of.sessionId).where('generation', '=', of.generation) : q,
@@ -181,3 +171,12 @@ export const columns = ({ sessionId, generation, door, mode, accountId }: Outsid
   mode,
   account_id: accountId,
 })
+
+/** What names a row of `outside_use`. */
+export const useKey = ['session_id', 'generation', 'door', 'mode', 'account_id'] as const
+
+/** The row of a use, as a condition. */
+export const isUse =
+  (use: OutsideUse) =>
+  (eb: ExpressionBuilder<Database, 'outside_use'>): ExpressionWrapper<Database, 'outside_use', SqlBool> =>
+    eb.and(columns(use))

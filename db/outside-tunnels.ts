@@ -5,6 +5,7 @@ import type { SessionKey } from '../domain/session.ts'
 import type { DoorMode } from '../domain/template.ts'
 import { beat } from './beats.ts'
 import type { Db, Executor } from './connect.ts'
+import { noteGateway } from './gateways.ts'
 import type { OutsideUse } from './outside-accounts.ts'
 import { recheckPasses } from './passes.ts'
 import { plainText } from './plain-text.ts'
@@ -98,8 +99,6 @@ export async function closeOutsideTunnels(
 
 /** Says that the gateway outside was seen to its end just now. */
 export async function beatOutside(db: Db): Promise<void> {
-  await sql`insert into gateway (id) values (${outsideGatewayId}) on conflict (id) do update set beat_at = now()`.execute(
-    db,
-  )
+  await noteGateway(db, outsideGatewayId)
   await beat(db, outsideRole)
 }

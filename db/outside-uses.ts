@@ -1,10 +1,8 @@
 import { sql } from 'kysely'
-import type { AccountId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
-import type { DoorMode } from '../domain/template.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { wake } from './intents.ts'
-import { columns, ensureDoors } from './outside-accounts.ts'
+import { columns, ensureDoors, isUse, useKey } from './outside-accounts.ts'
 import type { OutsideUse } from './outside-accounts.ts'
 import { closeOutsideTunnels } from './outside-tunnels.ts'
 
@@ -28,7 +26,7 @@ export async function wantUse(trx: Trx, use: OutsideUse): Promise<number | null>
     .insertInto('outside_use')
     .values(columns(use))
     .onConflict((c) =>
-      c.columns(['session_id', 'generation', 'door', 'mode', 'account_id']).doUpdateSet({
+      c.columns(useKey).doUpdateSet({
         wanted: sql<number>`outside_use.wanted + 1`,
         withdraw_at: null,
         withdrawn_at: null,
@@ -46,7 +44,11 @@ export type UseAnswer =
   | { readonly kind: 'refused'; readonly code: string }
 
 export async function answerOf(executor: Executor, use: OutsideUse, asking: number): Promise<UseAnswer> {
-  const row = await useRow(executor, use).select(['answered', 'url', 'refused']).executeTakeFirst()
+  const row = await executor
+    .selectFrom('outside_use')
+    .select(['answered', 'url', 'refused'])
+    .where(isUse(use))
+    .executeTakeFirst()
   if (row === undefined || row.answered < asking) return { kind: 'waits' }
   if (row.refused !== null) return { kind: 'refused', code: row.refused }
   // Withdrawn since.
@@ -74,6 +76,9 @@ export type DueUse =
   | { readonly kind: 'open'; readonly use: OutsideUse; readonly asking: number }
   | { readonly kind: 'withdraw'; readonly use: OutsideUse }
 
+/** Somebody waits for an answer, or must be let in no more. */
+const isDue = sql<boolean>`(withdrawn_at is null and (answered < wanted or withdraw_at is not null))`
+
 /** The uses of these doors that are to be opened or withdrawn, withdrawals first. */
 export async function dueUses(executor: Executor, key: SessionKey): Promise<DueUse[]> {
   const rows = await executor
@@ -81,7 +86,7 @@ export async function dueUses(executor: Executor, key: SessionKey): Promise<DueU
     .select(['door', 'mode', 'account_id', 'wanted', 'withdraw_at'])
     .where('session_id', '=', key.sessionId)
     .where('generation', '=', key.generation)
-    .where(sql<boolean>`withdrawn_at is null and (answered < wanted or withdraw_at is not null)`)
+    .where(isDue)
     .orderBy(sql`withdraw_at is null`)
     .orderBy('account_id')
     .execute()
@@ -100,7 +105,7 @@ export interface OutsideState {
 export async function outsideState(executor: Executor, { sessionId, generation }: SessionKey): Promise<OutsideState> {
   const { rows } = await sql<OutsideState>`
     select exists (select from outside_use where session_id = ${sessionId} and generation = ${generation}
-        and withdrawn_at is null and (answered < wanted or withdraw_at is not null)) as due
+        and ${isDue}) as due
   `.execute(executor)
   return rows[0] ?? { due: false }
 }
@@ -120,18 +125,22 @@ async function answer(
   asking: number,
   what: { readonly url: string | null; readonly refused: string | null },
 ): Promise<void> {
-  await useTable(executor, use)
+  await executor
+    .updateTable('outside_use')
     .set({
       ...what,
       answered: sql<number>`greatest(answered, ${asking})`,
       ...(what.url === null ? {} : { opened_at: sql<Date>`now()` }),
     })
+    .where(isUse(use))
     .execute()
 }
 
 export async function recordWithdrawn(executor: Executor, use: OutsideUse): Promise<void> {
-  await useTable(executor, use)
+  await executor
+    .updateTable('outside_use')
     .set({ withdrawn_at: sql<Date>`now()`, noted_at: null, url: null, answered: sql<number>`wanted` })
+    .where(isUse(use))
     .where('withdraw_at', 'is not', null)
     .execute()
   await closeOutsideTunnels(executor, use, 'withdrawn')
@@ -158,21 +167,3 @@ export async function withdrawUses(db: Db, uses: readonly OutsideUse[]): Promise
     update session s set wake_version = wake_version + 1, next_try_at = now(), tries = 0
     from (select distinct session_id from withdrawn) w where s.id = w.session_id and s.ended_at is null`.execute(db)
 }
-
-const useRow = (executor: Executor, use: OutsideUse) =>
-  executor
-    .selectFrom('outside_use')
-    .where('session_id', '=', use.sessionId)
-    .where('generation', '=', use.generation)
-    .where('door', '=', use.door)
-    .where('mode', '=', use.mode satisfies DoorMode)
-    .where('account_id', '=', use.accountId satisfies AccountId)
-
-const useTable = (executor: Executor, use: OutsideUse) =>
-  executor
-    .updateTable('outside_use')
-    .where('session_id', '=', use.sessionId)
-    .where('generation', '=', use.generation)
-    .where('door', '=', use.door)
-    .where('mode', '=', use.mode)
-    .where('account_id', '=', use.accountId)

@@ -7,7 +7,9 @@ import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
 import { plainText } from './plain-text.ts'
 
-export type TunnelKind = 'websocket' | 'desktop' | 'stream'
+/** What becomes a row: a WebSocket, a desktop, or a request that lasts. */
+export const tunnelKinds = ['websocket', 'desktop', 'stream'] as const
+export type TunnelKind = (typeof tunnelKinds)[number]
 
 /** From the browser to the session, and back, since it was opened. */
 export interface TunnelBytes {

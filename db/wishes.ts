@@ -2,8 +2,8 @@ import type { AuditEntry } from './audit.ts'
 import type { Executor } from './connect.ts'
 import { firstState } from './events.ts'
 import type { IntentKey } from './idempotency.ts'
+import { sessionValues } from './intents.ts'
 import type { NewSession } from './intents.ts'
-import { resourceColumns } from './resource-columns.ts'
 import { statement } from './statement.ts'
 
 /** The columns of the session's row that the wish fills, with their types. */
@@ -34,27 +34,6 @@ const columns = {
 type Column = keyof typeof columns
 // The keys of an object literal.
 const names = Object.keys(columns) as Column[]
-
-const rowOf = (session: NewSession): Record<Column, unknown> => ({
-  id: session.id,
-  owner_id: session.ownerId,
-  started_by: session.startedBy,
-  client: session.client,
-  project_id: session.projectId,
-  template_id: session.templateId,
-  template_version: session.templateVersion,
-  provider_id: session.providerId,
-  name: session.name,
-  size: session.size,
-  parameters: JSON.stringify(session.parameters),
-  secret_parameters: session.secretParameters,
-  mounts: JSON.stringify(session.mounts),
-  ...resourceColumns(session.resources),
-  queue_limit_seconds: session.queueLimitSeconds,
-  start_limit_seconds: session.startLimitSeconds,
-  lifetime_seconds: session.lifetimeSeconds,
-  expires_at: session.expiresAt,
-})
 
 /** The place of a column's value among the parameters. */
 const of = (column: Column): string => `$${names.indexOf(column) + 1}::${columns[column]}`
@@ -99,7 +78,7 @@ export async function recordWish(
   intent: IntentKey,
   deed: Pick<AuditEntry, 'accountId' | 'client' | 'onBehalfOf' | 'action' | 'requestId' | 'detail'>,
 ): Promise<Date | null> {
-  const row = rowOf(session)
+  const row: Readonly<Record<Column, unknown>> = sessionValues(session)
   const rows = await record(executor, [
     ...names.map((name) => row[name]),
     ...[intent.accountId, intent.client, intent.operation, intent.key, intent.bodyHmac],

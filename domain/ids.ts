@@ -8,7 +8,6 @@ export type SessionId = Id<'session'>
 export type TokenId = Id<'token'>
 export type ProviderId = Id<'provider'>
 export type ReconciliationId = Id<'reconciliation'>
-export type PassId = Id<'pass'>
 export type TunnelId = Id<'tunnel'>
 
 /** What every id matches; the letter in front says the kind. */

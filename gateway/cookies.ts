@@ -54,11 +54,6 @@ export function sessionCookies(raw: RawHeaders): string | null {
   return left.length === 0 ? null : left.map(({ text }) => text).join('; ')
 }
 
-/** The names of all cookies, each once. */
-export const cookieNames = (raw: RawHeaders): readonly string[] => [
-  ...new Set(cookiePairs(raw).map(({ name }) => name)),
-]
-
 /**
  * A cookie that a session sets, as it may be set: for this host alone. `null`: it may not, for its name is Carrel's.
  * `embedded`: it is to come back also where a portal shows the door.

@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { connect, ping } from '../db/connect.ts'
-import { noteInput } from '../db/door-activity.ts'
 import { createGatewayDoors } from '../db/gateway-doors.ts'
 import { createListener } from '../db/listen.ts'
 import { outsideEntry } from '../db/outside-entry.ts'
 import { ConfigInvalid, readConfig } from '../platform/config.ts'
 import { createKeyring } from '../platform/keyring.ts'
+import { serveHealth } from '../platform/health.ts'
 import { createLogger } from '../platform/logging.ts'
 import { createMetrics } from '../platform/metrics.ts'
 import { createSecrets, instanceSecret, outsideToken } from '../platform/secrets.ts'
-import { serveControl } from './control.ts'
 import { createDesktops } from './desktop/desktop.ts'
 import { keepPruned } from './desktop/recording.ts'
 import type { DoorAccess } from './doors.ts'
@@ -43,10 +42,7 @@ async function main(): Promise<void> {
   const gateway = createGateway({
     id,
     settings,
-    doors: {
-      ...createGatewayDoors({ db, gatewayId: id }),
-      noteInput: async (sessionId) => await noteInput(db, sessionId),
-    },
+    doors: createGatewayDoors({ db, gatewayId: id }),
     openSecret,
     desktop: ({ doors, live, clientAddress }) =>
       config.desktops.outside
@@ -70,7 +66,7 @@ async function main(): Promise<void> {
   let stop: () => Promise<void> = async () => process.exit(0)
   // A signal may come twice, from the terminal and from what started us: the second is the same wish.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void stop())
-  const control = await serveControl({
+  const control = await serveHealth({
     host: settings.metricsHost,
     port: settings.metricsPort,
     metrics,

@@ -1,4 +1,5 @@
 import type { TemplateSpec } from '../domain/template.ts'
+import { builtIn } from './built-in.ts'
 
 export const desktopImage = { tag: 'carrel-desktop:1', context: 'images/desktop' } as const
 export const guacdImage = { tag: 'carrel-guacd:1', context: 'images/guacd' } as const
@@ -9,20 +10,11 @@ const port = 5901
 export const desktopTemplate: { readonly name: string; readonly spec: TemplateSpec } = {
   name: 'desktop',
   spec: {
+    ...builtIn,
     title: 'Desktop',
     description: 'A desktop of your own, with a terminal and files, whose home goes away with the session.',
     provider: { kind: 'docker' },
     image: desktopImage.tag,
-    command: null,
-    environment: {},
-    user: null,
-    capabilities: [],
-    sizes: {
-      small: { cpuMilli: 1_000, memoryMib: 1_024, diskMib: 2_048, gpus: 0 },
-      large: { cpuMilli: 2_000, memoryMib: 4_096, diskMib: 8_192, gpus: 0 },
-    },
-    defaultSize: 'small',
-    parameters: {},
     doors: {
       desktop: {
         protocol: 'vnc',
@@ -33,13 +25,6 @@ export const desktopTemplate: { readonly name: string; readonly spec: TemplateSp
       },
     },
     readiness: { kind: 'tcp', port },
-    mounts: [],
-    egress: 'internet',
-    startLimitSeconds: 120,
-    queueLimitSeconds: 3_600,
-    lifetimeSeconds: 8 * 3_600,
-    idleTimeoutSeconds: null,
-    visibleTo: [{ kind: 'everyone' }],
     sharing: 'members',
   },
 }

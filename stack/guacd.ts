@@ -1,12 +1,10 @@
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { probeTcp } from '../ports/access/probe.ts'
 import type { DockerSettings } from '../ports/compute/docker/settings.ts'
 import { startChild } from './child.ts'
 import { withEngine } from './docker.ts'
+import { directoriesOf, findExecutable } from './executable.ts'
 
 export interface GuacdPlan {
   /** Where to look for `guacd`, as in PATH. */
@@ -30,8 +28,8 @@ const made = z.object({ Id: z.string() })
 
 /** Starts guacd on loopback: the machine's own, else a container in the machine's network. @throws when it does not listen */
 export async function startGuacd(plan: GuacdPlan): Promise<Guacd> {
-  const own = await findExecutable('guacd', plan.path)
-  const running = own === null ? await startContainer(plan) : await startProcess(own, plan)
+  const own = await findExecutable('guacd', directoriesOf(plan.path))
+  const running = own === undefined ? await startContainer(plan) : await startProcess(own, plan)
   try {
     await untilListening(plan.port)
   } catch (error) {
@@ -84,16 +82,4 @@ async function untilListening(port: number): Promise<void> {
     if (Date.now() > deadline) throw new Error(`guacd does not listen on port ${port} after ${startLimitMs / 1_000} s`)
     await delay(100)
   }
-}
-
-async function findExecutable(name: string, path: string): Promise<string | null> {
-  for (const directory of path.split(delimiter).filter((entry) => entry !== '')) {
-    const file = join(directory, name)
-    const runs = await access(file, constants.X_OK).then(
-      () => true,
-      () => false,
-    )
-    if (runs) return file
-  }
-  return null
 }

@@ -5,6 +5,7 @@ import type { TemplateSpec } from '../domain/template.ts'
 import { childEnvironment, type Config, type ProviderConfig } from '../platform/config.ts'
 import { ensureImage } from '../ports/compute/docker/build.ts'
 import { dockerAnswers, dockerProviderSettings, withEngine } from './docker.ts'
+import { builtIn } from './built-in.ts'
 import { desktopImage, desktopTemplate, guacdImage } from './desktop.ts'
 import { chooseNotebook, notebookImage } from './notebook/choose.ts'
 import { repository, type Places } from './places.ts'
@@ -111,28 +112,12 @@ async function firstReadable(files: readonly string[]): Promise<Buffer | null> {
 
 function notebook(kind: Kind, image: string, doorPath: string): TemplateSpec {
   return {
+    ...builtIn,
     title: 'Notebook',
     description: 'A JupyterLab of your own, with a home that goes away with the session.',
     provider: { kind },
     image,
-    command: null,
-    environment: {},
-    user: null,
-    capabilities: [],
-    sizes: {
-      small: { cpuMilli: 1_000, memoryMib: 1_024, diskMib: 2_048, gpus: 0 },
-      large: { cpuMilli: 2_000, memoryMib: 4_096, diskMib: 8_192, gpus: 0 },
-    },
-    defaultSize: 'small',
-    parameters: {},
     doors: { web: { protocol: 'http', port, modes: ['control'], path: doorPath, secret: bearer } },
     readiness: { kind: 'http', port, path: '/api', status: 200 },
-    mounts: [],
-    egress: 'internet',
-    startLimitSeconds: 120,
-    queueLimitSeconds: 3_600,
-    lifetimeSeconds: 8 * 3_600,
-    idleTimeoutSeconds: null,
-    visibleTo: [{ kind: 'everyone' }],
   }
 }

@@ -1,6 +1,6 @@
-import { access, constants } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
+import { directoriesOf, findExecutable, isExecutable } from './executable.ts'
 
 export interface TemporalSearch {
   /** Named by the operator (`TEMPORAL_CLI_PATH`): no other is taken then. */
@@ -20,17 +20,5 @@ export async function findTemporal(search: TemporalSearch): Promise<string | und
     if (await isExecutable(search.named)) return search.named
     throw new Error(`TEMPORAL_CLI_PATH names ${search.named}, which is no executable file`)
   }
-  const directories = [...(search.path ?? '').split(delimiter).filter((entry) => entry !== ''), cacheDirectory(search)]
-  for (const directory of directories) {
-    const candidate = join(directory, 'temporal')
-    if (await isExecutable(candidate)) return candidate
-  }
-  return undefined
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  )
+  return await findExecutable('temporal', [...directoriesOf(search.path ?? ''), cacheDirectory(search)])
 }

@@ -6,7 +6,7 @@ import { accessQueue } from '../domain/ids.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import type { WorkerDeps } from './deps.ts'
 import { keepWatched } from './door-watch.ts'
-import { drainOf } from './drain.ts'
+import { footingOf } from './footing.ts'
 import { createInstanceSecrets } from './instance-secrets.ts'
 import { run } from './run.ts'
 import type { Running } from './run.ts'
@@ -48,16 +48,12 @@ export async function startAccess(
   const { log } = deps
   const stopping = new AbortController()
   const worker = await Worker.create({
-    connection: deps.connection,
-    namespace: deps.namespace,
-    dataConverter: deps.dataConverter,
+    ...footingOf(deps),
     taskQueue: accessQueue,
     activities: withFailures(accessActivities(deps, access, stopping.signal), (activity, error) =>
       log.warn({ activity, error }, 'an activity failed and will be tried again'),
     ),
     maxConcurrentActivityTaskExecutions: slots,
-    ...drainOf(deps),
-    ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
   })
   const running = run(worker, failed)
   const leave = await keepWatched(deps)

@@ -3,7 +3,7 @@ import { withFailures } from '../activities/failures.ts'
 import { coreQueue } from '../domain/ids.ts'
 import { coreActivities } from './activities.ts'
 import type { WorkerDeps } from './deps.ts'
-import { drainOf } from './drain.ts'
+import { footingOf } from './footing.ts'
 import { run } from './run.ts'
 import type { Running } from './run.ts'
 import { bundleWorkflows } from './workflow-bundle.ts'
@@ -12,9 +12,7 @@ import { bundleWorkflows } from './workflow-bundle.ts'
 export async function startCore(deps: WorkerDeps, failed: (error: unknown) => void): Promise<Running> {
   const { log, inactivePatches = [], version } = deps
   const worker = await Worker.create({
-    connection: deps.connection,
-    namespace: deps.namespace,
-    dataConverter: deps.dataConverter,
+    ...footingOf(deps),
     taskQueue: coreQueue,
     workflowBundle: deps.workflowBundle ?? (await bundleWorkflows()),
     activities: withFailures(coreActivities(deps), (activity, error) =>
@@ -23,7 +21,6 @@ export async function startCore(deps: WorkerDeps, failed: (error: unknown) => vo
     maxConcurrentActivityTaskExecutions: 40,
     // How long a run waits for a worker that died before another takes it over.
     stickyQueueScheduleToStartTimeout: '3 seconds',
-    ...drainOf(deps),
     // Only the core is versioned: what a provider's queues do is named by session and generation, whichever build does it.
     ...(version === undefined
       ? {}
@@ -37,7 +34,6 @@ export async function startCore(deps: WorkerDeps, failed: (error: unknown) => vo
     ...(inactivePatches.length === 0
       ? {}
       : { patchActivationCallback: ({ patchId }) => !inactivePatches.includes(patchId) }),
-    ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
   })
   return run(worker, failed)
 }

@@ -6,6 +6,7 @@ import { createListener } from '../db/listen.ts'
 import { withTimings } from '../domain/timings.ts'
 import { readConfig } from '../platform/config.ts'
 import { createKeyring } from '../platform/keyring.ts'
+import { serveHealth } from '../platform/health.ts'
 import { createLogger } from '../platform/logging.ts'
 import type { Logger } from '../platform/logging.ts'
 import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
@@ -17,7 +18,6 @@ import { guacamoleSettings } from '../ports/access/guacamole/settings.ts'
 import { openProvider } from '../ports/compute/drivers.ts'
 import { createAccessAccounts } from './access-accounts.ts'
 import { readBuiltBundle } from './built-bundle.ts'
-import { serveHealth } from './health.ts'
 import type { WorkerDeps } from './deps.ts'
 import { rolesOf } from './roles.ts'
 import { startWorker } from './worker.ts'
@@ -110,7 +110,7 @@ export async function runWorkerProcess(
     host: config.worker.metricsHost,
     port: config.worker.metricsPort,
     metrics,
-    whyIdle: worker.whyIdle,
+    whyUnready: worker.whyIdle,
   })
   log.info({ providers: worker.serving(), health: health.url }, 'the worker serves')
 

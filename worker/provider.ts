@@ -4,7 +4,7 @@ import type { ProviderRow } from '../db/providers.ts'
 import { careQueue, startQueue } from '../domain/ids.ts'
 import { providerActivities } from './activities.ts'
 import type { WorkerDeps } from './deps.ts'
-import { drainOf } from './drain.ts'
+import { footingOf } from './footing.ts'
 import { keepObserved } from './observer.ts'
 import { run } from './run.ts'
 import type { Running } from './run.ts'
@@ -25,13 +25,7 @@ export async function startProvider(
   const { start, care } = providerActivities(deps, { row, provider, stopping: stopping.signal })
   const report = (activity: string, error: unknown) =>
     log.warn({ activity, provider: row.id, error }, 'an activity failed and will be tried again')
-  const shared = {
-    connection: deps.connection,
-    namespace: deps.namespace,
-    dataConverter: deps.dataConverter,
-    ...drainOf(deps),
-    ...(deps.interceptors === undefined ? {} : { interceptors: deps.interceptors }),
-  }
+  const footing = footingOf(deps)
   const running: Running[] = []
   const close = async () => {
     stopping.abort()
@@ -40,14 +34,14 @@ export async function startProvider(
   }
   try {
     const startWorker = await Worker.create({
-      ...shared,
+      ...footing,
       taskQueue: startQueue(row.id),
       activities: withFailures(start, report),
       maxConcurrentActivityTaskExecutions: row.startLimit + spareStarts,
     })
     running.push(run(startWorker, failed))
     const careWorker = await Worker.create({
-      ...shared,
+      ...footing,
       taskQueue: careQueue(row.id),
       activities: withFailures(care, report),
       maxConcurrentActivityTaskExecutions: careSlots,

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { createMetrics } from '../../platform/metrics.ts'
-import { serveHealth } from '../../worker/health.ts'
+import { serveHealth } from '../../platform/health.ts'
 import { whyIdle } from '../../worker/turn.ts'
 
 let idle: string | null = null
@@ -8,7 +8,7 @@ const health = await serveHealth({
   host: '127.0.0.1',
   port: null,
   metrics: createMetrics('worker'),
-  whyIdle: () => idle,
+  whyUnready: () => idle,
 })
 afterEach(async () => await health.close())
 

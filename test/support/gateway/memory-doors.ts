@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { doorHost } from '../../../domain/doors.ts'
 import type { AccountId, ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { DoorSpec } from '../../../domain/template.ts'
-import type { DoorAccess, DoorHost, Doors, TunnelKind, TunnelUse, Verdict } from '../../../gateway/doors.ts'
+import type { DoorAccess, DoorHost, Doors, TunnelId, TunnelKind, TunnelUse, Verdict } from '../../../gateway/doors.ts'
 
 const secretOf = (prefix: string) => `${prefix}_${randomBytes(32).toString('base64url')}`
 
@@ -91,9 +91,9 @@ export class MemoryDoors implements Doors {
     )
   }
 
-  openTunnel(access: DoorAccess, kind: TunnelKind): Promise<string> {
+  openTunnel(access: DoorAccess, kind: TunnelKind): Promise<TunnelId> {
     return this.#answer(() => {
-      const id = `n${this.tunnels.size + 1}`
+      const id = `n${this.tunnels.size + 1}` as TunnelId
       this.tunnels.set(id, { id, passId: access.passId, kind, closed: null, bytesIn: 0, bytesOut: 0 })
       return id
     })

@@ -5,7 +5,7 @@ import type { AccountId, ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { DoorMode, DoorSpec } from '../../../domain/template.ts'
 import { createDesktops } from '../../../gateway/desktop/desktop.ts'
 import type { DesktopDeps } from '../../../gateway/desktop/desktop.ts'
-import type { DoorAccess } from '../../../gateway/doors.ts'
+import type { DoorAccess, TunnelId } from '../../../gateway/doors.ts'
 import { createLive } from '../../../gateway/live.ts'
 import type { Live } from '../../../gateway/live.ts'
 import type { GuacdAddress } from '../../../gateway/desktop/gate.ts'
@@ -44,7 +44,7 @@ export async function startDesktopGateway({ guacds, doors, spec, more }: Desktop
     guacds,
     live,
     doors: {
-      openTunnel: () => Promise.resolve(`tunnel${(tunnels += 1)}`),
+      openTunnel: () => Promise.resolve(`tunnel${(tunnels += 1)}` as TunnelId),
       closeTunnel: (id, reason, bytes) => Promise.resolve(void closed.push({ id, reason, ...bytes })),
       reportDoor: (_session, door, outcome) => Promise.resolve(void reported.push(`${door} ${outcome}`)),
     },

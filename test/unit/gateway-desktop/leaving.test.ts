@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import type { TunnelId } from '../../../domain/ids.ts'
 import { eventually } from '../../support/gateway/stand.ts'
 import { startDesktopGateway } from '../../support/guacd/gateway.ts'
 
@@ -10,7 +11,7 @@ const door = { host: '127.0.0.1', port: 9, password: 'x' }
 const guacds = [{ host: '127.0.0.1', port: 9 }]
 
 test('the row of a viewer who left while it was being written is closed', async () => {
-  const writing = Promise.withResolvers<string>()
+  const writing = Promise.withResolvers<TunnelId>()
   const closed: string[] = []
   let asked = 0
   const gateway = await startDesktopGateway({
@@ -32,7 +33,7 @@ test('the row of a viewer who left while it was being written is closed', async 
     await eventually(() => asked === 1, 'the row is being written')
     viewer.close()
     await eventually(() => gateway.live.all().length === 0, 'it is out of the register')
-    writing.resolve('tunnel1')
+    writing.resolve('tunnel1' as TunnelId)
     await eventually(() => closed.length > 0, 'its row is closed')
     expect(closed).toEqual(['tunnel1 left'])
   } finally {

@@ -1,25 +1,24 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Metrics } from '../platform/metrics.ts'
+import type { Metrics } from './metrics.ts'
 
 export interface HealthOptions {
   readonly host: string
   /** `null`: a free one. */
   readonly port: number | null
   readonly metrics: Metrics
-  /** Why the worker is given nothing to do, though it could; `null`: it is. */
-  readonly whyIdle: () => string | null
+  /** Why the process should be given nothing new; `null`: it may. */
+  readonly whyUnready: () => string | null | Promise<string | null>
 }
 
-/** The worker's own page for its watcher: `/healthz`, `/readyz`, `/metrics`. Without a port it takes a free one. */
-export async function serveHealth({ host, port, metrics, whyIdle }: HealthOptions) {
+/** A process's own page for its watcher: `/healthz`, `/readyz`, `/metrics`, on a port of its own. Without one it takes a free one. */
+export async function serveHealth({ host, port, metrics, whyUnready }: HealthOptions) {
   let isReady = true
-  const whyUnready = () => (isReady ? whyIdle() : 'stopping')
   const server = createServer((request, response) => {
     const answer = async (): Promise<{ status: number; type: string; text: string }> => {
       if (request.url === '/healthz') return { status: 200, type: 'text/plain', text: 'ok\n' }
       if (request.url === '/readyz') {
-        const why = whyUnready()
+        const why = isReady ? await whyUnready() : 'stopping'
         return { status: why === null ? 200 : 503, type: 'text/plain', text: `${why ?? 'ok'}\n` }
       }
       if (request.url !== '/metrics') return { status: 404, type: 'text/plain', text: 'not found\n' }
@@ -40,6 +39,7 @@ export async function serveHealth({ host, port, metrics, whyIdle }: HealthOption
   const url = `http://${host}:${(server.address() as AddressInfo).port}`
   return {
     url,
+    /** `false`: the process ends, whatever else is to be said. */
     ready: (ready: boolean) => {
       isReady = ready
     },
