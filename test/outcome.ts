@@ -23,15 +23,63 @@ const report = z.object({
   numFailedTests: z.int(),
   numPendingTests: z.int(),
   numTodoTests: z.int().default(0),
+  testResults: z
+    .array(
+      z.object({
+        name: z.string(),
+        status: z.string(),
+        message: z.string().default(''),
+        assertionResults: z
+          .array(
+            z.object({
+              fullName: z.string(),
+              status: z.string(),
+              failureMessages: z.array(z.string()).nullish(),
+            }),
+          )
+          .default([]),
+      }),
+    )
+    .default([]),
 })
+
+function read(text: string | undefined): z.output<typeof report> | undefined {
+  try {
+    return report.parse(JSON.parse(text ?? ''))
+  } catch {
+    return undefined
+  }
+}
 
 /**
  * What vitest's JSON report says. A run without one, or one that ended badly although no test failed (a file that could
  * not be loaded, an error nobody caught, a server that did not start, time that was up), counts as one failure more.
  */
 export function outcomeOf(text: string | undefined, exitCode: number | null): Outcome {
-  const found = report.safeParse(text === undefined ? undefined : JSON.parse(text)).data
+  const found = read(text)
   if (found === undefined) return { ...zero, failed: 1 }
   const failed = found.numFailedTests + (exitCode !== 0 && found.numFailedTests === 0 ? 1 : 0)
   return { passed: found.numPassedTests, failed, skipped: found.numPendingTests + found.numTodoTests }
+}
+
+/** Something that failed: a test, a whole file (then `test` says so), or the run itself (then `file` is empty). */
+export interface Failure {
+  readonly file: string
+  readonly test: string
+  /** Its first error, with the stack where there is one. */
+  readonly message: string
+}
+
+/** Everything that failed in a run, as its report tells it; where a run ended badly and no test says why, the run. */
+export function failuresOf(text: string | undefined, exitCode: number | null): readonly Failure[] {
+  const failures = (read(text)?.testResults ?? []).flatMap(({ name, status, message, assertionResults }): Failure[] => {
+    const tests = assertionResults
+      .filter((one) => one.status === 'failed')
+      .map((one) => ({ file: name, test: one.fullName, message: one.failureMessages?.[0] ?? '' }))
+    const isFileItself = status === 'failed' && (tests.length === 0 || message !== '')
+    return isFileItself ? [...tests, { file: name, test: '(the file itself)', message }] : tests
+  })
+  if (failures.length > 0 || (exitCode === 0 && read(text) !== undefined)) return failures
+  const why = exitCode === null ? 'its time was up' : `it ended with ${exitCode} and no test says why: see its output`
+  return [{ file: '', test: '(the run itself)', message: why }]
 }

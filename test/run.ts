@@ -7,13 +7,14 @@ import { parseArgs } from 'node:util'
 import { readConfig } from '../platform/config.ts'
 import { dockerAnswers } from '../stack/docker.ts'
 import { obtainTemporal } from '../stack/temporal-cli.ts'
-import { outcomeOf, plus, summary, zero, type Outcome } from './outcome.ts'
+import { failuresOf, outcomeOf, plus, summary, zero, type Failure, type Outcome } from './outcome.ts'
+import { retelling } from './retelling.ts'
 
 const help = `npm test [-- project…]
 
 Runs the tests: unit, db, temporal, docker, e2e; or those that are named. Each project starts the servers that it
 needs and has a hard time limit. Without a Docker daemon the docker project is left out, loudly; with CI=true that is
-a failure. Exit code 0: everything passed.
+a failure. What failed is told again at the very end. Exit code 0: everything passed.
 `
 
 const minute = 60_000
@@ -36,12 +37,28 @@ async function main(): Promise<number> {
   const asked = positionals.length === 0 ? all : all.filter((name) => positionals.includes(name))
 
   let total = zero
-  for (const project of asked) total = plus(total, await runProject(project))
+  const failures: (Failure & { project: Project })[] = []
+  for (const project of asked) {
+    const run = await runProject(project).catch((error: unknown) => failedRun(told(error)))
+    total = plus(total, run.outcome)
+    failures.push(...run.failures.map((failure) => ({ ...failure, project })))
+  }
   say(summary(total))
+  for (const line of retelling(failures, root)) say(line)
   return total.failed > 0 ? 1 : 0
 }
 
-async function runProject(project: Project): Promise<Outcome> {
+interface Run {
+  readonly outcome: Outcome
+  readonly failures: readonly Failure[]
+}
+
+const failedRun = (why: string): Run => ({
+  outcome: { ...zero, failed: 1 },
+  failures: [{ file: '', test: '(the run itself)', message: why }],
+})
+
+async function runProject(project: Project): Promise<Run> {
   const { tools } = readConfig(['tools'])
   const began = performance.now()
   say(`== ${project}`)
@@ -53,29 +70,30 @@ async function runProject(project: Project): Promise<Outcome> {
     await obtainTemporal({ named: tools.temporalCliPath, path: tools.path, cacheHome: tools.cacheHome }, (word) =>
       say(`Temporal CLI: ${word}`),
     )
-  const outcome = await runVitest(project)
+  const run = await runVitest(project)
   const seconds = ((performance.now() - began) / 1_000).toFixed(1)
-  say(`== ${project}: ${summary(outcome)} (${seconds} s)`)
-  return outcome
+  say(`== ${project}: ${summary(run.outcome)} (${seconds} s)`)
+  return run
 }
 
-function withoutDocker(why: string, isCi: boolean): Outcome {
+function withoutDocker(why: string, isCi: boolean): Run {
   say('!!')
   say(`!! NO DOCKER DAEMON ANSWERS (${why})`)
   say('!! The docker project is left out: nothing was proven about containers.')
   say(isCi ? '!! With CI=true that is a failure.' : '!! With CI=true that would be a failure.')
   say('!!')
-  return isCi ? { ...zero, failed: 1 } : { ...zero, skipped: 1 }
+  return isCi ? failedRun(`no Docker daemon answers: ${why}`) : { outcome: { ...zero, skipped: 1 }, failures: [] }
 }
 
-async function runVitest(project: Project): Promise<Outcome> {
+async function runVitest(project: Project): Promise<Run> {
   const directory = await mkdtemp(join(tmpdir(), 'carrel-test-report-'))
   const report = join(directory, 'report.json')
   try {
     const args = ['run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json']
     const code = await runBounded([vitest, ...args, `--outputFile.json=${report}`], limits[project])
     if (code === null) say(`== ${project}: KILLED after ${limits[project] / minute} min`)
-    return outcomeOf(await readFile(report, 'utf8').catch(() => undefined), code)
+    const text = await readFile(report, 'utf8').catch(() => undefined)
+    return { outcome: outcomeOf(text, code), failures: failuresOf(text, code) }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
@@ -105,6 +123,8 @@ async function runBounded(args: readonly string[], limitMs: number): Promise<num
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   return timeUp ? null : code
 }
+
+const told = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`)
