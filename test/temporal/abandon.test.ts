@@ -19,7 +19,7 @@ async function open() {
   const stage = await createStage({
     provider,
     key: recordingKey,
-    timings: { reconcileGraceMs: 0, reconcileEveryMs: 3_600_000 },
+    timings: { reconcileGraceMs: 0 },
   })
   cleanups.push(async () => await stage.close())
   const workers = await stage.startWorkers()

@@ -22,11 +22,12 @@ import { addAccount } from '../setup/person.ts'
 import { createSite } from '../setup/site.ts'
 import type { Site } from '../setup/site.ts'
 import { plainTemplate } from '../setup/template.ts'
-import { ask, eventually } from './stage.ts'
+import { ask, eventually, unscheduled } from './stage.ts'
 
 const secret = randomBytes(32)
 const timings = withTimings({
   ...quickTimings,
+  ...unscheduled,
   // Held until all are where they are to be killed: nobody may give them up before.
   databaseTimeoutMs: 60_000,
   workflowTaskMs: 8_000,

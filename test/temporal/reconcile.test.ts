@@ -21,7 +21,7 @@ async function open(graceMs = 0) {
   const stage = await createStage({
     provider,
     key: recordingKey,
-    timings: { reconcileGraceMs: graceMs, reconcileEveryMs: 3_600_000, observeIdleMs: 60_000 },
+    timings: { reconcileGraceMs: graceMs, observeIdleMs: 60_000 },
   })
   cleanups.push(async () => await stage.close())
   const workers = await stage.startWorkers()

@@ -51,6 +51,17 @@ export const quick: Partial<Timings> = {
   dispatchEveryMs: 1_000,
 }
 
+const neverMs = 100 * 365 * 86_400_000
+/**
+ * Schedules go by the clock on the wall: what they began on the hour, or every five minutes, would now and then come between
+ * the steps of a test. A test that wants a run of theirs triggers it.
+ */
+export const unscheduled = {
+  reconcileEveryMs: neverMs,
+  expireEveryMs: neverMs,
+  retentionEveryMs: neverMs,
+} satisfies Partial<Timings>
+
 export interface StageOptions {
   readonly provider: ComputeProvider
   readonly timings?: Partial<Timings>
@@ -88,7 +99,7 @@ export async function createStage({ provider, timings = {}, startLimit = 10, tem
   await makeNamespace(connection, namespace)
   const client = new Client({ connection, namespace, dataConverter })
   const native = await NativeConnection.connect({ address })
-  const all = withTimings({ ...quick, ...timings })
+  const all = withTimings({ ...quick, ...unscheduled, ...timings })
   const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' })
   const failures: unknown[] = []
 
