@@ -1,17 +1,14 @@
 import { databaseTime } from '../db/connect.ts'
 import type { Db } from '../db/connect.ts'
 import { readArming } from '../db/epoch.ts'
-import { recordClosed } from '../db/outside-accounts.ts'
-import { noteOutsideDrift, readOutsideBooks } from '../db/outside-drift.ts'
 import { beatOutside, outsideCuts, syncTunnels } from '../db/outside-tunnels.ts'
 import { withdrawUses } from '../db/outside-uses.ts'
 import { accountsToRemove, recordAccountRemoved, worthlessUses } from '../db/outside-watch.ts'
 import { closeTunnel } from '../db/tunnels.ts'
-import { dueRemedies, strays } from '../domain/outside-sweep.ts'
-import type { OutsideRemedy } from '../domain/outside-sweep.ts'
 import type { Timings } from '../domain/timings.ts'
-import type { AccessGateway, Found } from '../ports/access/access-gateway.ts'
+import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import { alive } from './compute.ts'
+import { createOutsideSweep } from './outside-sweep.ts'
 import { pause } from './pause.ts'
 
 export interface WatchDoorsDeps {
@@ -21,6 +18,8 @@ export interface WatchDoorsDeps {
   readonly timings: Timings
   /** Calls back whenever somebody's right, or wish, may have changed; returns the way to leave off. */
   readonly onChange: (heard: () => void) => () => void
+  /** The same whenever an operator may have asked for a look at all of it. */
+  readonly onAsked: (heard: () => void) => () => void
   /** Aborts when the worker begins to stop: watching is left to the next one. */
   readonly stopping: AbortSignal
   /** Tells the operator's log. */
@@ -36,7 +35,8 @@ const nothingDone = { bytesIn: 0, bytesOut: 0 }
  * open, and removes what belongs to no live session. A gateway that does not answer is asked again with the next look.
  */
 export function createWatchDoorsActivities(deps: WatchDoorsDeps) {
-  const { db, access, deploymentId, timings, onChange, stopping, warn } = deps
+  const { db, access, deploymentId, timings, onChange, onAsked, stopping } = deps
+  const { sweep, answerAsked, wholeList } = createOutsideSweep(deps)
 
   return {
     /** Watches for `observeRunMs`. */
@@ -49,6 +49,13 @@ export function createWatchDoorsActivities(deps: WatchDoorsDeps) {
           everyWhile(withdraw, run.timings.watchDoorsMs, until, signal, onChange),
           everyWhile(async () => await end(signal), run.timings.watchDoorsMs, until, signal, onChange),
           survey(run.timings, until, signal),
+          everyWhile(
+            async () => await answerAsked(run.timings.reconcileGraceMs, signal),
+            run.timings.watchDoorsMs,
+            until,
+            signal,
+            onAsked,
+          ),
         ])
       }
       await alive(
@@ -94,48 +101,9 @@ export function createWatchDoorsActivities(deps: WatchDoorsDeps) {
       await beatOutside(db)
       if (Date.now() < sweepAt) return
       sweepAt = Date.now() + sweepDoorsMs
-      await sweep(found, reconcileGraceMs, signal)
+      await sweep(found, { graceMs: reconcileGraceMs, dryRun: false }, signal)
     }
     await everyWhile(look, listDoorsMs, until, signal)
-  }
-
-  /** Everything of ours that is there, or `null`: of a part of a list nothing follows. */
-  async function wholeList(signal: AbortSignal): Promise<readonly Found[] | null> {
-    const found: Found[] = []
-    try {
-      for await (const thing of access.list(deploymentId, signal)) found.push(thing)
-      return found
-    } catch (error) {
-      signal.throwIfAborted()
-      if (error instanceof Error && error.name === 'AccessUnreachable') return null
-      throw error
-    }
-  }
-
-  async function sweep(found: readonly Found[], graceMs: number, signal: AbortSignal): Promise<void> {
-    const differing = strays(found, await readOutsideBooks(db, found))
-    const sightingOf = await noteOutsideDrift(db, differing)
-    const due = dueRemedies(differing, sightingOf, { graceMs, listed: found.length })
-    if (due.length === 0 || (await readArming(db)).disarmed !== null) return
-    let removed = 0
-    for (const remedy of due) removed += Number(await remove(remedy, signal))
-    warn({ removed }, 'something was left at the gateway and belonged to no live session; it was removed')
-  }
-
-  async function remove(remedy: OutsideRemedy, signal: AbortSignal): Promise<boolean> {
-    switch (remedy.do) {
-      case 'kill':
-        return (await access.kill(remedy.id, signal)).kind === 'done'
-      case 'removeAccount':
-        return (await access.removeAccount(deploymentId, remedy.accountId, signal)).kind === 'done'
-      case 'closeDoors': {
-        const closed = await access.closeDoors({ ...remedy.key, deploymentId }, signal)
-        if (closed.kind === 'done') await recordClosed(db, remedy.key)
-        return closed.kind === 'done'
-      }
-      default:
-        return remedy satisfies never
-    }
   }
 }
 

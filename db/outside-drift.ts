@@ -31,7 +31,7 @@ export async function readOutsideBooks(executor: Executor, things: readonly Outs
 
 /** Keeps what was found to be there that should not be, forgets what is not any more, and says since when each was seen. */
 export async function noteOutsideDrift(db: Db, found: readonly Stray[]): Promise<(stray: Stray) => Sighting> {
-  const { rows } = await sql<{ kind: string; subject: string; seen: number; since_ms: number }>`
+  const { rows } = await sql<Sighted>`
     with found as (select distinct kind, subject
       from jsonb_to_recordset(${JSON.stringify(found)}::jsonb) as f(kind text, subject text)),
     gone as (delete from outside_drift d
@@ -40,6 +40,25 @@ export async function noteOutsideDrift(db: Db, found: readonly Stray[]): Promise
     on conflict (kind, subject) do update set seen = d.seen + 1, last_seen_at = now(),
       first_seen_at = least(d.first_seen_at, now())
     returning kind, subject, seen, (extract(epoch from now() - first_seen_at) * 1000)::float8 as since_ms`.execute(db)
+  return sightings(rows)
+}
+
+/** The same, as the next round would have it, of one that keeps nothing. */
+export async function readOutsideDrift(executor: Executor): Promise<(stray: Stray) => Sighting> {
+  const { rows } = await sql<Sighted>`
+    select kind, subject, seen + 1 as seen, (extract(epoch from now() - first_seen_at) * 1000)::float8 as since_ms
+    from outside_drift`.execute(executor)
+  return sightings(rows)
+}
+
+interface Sighted {
+  readonly kind: string
+  readonly subject: string
+  readonly seen: number
+  readonly since_ms: number
+}
+
+function sightings(rows: readonly Sighted[]): (stray: Stray) => Sighting {
   const sighted = new Map(rows.map((row) => [`${row.kind} ${row.subject}`, { seen: row.seen, sinceMs: row.since_ms }]))
   return ({ kind, subject }) => sighted.get(`${kind} ${subject}`) ?? { seen: 1, sinceMs: 0 }
 }

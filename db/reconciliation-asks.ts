@@ -5,10 +5,11 @@ import type { Executor, Trx } from './connect.ts'
 import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
 
-/** One comparison of a provider with the rows, asked for or scheduled, and what came of it. */
+/** One comparison of a provider, or of the gateway outside, with the rows, asked for or scheduled, and what came of it. */
 export interface Reconciliation {
   readonly id: ReconciliationId
-  readonly providerId: ProviderId
+  /** `null`: the gateway outside. */
+  readonly providerId: ProviderId | null
   /** `null`: the schedule. */
   readonly requestedBy: AccountId | null
   readonly dryRun: boolean
@@ -40,7 +41,7 @@ const view = (row: Row): Reconciliation => ({
   report: row.report,
 })
 
-/** Records that an operator wants a reconciliation; the starter takes it from there. */
+/** Records that an operator wants a reconciliation; the starter takes it from there, or whoever watches the gateway outside. */
 export async function askReconciliation(
   trx: Trx,
   ask: Pick<Reconciliation, 'id' | 'providerId' | 'dryRun' | 'removeNames'> & { readonly requestedBy: AccountId },

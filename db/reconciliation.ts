@@ -4,7 +4,7 @@ import type { ProviderId, ReconciliationId } from '../domain/ids.ts'
 import type { Action, Plan, ReconciliationOutcome, ReconciliationReport } from '../domain/reconciliation.ts'
 import type { Db, Executor } from './connect.ts'
 
-/** A reconciliation that an operator asked for and no run carries out yet. */
+/** A reconciliation of a provider that an operator asked for and no run carries out yet. */
 export interface AskedReconciliation {
   readonly id: ReconciliationId
   readonly providerId: ProviderId
@@ -14,7 +14,8 @@ export interface AskedReconciliation {
 export async function claimReconciliations(db: Db, limit: number): Promise<AskedReconciliation[]> {
   const { rows } = await sql<{ id: ReconciliationId; provider_id: ProviderId }>`
     with due as materialized (
-      select id from reconciliation where started_at is null and ended_at is null and next_try_at <= now()
+      select id from reconciliation
+      where started_at is null and ended_at is null and next_try_at <= now() and provider_id is not null
       order by next_try_at limit ${limit} for no key update skip locked)
     update reconciliation r set tries = tries + 1, next_try_at = now() + interval '10 seconds'
     from due where r.id = due.id returning r.id, r.provider_id
@@ -100,7 +101,8 @@ export async function readSweepRights(executor: Executor, providerId: ProviderId
 export async function readPlan(executor: Executor, id: ReconciliationId): Promise<Plan | null> {
   const row = await executor.selectFrom('reconciliation').select('report').where('id', '=', id).executeTakeFirst()
   const report = row?.report ?? null
-  return report === null ? null : { actions: report.actions, withheld: report.withheld }
+  // Whoever plans for a provider has written it.
+  return report === null ? null : { actions: report.actions as readonly Action[], withheld: report.withheld }
 }
 
 /**

@@ -25,7 +25,8 @@ export interface UpkeepTables {
   }
   reconciliation: {
     id: ReconciliationId
-    provider_id: ProviderId
+    /** Nobody: of the gateway outside. */
+    provider_id: ProviderId | null
     /** Nobody: the schedule. */
     requested_by: AccountId | null
     dry_run: boolean

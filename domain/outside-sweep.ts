@@ -37,6 +37,8 @@ export type OutsideDriftKind = (typeof outsideDriftKinds)[number]
 export interface Stray {
   readonly kind: OutsideDriftKind
   readonly subject: string
+  /** The session that it is of; `null`: of none. */
+  readonly key: SessionKey | null
   readonly remedy: OutsideRemedy | null
 }
 
@@ -56,26 +58,27 @@ function strayOf(thing: OutsideThing, books: OutsideBooks): Stray | null {
       const key = { sessionId: thing.sessionId, generation: thing.generation }
       const subject = `${key.sessionId}/${key.generation}`
       const standing = standingOf(key, books)
-      if (standing === 'unknown') return { kind: 'unknown', subject, remedy: null }
-      return standing === 'live' ? null : { kind: 'connection', subject, remedy: { do: 'closeDoors', key } }
+      if (standing === 'unknown') return { kind: 'unknown', subject, key, remedy: null }
+      return standing === 'live' ? null : { kind: 'connection', subject, key, remedy: { do: 'closeDoors', key } }
     }
     case 'tunnel': {
-      const { id, door, accountId } = thing.tunnel
-      const standing = standingOf(thing.tunnel, books)
-      if (standing === 'unknown') return { kind: 'unknown', subject: id, remedy: null }
+      const { id, door, accountId, sessionId, generation } = thing.tunnel
+      const key = { sessionId, generation }
+      const standing = standingOf(key, books)
+      if (standing === 'unknown') return { kind: 'unknown', subject: id, key, remedy: null }
       const isUsed = books.uses.some(
         (use) => isSame(use, thing.tunnel) && use.door === door && (accountId === null || use.accountId === accountId),
       )
-      return standing === 'live' && isUsed ? null : { kind: 'tunnel', subject: id, remedy: { do: 'kill', id } }
+      return standing === 'live' && isUsed ? null : { kind: 'tunnel', subject: id, key, remedy: { do: 'kill', id } }
     }
     case 'user': {
       const { accountId } = thing
-      if (!books.accounts.has(accountId)) return { kind: 'unknown', subject: accountId, remedy: null }
+      if (!books.accounts.has(accountId)) return { kind: 'unknown', subject: accountId, key: null, remedy: null }
       if (books.uses.some((use) => use.accountId === accountId)) return null
-      return { kind: 'user', subject: accountId, remedy: { do: 'removeAccount', accountId } }
+      return { kind: 'user', subject: accountId, key: null, remedy: { do: 'removeAccount', accountId } }
     }
     case 'orphan':
-      return { kind: 'orphan', subject: thing.id, remedy: { do: 'kill', id: thing.id } }
+      return { kind: 'orphan', subject: thing.id, key: null, remedy: { do: 'kill', id: thing.id } }
     default:
       return thing satisfies never
   }
@@ -101,6 +104,16 @@ const userGraces = 15
 const fewest = 5
 const part = 0.2
 
+export interface SweepLimits {
+  readonly graceMs: number
+  /** How much there is of ours at the gateway. */
+  readonly listed: number
+}
+
+/** Whether a stray was seen often and long enough to be acted on. */
+export const isDue = ({ kind }: Stray, { seen, sinceMs }: Sighting, graceMs: number): boolean =>
+  seen > 1 && sinceMs >= (kind === 'user' ? graceMs * userGraces : graceMs)
+
 /**
  * What one round removes: what was seen at least twice and has lasted, and of that at most a fifth of what was listed, or five. The
  * rest waits for the next round.
@@ -108,16 +121,52 @@ const part = 0.2
 export function dueRemedies(
   found: readonly Stray[],
   sightingOf: (stray: Stray) => Sighting,
-  { graceMs, listed }: { readonly graceMs: number; readonly listed: number },
+  { graceMs, listed }: SweepLimits,
 ): readonly OutsideRemedy[] {
   const due = found.flatMap((stray) => {
-    const { seen, sinceMs } = sightingOf(stray)
-    const neededMs = stray.kind === 'user' ? graceMs * userGraces : graceMs
-    return stray.remedy !== null && seen > 1 && sinceMs >= neededMs ? [{ remedy: stray.remedy, sinceMs }] : []
+    const sighting = sightingOf(stray)
+    const { remedy } = stray
+    return remedy !== null && isDue(stray, sighting, graceMs) ? [{ remedy, sinceMs: sighting.sinceMs }] : []
   })
   const most = Math.max(fewest, Math.floor(listed * part))
   return due
     .toSorted((a, b) => b.sinceMs - a.sinceMs)
     .slice(0, most)
     .map(({ remedy }) => remedy)
+}
+
+/** A stray as a report tells of it; without a session `''` and 0. */
+export interface OutsideDrift {
+  readonly kind: OutsideDriftKind
+  readonly subject: string
+  readonly sessionId: string
+  readonly generation: number
+  readonly certain: boolean
+}
+
+/** A remedy as a report tells of it. */
+export type OutsideAction =
+  | { readonly do: 'closeDoors'; readonly sessionId: string; readonly generation: number }
+  | { readonly do: 'removeAccount'; readonly accountId: string }
+  | { readonly do: 'killTunnel'; readonly name: string }
+
+export const outsideDrift = ({ kind, subject, key }: Stray, certain: boolean): OutsideDrift => ({
+  kind,
+  subject,
+  sessionId: key?.sessionId ?? '',
+  generation: key?.generation ?? 0,
+  certain,
+})
+
+export function outsideAction(remedy: OutsideRemedy): OutsideAction {
+  switch (remedy.do) {
+    case 'closeDoors':
+      return { do: 'closeDoors', sessionId: remedy.key.sessionId, generation: remedy.key.generation }
+    case 'removeAccount':
+      return remedy
+    case 'kill':
+      return { do: 'killTunnel', name: remedy.id }
+    default:
+      return remedy satisfies never
+  }
 }

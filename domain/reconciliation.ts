@@ -1,6 +1,7 @@
 import type { SessionState } from './lifecycle.ts'
 import { isEnd } from './lifecycle.ts'
 import { observationKey } from './observation.ts'
+import type { OutsideAction, OutsideDrift } from './outside-sweep.ts'
 
 /** What may differ between a backend, the rows and the workflows. */
 export const driftKinds = [
@@ -126,10 +127,10 @@ export type ReconciliationOutcome = (typeof reconciliationOutcomes)[number]
 /** What a reconciliation tells: what differs, what it would do or did, and how that went. */
 export interface ReconciliationReport {
   readonly listed: number
-  readonly drifts: readonly JudgedDrift[]
-  readonly actions: readonly Action[]
+  readonly drifts: readonly (JudgedDrift | OutsideDrift)[]
+  readonly actions: readonly (Action | OutsideAction)[]
   readonly withheld: number | null
-  readonly failed: readonly Action[]
+  readonly failed: readonly (Action | OutsideAction)[]
 }
 
 /**

@@ -35,6 +35,7 @@ export const accessActivities = (
     timings,
     stopping,
     onChange: (heard) => listener.on('carrel_access', heard),
+    onAsked: (heard) => listener.on('carrel_reconciliation', heard),
     warn: (found, message) => log.warn(found, message),
   }),
 })

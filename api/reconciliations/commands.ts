@@ -9,13 +9,14 @@ import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProviderId, ReconciliationId } from '../../domain/ids.ts'
 import { installation } from '../access.ts'
 import { change, createOnce } from '../changes.ts'
+import type { Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
 import { invalid, notFound, Problem } from '../problem.ts'
 import type { ReconciliationCreate } from './schemas.ts'
 
 /** Records that a reconciliation is wanted, once per key. Carried out elsewhere, and read from its row. */
 export async function requestReconciliation(
-  db: Db,
+  { db, settings }: Pick<Services, 'db' | 'settings'>,
   deed: Deed,
   intent: IntentKey,
   requestedBy: AccountId,
@@ -23,9 +24,12 @@ export async function requestReconciliation(
 ): Promise<ReconciliationId> {
   const id = newId('reconciliation')
   const made = await createOnce(db, deed, intent, { kind: 'reconciliation', id }, async () => {
-    const { provider: providerId, dryRun, remove } = asked
+    const { provider: providerId = null, dryRun, remove } = asked
     if (remove.length > 0 && dryRun) throw invalid('/remove', 'A dry run removes nothing. Set `dryRun` to false.')
-    await checkProvider(db, providerId)
+    if (providerId !== null) await checkProvider(db, providerId)
+    else if (settings.desktopsOutside !== true)
+      throw invalid('/accessGateway', 'This installation has no gateway outside.')
+    else if (remove.length > 0) throw invalid('/remove', 'Only of a provider can objects be named.')
     return (trx) => askReconciliation(trx, { id, providerId, requestedBy, dryRun, removeNames: [...new Set(remove)] })
   })
   return made.id

@@ -24,10 +24,11 @@ import { providerOfBody, reconciliationOfPath } from './subject.ts'
 const create = route(
   {
     operationId: 'startReconciliation',
-    summary: 'Compare a provider with the rows and the workflows, now',
+    summary: 'Compare a provider, or the gateway outside, with the rows, now',
     description:
       'Says what differs and what it would do about it; with `dryRun: false` it does that. Only what has differed for some minutes, ' +
-      'in two surveys, is acted on, and many removals or endings at once are withheld. Waits for its end as long as `Prefer: wait=N` says ' +
+      'in two surveys, is acted on, and many removals or endings at once are withheld; of the gateway outside (`accessGateway`) so ' +
+      'many are left to its next round. Waits for its end as long as `Prefer: wait=N` says ' +
       '(seconds, 2 when left out, at most 60; `respond-async` is 0); what has not ended then is 202.',
     tags: ['operation'],
     method: 'post',
@@ -46,7 +47,7 @@ const create = route(
   async (c) => {
     const { services, intent, principal } = c.var
     const by = principal.accountId
-    const id = await requestReconciliation(services.db, deedOf(c), intent, by, c.req.valid('json'))
+    const id = await requestReconciliation(services, deedOf(c), intent, by, c.req.valid('json'))
     return await answerEnd(c, id)
   },
 )

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import type { Reconciliation } from '../../db/reconciliation-asks.ts'
 import { driftKinds, reconciliationOutcomes } from '../../domain/reconciliation.ts'
-import type { Action, ReconciliationReport } from '../../domain/reconciliation.ts'
+import type { ReconciliationReport } from '../../domain/reconciliation.ts'
+import { outsideDriftKinds } from '../../domain/outside-sweep.ts'
 import { id, idOf, iso, isoOrNull, nullableTime, reason, time } from '../fields.ts'
 
 const objectName = z
@@ -11,13 +12,20 @@ const objectName = z
 
 export const ReconciliationCreate = z
   .strictObject({
-    provider: idOf('provider'),
+    provider: idOf('provider').optional().openapi({ description: 'Which provider; or else `accessGateway`' }),
+    accessGateway: z.literal(true).optional().openapi({
+      description: 'The gateway outside that shows desktops, where there is one, in place of a provider',
+    }),
     dryRun: z.boolean().default(true).openapi({ description: 'Only say what would be done' }),
     remove: z.array(objectName).max(100).default([]).openapi({
       description:
         'Objects that no row knows of, by the `subject` of their `unknown_instance` drift, to be removed as well. Needs `dryRun: false`.',
     }),
     reason,
+  })
+  .refine(({ provider, accessGateway }) => (provider === undefined) === (accessGateway === true), {
+    path: ['provider'],
+    message: 'Expected either a provider or `accessGateway`.',
   })
   .openapi('ReconciliationCreate')
 
@@ -48,8 +56,17 @@ export const AdoptionDocument = z
 
 const DriftDocument = z
   .object({
-    kind: z.string().openapi({ description: `Open to growth. Today: ${driftKinds.join(', ')}.` }),
-    subject: z.string().openapi({ description: "A session's id; of an instance its object's name" }),
+    kind: z
+      .string()
+      .openapi({
+        description: `Open to growth. Today: ${driftKinds.join(', ')}; of the gateway outside ${outsideDriftKinds.join(', ')}.`,
+      }),
+    subject: z
+      .string()
+      .openapi({
+        description:
+          "A session's id; of an instance its object's name; of what is at the gateway outside its name there",
+      }),
     sessionId: z.string(),
     generation: z.int(),
     certain: z.boolean().openapi({ description: 'Seen often and long enough to be acted on' }),
@@ -60,16 +77,20 @@ const ActionDocument = z
   .object({
     do: z.string().openapi({
       description:
-        'Open to growth. Today: removeInstance, removeUnknown, releaseReservation, lookAgain, nudgeWorkflow, dispatch.',
+        'Open to growth. Today: removeInstance, removeUnknown, releaseReservation, lookAgain, nudgeWorkflow, dispatch; at the ' +
+        'gateway outside closeDoors, removeAccount, killTunnel.',
     }),
     name: z.string().optional(),
+    accountId: z.string().optional(),
     sessionId: z.string().optional(),
     generation: z.int().optional(),
   })
   .openapi('ReconciliationAction')
 
 const ReportDocument = z.object({
-  listed: z.int().openapi({ description: 'How many instances the provider has' }),
+  listed: z
+    .int()
+    .openapi({ description: 'How many instances the provider has, or how much of ours the gateway outside' }),
   drifts: z.array(DriftDocument),
   actions: z.array(ActionDocument).openapi({ description: 'What was done, or would be' }),
   withheld: z.int().nullable().openapi({
@@ -81,7 +102,8 @@ const ReportDocument = z.object({
 export const ReconciliationDocument = z
   .object({
     id,
-    provider: id,
+    provider: id.nullable().openapi({ description: '`null`: the gateway outside' }),
+    accessGateway: z.boolean(),
     requestedBy: id.nullable().openapi({ description: '`null`: the schedule' }),
     dryRun: z.boolean(),
     remove: z.array(z.string()),
@@ -98,7 +120,9 @@ export const ReconciliationDocument = z
   })
   .openapi('Reconciliation')
 
-const presentAction = (action: Action): z.infer<typeof ActionDocument> => ({ ...action })
+const presentAction = (action: ReconciliationReport['actions'][number]): z.infer<typeof ActionDocument> => ({
+  ...action,
+})
 
 const presentReport = (report: ReconciliationReport): z.infer<typeof ReportDocument> => ({
   listed: report.listed,
@@ -117,6 +141,7 @@ const presentReport = (report: ReconciliationReport): z.infer<typeof ReportDocum
 export const presentReconciliation = (it: Reconciliation): z.infer<typeof ReconciliationDocument> => ({
   id: it.id,
   provider: it.providerId,
+  accessGateway: it.providerId === null,
   requestedBy: it.requestedBy,
   dryRun: it.dryRun,
   remove: [...it.removeNames],

@@ -36,6 +36,7 @@ test('an account that the gateway will not let go holds up no other', async () =
     deploymentId: 'd',
     timings: defaultTimings,
     onChange: () => () => {},
+    onAsked: () => () => {},
     stopping: new AbortController().signal,
     warn: () => {},
   })
