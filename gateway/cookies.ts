@@ -73,13 +73,15 @@ export function sessionSetCookie(text: string, embedded: boolean): string | null
   return [trimmed(pair), ...kept.map(trimmed), ...added].join('; ')
 }
 
-interface CookiePair {
+/** One cookie of a request; `text`: as it stood there. */
+export interface CookiePair {
   readonly name: string
   readonly value: string
   readonly text: string
 }
 
-function cookiePairs(raw: RawHeaders): CookiePair[] {
+/** The cookies of a request, one by one. */
+export function cookiePairs(raw: RawHeaders): CookiePair[] {
   return valuesOf(raw, 'cookie')
     .flatMap((header) => header.split(';'))
     .map(trimmed)
@@ -93,4 +95,5 @@ function cookiePairs(raw: RawHeaders): CookiePair[] {
 }
 
 const trimmed = (text: string) => text.replace(/^[ \t]+|[ \t]+$/g, '')
-const isReservedName = (name: string) => /^(__(host|secure)-)?carrel[_-]/i.test(name)
+/** A name that is Carrel's, and never a session's. */
+export const isReservedName = (name: string): boolean => /^(__(host|secure)-)?carrel[_-]/i.test(name)

@@ -4,6 +4,7 @@ import { reservedPath } from '../domain/doors.ts'
 import { answerOf, send, sendRaw, wantsPage } from './answer.ts'
 import type { OwnAnswer } from './answer.ts'
 import type { ClientAddress } from './client-address.ts'
+import type { Relieve } from './crowded-cookies.ts'
 import type { DoorAccess } from './doors.ts'
 import type { Admitted, Arriving, Enter, Entrance } from './enter.ts'
 import type { Figures } from './figures.ts'
@@ -27,6 +28,7 @@ export interface Desktop {
 export interface DispatchDeps {
   readonly enter: Enter
   readonly redeem: Redeem
+  readonly relieve: Relieve
   readonly proxyHttp: ProxyHttp
   readonly proxyUpgrade: ProxyUpgrade
   readonly desktop: Desktop
@@ -44,7 +46,7 @@ type Noticed = Extract<Admitted, { kind: 'notice' }>
 
 /** Leads each request to whoever answers it. */
 export function createDispatch(deps: DispatchDeps): Dispatch {
-  const { enter, redeem, proxyHttp, proxyUpgrade, desktop, figures, clientAddress, frameAncestors } = deps
+  const { enter, redeem, relieve, proxyHttp, proxyUpgrade, desktop, figures, clientAddress, frameAncestors } = deps
   const page = openPage(frameAncestors)
   const opening: OwnAnswer = { status: 200, headers: [...ownHeaders, ...page.headers], body: page.html }
 
@@ -54,11 +56,23 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     upgrade,
     raw: request.rawHeaders,
   })
+  /** What the answer to a request is to say for the cookies that did not fit into it. */
+  const forgettings = new WeakMap<IncomingMessage, readonly string[]>()
+  /** Takes them out of it: some requests stay open for days. */
+  const thin = (request: IncomingMessage) => {
+    const relieved = relieve(request.url ?? '', request.rawHeaders)
+    if (relieved === null) return
+    request.rawHeaders = [...relieved.raw]
+    delete request.headers.cookie
+    forgettings.set(request, relieved.forgetting)
+  }
+  const reply = (request: IncomingMessage, response: ServerResponse, own: OwnAnswer) =>
+    send(request, response, { ...own, headers: [...(forgettings.get(request) ?? []), ...own.headers] })
   const noticed = (notice: Notice): Noticed => ({ kind: 'notice', notice, headers: [] })
   const answer = (request: IncomingMessage, response: ServerResponse, { notice, headers }: Noticed) => {
     figures.answered(notice.code)
     const forPerson = wantsPage(request.method, request.rawHeaders)
-    send(request, response, answerOf(notice, forPerson, frameAncestors, headers))
+    reply(request, response, answerOf(notice, forPerson, frameAncestors, headers))
   }
 
   const carrelPage = async (
@@ -67,10 +81,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     { host, origin, path }: Extract<Entrance, { kind: 'carrel' }>,
   ): Promise<void> => {
     if (path === `${reservedPath}/open`) {
-      if (request.method === 'GET' || request.method === 'HEAD') return send(request, response, opening)
+      if (request.method === 'GET' || request.method === 'HEAD') return reply(request, response, opening)
       return answer(request, response, noticed(notices.method_not_allowed))
     }
-    if (path === `${reservedPath}/redeem`) return send(request, response, await redeem(request, host, origin))
+    if (path === `${reservedPath}/redeem`) return reply(request, response, await redeem(request, host, origin))
     const admitted = await enter.admit(arriving(request, false), host, origin)
     if (admitted.kind === 'notice') return answer(request, response, admitted)
     if (admitted.access.spec.protocol === 'http') return answer(request, response, noticed(notices.not_found))
@@ -79,6 +93,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   return {
     async request(request, response, continues) {
+      thin(request)
       const entrance = await enter(arriving(request, false))
       if (entrance.kind === 'notice') return answer(request, response, entrance)
       if (continues && (entrance.kind === 'carrel' || entrance.access.spec.protocol !== 'http'))
@@ -88,7 +103,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       if (access.spec.protocol !== 'http') return await desktop.page(request, response, access)
       if (isForWholeHost(request, target)) return answer(request, response, noticed(notices.not_found))
       const address = clientAddress(request.socket.remoteAddress, request.rawHeaders)
-      await proxyHttp(request, response, { access, origin, target, clientAddress: address }, continues)
+      const visit = { access, origin, target, clientAddress: address, forgetting: forgettings.get(request) ?? [] }
+      await proxyHttp(request, response, visit, continues)
     },
 
     async upgrade(request, socket, head) {
@@ -97,6 +113,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         sendRaw(socket, answerOf(notice, false, frameAncestors, headers))
       }
       socket.on('error', () => socket.destroy())
+      thin(request)
       const what = arriving(request, true)
       const entrance = await enter(what)
       if (entrance.kind === 'notice') return refuse(entrance)

@@ -87,8 +87,7 @@ export function createEnter({ doors, origins, cookie, embedded, live, warn }: En
     const addressed = addressedDoor(raw, origins)
     if (addressed.kind === 'malformed') return noticed(notices.malformed_request)
     if (addressed.kind === 'elsewhere') return noticed(notices.door_unknown)
-    const excess = tooMuch(raw)
-    if (excess !== null) return noticed(notices.headers_too_large, cleared(excess))
+    if (tooMuch(raw)) return noticed(notices.headers_too_large)
     if (method === 'TRACE' || method === 'CONNECT') return noticed(notices.method_not_allowed)
     const asked = askedOf(target)
     if (asked.kind === 'malformed') return noticed(notices.malformed_request)
@@ -101,10 +100,6 @@ export function createEnter({ doors, origins, cookie, embedded, live, warn }: En
 
   return Object.assign(enter, { admit })
 }
-
-/** A browser whose cookies fill a request gets rid of them, or no request of its would ever pass again. */
-const cleared = (excess: 'headers' | 'cookies') => (excess === 'cookies' ? clearCookies : [])
-export const clearCookies: readonly string[] = ['Clear-Site-Data', '"cookies"']
 
 async function inTime<T>(work: Promise<T>): Promise<T> {
   work.catch(() => undefined)

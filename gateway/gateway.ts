@@ -1,6 +1,7 @@
 import { clientAddresses } from './client-address.ts'
 import type { ClientAddress } from './client-address.ts'
 import { cookieRule } from './cookies.ts'
+import { createRelieve } from './crowded-cookies.ts'
 import { createDispatch } from './dispatch.ts'
 import type { Desktop } from './dispatch.ts'
 import { createDoorReports } from './door-reports.ts'
@@ -98,6 +99,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const dispatch = createDispatch({
     enter: createEnter({ doors, origins, cookie, embedded, live, warn }),
     redeem: createRedeem({ doors, cookie, answered: (code) => figures.answered(code), warn }),
+    relieve: createRelieve(cookie, origins),
     proxyHttp: createProxyHttp(proxying),
     proxyUpgrade: createProxyUpgrade(proxying),
     desktop,

@@ -12,6 +12,8 @@ export interface Visit {
   /** What is asked for, as it was written. */
   readonly target: string
   readonly clientAddress: string
+  /** What its answer is to say besides, for cookies that did not fit. Name, value, name, value. */
+  readonly forgetting?: readonly string[]
 }
 
 /** A visit as its session sees it, and what its answers are seen through. */
@@ -35,7 +37,7 @@ const written = /\{secret\}|%7Bsecret%7D/gi
  * browser has the placeholder. `address`: where the session is reached.
  */
 export function onward(
-  { access, origin, target, clientAddress }: Visit,
+  { access, origin, target, clientAddress, forgetting = [] }: Visit,
   raw: RawHeaders,
   address: { readonly host: string; readonly port: number },
   { frameAncestors, openSecret }: OnwardDeps,
@@ -65,6 +67,7 @@ export function onward(
         ),
       isTold: secretFinder(secret),
       frameAncestors,
+      forgetting,
     },
   }
 }

@@ -72,12 +72,15 @@ export function framingOf(raw: RawHeaders): Framing {
 }
 
 const mostHeaders = 200
-const longestCookies = 32_768
+const mostBytes = 65_536
 
-/** Whether a request has more or longer headers than any browser sends. */
-export function tooMuch(raw: RawHeaders): 'headers' | 'cookies' | null {
-  let cookies = 0
-  for (const [name, value] of headersOf(raw)) if (name.toLowerCase() === 'cookie') cookies += value.length
-  if (cookies > longestCookies) return 'cookies'
-  return raw.length / 2 > mostHeaders ? 'headers' : null
+/** Whether a request has more or longer headers than any browser sends. Of cookies, what others planted is no fault of its user. */
+export function tooMuch(raw: RawHeaders): boolean {
+  let [count, bytes] = [0, 0]
+  for (const [name, value] of headersOf(raw)) {
+    if (name.toLowerCase() === 'cookie') continue
+    count += 1
+    bytes += name.length + value.length
+  }
+  return count > mostHeaders || bytes > mostBytes
 }

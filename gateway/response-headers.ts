@@ -9,6 +9,8 @@ import type { RawHeaders } from './raw-headers.ts'
 export interface Backward extends Whereabouts {
   /** Origins of portals that may show doors within themselves. */
   readonly frameAncestors: readonly string[]
+  /** What makes the browser forget cookies that did not fit. Name, value, name, value. */
+  readonly forgetting?: readonly string[]
 }
 
 /**
@@ -40,7 +42,8 @@ export function responseHeaders(raw: RawHeaders, back: Backward): string[] {
     if (loose === 'location') return [[name, browserLocation(value, back)]]
     return back.isTold(value) ? [] : [[name, value]]
   })
-  return [...passed, ...frameHeaders(back.frameAncestors)].flat()
+  // Before the session's own: what it sets just now stays set.
+  return [...(back.forgetting ?? []), ...[...passed, ...frameHeaders(back.frameAncestors)].flat()]
 }
 
 /** A policy beside the session's own: browsers keep both. */

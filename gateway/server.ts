@@ -28,8 +28,11 @@ export interface ServerOptions {
 
 const idleEveryMs = 50
 
-/** Room for the cookies that a session sets; what is larger still is answered without being read. */
-const maxHeaderSize = 65_536
+/**
+ * Browsers hold 180 cookies of 4 KiB for all doors together, and a page of one session can fill that for all others: whoever has
+ * them is still read, with 64 KiB for everything else. It is held as long as headers may take to come, and no longer.
+ */
+const maxHeaderSize = 832 * 1_024
 const mostConnections = 20_000
 
 /** The gateway's doors on a port. Requests are read strictly; nothing is collected of a body. */

@@ -96,7 +96,7 @@ export const notices = {
     status: 431,
     code: 'headers_too_large',
     title: 'The request is too large',
-    sentences: ['Its headers are longer than a browser’s should be. Cookies of this door were removed; try again.'],
+    sentences: ['Its headers are longer than a browser’s should be.'],
   },
   too_many_requests: {
     status: 429,

@@ -234,8 +234,8 @@ export const hostileRequests = (pass: () => string): readonly HostileRequest[] =
       answer: [431, 'headers_too_large'],
     },
     {
-      name: 'cookies of 40 KiB',
-      ask: () => ({ headers: { Cookie: `${cookieOf(pass())}; a=${'b'.repeat(40_000)}` } }),
+      name: 'more than any browser’s cookies',
+      ask: () => ({ headers: { Cookie: `${cookieOf(pass())}; a=${'b'.repeat(900_000)}` } }),
       answer: [431, 'headers_too_large'],
     },
     {

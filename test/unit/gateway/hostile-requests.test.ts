@@ -53,11 +53,11 @@ test.each(requests)('$name: $answer', async ({ ask: asked, answer: [status, code
   expect(arrived).toEqual([])
 })
 
-test('cookies that fill a request are cleared, so that nobody is locked out', async () => {
-  const { headers } = await ask(port, { headers: { Cookie: `a=${'b'.repeat(40_000)}` } })
-  expect(headers['clear-site-data']).toEqual(['"cookies"'])
-  const unread = await ask(port, { headers: { Cookie: `a=${'b'.repeat(70_000)}` } })
-  expect(unread.headers['clear-site-data']).toEqual(['"cookies"'])
+test('no answer clears the cookies of all doors', async () => {
+  for (const length of [40_000, 70_000, 900_000]) {
+    const { headers } = await ask(port, { headers: { Cookie: `a=${'b'.repeat(length)}` } })
+    expect(headers['clear-site-data'], String(length)).toBeUndefined()
+  }
 })
 
 test('a cookie of the same name beside the real one hides it in neither order', async () => {
@@ -83,7 +83,7 @@ test('whoever sends headers slowly is told that it takes too long', async () => 
   let closed = false
   socket.once('close', () => (closed = true))
   socket.write('GET / HTTP/1.1\r\n')
-  const drip = setInterval(() => socket.writable && socket.write('X-A: 1\r\n'), 50)
+  const drip = setInterval(() => socket.writable && socket.write(`Cookie: a=${'b'.repeat(4_000)}\r\n`), 50)
   await eventually(() => closed, 'the connection is closed')
   clearInterval(drip)
   expect(said).toMatch(/^HTTP\/1\.1 408 /)
