@@ -19,10 +19,10 @@ import type { TunnelBytes, TunnelKind, TunnelUse } from './tunnels.ts'
  */
 export interface GatewayDoors {
   /**
-   * Makes a pass of a ticket, once. A ticket of another account than that of `existingPass` is refused with `other_account` and
-   * stays good; without `existingPass` nobody is asked.
+   * Makes a pass of a ticket, once. A ticket of another account than that of the first live one of `existingPasses` is refused
+   * with `other_account` and stays good; without any nobody is asked.
    */
-  redeem(ticket: string, host: DoorHost, existingPass: string | null): Promise<Redeemed>
+  redeem(ticket: string, host: DoorHost, existingPasses: readonly string[]): Promise<Redeemed>
   /** One statement: facts of one moment. */
   check(pass: string | null, host: DoorHost): Promise<Verdict>
   openTunnel(access: DoorAccess, kind: TunnelKind, remoteAddress: string): Promise<TunnelId>
@@ -44,7 +44,7 @@ export interface GatewayDoors {
 
 export function createGatewayDoors({ db, gatewayId }: { readonly db: Db; readonly gatewayId: string }): GatewayDoors {
   return {
-    redeem: async (ticket, host, existingPass) => await redeemTicket(db, ticket, host, existingPass),
+    redeem: async (ticket, host, existingPasses) => await redeemTicket(db, ticket, host, existingPasses),
     check: async (pass, host) => await checkPass(db, pass, host),
     openTunnel: async ({ passId, sessionId }, kind, remoteAddress) =>
       await openTunnel(db, { passId, sessionId, gatewayId, kind, remoteAddress }),

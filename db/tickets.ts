@@ -56,6 +56,9 @@ export async function voidTickets(trx: Trx, sessionId: SessionId, accountId: Acc
     .execute()
 }
 
+/** So many passes of a browser are asked about at most. */
+const mostExisting = 20
+
 /** Why a ticket opens nothing. `other_account`: the browser has somebody else's pass, and the ticket stays good. */
 export type TicketRefusal =
   'ticket_unknown' | 'ticket_used' | 'ticket_expired' | 'other_account' | 'no_access' | 'ended'
@@ -71,17 +74,17 @@ export type Redeemed =
     }
 
 /**
- * Makes a pass of a ticket: once, at its own host, in its time, and only while its right holds. `existingPass`: what the
- * browser has; a live one of another account is never replaced.
+ * Makes a pass of a ticket: once, at its own host, in its time, and only while its right holds. `existingPasses`: what the
+ * browser has, some of it planted perhaps; where the first live one is another account's, it is not replaced.
  */
 export async function redeemTicket(
   db: Db,
   ticket: string,
   host: DoorHost,
-  existingPass: string | null,
+  existingPasses: readonly string[],
 ): Promise<Redeemed> {
   if (!looksLikeTicket(ticket)) return { kind: 'refused', code: 'ticket_unknown' }
-  const existing = existingPass !== null && looksLikePass(existingPass) ? existingPass : null
+  const existing = existingPasses.filter(looksLikePass).slice(0, mostExisting).map(hashOf)
   return await db.transaction().execute(async (trx) => {
     await holdSession(trx, ticket, host)
     const pass = newPass()
@@ -114,7 +117,7 @@ async function holdSession(trx: Trx, ticket: string, host: DoorHost): Promise<vo
 interface Redeeming {
   readonly ticket: string
   readonly host: DoorHost
-  readonly existing: string | null
+  readonly existing: readonly Buffer[]
   readonly pass: string
 }
 
@@ -124,7 +127,7 @@ async function redeem(trx: Trx, { ticket, host, existing, pass }: Redeeming) {
     with redeemed as (
       update door_ticket t set used_at = now()
       where t.hash = ${hashOf(ticket)} and t.host = ${host.name} and t.used_at is null and t.expires_at > now()
-        and not exists (${anotherPass(existing)})
+        and not exists (select from (${livePass(existing)}) e where e.account_id <> t.account_id)
       returning t.*),
     made as (
       insert into door_pass (id, hash, session_id, door, mode, account_id, token_id, host, expires_at)
@@ -136,21 +139,21 @@ async function redeem(trx: Trx, { ticket, host, existing, pass }: Redeeming) {
   return rows[0] ?? null
 }
 
-/** The live pass that the browser has at the ticket's host, where it is another account's. */
-const anotherPass = (existing: string | null) => sql`
-  select from door_pass e where e.hash = ${existing === null ? null : hashOf(existing)}::bytea and e.host = t.host
-    and e.ended_at is null and e.expires_at > now() and e.account_id <> t.account_id`
+/** The pass that the browser uses the door by at the host of ticket `t`: the first live one of those that it has. */
+const livePass = (existing: readonly Buffer[]) => sql`
+  select p.account_id from unnest(${[...existing]}::bytea[]) with ordinality as had(hash, place)
+    join door_pass p on p.hash = had.hash and p.host = t.host and p.ended_at is null and p.expires_at > now()
+  order by had.place limit 1`
 
 async function refusalOf(
   executor: Executor,
   ticket: string,
   host: DoorHost,
-  existing: string | null,
+  existing: readonly Buffer[],
 ): Promise<Redeemed> {
   const { rows } = await sql<{ used: boolean; expired: boolean; asked: string; current: string | null }>`
     select t.used_at is not null as used, t.expires_at <= now() as expired, a.display_name as asked,
-      (select ea.display_name from door_pass e join account ea on ea.id = e.account_id
-      where e.hash = ${existing === null ? null : hashOf(existing)}::bytea and e.host = t.host) as current
+      (select ea.display_name from (${livePass(existing)}) e join account ea on ea.id = e.account_id) as current
     from door_ticket t join account a on a.id = t.account_id
     where t.hash = ${hashOf(ticket)} and t.host = ${host.name}`.execute(executor)
   const found = rows[0]

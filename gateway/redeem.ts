@@ -41,8 +41,7 @@ export function createRedeem({ doors, cookie, answered, warn, now = Date.now }: 
     const asked = await readWish(request)
     if (asked === null) return problem(notices.malformed_request)
     if (!looksLikeTicket(asked.ticket)) return refused({ kind: 'refused', code: 'ticket_unknown' }, answered)
-    // Several passes are a page's doing; the first one is as good as any to ask about.
-    const existing = asked.replace ? null : (passCandidates(raw, cookie)[0] ?? null)
+    const existing = asked.replace ? [] : passCandidates(raw, cookie)
     try {
       const redeemed = await doors.redeem(asked.ticket, host, existing)
       if (redeemed.kind === 'refused') return refused(redeemed, answered)

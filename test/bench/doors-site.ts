@@ -106,7 +106,7 @@ async function enter(
   const { ticket } = await db
     .transaction()
     .execute(async (trx) => await issueTicket(trx, { host, mode: 'control', accountId, tokenId, path: '/' }))
-  const redeemed = await createGatewayDoors({ db, gatewayId: 'bench' }).redeem(ticket, host, null)
+  const redeemed = await createGatewayDoors({ db, gatewayId: 'bench' }).redeem(ticket, host, [])
   if (redeemed.kind === 'refused') throw new Error(redeemed.code)
   const authority = `${host.name}:${port}`
   return { host: authority, origin: `http://${authority}`, cookie: `__Host-carrel_door=${redeemed.pass}` }

@@ -66,7 +66,7 @@ describe('who changes what a guest may do waits for the others, and nobody for b
     const ticket = await scene.ticket(key, guest)
     const results = await queued<unknown>([
       async () => await put(guest.accountId, 'view'),
-      async () => (await scene.gateway.redeem(ticket, hostOf(key), null)).kind,
+      async () => (await scene.gateway.redeem(ticket, hostOf(key), [])).kind,
     ])
     expect(results).toEqual([
       { status: 'fulfilled', value: 'done' },
@@ -88,7 +88,7 @@ test('whoever comes in as the session is stopped is not let in, and adds nothing
   const ticket = await scene.ticket(key, owner)
   const redeeming = await db.transaction().execute(async (trx) => {
     await requestStop(trx, key.sessionId, 'user')
-    const redeemed = scene.gateway.redeem(ticket, hostOf(key), null)
+    const redeemed = scene.gateway.redeem(ticket, hostOf(key), [])
     await untilBlocked(db)
     return { redeemed }
   })

@@ -25,7 +25,7 @@ afterAll(async () => await scene.close())
 
 const kindOf = async (pass: string | null, of = key, door = 'web') =>
   (await scene.gateway.check(pass, hostOf(of, door))).kind
-const redeem = async (ticket: string, host = hostOf(key), existing: string | null = null) =>
+const redeem = async (ticket: string, host = hostOf(key), ...existing: string[]) =>
   await scene.gateway.redeem(ticket, host, existing)
 
 test('the gateway finds what it asks for', () => {
@@ -119,6 +119,26 @@ describe('a ticket', () => {
     // Once more of the same account is nobody's loss, and what the browser has may be anything.
     expect((await redeem(await scene.ticket(key, owner), hostOf(key), mine)).kind).toBe('pass')
     expect((await redeem(await scene.ticket(key, owner), hostOf(key), 'cp_nonsense')).kind).toBe('pass')
+  })
+
+  test('is compared with the pass that counts, whatever a page planted beside it', async () => {
+    const another = await scene.ready(owner)
+    await scene.invite(another, guest.accountId)
+    const [mine, theirs] = [await scene.enter(another, owner), await scene.enter(another, guest)]
+    const used = await scene.enter(another, guest)
+    const passId = await scene.passIdOf(another, guest)
+    const ended = { ended_at: new Date(), end_reason: 'withdrawn', closed_at: new Date() }
+    await db.updateTable('door_pass').set(ended).where('id', '=', passId).execute()
+    const elsewhere = await scene.enter(await scene.ready(guest), guest)
+    const planted = ['cp_nonsense', `cp_${'A'.repeat(43)}`, used, elsewhere]
+    const by = async (who: Visitor, ...existing: string[]) => {
+      const redeemed = await redeem(await scene.ticket(another, who), hostOf(another), ...planted, ...existing)
+      return redeemed.kind === 'pass' ? 'pass' : redeemed.code
+    }
+    expect(await by(guest, mine)).toBe('other_account')
+    expect(await by(owner, mine)).toBe('pass')
+    expect([await by(owner, mine, theirs), await by(guest, mine, theirs)]).toEqual(['pass', 'other_account'])
+    expect([await by(owner, theirs, mine), await by(owner)]).toEqual(['other_account', 'pass'])
   })
 
   test.each([

@@ -133,7 +133,7 @@ export async function createSharedSession(): Promise<SharedSession> {
       const said = new URLSearchParams(address.hash.slice(1))
       const host = parseDoorHost(address.host, domain)
       if (host === null) throw new Error(`${address.host} is no door`)
-      const redeemed = await gateway.redeem(said.get('ticket') ?? '', host, null)
+      const redeemed = await gateway.redeem(said.get('ticket') ?? '', host, [])
       return {
         address,
         host,

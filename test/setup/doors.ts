@@ -130,7 +130,7 @@ export async function createDoorScene(): Promise<DoorScene> {
       await db.insertInto('collaborator').values({ session_id: sessionId, account_id: accountId, mode }).execute()
     },
     async enter(key, who, entry = {}) {
-      const redeemed = await gateway.redeem(await ticket(key, who, entry), hostOf(key, entry.door), null)
+      const redeemed = await gateway.redeem(await ticket(key, who, entry), hostOf(key, entry.door), [])
       if (redeemed.kind === 'refused') throw new Error(redeemed.code)
       return redeemed.pass
     },

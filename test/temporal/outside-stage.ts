@@ -42,7 +42,7 @@ export async function openDesk(
     if (answer.kind === 'refused') throw new Error(`refused: ${answer.code}`)
     return answer.kind === 'open'
   })
-  const redeemed = await createGatewayDoors({ db, gatewayId: 'g1' }).redeem(ticket, host, null)
+  const redeemed = await createGatewayDoors({ db, gatewayId: 'g1' }).redeem(ticket, host, [])
   if (redeemed.kind !== 'pass') throw new Error(`The ticket is refused: ${redeemed.code}`)
   return { use, tokenId }
 }

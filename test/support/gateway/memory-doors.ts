@@ -58,12 +58,12 @@ export class MemoryDoors implements Doors {
     if (known !== undefined) known.verdict = verdict
   }
 
-  redeem(ticket: string, host: DoorHost, existing: string | null): ReturnType<Doors['redeem']> {
+  redeem(ticket: string, host: DoorHost, existing: readonly string[]): ReturnType<Doors['redeem']> {
     return this.#answer(() => {
       const known = this.tickets.get(ticket)
       if (known === undefined || known.host !== host.name) return { kind: 'refused', code: 'ticket_unknown' }
       if (known.used) return { kind: 'refused', code: 'ticket_used' }
-      const other = existing === null ? undefined : this.passes.get(existing)
+      const other = existing.map((pass) => this.passes.get(pass)).find((pass) => pass !== undefined)
       if (other !== undefined && other.access.accountId !== known.accountId)
         return { kind: 'refused', code: 'other_account', current: other.access.accountId, asked: known.accountId }
       known.used = true

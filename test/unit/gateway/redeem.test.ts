@@ -71,6 +71,10 @@ test('a pass of another account is not replaced until its user says so', async (
     { code: 'other_account', current: 'a1anna', asked: 'a1ben' },
   ])
   expect(asked.headers['set-cookie']).toBeUndefined()
+  // What a page of the session planted beside it does not hide it.
+  const planted = ['B', 'C'].map((letter) => `${cookieOf(`cp_${letter.repeat(43)}`)}; `).join('')
+  const hidden = await ask(port, redeem({ headers: { Cookie: planted + cookieOf(pass) } }, ticket))
+  expect(JSON.parse(hidden.body)).toMatchObject({ code: 'other_account', current: 'a1anna' })
   expect((await ask(port, redeem({ headers: cookie() }, ticket, { replace: true }))).status).toBe(200)
 })
 
