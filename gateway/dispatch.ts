@@ -15,6 +15,7 @@ import { ownHeaders } from './pages/layout.ts'
 import type { ProxyHttp } from './proxy-http.ts'
 import type { ProxyUpgrade } from './proxy-upgrade.ts'
 import { valueOf } from './raw-headers.ts'
+import { framingOf } from './request-headers.ts'
 import type { Redeem } from './redeem.ts'
 
 /** What shows desktops: everything on the host of such a door but the opening of it. */
@@ -84,7 +85,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       if (request.method === 'GET' || request.method === 'HEAD') return reply(request, response, opening)
       return answer(request, response, noticed(notices.method_not_allowed))
     }
-    if (path === `${reservedPath}/redeem`) return reply(request, response, await redeem(request, host, origin))
+    if (path === redeemPath) return reply(request, response, await redeem(request, host, origin))
     const admitted = await enter.admit(arriving(request, false), host, origin)
     if (admitted.kind === 'notice') return answer(request, response, admitted)
     if (admitted.access.spec.protocol === 'http') return answer(request, response, noticed(notices.not_found))
@@ -96,8 +97,12 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       thin(request)
       const entrance = await enter(arriving(request, false))
       if (entrance.kind === 'notice') return answer(request, response, entrance)
-      if (continues && (entrance.kind === 'carrel' || entrance.access.spec.protocol !== 'http'))
-        response.writeContinue()
+      if (entrance.kind === 'carrel' || entrance.access.spec.protocol !== 'http') {
+        // What nobody reads would be read for ever, to be thrown away.
+        if (hasBody(request) && !takesBody(entrance))
+          return answer(request, response, noticed(notices.payload_too_large))
+        if (continues) response.writeContinue()
+      }
       if (entrance.kind === 'carrel') return await carrelPage(request, response, entrance)
       const { access, origin, target } = entrance
       if (access.spec.protocol !== 'http') return await desktop.page(request, response, access)
@@ -129,6 +134,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       await proxyUpgrade(request, socket, head, { access, origin, target, clientAddress: address })
     },
   }
+}
+
+const redeemPath = `${reservedPath}/redeem`
+const takesBody = (entrance: Entrance) => entrance.kind === 'carrel' && entrance.path === redeemPath
+
+function hasBody({ rawHeaders }: IncomingMessage): boolean {
+  const framing = framingOf(rawHeaders)
+  return framing.kind !== 'none' && !(framing.kind === 'length' && Number(framing.length) === 0)
 }
 
 /**

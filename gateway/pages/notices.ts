@@ -98,6 +98,12 @@ export const notices = {
     title: 'The request is too large',
     sentences: ['Its headers are longer than a browser’s should be.'],
   },
+  payload_too_large: {
+    status: 413,
+    code: 'payload_too_large',
+    title: 'Nothing can be sent here',
+    sentences: ['This address takes no content.'],
+  },
   too_many_requests: {
     status: 429,
     code: 'too_many_requests',

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import {
+  ask,
   cookieOf,
   createRawSession,
   createSession,
@@ -35,6 +36,35 @@ function upload(port: number, pass: string, bytes: number) {
   }
   return { socket, more, said: () => said, left: () => left }
 }
+
+test.each(['Content-Length: 99999999999', 'Transfer-Encoding: chunked'])(
+  'a desktop’s door reads no content (%s), and hangs up',
+  { timeout: 30_000 },
+  async (framing) => {
+    const { doors, pass } = doorsTo(1, { web: { protocol: 'vnc' } })
+    const stand = await createStand(doors)
+    for (const path of ['/', '/.carrel/desktop', '/.carrel/open']) {
+      const socket = connect(stand.port, '127.0.0.1')
+      let [said, closed] = ['', false]
+      socket.on('data', (chunk) => (said += String(chunk)))
+      socket.on('error', () => {}).once('close', () => (closed = true))
+      const [name = '', value = ''] = framing.split(': ')
+      const headers = { Cookie: cookieOf(pass), Origin: ownOrigin(), Connection: 'keep-alive', [name]: value }
+      socket.write(requestText({ method: 'POST', path, headers }))
+      await eventually(() => said.includes('}'), `${path} is answered`)
+      expect(said).toMatch(/^HTTP\/1\.1 413 .*"payload_too_large"/s)
+      const piece = `10000\r\n${'a'.repeat(65_536)}\r\n`
+      const more = () =>
+        void (socket.writable && (socket.write(piece) ? setImmediate(more) : socket.once('drain', more)))
+      more()
+      await eventually(() => closed, `${path} hangs up`)
+    }
+    // What has nothing in it is as good as none.
+    const empty = await ask(stand.port, { method: 'GET', headers: { Cookie: cookieOf(pass), 'Content-Length': '0' } })
+    expect(empty.status).toBe(200)
+    await stand.close()
+  },
+)
 
 test('256 MiB pass upwards whole, and memory stays flat', { timeout: 60_000 }, async () => {
   let got = 0
