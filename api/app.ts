@@ -1,9 +1,15 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { createAnnouncer } from '../db/announce.ts'
+import { findBearers } from '../db/bearers.ts'
+import { readGrounds } from '../db/grounds.ts'
+import type { GroundsAsk } from '../db/grounds.ts'
 import { answeredOf } from '../db/outside-uses.ts'
 import type { OutsideAsking } from '../db/outside-uses.ts'
 import { endedOf } from '../db/reconciliation-asks.ts'
 import { decidedOf } from '../db/session-queries.ts'
+import { together } from '../db/together.ts'
+import { recordWishes } from '../db/wishes.ts'
+import type { RecordableWish } from '../db/wishes.ts'
 import { createAwaited } from './awaited.ts'
 import { mountDocs } from './docs.ts'
 import type { ApiDeps, Services } from './deps.ts'
@@ -20,6 +26,9 @@ import { createGauges } from './status/gauges.ts'
 import { createStatus } from './status/read.ts'
 import { refuseInvalid } from './validation.ts'
 
+/** Of what most requests ask: few statements at a time, each for all who wait. */
+const limits = { atOnce: 2, most: 100 }
+
 export interface Api {
   readonly app: App
   /** The OpenAPI 3.1 document that is served. */
@@ -34,6 +43,9 @@ export function createApp(deps: ApiDeps): Api {
   const services: Services = {
     ...deps,
     streams,
+    findBearer: together(limits, async (secrets: readonly string[]) => await findBearers(deps.db, secrets)),
+    readGrounds: together(limits, async (asks: readonly GroundsAsk[]) => await readGrounds(deps.db, asks)),
+    recordWish: together(limits, async (wishes: readonly RecordableWish[]) => await recordWishes(deps.db, wishes)),
     announce: createAnnouncer(deps.db),
     decisions: createAwaited({ ...waits, channel: 'carrel_event', settledOf: (ids) => decidedOf(deps.db, ids) }),
     reconciled: createAwaited({

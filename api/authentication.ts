@@ -1,4 +1,3 @@
-import { findByHash } from '../db/bearers.ts'
 import type { Bearer } from '../db/bearers.ts'
 import { looksLikeToken, touchToken } from '../db/tokens.ts'
 import { getAccount } from '../db/accounts.ts'
@@ -52,7 +51,7 @@ export async function authenticate(
   const target = c.req.header('carrel-on-behalf-of')
   // Whoever acts for another is to the thing what that other is.
   const together = target === undefined ? subject?.bearer : undefined
-  const find = async () => (together === undefined ? findByHash(services.db, secret) : together(c, secret))
+  const find = async () => (together === undefined ? services.findBearer(secret) : together(c, secret))
   const bearer = looksLikeToken(secret) ? await find() : null
   if (bearer === null) throw unauthenticated('The token is unknown, expired or revoked.', 'invalid_token')
   if (touches.due(bearer.tokenId, Date.now())) await noteUse(services, bearer)

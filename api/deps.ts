@@ -1,8 +1,11 @@
+import type { Bearer } from '../db/bearers.ts'
 import type { Db } from '../db/connect.ts'
+import type { Grounds, GroundsAsk } from '../db/grounds.ts'
 import type { DoorOrigins } from '../domain/doors.ts'
 import type { ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
+import type { RecordableWish } from '../db/wishes.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Awaited } from './awaited.ts'
 import type { OpenStreams } from './events/open-streams.ts'
@@ -61,6 +64,11 @@ export interface ApiDeps {
 
 /** What handlers see: the dependencies, and what the app itself keeps for its whole life. */
 export interface Services extends ApiDeps {
+  /** The bearer of a token's secret; `null`: nobody. This and the next two together with all who ask meanwhile. */
+  readonly findBearer: (secret: string) => Promise<Bearer | null>
+  readonly readGrounds: (ask: GroundsAsk) => Promise<Grounds>
+  /** As `recordWishes` says. */
+  readonly recordWish: (wish: RecordableWish) => Promise<Date | null>
   /** Tells whoever listens of a session that `recordWish` recorded. */
   readonly announce: (id: SessionId) => void
   /** Settled when they are no longer `requested`. */

@@ -43,12 +43,24 @@ export const bearerOf = (row: BearerRow): Bearer => ({
   expiresAt: row.token_expires_at,
 })
 
-const byHash = statement<BearerRow>(`select ${bearerColumns} from ${bearers} where token.hash = $1 and ${tokenHolds}`)
+const byHash = statement<BearerRow & { readonly hash: Buffer }>(
+  `select ${bearerColumns}, token.hash from ${bearers} where token.hash = any($1) and ${tokenHolds}`,
+)
 
-/** The bearer of a secret. `null`: unknown, expired, revoked, or its account is disabled. */
+/** The bearers of secrets, in their order. `null`: unknown, expired, revoked, or its account is disabled. */
+export async function findBearers(executor: Executor, secrets: readonly string[]): Promise<(Bearer | null)[]> {
+  const hashes = new Map(secrets.map((secret) => [secret, hashOf(secret)]))
+  const rows = await byHash(executor, [[...hashes.values()]])
+  return secrets.map((secret) => {
+    const row = rows.find(({ hash }) => hashes.get(secret)?.equals(hash))
+    return row === undefined ? null : bearerOf(row)
+  })
+}
+
+/** The bearer of a secret, as `findBearers` says. */
 export async function findByHash(executor: Executor, secret: string): Promise<Bearer | null> {
-  const [row] = await byHash(executor, [hashOf(secret)])
-  return row === undefined ? null : bearerOf(row)
+  const [bearer] = await findBearers(executor, [secret])
+  return bearer ?? null
 }
 
 const byId = statement<unknown>(`select from ${bearers} where token.id = $1 and ${tokenHolds}`)

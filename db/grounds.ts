@@ -33,42 +33,61 @@ type Row = { [C in keyof TemplateRow]: TemplateRow[C] | null } & {
   readonly resource_id: string | null
 }
 
+// Whatever the tables hold when the statement is planned, a key is looked up, and not its table read.
 const read = statement<Row>(`
   select a.organisation, a.groups, array(select project_id from project_member where account_id = a.id) as project_ids,
     (select id from project where personal_of = a.id) as personal_id,
     t.id, t.name, t.origin, t.current_version, t.version, t.created_at, t.deactivated_at, v.spec,
-    (select closed_at is not null from project where id = $3) as closed,
+    (select closed_at is not null from project where id = w.project_id) as closed,
     (select json_agg(c) from (${candidates}) c) as candidates,
     k.body_hmac, k.resource_id
-  from (select) one
-  left join account a on a.id = $1
-  left join template t on t.id = $2
+  from json_to_recordset($1::json) as w(place int, account_id text, template_id text, project_id text,
+    key_account_id text, client text, operation text, key text)
+  left join account a on a.id = w.account_id
+  left join template t on t.id = w.template_id
   left join template_version v on v.template_id = t.id and v.version = t.current_version
-  left join idempotency_key k on k.account_id = $4 and k.client = $5 and k.operation = $6 and k.key = $7`)
+  left join lateral (
+    select body_hmac, resource_id from idempotency_key
+    where account_id = w.key_account_id and client = w.client and operation = w.operation and key = w.key
+    limit 1) k on true
+  order by w.place`)
 
-export interface Asked {
+/** For whom grounds are read, and for what. */
+export interface GroundsAsk {
+  readonly accountId: AccountId
   readonly templateId: TemplateId
   readonly projectId?: ProjectId | undefined
+  /** The key of who means it; `null` of who only wants to know. */
+  readonly intent: IntentKey | null
 }
 
-/** Reads in one statement what is asked of. `intent`: the key of who means it; `null` of who only wants to know. */
-export async function readGrounds(
-  executor: Executor,
-  accountId: AccountId,
-  { templateId, projectId }: Asked,
-  intent: IntentKey | null,
-): Promise<Grounds> {
-  const key = [intent?.accountId ?? null, intent?.client ?? null, intent?.operation ?? null, intent?.key ?? null]
-  const [row] = await read(executor, [accountId, templateId, projectId ?? null, ...key])
-  if (row === undefined) throw new Error('An outer join has a row.')
-  return {
-    personalProjectId: row.personal_id,
-    template: visibleTemplate(row, accountId),
-    isProjectClosed: row.closed ?? false,
-    candidates: row.candidates ?? [],
-    claim: intent === null ? { kind: 'new' } : claimOf(intent, keyOf(row)),
-  }
+/** Reads in one statement what is asked of, in the order of what is asked. */
+export async function readGrounds(executor: Executor, asks: readonly GroundsAsk[]): Promise<Grounds[]> {
+  const wanted = asks.map(({ accountId, templateId, projectId, intent }, place) => ({
+    place,
+    account_id: accountId,
+    template_id: templateId,
+    project_id: projectId,
+    key_account_id: intent?.accountId,
+    client: intent?.client,
+    operation: intent?.operation,
+    key: intent?.key,
+  }))
+  const rows = await read(executor, [JSON.stringify(wanted)])
+  return asks.map((ask, place) => {
+    const row = rows[place]
+    if (row === undefined) throw new Error('An outer join has a row for each.')
+    return groundsOf(row, ask)
+  })
 }
+
+const groundsOf = (row: Row, { accountId, intent }: GroundsAsk): Grounds => ({
+  personalProjectId: row.personal_id,
+  template: visibleTemplate(row, accountId),
+  isProjectClosed: row.closed ?? false,
+  candidates: row.candidates ?? [],
+  claim: intent === null ? { kind: 'new' } : claimOf(intent, keyOf(row)),
+})
 
 function visibleTemplate(row: Row, accountId: AccountId): Template | null {
   if (!hasTemplate(row)) return null

@@ -1,19 +1,24 @@
 import { booksOf } from '../../db/admission.ts'
 import type { Db } from '../../db/connect.ts'
 import { expectedWait } from '../../db/dispatch.ts'
-import { readGrounds } from '../../db/grounds.ts'
 import { readMaintenance } from '../../db/maintenance.ts'
 import { freeSlot, providerGate } from '../../db/provider-gate.ts'
 import { admit } from '../../domain/admission.ts'
 import type { Payer } from '../../domain/admission.ts'
 import type { AccountId, ProviderId } from '../../domain/ids.ts'
+import type { Services } from '../deps.ts'
 import { planSession } from '../sessions/plan.ts'
 import type { Ask } from '../sessions/plan.ts'
 import type { Preview } from './schemas.ts'
 
 /** What would come of asking for this session now. Changes nothing and promises nothing: others may ask first. */
-export async function previewSession(db: Db, accountId: AccountId, ask: Ask): Promise<Preview> {
-  const plan = await planSession(db, await readGrounds(db, accountId, ask, null), ask)
+export async function previewSession(
+  { db, readGrounds }: Pick<Services, 'db' | 'readGrounds'>,
+  accountId: AccountId,
+  ask: Ask,
+): Promise<Preview> {
+  const { templateId, projectId } = ask
+  const plan = await planSession(db, await readGrounds({ accountId, templateId, projectId, intent: null }), ask)
   const payers: Payer[] = [
     { kind: 'account', id: accountId },
     { kind: 'project', id: plan.projectId },

@@ -20,7 +20,7 @@ const preview = route(
   },
   async (c) => {
     const { services, principal } = c.var
-    return c.json(presentPreview(await previewSession(services.db, principal.accountId, c.req.valid('json'))), 200)
+    return c.json(presentPreview(await previewSession(services, principal.accountId, c.req.valid('json'))), 200)
   },
 )
 

@@ -1,12 +1,10 @@
 import type { Db, Trx } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
-import { readGrounds } from '../../db/grounds.ts'
 import { holdOwner, insertSession, requestStop } from '../../db/intents.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { holdMaintenance } from '../../db/maintenance.ts'
 import { getSession } from '../../db/session-queries.ts'
 import type { SessionView } from '../../db/session-view.ts'
-import { recordWish } from '../../db/wishes.ts'
 import { newId } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { StopReason } from '../../domain/lifecycle.ts'
@@ -29,15 +27,22 @@ export interface Requested {
   readonly view: SessionView | null
 }
 
+type Recording = Pick<Services, 'db' | 'sealParameters' | 'readGrounds' | 'recordWish' | 'announce'>
+
 /** Records that a session is wanted, once per key. Whether it is admitted is decided elsewhere, and read from its row. */
 export async function requestSession(
-  { db, sealParameters, announce }: Pick<Services, 'db' | 'sealParameters' | 'announce'>,
+  { db, sealParameters, readGrounds, recordWish, announce }: Recording,
   deed: Deed,
   intent: IntentKey,
   principal: Principal,
   wish: Wish,
 ): Promise<Requested> {
-  const grounds = await readGrounds(db, principal.accountId, wish, intent)
+  const grounds = await readGrounds({
+    accountId: principal.accountId,
+    templateId: wish.templateId,
+    projectId: wish.projectId,
+    intent,
+  })
   const known = replayOf<SessionId, unknown>(grounds.claim)
   if (known !== null) return { id: known.id, view: null }
   const expiresAt = wish.expiresAt ?? null
@@ -45,7 +50,7 @@ export async function requestSession(
     throw invalid('/expiresAt', 'Expected a time in the future.')
   const plan = await planSession(db, grounds, wish)
   const session = sessionOf(plan, principal, wish, sealParameters)
-  const recordedAt = await recordWish(db, session, intent, deed)
+  const recordedAt = await recordWish({ session, intent, deed })
   if (recordedAt === null) return { id: await recordWithCare(db, deed, intent, session), view: null }
   announce(session.id)
   return { id: session.id, view: viewOf(session, plan.template, recordedAt) }
