@@ -1,9 +1,13 @@
 import { renderPage } from './layout.ts'
 import type { Page } from './layout.ts'
 
+/** Between tries: together well within the 30 s that a ticket lives. */
+const pausesMs = [500, 1_500, 3_000, 5_000]
+const answerMs = 8_000
+
 /**
  * Takes the ticket out of the fragment, which no server has seen, and posts it to its own origin. Nothing happens on GET: whoever
- * looks at a link before its user does uses up no ticket.
+ * looks at a link before its user does uses up no ticket. A request that did not get through is made again.
  */
 const script = `
 (() => {
@@ -18,36 +22,59 @@ const script = `
     ticket_unknown: 'The link is not one for this door.',
     no_access: 'You have no access to this session any more.',
     ended: 'The session has ended.',
-    unavailable: 'Carrel cannot look right now.',
   }
   const refuse = (code) => say('The door did not open', (refusals[code] || 'The link is not good.') + ' Open it again from your portal.')
+  const offer = (label, deed) => {
+    const button = byId('continue')
+    button.textContent = label
+    button.hidden = false
+    button.focus()
+    button.onclick = () => { button.hidden = true; deed() }
+  }
   const ask = (answer) => {
     const current = answer.current || 'another account'
     const asked = answer.asked || 'the account of this link'
     say('Another account uses this door', 'You are using this door as ' + current + '. Continue as ' + asked + '?')
-    const button = byId('continue')
-    button.textContent = 'Continue as ' + asked
-    button.hidden = false
-    button.focus()
-    button.addEventListener('click', () => { button.disabled = true; void open(true) }, { once: true })
+    offer('Continue as ' + asked, () => void open(true))
+  }
+  const post = async (replace) => {
+    const response = await fetch('/.carrel/redeem', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify({ ticket, replace }),
+      cache: 'no-store',
+      redirect: 'error',
+      signal: AbortSignal.timeout(${answerMs}),
+    })
+    return { ok: response.ok, answer: await response.json() }
+  }
+  // Once an answer is missing, nobody here knows whether the ticket was used.
+  let lost = false
+  const persist = async (replace) => {
+    for (const pause of ${JSON.stringify([...pausesMs, null])}) {
+      const got = await post(replace).catch(() => null)
+      if (got !== null && got.answer.code !== 'unavailable') return got
+      lost = true
+      if (pause === null) return null
+      say('The door is being opened', 'Carrel does not answer. Trying again.')
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
   }
   const open = async (replace) => {
-    try {
-      const response = await fetch('/.carrel/redeem', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json' },
-        body: JSON.stringify({ ticket, replace }),
-        cache: 'no-store',
-        redirect: 'error',
-      })
-      const answer = await response.json()
-      if (answer.code === 'other_account') return ask(answer)
-      if (!response.ok) return refuse(answer.code)
-      const path = String(answer.path)
-      location.replace(/^\\/(?![\\/\\\\])/.test(path) ? path : '/')
-    } catch {
-      refuse('unavailable')
+    const got = await persist(replace)
+    if (got === null) {
+      say('The door did not open', 'Carrel cannot be reached. Try again; when half a minute is over, open it again from your portal.')
+      return offer('Try again', () => void open(replace))
     }
+    const { ok, answer } = got
+    if (answer.code === 'other_account') return ask(answer)
+    if (!ok && answer.code === 'ticket_used' && lost) {
+      say('The door may be open', 'The link worked, but its answer was lost on the way. Go to the door; where it is closed, open it again from your portal.')
+      return offer('Go to the door', () => location.replace('/'))
+    }
+    if (!ok) return refuse(answer.code)
+    const path = String(answer.path)
+    location.replace(/^\\/(?![\\/\\\\])/.test(path) ? path : '/')
   }
   // Another link to this door, followed in the same window, changes nothing but the fragment.
   addEventListener('hashchange', () => location.reload())
