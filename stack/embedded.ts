@@ -20,7 +20,7 @@ export interface EmbeddedPlan {
   readonly progress: Progress
   /** Forces the provider; without it the best one that works here. */
   readonly provider?: Kind | undefined
-  /** Offers a desktop, too, and starts what shows it. */
+  /** Offers a desktop, too, and starts what shows it, unless a Guacamole is to. */
   readonly desktop?: boolean | undefined
   /** Ends a start that is under way; what was started is stopped. */
   readonly signal: AbortSignal
@@ -84,7 +84,7 @@ type Undo = (() => Promise<void>)[]
 
 async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, 'stop'>> {
   const { places, progress } = plan
-  const { tools, stack } = readConfig(['tools', 'stack'])
+  const { tools, stack, desktops } = readConfig(['tools', 'stack', 'desktops'])
   await makePlaces(places)
   const kept = await readKept(places.keptFile)
   const ports = await choosePorts(stack)
@@ -142,7 +142,7 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     CARREL_PROVIDERS_FILE: undefined,
   }
   const guacd =
-    offer.desktop === null
+    offer.desktop === null || desktops.outside
       ? null
       : await progress.step('guacd', async (say) => {
           const docker = { settings: dockerProviderSettings(tools.docker), image: guacdImage.tag }
@@ -171,7 +171,14 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     CARREL_GATEWAY_PORT: String(ports.doors.port),
   })
   const [worker, gateway] = await Promise.all([
-    own('worker', { CARREL_METRICS_PORT: String(ports.worker.port) }, workerGraceMs),
+    own(
+      'worker',
+      {
+        CARREL_METRICS_PORT: String(ports.worker.port),
+        ...(desktops.outside ? { CARREL_WORKER_ROLES: 'core,provider/*,access' } : {}),
+      },
+      workerGraceMs,
+    ),
     own('gateway', {
       CARREL_GATEWAY_PORT: String(ports.doors.port),
       CARREL_METRICS_PORT: String(ports.gateway.port),

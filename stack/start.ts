@@ -4,10 +4,11 @@ import { exitCodes, runStack } from './run-stack.ts'
 
 const help = `npm start [-- options]
 
-Brings up the whole of Carrel on this machine, in the foreground: PostgreSQL, Temporal with its UI, api and worker.
+Brings up the whole of Carrel on this machine, in the foreground: PostgreSQL, Temporal with its UI, api, worker and gateway.
 Ctrl-C stops it. Data and keys are kept in .carrel/; how to reach it stands in .carrel/stack.json while it runs.
 
   --provider docker|process  run sessions there; default: Docker where a daemon answers
+  --desktop                  offer a desktop, too (Docker alone; its images take minutes on first use)
   --fresh                    forget all data and keys first
   --verbose                  show what the processes log, too
   --help
@@ -20,6 +21,7 @@ async function start(): Promise<number> {
   const { values } = parseArgs({
     options: {
       provider: { type: 'string' },
+      desktop: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -31,7 +33,8 @@ async function start(): Promise<number> {
   }
   const { places, progress } = surroundings()
   const show = values.verbose ? { show: progress.print } : {}
-  const options = { places, progress, fresh: values.fresh, provider: kindOf(values.provider), ...show }
+  const { fresh, desktop } = values
+  const options = { places, progress, fresh, desktop, provider: kindOf(values.provider), ...show }
   return runStack(options, async (stack, asked) => {
     progress.print('')
     progress.print(`  API           ${stack.apiUrl}`)

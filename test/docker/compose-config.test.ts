@@ -21,9 +21,9 @@ if (compose === null)
   console.warn('!! NOT RUN: there is no docker compose on this machine, so docker-compose.yaml was not checked by it.')
 
 /** With CI set a machine without compose fails here, at the first call. */
-const call = async (given: Readonly<Record<string, string>>) => {
+const call = async (given: Readonly<Record<string, string>>, files: readonly string[] = []) => {
   if (compose === null) throw new Error('There is no docker compose on this machine.')
-  return await callCompose(compose, ['config'], given)
+  return await callCompose(compose, [...files.flatMap((file) => ['-f', file]), 'config'], given)
 }
 const leftOut = (name: string) => Object.fromEntries(Object.entries(variables).filter(([key]) => key !== name))
 
@@ -58,6 +58,30 @@ test.skipIf(compose === null && !isCi)(
     expect(gateway.guacd).toEqual(['guacd:4822'])
   },
 )
+
+const besideGuacamole = ['docker-compose.yaml', 'docker-compose.guacamole.yaml']
+const guacamole = { CARREL_GUACAMOLE_USERNAME: 'svc-portal', CARREL_GUACAMOLE_PASSWORD: 'c0ffee' }
+
+test.skipIf(compose === null && !isCi)(
+  'with the file for a Guacamole there is a worker for it, and api and gateway know that it shows desktops',
+  async () => {
+    const url = 'https://desks.example.org/guacamole/'
+    const { code, stdout } = await call({ ...variables, ...guacamole, CARREL_GUACAMOLE_URL: url }, besideGuacamole)
+    expect(code).toBe(0)
+    const { services } = environments.parse(parse(stdout))
+    const parts = ['database', 'temporal', 'keys', 'worker', 'guacamole'] as const
+    const config = readConfig(parts, services['worker-access']?.environment)
+    expect(config.worker.roles).toEqual(['access'])
+    expect(config.guacamole).toMatchObject({ nodes: [{ publicUrl: url }], username: 'svc-portal' })
+    for (const name of ['api', 'gateway'])
+      expect(readConfig(['desktops'], services[name]?.environment).desktops).toEqual({ outside: true })
+  },
+)
+
+test.skipIf(compose === null && !isCi).each(Object.keys(guacamole))('without %s that stops, too', async (name) => {
+  const given = Object.fromEntries(Object.entries({ ...variables, ...guacamole }).filter(([key]) => key !== name))
+  expect(await call(given, besideGuacamole)).toMatchObject(refusal(name))
+})
 
 test.skipIf(compose === null && !isCi).each(required)('without %s compose stops and says so', async (name) => {
   expect(await call(leftOut(name))).toMatchObject(refusal(name))

@@ -32,7 +32,12 @@ const compose = z.object({
 
 const text = readFileSync(join(root, 'docker-compose.yaml'), 'utf8')
 const { services, networks } = compose.parse(parse(text, { merge: true }))
-const all = Object.entries(services)
+/** What the file adds that is used beside it where a Guacamole shows desktops. */
+const outside = z
+  .object({ services: z.looseObject({ 'worker-access': service }) })
+  .parse(parse(readFileSync(join(root, 'docker-compose.guacamole.yaml'), 'utf8')))
+const access = outside.services['worker-access']
+const all = Object.entries({ ...services, 'worker-access': access })
 const named = (wanted: (one: z.output<typeof service>, name: string) => boolean) =>
   all.filter(([name, one]) => wanted(one, name)).map(([name]) => name)
 
@@ -81,6 +86,23 @@ test("only the worker for Docker sees Docker's socket", () => {
   expect(services['worker-core']?.environment['CARREL_WORKER_ROLES']).toBe('core')
 })
 
+test('what opens doors at a Guacamole is confined like every worker, and alone knows the way there and its account', () => {
+  const core = services['worker-core']
+  const confinement = ({
+    image,
+    user,
+    read_only,
+    cap_drop,
+    security_opt,
+    tmpfs,
+    healthcheck,
+    stop_grace_period,
+  }: typeof access) => ({ image, user, read_only, cap_drop, security_opt, tmpfs, healthcheck, stop_grace_period })
+  expect(core && confinement(access)).toEqual(core && confinement(core))
+  expect([access.networks, access.ports, access.volumes]).toEqual([['control', 'data', 'guacamole', 'metrics'], [], []])
+  expect(named((one) => JSON.stringify(one).includes('CARREL_GUACAMOLE'))).toEqual(['worker-access'])
+})
+
 test('Temporal and the databases are on inner networks alone, apart from each other, and unpublished', () => {
   expect(['control', 'data', 'metrics'].filter((name) => networks[name]?.internal !== true)).toEqual([])
   expect(services['temporal']?.networks).toEqual(['control'])
@@ -126,10 +148,11 @@ test('what is published is on loopback unless api or gateway are told otherwise'
 test('one job migrates, and every process of Carrel waits until it is done', () => {
   expect(named(({ command }) => command?.includes('stack/bootstrap.ts') === true)).toEqual(['bootstrap'])
   const processes = named(({ image }, name) => image.startsWith('carrel:') && name !== 'bootstrap')
-  expect(processes).toEqual(['api', 'gateway', 'worker-core', 'worker-docker'])
-  const others = processes.filter((name) => name !== 'api')
+  expect(processes).toEqual(['api', 'gateway', 'worker-core', 'worker-docker', 'worker-access'])
+  const others = ['gateway', 'worker-core', 'worker-docker']
   const after = { bootstrap: { condition: 'service_completed_successfully' } }
   for (const name of others) expect(services[name]?.depends_on).toEqual(after)
+  expect(access.depends_on).toEqual(after)
   // The order of an upgrade: docs/upgrades.md.
   const started = Object.fromEntries(others.map((name) => [name, { condition: 'service_started' }]))
   expect(services['api']?.depends_on).toEqual({ ...after, ...started })
