@@ -10,6 +10,7 @@ import { createLogger } from '../platform/logging.ts'
 import { createMetrics } from '../platform/metrics.ts'
 import { createSecrets, instanceSecret, outsideToken } from '../platform/secrets.ts'
 import { createDesktops } from './desktop/desktop.ts'
+import { exportLoad } from './desktop/load-figures.ts'
 import { keepPruned } from './desktop/recording.ts'
 import type { DoorAccess } from './doors.ts'
 import { createFigures } from './figures.ts'
@@ -44,20 +45,23 @@ async function main(): Promise<void> {
     settings,
     doors: createGatewayDoors({ db, gatewayId: id }),
     openSecret,
-    desktop: ({ doors, live, clientAddress }) =>
-      config.desktops.outside
-        ? createOutsideDesktop({ entryOf, frameAncestors: settings.frameAncestors, warn })
-        : createDesktops({
-            doors,
-            live,
-            target: targetOf,
-            openSecret: (access) => (access.secret === null ? null : openSecret({ ...access, secret: access.secret })),
-            recordings: settings.guacdRecordings,
-            log,
-            guacds: settings.guacd.map(guacdAt),
-            frameAncestors: settings.frameAncestors,
-            remoteAddress: (request) => clientAddress(request.socket.remoteAddress, request.rawHeaders),
-          }),
+    desktop: ({ doors, live, clientAddress }) => {
+      if (config.desktops.outside)
+        return createOutsideDesktop({ entryOf, frameAncestors: settings.frameAncestors, warn })
+      const desktops = createDesktops({
+        doors,
+        live,
+        target: targetOf,
+        openSecret: (access) => (access.secret === null ? null : openSecret({ ...access, secret: access.secret })),
+        recordings: settings.guacdRecordings,
+        log,
+        guacds: settings.guacd.map(guacdAt),
+        frameAncestors: settings.frameAncestors,
+        remoteAddress: (request) => clientAddress(request.socket.remoteAddress, request.rawHeaders),
+      })
+      exportLoad(metrics, () => desktops.load())
+      return desktops
+    },
     figures: (live) => createFigures(metrics, live),
     warn,
   })
