@@ -118,6 +118,15 @@ export async function eventually<T>(ask: () => Promise<T>, good: (answer: T) => 
   }
 }
 
+/** Creates; a driver that has too much to do, and says so, is asked again, as whoever calls it does. */
+export async function createPatiently(provider: ComputeProvider, spec: InstanceSpec): Promise<Created> {
+  return await eventually(
+    async () => await provider.create(spec, call()),
+    ({ kind }) => kind !== 'unavailable',
+    60_000,
+  )
+}
+
 /** How long it took, ms, with what came of it. */
 export async function timed<T>(deed: () => Promise<T>): Promise<{ readonly ms: number; readonly result: T }> {
   const from = performance.now()

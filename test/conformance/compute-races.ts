@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import {
   call,
+  createPatiently,
   eventually,
   freshDeployment,
   freshKey,
@@ -20,10 +21,12 @@ export function raceCases(h: Harness, deployment: string): void {
     const key = freshKey(deployment)
     const drivers = [h().provider, h().another()]
     const answers = await Promise.all(
-      Array.from({ length: 10 }, (_, i) => (drivers[i % 2] ?? h().provider).create(h().specs.server(key), call())),
+      Array.from({ length: 10 }, (_, i) => createPatiently(drivers[i % 2] ?? h().provider, h().specs.server(key))),
     )
-    expect(answers.filter((a) => a.kind === 'made')).toHaveLength(1)
-    expect(answers.filter((a) => a.kind === 'adopted')).toHaveLength(9)
+    // Whoever was too busy to answer in time, and had made it, adopts it when it is asked again.
+    expect(answers.filter((a) => a.kind === 'made').length).toBeLessThanOrEqual(1)
+    expect(answers.filter((a) => a.kind === 'adopted').length).toBeGreaterThanOrEqual(9)
+    expect(answers.filter((a) => !['made', 'adopted'].includes(a.kind))).toEqual([])
     expect(await listed(h().provider, deployment)).toHaveLength(1)
     await running(h, key)
     await removed(h, key)
@@ -64,8 +67,8 @@ export function listCases(h: Harness, deployment: string): void {
   test('10 creates of different names at once: all are listed, over more than one page where there are pages', async () => {
     const keys = Array.from({ length: 10 }, () => freshKey(deployment))
     if (h().pageSize !== null) expect(h().pageSize).toBeLessThan(keys.length)
-    const answers = await Promise.all(keys.map((key) => h().provider.create(h().specs.server(key), call())))
-    expect(answers.map((a) => a.kind)).toEqual(keys.map(() => 'made'))
+    const answers = await Promise.all(keys.map((key) => createPatiently(h().provider, h().specs.server(key))))
+    for (const answer of answers) expect(answer.kind).toMatch(/^(made|adopted)$/)
     const seen = await listed(h().provider, deployment)
     const identity = (k: { sessionId: string; generation: number }) => `${k.sessionId} ${k.generation}`
     expect(seen.map(identity).sort()).toEqual(keys.map(identity).sort())
