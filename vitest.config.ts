@@ -14,7 +14,7 @@ interface Shape {
 }
 
 const shapes: Record<string, Shape> = {
-  unit: { testTimeout: 10 * second, globalSetup: [], maxWorkers: 2 },
+  unit: { testTimeout: 30 * second, globalSetup: [], maxWorkers: 2 },
   db: { testTimeout: 60 * second, globalSetup: [postgres], maxWorkers: 2 },
   temporal: { testTimeout: 2 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
   docker: { testTimeout: 3 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
@@ -35,6 +35,8 @@ export default defineConfig({
         globalSetup: shape.globalSetup,
         testTimeout: shape.testTimeout,
         hookTimeout: 2 * minute,
+        // A machine that has much else to do may take seconds to begin a process; whoever waits for less names it.
+        expect: { poll: { timeout: 15 * second } },
         maxWorkers: shape.maxWorkers,
         sequence: { groupOrder: index },
       },

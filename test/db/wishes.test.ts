@@ -74,7 +74,7 @@ test('what is answered at once is what is read afterwards, and is announced', as
 
 test('an account that is disabled meanwhile: its session is recorded, and asked to stop', async () => {
   // disable: update account ── (held) ──────────── commit
-  // record:                     lock (waits) ····· nothing ── once more, with care
+  // record:                     locked: nothing ── once more, with care: lock (waits) ··· asked to stop
   const me = await api.person()
   const disable = (trx: Trx) =>
     sql`update account set disabled_at = now(), version = version + 1 where id = ${me.id}`.execute(trx)
@@ -160,7 +160,7 @@ test('of a wish that waits while the installation is armed, a reader of the feed
     return { all: Promise.all([made, switched, next]) }
   })
   const [made] = await all
-  await expect.poll(readOn, { timeout: 5_000 }).toContain(`${made.body.id} session.state`)
+  await expect.poll(readOn).toContain(`${made.body.id} session.state`)
 })
 
 test('a wish that comes while the installation is being armed is of the new epoch', async () => {

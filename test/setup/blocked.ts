@@ -12,7 +12,7 @@ export async function untilBlocked(db: Db, n = 1): Promise<void> {
           where datname = current_database() and wait_event_type = 'Lock'`.execute(db)
         return rows[0]?.waiting
       },
-      { timeout: 4_000, interval: 5 },
+      { timeout: 12_000, interval: 5 },
     )
     .toBeGreaterThanOrEqual(n)
 }

@@ -57,7 +57,7 @@ test('a server that a killed stack left running is ended, and its data is there'
   const left = await start()
   await ensureDatabase(left, 'carrel')
   const next = await start()
-  expect(await untilGone(left.pid, 5_000)).toBe(true)
+  expect(await untilGone(left.pid, 15_000)).toBe(true)
   expect(await ask(next.url('carrel'), 'select 1 as x')).toEqual([{ x: 1 }])
 })
 

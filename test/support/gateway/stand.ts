@@ -178,7 +178,7 @@ export const ask = async (port: number, asked: Asked, ms?: number): Promise<Hear
   heard(await speak(port, requestText(asked), undefined, ms))
 
 /** Waits for a condition, looking every 10 ms. */
-export async function eventually(condition: () => boolean, what: string, ms = 8_000): Promise<void> {
+export async function eventually(condition: () => boolean, what: string, ms = 15_000): Promise<void> {
   const until = Date.now() + ms
   while (!condition()) {
     if (Date.now() > until) throw new Error(`not within ${ms} ms: ${what}`)

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { SessionId } from '../../../domain/ids.ts'
 import { expiredRecordings, keepPruned, pruneRecordings, recordingName } from '../../../gateway/desktop/recording.ts'
 
@@ -42,7 +42,7 @@ describe('recordings', () => {
     try {
       for (const round of [1, 2]) {
         await writeFile(join(directory, recordingName(of, 1, now - 2 * day)), '')
-        await vi.waitFor(() => expect(pruned).toHaveLength(round), { timeout: 5_000 })
+        await expect.poll(() => pruned.length).toBe(round)
       }
     } finally {
       keeping.stop()

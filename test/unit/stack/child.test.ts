@@ -46,11 +46,11 @@ test.runIf(process.platform === 'linux')('it ends with us, even when we are kill
     args: ['--input-type=module', '-e', middle],
     onLine: (line) => lines.push(line),
   })
-  await expect.poll(() => lines.length, { timeout: 5_000 }).toBe(1)
+  await expect.poll(() => lines.length).toBe(1)
   const inner = Number(lines[0])
   expect(isAlive(inner)).toBe(true)
   await outer.kill()
-  expect(await untilGone(inner, 5_000)).toBe(true)
+  expect(await untilGone(inner, 15_000)).toBe(true)
 })
 
 test('a command that is not there fails', async () => {
