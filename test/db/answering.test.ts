@@ -13,7 +13,7 @@ beforeAll(async () => {
   database = await createDatabase()
   wire = await openWire(new URL(database.url))
   // pg itself waits for a second more than the server is told to.
-  db = connect({ url: wire.url, poolSize: 1, statementTimeoutMs: 200 })
+  db = connect({ url: wire.url, poolSize: 1, statementTimeoutMs: 1_500 })
 })
 afterAll(async () => {
   await db?.destroy()

@@ -65,7 +65,7 @@ test('while Temporal is down, asking for a session and asking it to stop are 202
   expect([made.status, made.body.state]).toEqual([202, 'requested'])
   const stopped = await ask('POST', `/v1/sessions/${made.body.id}/stop`)
   expect(stopped.status).toBe(202)
-  expect(Date.now() - begun).toBeLessThan(8_000)
+  expect(Date.now() - begun).toBeLessThan(20_000)
 })
 
 /** The whole answer to bytes that are sent as they are. */

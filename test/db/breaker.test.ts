@@ -22,8 +22,10 @@ beforeAll(async () => {
 })
 afterAll(async () => await rows.close())
 
-const timings = withTimings({ breakerMs: 1_000, breakerMaxMs: 60_000 })
-const probeMs = 60_000
+const minute = 60_000
+// So long that no try falls due by itself while a test is held up.
+const timings = withTimings({ breakerMs: minute, breakerMaxMs: 60 * minute })
+const probeMs = 60 * minute
 let made = 0
 let docker: ProviderId
 beforeEach(async () => {
@@ -37,14 +39,14 @@ const row = async () =>
   await db.selectFrom('provider_health').selectAll().where('provider_id', '=', docker).executeTakeFirstOrThrow()
 const due = async () =>
   await sql`update provider_health set retry_at = now() - interval '1 ms' where provider_id = ${docker}`.execute(db)
-/** In how many seconds the next try may be, rounded. */
+/** In how many minutes the next try may be, rounded up. */
 const retryIn = async () => {
-  const { rows: found } = await sql<{ s: number | null }>`
-    select extract(epoch from retry_at - now())::float8 as s from provider_health where provider_id = ${docker}`.execute(
+  const { rows: found } = await sql<{ minutes: number | null }>`
+    select (extract(epoch from retry_at - now()) / 60)::float8 as minutes from provider_health where provider_id = ${docker}`.execute(
     db,
   )
-  const seconds = found[0]?.s ?? null
-  return seconds === null ? null : Math.ceil(seconds)
+  const minutes = found[0]?.minutes ?? null
+  return minutes === null ? null : Math.ceil(minutes)
 }
 const queue = async (n: number): Promise<SessionKey[]> => {
   const keys = []
@@ -157,7 +159,7 @@ describe('how long it stays open', () => {
   })
 
   test('is as long as the provider itself asks, where that is longer', async () => {
-    await fail(nobody, 90_000)
+    await fail(nobody, 90 * minute)
     expect(await retryIn()).toBe(90)
     await due()
     await fail(nobody, 1)

@@ -27,11 +27,12 @@ const claimed = async (limit = 100) => (await claimDeliveries(db, limit)).map((d
 const look = async (key: SessionKey) => await lookAt(db, key.sessionId, defaultTimings)
 const stop = async (key: SessionKey) =>
   await db.transaction().execute(async (trx) => await requestStop(trx, key.sessionId, 'user'))
-/** In how many seconds the session is tried again, rounded up. */
+const waitsThereAre = [10, 20, 40, 80, 160, 300, 320, 640, 1_280, 2_560, 3_600]
+/** After how many seconds the session is tried again: the next of the waits there are, as some of it has passed by now. */
 const triedIn = async (key: SessionKey) => {
   const { rows: found } = await sql<{ s: number }>`
     select extract(epoch from next_try_at - now())::float8 as s from session where id = ${key.sessionId}`.execute(db)
-  return Math.ceil(found[0]?.s ?? Number.NaN)
+  return waitsThereAre.find((wait) => wait >= (found[0]?.s ?? Number.NaN))
 }
 const due = async (key: SessionKey) =>
   await sql`update session set next_try_at = now() - interval '1 ms' where id = ${key.sessionId}`.execute(db)

@@ -29,7 +29,7 @@ afterAll(async () => await api?.close())
 /** Another api, whose way to the database can be made to hang. */
 async function openLane() {
   const wire = await openWire(new URL(api.url))
-  const db = connect({ url: wire.url, poolSize: 4, statementTimeoutMs: 1_000 })
+  const db = connect({ url: wire.url, poolSize: 4, statementTimeoutMs: 3_000 })
   const app = api.another({}, db)
   return {
     wire,
@@ -44,7 +44,7 @@ async function openLane() {
 }
 
 /** What a caller waits for in vain at most, also on a machine that has much else to do: a new connection is given 5 s. */
-const boundMs = 15_000
+const boundMs = 30_000
 
 const begin = async (): Promise<SessionId> => {
   const ask = { token: me.token, body: { templateId }, headers: { prefer: 'respond-async' } }
@@ -116,7 +116,7 @@ test.concurrent(
       .toBe(200)
     await close()
   },
-  60_000,
+  120_000,
 )
 
 test.concurrent(
@@ -152,7 +152,7 @@ test.concurrent(
     if (typeof second === 'object') await (second as Reader).leave()
     await close()
   },
-  60_000,
+  120_000,
 )
 
 test.concurrent(
@@ -181,5 +181,5 @@ test.concurrent(
     await connection.close()
     await new Promise((resolve) => mute.close(resolve))
   },
-  60_000,
+  120_000,
 )

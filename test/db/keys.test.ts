@@ -241,7 +241,7 @@ describe('a rotation', () => {
 describe('a batch that fails', () => {
   let hasty: Db
   beforeEach(() => {
-    hasty = connect({ url: rows.url, poolSize: 1, statementTimeoutMs: 200 })
+    hasty = connect({ url: rows.url, poolSize: 1, statementTimeoutMs: 1_000 })
     return async () => await hasty.destroy()
   })
   /** Locks the whole table, which cannot be passed over, until `free` is called or the work is done. */

@@ -47,7 +47,7 @@ computeConformance('fake', { faults: true, mounts: false }, async () => {
     },
     mounts: undefined,
     pageSize: 4,
-    limits: { startMs: 2000, imageMissingMs: 1000, boundedMs: 1000 },
+    limits: { startMs: 15_000, imageMissingMs: 5_000, boundedMs: 5_000 },
     close: () => provider.close(),
   }
 })

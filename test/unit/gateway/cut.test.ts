@@ -94,7 +94,7 @@ test('one tunnel is cut by wish, and the rest stays', async () => {
 })
 
 test('without the database nothing new is let in, and what is open lives on for its time only', async () => {
-  const { doors, port, pass, ends, gateway } = await busy({ blindMs: 500 })
+  const { doors, port, pass, ends, gateway } = await busy({ blindMs: 3_000 })
   doors.isAway = true
   const refused = await ask(port, { headers: { Cookie: cookieOf(pass), Accept: 'text/html' } })
   expect([refused.status, refused.headers['retry-after']]).toEqual([503, ['5']])
@@ -119,7 +119,7 @@ test('a database that comes back in time costs nobody anything', async () => {
 
 test('a gateway that is to end tells its sockets at once, and breaks the rest off when its time is over', async () => {
   const { gateway, ends, socket, port } = await busy()
-  const closing = gateway.close(0, 1_000)
+  const closing = gateway.close(0, 3_000)
   await once(socket, 'close')
   expect(ends).toEqual(['socket 1012 the gateway restarts'])
   await expect(ask(port, {})).resolves.toMatchObject({ status: 0 })
