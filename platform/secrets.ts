@@ -1,6 +1,7 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import type { SessionKey } from '../domain/session.ts'
-import type { Keyring } from './keyring.ts'
+import type { DerivedKey, Keyring } from './keyring.ts'
 import { open, seal } from './sealing.ts'
 
 /** Where a secret stands: it opens in this place only, so a row's secret cannot be moved to another row. */
@@ -96,7 +97,15 @@ export function createSecrets(keyring: Keyring): Secrets {
 export function bodyDigest(keyring: Keyring, body: Uint8Array | string, keyId?: string): string | undefined {
   const key = keyId === undefined ? keyring.current('idempotency') : keyring.named('idempotency', keyId)
   if (key === undefined) return undefined
-  return `${key.id}:${createHmac('sha256', key.secret).update(body).digest('base64url')}`
+  return `${key.id}:${createHmac('sha256', preparedOf(key)).update(body).digest('base64url')}`
+}
+
+const prepared = new WeakMap<DerivedKey, KeyObject>()
+/** To make a key of bytes anew for each digest costs more than the digest. */
+function preparedOf(key: DerivedKey): KeyObject {
+  const known = prepared.get(key) ?? createSecretKey(key.secret)
+  prepared.set(key, known)
+  return known
 }
 
 const contextOf = (place: SecretPlace) => JSON.stringify([place.table, place.column, place.id])
