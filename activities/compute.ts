@@ -4,6 +4,7 @@ import { noteOperatorDetail, toQueued } from '../db/endings.ts'
 import { beginInstance, readInstance, recordMade, recordRemoved, recordSeen, tombstone } from '../db/instances.ts'
 import type { InstanceRow } from '../db/instances.ts'
 import { readLaunch } from '../db/launch.ts'
+import type { Launch } from '../db/launch.ts'
 import { dispatch } from '../db/dispatch.ts'
 import { recordAvailable, recordUnavailable } from '../db/provider-health.ts'
 import { wakeForRetry } from '../db/waiting.ts'
@@ -20,11 +21,15 @@ import type {
   InstanceSpec,
   InstanceState,
 } from '../ports/compute/provider.ts'
+import { createWatch } from './answer.ts'
+import type { Readiness } from './answer.ts'
 import { whileDisarmed } from './failures.ts'
 import { specify } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
 import { confirmRemoval, requireRemoved } from './removal.ts'
+import { verdictOf } from './verdict.ts'
+import type { Inspection } from './verdict.ts'
 
 /** Opens and seals a session's own secret; what is sealed is bound to its row. */
 export interface InstanceSecrets {
@@ -40,26 +45,32 @@ export interface ComputeDeps {
   readonly provider: ComputeProvider
   readonly secrets: InstanceSecrets
   readonly timings: Timings
+  /** Aborts when the worker begins to stop: waiting is left to the next one. */
+  readonly stopping: AbortSignal
 }
 
 export type Creation =
-  | { readonly kind: 'created' }
+  /** `readiness`: what came of it while it was waited for; without it nobody knows yet. */
+  | { readonly kind: 'created'; readonly readiness?: Readiness }
   | { readonly kind: 'refused'; readonly reason: FailReason }
   /** The provider does not answer: the session waits again, and everything that stands stays. */
   | { readonly kind: 'unavailable' }
   /** It must not exist any more: a stop came first. */
   | { readonly kind: 'withdrawn' }
 
-export type Inspection = { readonly kind: 'fine' } | { readonly kind: 'gone'; readonly reason: FailReason }
-
 /** How often a long call says that it lives, as a part of its heartbeat timeout. */
 const heartbeatsPerTimeout = 5
 
 /** What is done at one provider. Every deed is named by session and generation, so that repeats are harmless. */
-export function createComputeActivities({ db, providerId, provider, secrets, timings }: ComputeDeps) {
+export function createComputeActivities({ db, providerId, provider, secrets, timings, stopping }: ComputeDeps) {
+  const watch = createWatch({ db, provider })
   return {
-    /** Makes the instance, or finds the one an earlier attempt made. */
-    async createInstance(key: SessionKey): Promise<Creation> {
+    /**
+     * Makes the instance, or finds the one an earlier attempt made. Where that is asked for, waits up to `waitMs` for its answer: most
+     * answer soon, and need no task of the server that says so.
+     */
+    async createInstance({ waitMs = 0, ...key }: SessionKey & { readonly waitMs?: number }): Promise<Creation> {
+      const since = Date.now()
       const row = await beginInstance(db, key, providerId, secrets.mint(key))
       if (row.tombstoned) return { kind: 'withdrawn' }
       if (row.disarmed) throw whileDisarmed()
@@ -89,7 +100,7 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
         case 'made':
         case 'adopted':
           await answered()
-          return { kind: 'created' }
+          return { kind: 'created', ...(await answerWithin(Math.min(waitMs, restOf(since) / 2), key, launch)) }
         default:
           return created satisfies never
       }
@@ -124,6 +135,22 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
       return await alive(timings, (call) => provider.create(spec, { ...call, progress: (p) => line.say(p) }))
     } finally {
       await line.close()
+    }
+  }
+
+  /** What the instance came to meanwhile, if anything. What goes wrong with the waiting is left to who waits for nothing else. */
+  async function answerWithin(
+    ms: number,
+    key: SessionKey,
+    { template }: Launch,
+  ): Promise<{ readonly readiness?: Readiness }> {
+    if (ms <= 0) return {}
+    const over = AbortSignal.any([stopping, AbortSignal.timeout(ms)])
+    try {
+      return { readiness: await alive(timings, async (call) => await watch(key, template.readiness, call), over) }
+    } catch {
+      Context.current().cancellationSignal.throwIfAborted()
+      return {}
     }
   }
 
@@ -167,12 +194,8 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
 
 export type ComputeActivities = ReturnType<typeof createComputeActivities>
 
-/** What the state of an instance means for a session that stands on it. `unknown` and `paused` change nothing. */
-export function verdictOf(state: InstanceState): Inspection {
-  if (state.kind === 'absent') return { kind: 'gone', reason: 'instance_lost' }
-  if (state.kind === 'exited') return { kind: 'gone', reason: state.outOfMemory ? 'out_of_memory' : 'exited' }
-  return { kind: 'fine' }
-}
+/** What is left of this try's time, ms. */
+const restOf = (since: number): number => Context.current().info.startToCloseTimeoutMs - (Date.now() - since)
 
 /** "Absent" is believed twice, `settleMs` apart, as long as nobody knows how the create ended. */
 async function inspectSettled(provider: ComputeProvider, row: InstanceRow, call: CallContext): Promise<InstanceState> {

@@ -13,6 +13,8 @@ export interface Timings {
   readonly databaseRetryMs: number
   readonly databaseRetryMaxMs: number
   readonly createTimeoutMs: number
+  /** How long a create waits for the instance to answer, before that is left to an activity of its own; 0: not at all. */
+  readonly answerSoonMs: number
   /** One try of awaiting readiness; the state's own limit ends the tries. */
   readonly readyTimeoutMs: number
   readonly removeTimeoutMs: number
@@ -60,6 +62,7 @@ export const defaultTimings: Timings = {
   databaseRetryMs: 200,
   databaseRetryMaxMs: 10 * second,
   createTimeoutMs: 10 * minute,
+  answerSoonMs: 1 * minute,
   readyTimeoutMs: 1 * hour,
   removeTimeoutMs: 2 * minute,
   inspectTimeoutMs: 30 * second,

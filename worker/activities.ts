@@ -53,6 +53,7 @@ export function providerActivities(
     provider,
     secrets: createInstanceSecrets(secrets),
     timings,
+    stopping,
   })
   return {
     start: { createInstance, ...createReadinessActivities({ db, provider, timings, stopping }) },

@@ -10,7 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import { ActivityFailure, ApplicationFailure, defineSearchAttributeKey, TimeoutFailure } from '@temporalio/common'
-import type { Inspection } from '../activities/compute.ts'
+import type { Inspection } from '../activities/verdict.ts'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import type { Look, SessionKey } from '../domain/session.ts'

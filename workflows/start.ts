@@ -13,11 +13,12 @@ export type StartOutcome =
 /** Makes the instance and waits until it answers. */
 export async function begin(key: SessionKey, providerId: string, timings: Timings): Promise<StartOutcome> {
   const { createInstance, awaitReady } = startOf(timings, providerId)
-  const creation = await createInstance(key)
+  // Runs that began before the answer was waited for there have no such time, and wait afterwards.
+  const creation = await createInstance({ ...key, waitMs: timings.answerSoonMs })
   if (creation.kind === 'refused') return { kind: 'failed', reason: creation.reason }
   if (creation.kind === 'withdrawn') return { kind: 'failed', reason: 'internal' }
   if (creation.kind === 'unavailable') return { kind: 'elsewhere' }
-  const readiness = await awaitReady(key)
+  const readiness = creation.readiness ?? (await awaitReady(key))
   if (readiness.kind === 'gone') return { kind: 'failed', reason: readiness.reason }
   return readiness.kind === 'ready' ? { kind: 'ready' } : { kind: 'failed', reason: 'internal' }
 }

@@ -100,6 +100,7 @@ test('an instance whose session waits for one is unknown until it is adopted, an
       parameters: () => ({}),
     },
     timings: defaultTimings,
+    stopping: new AbortController().signal,
   })
   expect(await new MockActivityEnvironment().run(createInstance, { sessionId: id, generation: 1 })).toEqual({
     kind: 'created',

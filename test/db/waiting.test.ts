@@ -66,6 +66,7 @@ describe('who waits when the breaker opens', () => {
       },
       secrets: { mint: () => Buffer.from('secret'), open: () => 'secret', parameters: () => ({}) },
       timings,
+      stopping: new AbortController().signal,
     })
     const created = await new MockActivityEnvironment().run(createInstance, met)
     expect([created, await rows.stateOf(met)]).toEqual([{ kind: 'unavailable' }, 'queued'])

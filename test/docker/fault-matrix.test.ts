@@ -37,6 +37,8 @@ beforeAll(async () => {
     timings: {
       databaseTimeoutMs: 3_000,
       createTimeoutMs: 15_000,
+      // Waiting is to have faults of its own.
+      answerSoonMs: 0,
       removeTimeoutMs: 15_000,
       heartbeatMs: 2_000,
       observeIdleMs: 1_000,

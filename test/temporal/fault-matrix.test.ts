@@ -29,6 +29,8 @@ const timings = {
   databaseTimeoutMs: 2_000,
   databaseRetryMaxMs: 500,
   createTimeoutMs: 3_000,
+  // Waiting is to have faults of its own.
+  answerSoonMs: 0,
   readyTimeoutMs: 4_000,
   removeTimeoutMs: 3_000,
   inspectTimeoutMs: 1_500,

@@ -35,7 +35,7 @@ let idAlone: WorkflowBundle
 
 beforeAll(async () => {
   // A task that a stopped worker took with it is given to the next one soon.
-  const timings = { reconcileGraceMs: 0, workflowTaskMs: 3_000 }
+  const timings = { reconcileGraceMs: 0, workflowTaskMs: 3_000, answerSoonMs: 100 }
   stage = await createStage({ provider: hold.provider, startLimit: 3, timings })
   who = await addAccount(stage.db)
   const variant = async (name: string) =>

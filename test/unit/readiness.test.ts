@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nextKnockMs, worthAsking } from '../../activities/readiness.ts'
+import { nextKnockMs, worthAsking } from '../../activities/answer.ts'
 
 const asked = { reached: false, seen: null, sinceMs: 100 }
 
