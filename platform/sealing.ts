@@ -1,13 +1,25 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 
 const cipher = 'aes-256-gcm'
 const nonceBytes = 12
 const tagBytes = 16
 
+/** Node makes a key of bytes for each cipher anew, which takes longer than to seal something short. */
+const keys = new WeakMap<Uint8Array, KeyObject>()
+
+function keyOf(secret: Uint8Array): KeyObject {
+  const known = keys.get(secret)
+  if (known !== undefined) return known
+  const key = createSecretKey(secret)
+  keys.set(secret, key)
+  return key
+}
+
 /** AES-256-GCM: nonce, ciphertext, tag in a row. `context` is bound to it: it opens only with the same one. */
 export function seal(secret: Uint8Array, context: string, plain: Uint8Array): Uint8Array {
   const nonce = randomBytes(nonceBytes)
-  const sealing = createCipheriv(cipher, secret, nonce)
+  const sealing = createCipheriv(cipher, keyOf(secret), nonce)
   sealing.setAAD(Buffer.from(context))
   return Buffer.concat([nonce, sealing.update(plain), sealing.final(), sealing.getAuthTag()])
 }
@@ -15,7 +27,7 @@ export function seal(secret: Uint8Array, context: string, plain: Uint8Array): Ui
 /** Opens what `seal` made. @throws Error when the key, the context or the bytes are not the same */
 export function open(secret: Uint8Array, context: string, sealed: Uint8Array): Uint8Array {
   if (sealed.length < nonceBytes + tagBytes) throw new Error('sealed bytes are too short')
-  const opening = createDecipheriv(cipher, secret, sealed.subarray(0, nonceBytes), { authTagLength: tagBytes })
+  const opening = createDecipheriv(cipher, keyOf(secret), sealed.subarray(0, nonceBytes), { authTagLength: tagBytes })
   opening.setAAD(Buffer.from(context))
   opening.setAuthTag(sealed.subarray(sealed.length - tagBytes))
   return Buffer.concat([opening.update(sealed.subarray(nonceBytes, sealed.length - tagBytes)), opening.final()])
