@@ -1,155 +1,152 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { DoorSpec } from '../../domain/template.ts'
-import { ensureImage } from '../../ports/compute/docker/build.ts'
-import { createEngine } from '../../ports/compute/docker/engine.ts'
-import { startDesktopGateway } from '../support/guacd/gateway.ts'
-import type { DesktopGateway } from '../support/guacd/gateway.ts'
+import type { SessionId } from '../../domain/ids.ts'
+import type { DoorMode, DoorSpec } from '../../domain/template.ts'
+import { builtIn } from '../../stack/built-in.ts'
+import { enterDoor } from '../support/doors/enter.ts'
+import { showsSomething } from '../support/guacd/picture.ts'
+import { startDesktopSite } from '../support/guacd/site.ts'
+import type { DesktopSite, Person } from '../support/guacd/site.ts'
 import { startGuacd } from '../support/guacd/start.ts'
 import type { Guacd } from '../support/guacd/start.ts'
 import { openViewer } from '../support/guacd/viewer.ts'
-import { docker } from './docker-harness.ts'
+import type { Viewer } from '../support/guacd/viewer.ts'
+import { docker, inside } from './docker-harness.ts'
 
-const tag = 'carrel-test-desktop-peers:1'
-const password = randomBytes(9).toString('base64url')
-const gateways: DesktopGateway[] = []
-let guacd: Guacd
-let machine: Awaited<ReturnType<typeof docker.createContainer>>
-let out: string
-
-/** The machine's port 22 or 3389, at a port of loopback. */
-async function portOf(inner: string): Promise<number> {
-  const { NetworkSettings } = await machine.inspect()
-  return Number(NetworkSettings.Ports[inner]?.[0]?.HostPort)
+const image = { tag: 'carrel-test-desktop-peers:1', context: 'test/docker/desktop', mayBeRoot: true }
+const ssh = {
+  protocol: 'ssh',
+  port: 22,
+  modes: ['control', 'view'],
+  parameters: { username: 'desk', 'color-scheme': 'white-black' },
+  files: { upload: true, download: true },
+} as const satisfies DoorSpec
+const doors: Readonly<Record<string, DoorSpec>> = {
+  shell: ssh,
+  // The same shell by another password than its own.
+  stranger: { ...ssh, parameters: { ...ssh.parameters, password: 'another' } },
+  desk: {
+    protocol: 'rdp',
+    port: 3389,
+    modes: ['control', 'view'],
+    parameters: { username: 'desk', 'ignore-cert': 'true', security: 'any', 'disable-audio': 'true' },
+  },
 }
 
-/** A request for a connection, as RDP begins (X.224). */
-const rdpGreeting = '0300000b06e00000000000'
+let guacd: Guacd
+let desktops: DesktopSite
+let id: SessionId
+let guest: Person
 
-/** Waits until somebody answers there. */
-const speaking = (port: number, greeting: string) =>
-  vi.waitFor(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        const socket = connect({ host: '127.0.0.1', port })
-        socket.setTimeout(2_000, () => socket.destroy())
-        socket.once('connect', () => socket.write(Buffer.from(greeting, 'hex')))
-        socket.once('data', () => (resolve(), socket.destroy()))
-        socket.on('error', () => undefined)
-        socket.once('close', () => reject(new Error(`nobody answers on ${port}`)))
-      }),
-    { timeout: 60_000, interval: 200 },
-  )
+/** Comes in through api and gateway, by a ticket of one's own. */
+async function enter(who: Person, door: string, mode: DoorMode): Promise<Viewer> {
+  const { headers } = await enterDoor(desktops.port, await desktops.open(id, who, door, mode))
+  return openViewer({ origin: `localhost:${desktops.port}`, host: '', headers, pictureLimitMs: 60_000 })
+}
+const owner = async (door: string) => await enter(desktops.site.user, door, 'control')
+const look = async (door: string) => await enter(guest, door, 'view')
+
+/** What stands in a file of the instance; empty where there is none. */
+async function fileOf(name: string): Promise<string> {
+  const label = [`carrel.deployment=${desktops.site.deploymentId}`]
+  const [container] = await docker.listContainers({ filters: { label } })
+  if (container === undefined) throw new Error('there is no container')
+  return await inside(container.Id, ['sh', '-c', `cat '${name}' 2>/dev/null`])
+}
+const soon = async (claim: () => Promise<void> | void) => await vi.waitFor(claim, { timeout: 60_000, interval: 200 })
+const written = async (name: string, text: string) => await soon(async () => expect(await fileOf(name)).toContain(text))
 
 beforeAll(async () => {
-  const contextDir = fileURLToPath(new URL('desktop', import.meta.url))
-  const engine = createEngine(docker, 60_000)
-  await ensureImage({ engine, tag, contextDir, extraCa: null, signal: AbortSignal.timeout(8 * 60_000) })
-  out = await mkdtemp(join(tmpdir(), 'carrel-peers-'))
-  await chmod(out, 0o777)
-  machine = await docker.createContainer({
-    Image: tag,
-    Labels: { 'carrel.test': 'desktop-peers' },
-    Env: [`PASSWORD=${password}`],
-    ExposedPorts: { '22/tcp': {}, '3389/tcp': {} },
-    HostConfig: {
-      Binds: [`${out}:/out`],
-      PortBindings: {
-        '22/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }],
-        '3389/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }],
-      },
-    },
-  })
-  await machine.start()
   guacd = await startGuacd()
-  // The daemon takes connections for its ports before anybody listens behind them: only an answer counts.
-  await speaking(await portOf('22/tcp'), '')
-  await speaking(await portOf('3389/tcp'), rdpGreeting)
+  desktops = await startDesktopSite({
+    guacd,
+    images: [image],
+    templates: [
+      {
+        name: 'peers',
+        spec: {
+          ...builtIn,
+          title: 'Peers',
+          description: 'sshd and xrdp, as Debian has them.',
+          provider: { kind: 'docker' },
+          image: image.tag,
+          // Both let people in by their system's accounts, and become them.
+          capabilities: ['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'SETGID', 'SETUID', 'SYS_CHROOT'],
+          egress: 'none',
+          doors,
+          readiness: { kind: 'tcp', port: 3389 },
+          sharing: 'members',
+        },
+      },
+    ],
+  })
+  ;[id, guest] = await Promise.all([desktops.start('peers'), desktops.colleague()])
+  await desktops.ready(id)
+  const path = `/v1/sessions/${id}/collaborators/${guest.accountId}`
+  await desktops.call(desktops.site.user, 'PUT', path, { mode: 'view' })
 }, 12 * 60_000)
 afterAll(async () => {
-  for (const gateway of gateways) await gateway.close()
+  await desktops?.close()
   await guacd?.kill()
-  await machine?.remove({ force: true, v: true })
-  if (out !== undefined) await rm(out, { recursive: true, force: true })
-})
+}, 5 * 60_000)
 
-async function gatewayTo(inner: string, spec: Partial<DoorSpec>, secret = password): Promise<DesktopGateway> {
-  const port = await portOf(inner)
-  const gateway = await startDesktopGateway({
-    guacds: [guacd],
-    doors: { peer: { host: '127.0.0.1', port, password: secret } },
-    spec,
-    more: { limits: { argsMs: 10_000, pictureMs: 25_000, tries: 2 } },
-  })
-  gateways.push(gateway)
-  return gateway
-}
-const written = (name: string, text: string) =>
-  vi.waitFor(async () => expect(await readFile(join(out, name), 'utf8')).toContain(text), { timeout: 20_000 })
+describe('a shell through api, gateway, guacd and sshd', () => {
+  test('shows itself, gives back what is typed, is seen by who joins, and takes files', async () => {
+    expect(await (await look('shell')).ended).toEqual({ code: 1013, reason: '516 nobody_to_watch' })
 
-describe('a shell through guacd and sshd', () => {
-  const spec: Partial<DoorSpec> = {
-    protocol: 'ssh',
-    parameters: { username: 'desk', 'color-scheme': 'white-black' },
-    files: { upload: true, download: true },
-  }
+    const first = await owner('shell')
+    await first.picture
+    await soon(() => expect(first.drawn().some(showsSomething)).toBe(true))
+    first.type('clear; echo back-$((6*7))\n')
+    await soon(() => {
+      // Marked with the mouse from the first letter on: what a terminal marks is on the clipboard.
+      first.say('mouse', 1, 1, 0)
+      first.say('mouse', 1, 1, 1)
+      first.say('mouse', 400, 40, 1)
+      first.say('mouse', 400, 40, 0)
+      expect(first.copied()).toContain('back-42')
+    })
 
-  test('is typed into by who may, seen by who joins, and takes files', async () => {
-    const gateway = await gatewayTo('22/tcp', spec)
-    const early = openViewer({ origin: gateway.origin, host: 'peer-view' })
-    expect(await early.ended).toEqual({ code: 1013, reason: '516 nobody_to_watch' })
+    const second = await look('shell')
+    await second.picture
+    second.type('echo guest > /tmp/guest\n')
+    first.type('echo owner > /tmp/shell\n')
+    await written('/tmp/shell', 'owner\n')
+    expect(await fileOf('/tmp/guest')).toBe('')
+    expect([first.count('filesystem') > 0, second.count('filesystem')]).toEqual([true, 0])
+    expect(second.count('clipboard')).toBe(0)
 
-    const owner = openViewer({ origin: gateway.origin, host: 'peer-control', pictureLimitMs: 30_000 })
-    await owner.picture
-    const guest = openViewer({ origin: gateway.origin, host: 'peer-view', pictureLimitMs: 30_000 })
-    await guest.picture
-    guest.type('echo guest > /out/guest\n')
-    owner.type('echo owner > /out/shell\n')
-    await written('shell', 'owner\n')
-    await expect(readFile(join(out, 'guest'))).rejects.toThrow('ENOENT')
-
-    await vi.waitFor(() => expect(owner.count('filesystem')).toBe(1), { timeout: 20_000 })
-    expect(guest.count('filesystem')).toBe(0)
-    owner.say('put', 0, 7, 'text/plain', '/out/brought 😀.txt')
-    await vi.waitFor(() => expect(owner.count('ack')).toBe(1), { timeout: 10_000 })
-    owner.say('blob', 7, Buffer.from('what was brought').toString('base64'))
-    owner.say('end', 7)
-    await written('brought 😀.txt', 'what was brought')
-    for (const viewer of [owner, guest]) viewer.close()
+    first.say('put', 0, 7, 'text/plain', '/tmp/brought 😀.txt')
+    await soon(() => expect(first.count('ack')).toBeGreaterThan(0))
+    first.say('blob', 7, Buffer.from('what was brought').toString('base64'))
+    first.say('end', 7)
+    await written('/tmp/brought 😀.txt', 'what was brought')
+    for (const viewer of [first, second]) viewer.close()
   })
 
   test('does not open with another password, and says so', async () => {
-    const gateway = await gatewayTo('22/tcp', spec, 'wrong')
-    const viewer = openViewer({ origin: gateway.origin, host: 'peer-control' })
-    expect(await viewer.ended).toEqual({ code: 1011, reason: '769 credentials_refused' })
+    expect(await (await owner('stranger')).ended).toEqual({ code: 1011, reason: '769 credentials_refused' })
   })
 })
 
-describe('a desktop through guacd and xrdp', () => {
+describe('a desktop through api, gateway, guacd and xrdp', () => {
   test('shows itself, is typed into by who may, and seen by who joins', async () => {
-    const parameters = { username: 'desk', 'ignore-cert': 'true', security: 'any', 'disable-audio': 'true' }
-    const gateway = await gatewayTo('3389/tcp', { protocol: 'rdp', parameters })
-    const owner = openViewer({ origin: gateway.origin, host: 'peer-control', pictureLimitMs: 40_000 })
-    await owner.picture
-    const guest = openViewer({ origin: gateway.origin, host: 'peer-view', pictureLimitMs: 30_000 })
-    await guest.picture
-    await written('rdp', '')
-    await vi.waitFor(
-      async () => {
-        owner.type('by rdp\n')
-        expect(await readFile(join(out, 'rdp'), 'utf8')).toContain('by rdp\n')
-      },
-      { timeout: 30_000, interval: 500 },
-    )
-    guest.type('guest\n')
-    owner.type('after\n')
-    await written('rdp', 'after\n')
-    expect(await readFile(join(out, 'rdp'), 'utf8')).not.toContain('guest')
-    for (const viewer of [owner, guest]) viewer.close()
+    const first = await owner('desk')
+    await first.picture
+    await soon(() => expect(first.drawn().some(showsSomething)).toBe(true))
+    const second = await look('desk')
+    await second.picture
+    await soon(async () => {
+      first.type('by rdp\n')
+      expect(await fileOf('/tmp/rdp')).toContain('by rdp\n')
+    })
+    second.type('guest\n')
+    first.type('after\n')
+    await written('/tmp/rdp', 'after\n')
+    expect(await fileOf('/tmp/rdp')).not.toContain('guest')
+    expect(second.drawn().length).toBeGreaterThan(0)
+
+    await desktops.call(desktops.site.user, 'DELETE', `/v1/sessions/${id}`)
+    expect(await first.ended).toEqual({ code: 1000, reason: '523 ended' })
+    expect(await second.ended).toEqual({ code: 1000, reason: '523 ended' })
   })
 })

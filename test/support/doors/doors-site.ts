@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { request } from 'node:http'
-import type { IncomingMessage } from 'node:http'
 import type { Configuration } from '../../../db/bootstrap.ts'
 import type { SessionId } from '../../../domain/ids.ts'
 import type { DoorMode, TemplateSpec } from '../../../domain/template.ts'
@@ -13,6 +11,8 @@ import { addPerson } from '../../setup/person.ts'
 import { clientOf, createSite } from '../../setup/site.ts'
 import type { Site } from '../../setup/site.ts'
 import { plainTemplate } from '../../setup/template.ts'
+import { enterDoor } from './enter.ts'
+import type { Entered } from './enter.ts'
 
 export type Person = Awaited<ReturnType<typeof addPerson>>
 
@@ -32,11 +32,6 @@ export interface DoorsSite {
   /** Goes in by such an address; what a browser then says with each request. */
   enter(url: URL): Promise<Entered>
   close(): Promise<void>
-}
-
-export interface Entered {
-  readonly host: string
-  readonly headers: { readonly host: string; readonly origin: string; readonly cookie: string }
 }
 
 export interface DoorsSiteOptions {
@@ -118,28 +113,7 @@ export async function startDoorsSite({ doors, variables = {} }: DoorsSiteOptions
     async open(id, who, door, mode = 'control') {
       return new URL(String((await call(who, 'POST', `/v1/sessions/${id}/connections`, { door, mode }))['url']))
     },
-    async enter(url) {
-      const ticket = new URLSearchParams(url.hash.slice(1)).get('ticket')
-      const answer = await asked(port, url, JSON.stringify({ ticket }))
-      const [cookie] = answer.headers['set-cookie'] ?? []
-      if (cookie === undefined) throw new Error(`the ticket was answered ${answer.statusCode}`)
-      const { host, origin } = url
-      return { host, headers: { host, origin, cookie: cookie.split(';', 1).join('') } }
-    },
+    enter: async (url) => await enterDoor(port, url),
     close: async () => await site.close(),
   }
-}
-
-/** Posts a ticket as the door's own page does. */
-async function asked(port: number, { host, origin }: URL, body: string): Promise<IncomingMessage> {
-  return await new Promise((resolve, reject) => {
-    const headers = { host, origin, 'content-type': 'application/json' }
-    const out = request({ host: '127.0.0.1', port, method: 'POST', path: '/.carrel/redeem', headers }, (answer) => {
-      answer.resume()
-      resolve(answer)
-    })
-    out.setTimeout(30_000, () => out.destroy(new Error('the gateway did not answer')))
-    out.once('error', reject)
-    out.end(body)
-  })
 }

@@ -9,6 +9,10 @@ export interface Viewer {
   readonly ended: Promise<{ readonly code: number; readonly reason: string }>
   /** How often an instruction came. */
   count(opcode: string): number
+  /** What was on the desktop's clipboard last. */
+  copied(): string
+  /** Every picture that was drawn, as it came. */
+  drawn(): readonly Buffer[]
   say(opcode: string, ...args: (string | number)[]): void
   /** Presses and lets go of each key. */
   type(text: string): void
@@ -22,29 +26,33 @@ export interface ViewerPlan {
   readonly origin: string
   readonly host: string
   readonly query?: string
+  /** What a browser that went through the door says as well. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly pictureLimitMs?: number
 }
 
 /** Opens a desktop as the viewer's page does. */
-export function openViewer({ origin, host, query = '', pictureLimitMs = 15_000 }: ViewerPlan): Viewer {
+export function openViewer({ origin, host, query = '', headers = {}, pictureLimitMs = 15_000 }: ViewerPlan): Viewer {
   const began = performance.now()
   const [, port = ''] = origin.split(':')
   const socket = new WebSocket(
     `ws://127.0.0.1:${port}/.carrel/desktop/tunnel?width=800&height=600&dpi=96${query}`,
     'guacamole',
-    { headers: { host: `${host}.${origin}` } },
+    { headers: { host: `${host}.${origin}`, ...headers } },
   )
   const reader = createInstructionReader(fromGuacd)
   const counts = new Map<string, number>()
   const picture = Promise.withResolvers<number>()
   picture.promise.catch(() => undefined)
   const limit = setTimeout(() => picture.reject(new Error('no picture in time')), pictureLimitMs)
+  const streams = createStreams()
   let drawn = false
   const say = (opcode: string, ...args: (string | number)[]) => {
     if (socket.readyState === WebSocket.OPEN) socket.send(encodeInstruction(opcode, ...args))
   }
   const hear = ({ opcode, args }: Instruction) => {
     counts.set(opcode, (counts.get(opcode) ?? 0) + 1)
+    streams.hear(opcode, args)
     if (opcode === 'img' || opcode === 'cfill' || opcode === 'copy') drawn = true
     if (opcode !== 'sync') return
     say('sync', args[0] ?? '')
@@ -66,6 +74,8 @@ export function openViewer({ origin, host, query = '', pictureLimitMs = 15_000 }
     picture: picture.promise,
     ended,
     count: (opcode) => counts.get(opcode) ?? 0,
+    copied: () => streams.clipboards.at(-1)?.toString() ?? '',
+    drawn: () => streams.pictures,
     say,
     type(text) {
       for (const character of text) {
@@ -76,5 +86,25 @@ export function openViewer({ origin, host, query = '', pictureLimitMs = 15_000 }
     },
     freeze: () => socket.pause(),
     close: () => socket.close(),
+  }
+}
+
+/** Puts together what comes in pieces: pictures and clipboards. */
+function createStreams() {
+  const open = new Map<string, { readonly kept: Buffer[]; readonly parts: Buffer[] }>()
+  const pictures: Buffer[] = []
+  const clipboards: Buffer[] = []
+  return {
+    pictures,
+    clipboards,
+    hear(opcode: string, [stream = '', data = '']: readonly string[]) {
+      if (opcode === 'img') open.set(stream, { kept: pictures, parts: [] })
+      if (opcode === 'clipboard') open.set(stream, { kept: clipboards, parts: [] })
+      if (opcode === 'blob') open.get(stream)?.parts.push(Buffer.from(data, 'base64'))
+      if (opcode !== 'end') return
+      const ended = open.get(stream)
+      if (ended !== undefined) ended.kept.push(Buffer.concat(ended.parts))
+      open.delete(stream)
+    },
   }
 }
