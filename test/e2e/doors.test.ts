@@ -5,6 +5,7 @@ import { goThrough, goTo, launchChromium, leftOut, persisting } from '../support
 import { runInKernel, uploadAndRead } from '../support/doors/jupyter.ts'
 import { startNotebooks } from '../support/doors/notebooks.ts'
 import type { Notebooks } from '../support/doors/notebooks.ts'
+import { pictureOfNotebook } from '../support/doors/picture.ts'
 import { listenTo } from '../support/doors/witness.ts'
 import type { Witness } from '../support/doors/witness.ts'
 
@@ -71,6 +72,7 @@ describe.skipIf(leftOut)('notebooks behind their doors, in a browser', () => {
     const run = async ({ page, url: { host } }: Opened, code: string) =>
       await persisting(async () => await page.evaluate(runInKernel, { code, host }))
     expect(await Promise.all([run(first, '6*7'), run(second, '6*7+1')])).toEqual(['42', '43'])
+    await pictureOfNotebook(first.page)
   })
 
   test('a file of 50 MB goes in, in pieces, and comes out the same; the other session has none of it', async () => {
