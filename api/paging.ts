@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Page, PageAsk } from '../db/paging.ts'
 import { idPattern } from '../domain/ids.ts'
+import type { JsonText } from './answers.ts'
 import { Problem } from './problem.ts'
 
 /** The query of every list. */
@@ -56,4 +57,17 @@ export function pageAsk(list: string, query: { limit: number; cursor?: string | 
 /** A page as it is answered. */
 export function answerPage<T, A>(list: string, page: Page<T>, present: (item: T) => A) {
   return { items: page.items.map(present), nextCursor: page.next === null ? null : sealCursor(list, [page.next]) }
+}
+
+/** A page as it is answered, of what is JSON already. */
+export function pageText<T, A>(
+  list: string,
+  page: Page<T>,
+  present: (item: T) => JsonText<A>,
+): JsonText<{ items: A[]; nextCursor: string | null }> {
+  const cursor = page.next === null ? null : sealCursor(list, [page.next])
+  // What `answerPage` gives, as text.
+  return `{"items":[${page.items.map(present).join(',')}],"nextCursor":${JSON.stringify(cursor)}}` as ReturnType<
+    typeof pageText<T, A>
+  >
 }

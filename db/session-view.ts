@@ -81,18 +81,26 @@ export interface SessionRow {
   readonly operator_detail: string | null
   readonly degraded_at: string | null
   readonly degraded_reason: string | null
+  readonly version: string
 }
+
+/** Another one where anything that changes in a view is another one: see `KeptSessions`. Of a session `s` with its `health`. */
+export const sessionVersion = `s.xmin || coalesce(' ' || h.retry_at, '')`
+export const health = `left join provider_health h on h.provider_id = s.provider_id and h.state = 'open' and s.state = 'queued'`
+/** When the server started: another server, and a restored one, has another time. */
+export const serverStart = 'pg_postmaster_start_time()::text'
 
 /** What a `SessionRow` is made of, from `sessionJoined`. */
 export const sessionColumns = `s.id, s.name, s.owner_id, s.started_by, s.project_id, s.template_id, s.template_version,
   t.name as template_name, s.provider_id, s.size, s.parameters, s.mounts, s.sessions, s.cpu_milli, s.memory_mib, s.disk_mib,
   s.gpus, v.spec -> 'doors' as doors, s.state, s.reason, s.refusal, s.waiting_for, s.generation, s.state_since, h.retry_at,
   s.requested_at, s.queued_at, s.ready_at, s.ended_at, s.expires_at, s.lifetime_ends_at, s.stop_requested_at,
-  s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail, s.degraded_at, s.degraded_reason`
+  s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail, s.degraded_at, s.degraded_reason,
+  ${sessionVersion} as version`
 export const sessionJoined = `session s
   join template t on t.id = s.template_id
   join template_version v on v.template_id = s.template_id and v.version = s.template_version
-  left join provider_health h on h.provider_id = s.provider_id and h.state = 'open' and s.state = 'queued'`
+  ${health}`
 
 /** Years of five digits, which older releases took, need a sign. */
 const dateFrom = (text: string): Date => new Date(/^\d{5}/.test(text) ? `+0${text}` : text)

@@ -1,19 +1,20 @@
 import { z } from '@hono/zod-openapi'
-import { listSessions } from '../../db/session-queries.ts'
+import { listSessions } from '../../db/session-list.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { isEnd, sessionStates } from '../../domain/lifecycle.ts'
 import { isOperator } from '../../domain/rights.ts'
-import { body, json } from '../answers.ts'
+import { body, json, written } from '../answers.ts'
 import { deedOf } from '../env.ts'
 import type { AppContext } from '../env.ts'
 import { flag, idOf, moment } from '../fields.ts'
 import { allQuery, viewerFor } from '../operators.ts'
-import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
+import { pageAsk, pageOfItems, pageQuery, pageText } from '../paging.ts'
 import { route } from '../route.ts'
 import { requestSession, stopReason, stopSession } from './commands.ts'
 import { answerDecision, showSession } from './decided.ts'
-import { presentSession, SessionCreate, SessionDocument } from './schemas.ts'
+import { SessionCreate, SessionDocument } from './schemas.ts'
 import { projectOfBody, shownSession } from './subject.ts'
+import { sessionText } from './text.ts'
 
 const params = z.object({ sessionId: idOf('session') })
 
@@ -91,8 +92,8 @@ const listAll = route(
   },
   async (c) => {
     const query = c.req.valid('query')
+    const viewer = viewerFor(c, query.all)
     const filter = {
-      viewer: viewerFor(c, query.all),
       states: query.state ?? null,
       ended: query.ended,
       projectId: query.project ?? null,
@@ -104,11 +105,12 @@ const listAll = route(
       requestedAfter: query.requestedAfter ?? null,
       requestedBefore: query.requestedBefore ?? null,
     }
-    const page = await listSessions(c.var.services.db, filter, pageAsk('sessions', query))
+    const ask = { filter, ...pageAsk('sessions', query) }
+    const page = await listSessions(c.var.services.db, viewer, ask)
     const operator = isOperator(c.var.principal.actor)
-    return c.json(
-      answerPage('sessions', page, (session) => presentSession(session, { waiting: null, operator })),
-      200,
+    return written(
+      c,
+      pageText('sessions', page, (session) => sessionText(session, operator)),
     )
   },
 )
@@ -125,7 +127,11 @@ const getOne = route(
     request: { params },
     responses: { 200: json(SessionDocument, 'The session') },
   },
-  async (c) => c.json(await showSession(c, c.var.session.session), 200),
+  async (c) => {
+    const { session } = c.var.session
+    if (session.state === 'queued') return c.json(await showSession(c, session), 200)
+    return written(c, sessionText(session, isOperator(c.var.principal.actor)))
+  },
 )
 
 const stopAnswers = {

@@ -43,6 +43,8 @@ test('accepting, looking, deciding, reading, listing and stopping a session take
   const get = async (path: string) => expect((await api.call('GET', path, { token: me.token })).status).toBe(200)
   expect(await statements(create)).toBeLessThanOrEqual(3)
   expect(await statements(async () => await get(`/v1/sessions/${id}`))).toBeLessThanOrEqual(1)
+  // What changed since it was read last is read once more.
+  expect(await statements(async () => await get('/v1/sessions'))).toBeLessThanOrEqual(3)
   expect(await statements(async () => await get('/v1/sessions'))).toBeLessThanOrEqual(2)
   const key = { sessionId: id, generation: 1 }
   const look = async () => expect((await lookAt(api.db, id, defaultTimings))?.state).toBe('requested')

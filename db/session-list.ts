@@ -1,0 +1,126 @@
+import type { AccountId, SessionId } from '../domain/ids.ts'
+import { liveStates } from '../domain/lifecycle.ts'
+import type { SessionState } from '../domain/lifecycle.ts'
+import type { Db } from './connect.ts'
+import { keptSessions } from './kept-sessions.ts'
+import type { SessionVersion } from './kept-sessions.ts'
+import { pageOf } from './paging.ts'
+import type { Page, PageAsk } from './paging.ts'
+import { health, serverStart, sessionColumns, sessionJoined, sessionVersion } from './session-view.ts'
+import type { SessionRow, SessionView } from './session-view.ts'
+import { statement } from './statement.ts'
+
+export interface SessionFilter {
+  /** `null`: every state but the ends, unless `ended`. */
+  readonly states: readonly SessionState[] | null
+  readonly ended: boolean
+  readonly projectId: string | null
+  readonly templateId: string | null
+  readonly ownerId: string | null
+  readonly providerId: string | null
+  /** In their state for longer than this. */
+  readonly olderThanSeconds: number | null
+  /** Only those whose cleanup takes longer than its limit. */
+  readonly overdue: boolean
+  readonly requestedAfter: Date | null
+  readonly requestedBefore: Date | null
+}
+
+/** Which sessions, and which page of them. */
+export interface SessionsAsk extends PageAsk {
+  readonly filter: SessionFilter
+}
+
+/** What of a statement chooses a page of sessions that `viewer` sees. Adds what it stands on to the statement's parameters. */
+function chosen(viewer: AccountId | null, { filter, after, limit }: SessionsAsk, parameters: unknown[]): string {
+  const conditions: string[] = []
+  const where = (value: unknown, condition: (place: string) => string) => {
+    if (value !== null) conditions.push(condition(`$${parameters.push(value)}`))
+  }
+  where(
+    viewer,
+    (n) => `(s.owner_id = ${n} or s.project_id in (select project_id from project_member where account_id = ${n})
+      or s.id in (select session_id from standing_collaborator where account_id = ${n}))`,
+  )
+  where(filter.states ?? (filter.ended ? null : liveStates), (n) => `s.state = any(${n})`)
+  where(filter.projectId, (n) => `s.project_id = ${n}`)
+  where(filter.templateId, (n) => `s.template_id = ${n}`)
+  where(filter.ownerId, (n) => `s.owner_id = ${n}`)
+  where(filter.providerId, (n) => `s.provider_id = ${n}`)
+  where(filter.olderThanSeconds, (n) => `s.state_since < now() - ${n}::int * interval '1 second'`)
+  if (filter.overdue) conditions.push('s.cleanup_overdue_at is not null and s.ended_at is null')
+  where(filter.requestedAfter, (n) => `s.requested_at > ${n}`)
+  where(filter.requestedBefore, (n) => `s.requested_at < ${n}`)
+  where(after, (n) => `s.id < ${n}`)
+  const all = conditions.length === 0 ? 'true' : conditions.join(' and ')
+  return `where ${all} order by s.id desc limit $${parameters.push(limit + 1)}`
+}
+
+interface VersionsRow {
+  readonly server: string
+  /** The ids with their versions, as `versionsIn` reads them; `null`: there are none. */
+  readonly versions: string | null
+}
+
+const versionsIn = ({ server, versions }: VersionsRow): SessionVersion[] =>
+  (versions === null ? [] : versions.split(',')).map((text) => {
+    const end = text.indexOf(' ')
+    // Ids hold no blank.
+    return { id: text.slice(0, end) as SessionId, server, version: text.slice(end + 1) }
+  })
+
+/** Sessions, newest first, that `viewer` sees; `null`: an operator, who sees all. What has ended is left out unless it is asked for. */
+export async function listSessions(db: Db, viewer: AccountId | null, ask: SessionsAsk): Promise<Page<SessionView>> {
+  const parameters: unknown[] = []
+  const which = chosen(viewer, ask, parameters)
+  const read = statement<VersionsRow>(`select ${serverStart} as server, (select string_agg(one.version, ',')
+    from (select s.id || ' ' || ${sessionVersion} as version from session s ${health} ${which}) as one) as versions`)
+  const [row] = await read(db, parameters)
+  return await pageOfVersions(db, row === undefined ? [] : versionsIn(row), viewer, ask)
+}
+
+interface SessionsRow {
+  readonly server: string
+  readonly sessions: readonly SessionRow[] | null
+}
+
+const some = statement<SessionsRow>(`select ${serverStart} as server, (select json_agg(one)
+  from (select ${sessionColumns} from ${sessionJoined} where s.id = any($1)) as one) as sessions`)
+
+/** The page as it was when its versions were read. What is not kept of it is read now; where that has changed since, all is. */
+async function pageOfVersions(
+  db: Db,
+  versions: readonly SessionVersion[],
+  viewer: AccountId | null,
+  ask: SessionsAsk,
+): Promise<Page<SessionView>> {
+  const kept = keptSessions(db)
+  const views = new Map<SessionId, SessionView>()
+  const wanted: SessionVersion[] = []
+  for (const version of versions.slice(0, ask.limit)) {
+    const view = kept.of(version)
+    if (view === undefined) wanted.push(version)
+    else views.set(version.id, view)
+  }
+  if (wanted.length > 0) {
+    const [read] = await some(db, [wanted.map(({ id }) => id)])
+    const rows = new Map((read?.sessions ?? []).map((row) => [row.id, row]))
+    for (const { id, server, version } of wanted) {
+      const row = rows.get(id)
+      if (row === undefined || read === undefined || read.server !== server || row.version !== version)
+        return await pageNow(db, viewer, ask)
+      views.set(id, kept.keep(row, server))
+    }
+  }
+  // Each of the page was found above.
+  return pageOf(versions, ask.limit, ({ id }) => views.get(id) as SessionView)
+}
+
+async function pageNow(db: Db, viewer: AccountId | null, ask: SessionsAsk): Promise<Page<SessionView>> {
+  const parameters: unknown[] = []
+  const which = chosen(viewer, ask, parameters)
+  const read = statement<SessionsRow>(`select ${serverStart} as server, (select json_agg(one)
+    from (select ${sessionColumns} from ${sessionJoined} ${which}) as one) as sessions`)
+  const [row] = await read(db, parameters)
+  return pageOf(row?.sessions ?? [], ask.limit, (found) => keptSessions(db).keep(found, row?.server ?? ''))
+}
