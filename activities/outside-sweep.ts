@@ -1,6 +1,6 @@
 import type { Db } from '../db/connect.ts'
 import { readArming } from '../db/epoch.ts'
-import { recordClosed } from '../db/outside-accounts.ts'
+import { givenUpDoors, recordClosed } from '../db/outside-accounts.ts'
 import { noteOutsideDrift, readOutsideBooks, readOutsideDrift } from '../db/outside-drift.ts'
 import { beginOutside, concludeOutside } from '../db/outside-reconciliation.ts'
 import { dueRemedies, isDue, outsideAction, outsideDrift, strays } from '../domain/outside-sweep.ts'
@@ -18,6 +18,8 @@ export interface OutsideSweepDeps {
 
 /** Texts and lists are kept for operators to read, not for ever. */
 const mostReported = 1_000
+/** In one round; a gateway that has just come back has other things to do. */
+const mostGivenUp = 20
 
 interface Round {
   readonly armed: boolean
@@ -38,6 +40,7 @@ export function createOutsideSweep({ db, access, deploymentId, warn }: OutsideSw
     const due = armed ? dueRemedies(differing, sightingOf, { graceMs, listed: found.length }) : []
     const failed: OutsideAction[] = []
     for (const remedy of dryRun ? [] : due) if (!(await remove(remedy, signal))) failed.push(outsideAction(remedy))
+    if (armed && !dryRun) await closeGivenUp(signal)
     const removed = dryRun ? 0 : due.length - failed.length
     if (removed > 0)
       warn({ removed }, 'something was left at the gateway and belonged to no live session; it was removed')
@@ -51,6 +54,11 @@ export function createOutsideSweep({ db, access, deploymentId, warn }: OutsideSw
       failed,
     }
     return { armed, report }
+  }
+
+  /** Closes what operators gave up on while nobody served the gateway: there may be nothing of it in any list. */
+  async function closeGivenUp(signal: AbortSignal): Promise<void> {
+    for (const key of await givenUpDoors(db, mostGivenUp)) await remove({ do: 'closeDoors', key }, signal)
   }
 
   /** Carries out what operators asked for. */

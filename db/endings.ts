@@ -9,6 +9,7 @@ import type { Db, Executor } from './connect.ts'
 import { endPasses } from './connections.ts'
 import { recordEvent } from './events.ts'
 import { tombstone } from './instances.ts'
+import { endAllDoors } from './outside-accounts.ts'
 import { plainText } from './plain-text.ts'
 import { giveUpProbe } from './provider-health.ts'
 import { releaseReservation } from './reservations.ts'
@@ -85,7 +86,8 @@ export async function endSession(db: Db, key: SessionKey): Promise<Moved> {
 
 /**
  * An operator gives up on a cleanup: what is reserved is released, and the session ends as `abandoned`. The tombstone stays
- * without its confirmation: should the instance be seen again, reconciliation removes it.
+ * without its confirmation: should the instance be seen again, reconciliation removes it; and doors outside that were not
+ * closed are closed when somebody serves that gateway again.
  */
 export async function abandonSession(db: Db, key: SessionKey): Promise<Moved> {
   const reason: Reason = 'abandoned'
@@ -94,6 +96,7 @@ export async function abandonSession(db: Db, key: SessionKey): Promise<Moved> {
     const moved = await move(trx, { key, from: ['stopping'], to: endOf(reason), set: { reason }, data: { reason } })
     if (moved.kind === 'elsewhere') return moved
     await tombstone(trx, key, await providerOf(trx, key))
+    await endAllDoors(trx, key.sessionId)
     await releaseReservation(trx, key)
     return moved
   })

@@ -127,6 +127,31 @@ export async function endDoors(executor: Executor, key: SessionKey): Promise<voi
     .execute()
 }
 
+/** The same for all doors of a session that its own workflow closes no more. What is left outside of them is the sweep's. */
+export async function endAllDoors(executor: Executor, sessionId: SessionId): Promise<void> {
+  await executor
+    .updateTable('outside_doors')
+    .set({ ended_at: sql<Date>`now()` })
+    .where('session_id', '=', sessionId)
+    .where('ended_at', 'is', null)
+    .execute()
+}
+
+/** Doors that were given up on: their sessions have ended, and nobody said that nothing is left of them. The oldest first. */
+export async function givenUpDoors(executor: Executor, most: number): Promise<SessionKey[]> {
+  const rows = await executor
+    .selectFrom('outside_doors as d')
+    .innerJoin('session as s', 's.id', 'd.session_id')
+    .select(['d.session_id', 'd.generation'])
+    .where('d.ended_at', 'is not', null)
+    .where('d.closed_at', 'is', null)
+    .where('s.ended_at', 'is not', null)
+    .orderBy('d.ended_at')
+    .limit(most)
+    .execute()
+  return rows.map((row) => ({ sessionId: row.session_id, generation: row.generation }))
+}
+
 export async function areDoorsEnded(executor: Executor, key: SessionKey): Promise<boolean> {
   const row = await executor
     .selectFrom('outside_doors')
