@@ -72,7 +72,7 @@ test('a teardown is given up in the same way', async () => {
   await stage.client.workflow.getHandle(sessionWorkflowId(id)).terminate('by hand')
   provider.backend.goDown()
   await stop(stage.db, id)
-  await until(stage.db, id, ['stopping'], 30_000)
+  await until(stage.db, id, ['stopping'])
   await abandon(stage, id)
   await until(stage.db, id, ['failed'])
   expect(await stage.client.workflow.getHandle(teardownWorkflowId(id)).result()).toEqual({ state: 'failed' })

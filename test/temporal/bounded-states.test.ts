@@ -4,7 +4,7 @@ import { applyConfiguration } from '../../db/bootstrap.ts'
 import { readSessionEvents } from '../../db/events.ts'
 import { instanceName, sessionWorkflowId } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
-import { endOf, liveStates } from '../../domain/lifecycle.ts'
+import { endOf, endStates, liveStates } from '../../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../../domain/lifecycle.ts'
 import { addAccount } from '../setup/person.ts'
 import { plainTemplate } from '../setup/template.ts'
@@ -62,7 +62,8 @@ const wanted = async (provider: string, limits: Limits = {}): Promise<SessionId>
   await ask(stage.db, await addAccount(stage.db), { providerId: provider as ProviderId, ...limits })
 const put = async (provider: string, into: SessionState, limits: Limits = {}): Promise<SessionId> => {
   const id = await wanted(provider, limits)
-  await until(id, [into])
+  // Where it may stay there for seconds only, it may have left before it was looked at.
+  await until(id, [into, 'stopping', ...endStates])
   return id
 }
 

@@ -39,7 +39,7 @@ async function ready(lead: Lead): Promise<SessionId> {
   const id = newId('session')
   desk.plan({ subject: id, activity: '', fault: nothing, lead })
   await ask(stage.db, await addAccount(stage.db), { id })
-  expect(await ground.until(id, ['ready'], 30_000)).not.toBeNull()
+  expect(await ground.until(id, ['ready'], 60_000)).not.toBeNull()
   return id
 }
 
@@ -58,13 +58,13 @@ test('an alarm that is raised in the moment in which nothing is left any more br
         return null
       })
       await ground.stop(id)
-      await ground.until(id, ['stopped'], 30_000)
+      await ground.until(id, ['stopped'], 60_000)
       return id
     }),
   )
-  expect(await balanced(ground, { allEnded: true, sessions: ids }, 20_000)).toEqual([])
+  expect(await balanced(ground, { allEnded: true, sessions: ids }, 30_000)).toEqual([])
   expect(await brokenTasks(stage.client, ids.map(sessionWorkflowId))).toEqual([])
-}, 60_000)
+})
 
 test('a run that finds its session at an end does not close before it is done with the books', async () => {
   // a task that the server did not take: ── release ── end ── ✗ (but done is done)
@@ -98,7 +98,7 @@ test('a run that finds its session at an end does not close before it is done wi
   )
   expect(await balanced(ground, { allEnded: true, sessions: ids }, 30_000)).toEqual([])
   expect(early).toEqual([])
-}, 60_000)
+})
 
 /** Whether the run of the session closes within a moment. */
 async function closes(id: SessionId): Promise<boolean> {

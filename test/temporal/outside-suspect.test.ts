@@ -48,4 +48,4 @@ test('doors are opened and withdrawn while the instance is looked at and nobody 
   })
   expect((await stateOf(db, id)).state).toBe('ready')
   await stop(db, id)
-}, 60_000)
+})

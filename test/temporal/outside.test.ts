@@ -97,7 +97,7 @@ test('two open a desk; one is sent away, one is cut and comes back; the stop lea
   expect(doors.map((row) => row.closed_at !== null)).toEqual([true])
   await record(stage.client, 'outside', sessionWorkflowId(id))
   await record(stage.client, 'watch-doors', watchDoorsWorkflowId)
-}, 60_000)
+})
 
 test('a gateway that is away at a stop: the instance goes after its time, and the session ends when both are clean', async () => {
   const { site, stage, provider, owner, id } = await open()
@@ -105,8 +105,8 @@ test('a gateway that is away at a stop: the instance goes after its time, and th
   await browser.shown()
   const [node] = site.nodes
   node?.faults.add({ matches: () => true, effect: 'cut_before' })
-  await stop(stage.db, id)
   const askedAt = Date.now()
+  await stop(stage.db, id)
   await eventually('the instance is removed', () => provider.backend.count() === 0)
   expect(Date.now() - askedAt).toBeGreaterThanOrEqual(1_400)
   expect((await stateOf(stage.db, id)).state).toBe('stopping')
@@ -114,7 +114,7 @@ test('a gateway that is away at a stop: the instance goes after its time, and th
   node?.faults.clear()
   await until(stage.db, id, ['stopped'])
   expect(site.leftovers(stage.deploymentId)).toEqual([])
-}, 60_000)
+})
 
 test('what belongs to no live session is swept, but not while disarmed, and not what no row knows of', async () => {
   const { site, stage, owner, id } = await open({ reconcileGraceMs: 200, sweepDoorsMs: 200, listDoorsMs: 200 })
@@ -148,7 +148,7 @@ test('what belongs to no live session is swept, but not while disarmed, and not 
     const found = await drift()
     return found.length === 1 && found[0]?.subject === `${unknown}/1`
   })
-}, 60_000)
+})
 
 test('an account that is to be removed is shut out and gone there, and its secrets here', async () => {
   const { site, stage, owner, id } = await open()
@@ -164,4 +164,4 @@ test('an account that is to be removed is shut out and gone there, and its secre
   await stop(stage.db, id)
   await until(stage.db, id, ['stopped'])
   expect(site.leftovers(stage.deploymentId)).toEqual([])
-}, 60_000)
+})

@@ -119,7 +119,7 @@ test('an observer that was ended by hand is replaced, so that an end is still se
   await observer.terminate('an operator slipped')
   await eventually('another one looks', async () => (await observer.describe()).status.name === 'RUNNING')
   backend.exit(instanceName(id, 1))
-  await until(db, id, ['failed'], 30_000)
+  await until(db, id, ['failed'])
   expect((await stateOf(db, id)).reason).toBe('exited')
 })
 
@@ -133,7 +133,7 @@ test('a session whose run fails for good is taken over, though nobody asks anyth
   await eventually('its run failed', async () => (await run.describe()).status.name === 'FAILED')
   expect(instancesOf(id)).toHaveLength(1)
   broken = null
-  await until(db, id, ['stopped'], 40_000)
+  await until(db, id, ['stopped'])
   expect(instancesOf(id)).toEqual([])
   expect(await held(db, id)).toBe(0)
 })
