@@ -1,3 +1,6 @@
+import { copyFile, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { SessionId } from '../../domain/ids.ts'
 import type { DoorMode, DoorSpec } from '../../domain/template.ts'
@@ -22,6 +25,8 @@ const ssh = {
 } as const satisfies DoorSpec
 const doors: Readonly<Record<string, DoorSpec>> = {
   shell: ssh,
+  // The same shell, recorded.
+  kept: { ...ssh, recording: { retentionDays: 30 } },
   // The same shell by another password than its own.
   stranger: { ...ssh, parameters: { ...ssh.parameters, password: 'another' } },
   desk: {
@@ -36,13 +41,14 @@ let guacd: Guacd
 let desktops: DesktopSite
 let id: SessionId
 let guest: Person
+let recordings: string
 
 /** Comes in through api and gateway, by a ticket of one's own. */
-async function enter(who: Person, door: string, mode: DoorMode): Promise<Viewer> {
+async function enter(who: Person, door: string, mode: DoorMode, query = ''): Promise<Viewer> {
   const { headers } = await enterDoor(desktops.port, await desktops.open(id, who, door, mode))
-  return openViewer({ origin: `localhost:${desktops.port}`, host: '', headers, pictureLimitMs: 60_000 })
+  return openViewer({ origin: `localhost:${desktops.port}`, host: '', query, headers, pictureLimitMs: 60_000 })
 }
-const owner = async (door: string) => await enter(desktops.site.user, door, 'control')
+const owner = async (door: string, query = '') => await enter(desktops.site.user, door, 'control', query)
 const look = async (door: string) => await enter(guest, door, 'view')
 
 /** What stands in a file of the instance; empty where there is none. */
@@ -56,9 +62,11 @@ const soon = async (claim: () => Promise<void> | void) => await vi.waitFor(claim
 const written = async (name: string, text: string) => await soon(async () => expect(await fileOf(name)).toContain(text))
 
 beforeAll(async () => {
+  recordings = await mkdtemp(join(tmpdir(), 'carrel-recordings-'))
   guacd = await startGuacd()
   desktops = await startDesktopSite({
     guacd,
+    variables: { CARREL_GUACD_RECORDINGS: recordings },
     images: [image],
     templates: [
       {
@@ -87,6 +95,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await desktops?.close()
   await guacd?.kill()
+  if (recordings !== undefined) await rm(recordings, { recursive: true, force: true })
 }, 5 * 60_000)
 
 describe('a shell through api, gateway, guacd and sshd', () => {
@@ -125,6 +134,41 @@ describe('a shell through api, gateway, guacd and sshd', () => {
 
   test('does not open with another password, and says so', async () => {
     expect(await (await owner('stranger')).ended).toEqual({ code: 1011, reason: '769 credentials_refused' })
+  })
+})
+
+describe('a recording', () => {
+  test('is told of before, agreed to, and written; what is not to be recorded is not', async () => {
+    const { items } = await desktops.call(desktops.site.user, 'GET', `/v1/sessions/${id}/connections`)
+    expect(items).toMatchObject([
+      { name: 'desk', recording: null },
+      { name: 'kept', recording: { retentionDays: 30 } },
+      { name: 'shell', recording: null },
+      { name: 'stranger', recording: null },
+    ])
+    expect(await (await owner('kept')).ended).toEqual({ code: 1008, reason: '771 recording_unacknowledged' })
+    // Shells were open before this, and none of them was recorded.
+    expect(await readdir(recordings)).toEqual([])
+
+    const viewer = await owner('kept', '&recording=acknowledged')
+    await viewer.picture
+    viewer.type('echo kept-$((6*7))\n')
+    await soon(async () => expect(await readdir(recordings)).toHaveLength(1))
+    const [name = ''] = await readdir(recordings)
+    expect(name).toMatch(new RegExp(`^carrel-${id}-kept-\\d+-30d-[0-9a-f]{8}$`))
+    viewer.close()
+    // As guacenc reads it: pictures, and the moments that they belong to.
+    await soon(async () => expect(await readFile(join(recordings, name), 'utf8')).toMatch(/3\.img,.*4\.sync,/s))
+  })
+
+  test('is removed when its time is over, by whichever gateway looks', async () => {
+    const [name = ''] = await readdir(recordings)
+    const begunDaysAgo = (days: number) => name.replace(/-\d{13}-/, `-${Date.now() - days * 24 * 60 * 60 * 1_000}-`)
+    const [young, old] = [begunDaysAgo(29), begunDaysAgo(31)]
+    await copyFile(join(recordings, name), join(recordings, young))
+    await rename(join(recordings, name), join(recordings, old))
+    await desktops.startGateway()
+    await soon(async () => expect(await readdir(recordings)).toEqual([young]))
   })
 })
 
