@@ -181,8 +181,8 @@ function refusalOf(
   const sharing = { template: row.template_sharing ?? 'off', project: row.sharing, holdsData: holdsData(row.mounts) }
   // What one has lost oneself, one gives to nobody.
   const own = { projectRole: row.owner_role, collaborator: null }
-  if (grantedMode({ ownerId: row.owner_id, sharing }, { id: row.owner_id, disabledAt: null }, own) === null)
-    return 'no_right'
+  const session = { ownerId: row.owner_id, ownerRole: row.owner_role, sharing }
+  if (grantedMode(session, { id: row.owner_id, disabledAt: null }, own) === null) return 'no_right'
   if (stricter(sharing.template, sharing.project) === 'off') return 'sharing_off'
   if (accountId === null) return 'no_account'
   if (row.owner_id === accountId) return 'owner'

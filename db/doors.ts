@@ -34,6 +34,9 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
     .leftJoin('project_member as m', (join) =>
       join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
     )
+    .leftJoin('project_member as o', (join) =>
+      join.onRef('o.project_id', '=', 's.project_id').onRef('o.account_id', '=', 's.owner_id'),
+    )
     .leftJoin('instance as i', (join) =>
       join
         .onRef('i.session_id', '=', 's.id')
@@ -41,7 +44,17 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
         .on('i.tombstoned_at', 'is', null),
     )
     .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at', 's.mounts'])
-    .select(['a.disabled_at', 'm.role', 'c.mode', 'p.sharing', 'v.spec', 'i.endpoints', 'i.secret', 'i.generation'])
+    .select([
+      'a.disabled_at',
+      'm.role',
+      'o.role as owner_role',
+      'c.mode',
+      'p.sharing',
+      'v.spec',
+      'i.endpoints',
+      'i.secret',
+      'i.generation',
+    ])
     .where('s.id', '=', id)
     .executeTakeFirst()
   if (row === undefined) return null
@@ -50,6 +63,7 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
     use: {
       state: row.state,
       ownerId: row.owner_id,
+      ownerRole: row.owner_role,
       stopRequestedAt: row.stop_requested_at?.getTime() ?? null,
       expiresAt: expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null),
       sharing: {

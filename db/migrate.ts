@@ -8,6 +8,7 @@ import * as doors from './migrations/2026-11-24-doors.ts'
 import * as outside from './migrations/2026-11-25-outside.ts'
 import * as outsideWatch from './migrations/2026-11-26-outside-watch.ts'
 import * as outsideReconciliation from './migrations/2026-11-27-outside-reconciliation.ts'
+import * as guests from './migrations/2026-11-28-guests.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -18,6 +19,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-11-25-outside': outside,
   '2026-11-26-outside-watch': outsideWatch,
   '2026-11-27-outside-reconciliation': outsideReconciliation,
+  '2026-11-28-guests': guests,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

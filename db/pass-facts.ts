@@ -20,6 +20,9 @@ export const passRows = (executor: Pick<Executor, 'selectFrom'>) =>
     .leftJoin('project_member as m', (join) =>
       join.onRef('m.project_id', '=', 's.project_id').onRef('m.account_id', '=', 'p.account_id'),
     )
+    .leftJoin('project_member as o', (join) =>
+      join.onRef('o.project_id', '=', 's.project_id').onRef('o.account_id', '=', 's.owner_id'),
+    )
     .leftJoin('collaborator as c', (join) =>
       join.onRef('c.session_id', '=', 'p.session_id').onRef('c.account_id', '=', 'p.account_id'),
     )
@@ -32,7 +35,7 @@ export const passRows = (executor: Pick<Executor, 'selectFrom'>) =>
       'k.expires_at as token_expires_at',
       'h.disabled_at as holder_disabled_at',
     ])
-    .select(['m.role', 'c.mode as collaborator'])
+    .select(['m.role', 'o.role as owner_role', 'c.mode as collaborator'])
     .select([
       sql<DoorSpec | null>`v.spec -> 'doors' -> p.door`.as('spec'),
       sql<Sharing | null>`v.spec ->> 'sharing'`.as('template_sharing'),
@@ -63,6 +66,7 @@ export const factsOf = (row: PassRow): PassFacts => ({
   session: {
     state: row.state,
     ownerId: row.owner_id,
+    ownerRole: row.owner_role,
     stopRequestedAt: ms(row.stop_requested_at),
     expiresAt: sessionExpiry(row),
     sharing: {

@@ -137,6 +137,8 @@ const refusal = (actor: Actor, relation: Relation): 'no' | 'hidden' =>
 export interface UseFacts {
   readonly state: SessionState
   readonly ownerId: string
+  /** What its owner is to its project now. */
+  readonly ownerRole: ProjectRole | null
   readonly stopRequestedAt: number | null
   readonly expiresAt: number | null
   readonly sharing: SharingFacts
@@ -169,16 +171,21 @@ export function mayShareWith({ template, project, holdsData }: SharingFacts, rol
   return sharing !== 'off' && (role !== null || (sharing === 'invited' && !holdsData))
 }
 
-/** How the account may use the session as long as it lasts. `null`: not at all, or not any more. */
+/**
+ * How the account may use the session as long as it lasts. `null`: not at all, or not any more. What an owner has lost in the
+ * project, nobody has of them.
+ */
 export function grantedMode(
-  session: Pick<UseFacts, 'ownerId' | 'sharing'>,
+  session: Pick<UseFacts, 'ownerId' | 'ownerRole' | 'sharing'>,
   account: { readonly id: string; readonly disabledAt: number | null },
   { projectRole, collaborator }: Membership,
 ): DoorMode | null {
   if (account.disabledAt !== null) return null
-  if (session.ownerId === account.id) return projectRole !== null && projectRole !== 'viewer' ? 'control' : null
-  return mayShareWith(session.sharing, projectRole) ? collaborator : null
+  if (session.ownerId === account.id) return mayWork(projectRole) ? 'control' : null
+  return mayWork(session.ownerRole) && mayShareWith(session.sharing, projectRole) ? collaborator : null
 }
+
+const mayWork = (role: ProjectRole | null): boolean => role !== null && role !== 'viewer'
 
 /** Whether nobody uses the session any more: from the instant a stop is asked, or its time is over. */
 export const isOver = (

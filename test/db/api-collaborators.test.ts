@@ -120,6 +120,36 @@ describe('collaborators', () => {
     expect(await outcome(guest)).toEqual([409, 'conflict'])
   })
 
+  test('stay only as long as their owner may work in the project, as rows and rules say alike', async () => {
+    await scene.share(guest)
+    const { check } = await scene.follow((await scene.open(guest)).body.url)
+    const at = { project_id: scene.projectId as never, account_id: owner.id }
+    for (const [role, stays] of [
+      ['viewer', false],
+      ['editor', true],
+      [null, false],
+      ['owner', true],
+    ] as const) {
+      await api.db
+        .deleteFrom('project_member')
+        .where((eb) => eb.and(at))
+        .execute()
+      if (role !== null)
+        await api.db
+          .insertInto('project_member')
+          .values({ ...at, role })
+          .execute()
+      const standing = await api.db
+        .selectFrom('standing_collaborator')
+        .select('account_id')
+        .where('session_id', '=', id)
+        .execute()
+      expect([role, standing.length, await check(), (await scene.open(guest)).status]).toEqual(
+        stays ? [role, 1, 'open', 201] : [role, 0, 'no_access', 404],
+      )
+    }
+  })
+
   test('may be anybody of whom rows and rules say the same', async () => {
     // Lists ask the rows, openings the rules: over all that decides, both see the same people.
     const values = ['off', 'members', 'invited'] as const

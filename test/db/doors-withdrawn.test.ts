@@ -41,6 +41,8 @@ const withdrawals: readonly (readonly [string, string, (of: SessionKey, who: Vis
     async (of) =>
       await db.updateTable('collaborator').set({ mode: 'view' }).where('session_id', '=', of.sessionId).execute(),
   ],
+  ['the owner’s right to work in the project, lessened', 'no_access', async (of) => await ownerAs(of, 'viewer')],
+  ['the owner’s right in the project', 'no_access', async (of) => await ownerAs(of, null)],
   ['sharing that the project switches off', 'no_access', async (of) => await share(of, 'off')],
   ['sharing with members alone', 'no_access', async (of) => await share(of, 'members')],
   [
@@ -72,6 +74,12 @@ const expirePass = async ({ sessionId }: SessionKey) =>
     .set({ expires_at: new Date(Date.now() - 1) })
     .where('session_id', '=', sessionId)
     .execute()
+const ownerAs = async ({ sessionId }: SessionKey, role: 'viewer' | null) =>
+  role === null
+    ? await sql`delete from project_member m using session s where s.id = ${sessionId}
+        and m.project_id = s.project_id and m.account_id = s.owner_id`.execute(db)
+    : await sql`update project_member m set role = ${role} from session s where s.id = ${sessionId}
+        and m.project_id = s.project_id and m.account_id = s.owner_id`.execute(db)
 const share = async ({ sessionId }: SessionKey, sharing: 'off' | 'members') =>
   await db
     .updateTable('project')

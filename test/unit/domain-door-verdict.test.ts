@@ -14,6 +14,7 @@ const good: PassFacts = {
   session: {
     state: 'ready',
     ownerId: 'a1',
+    ownerRole: 'editor',
     stopRequestedAt: null,
     expiresAt: 2_000,
     sharing: { template: 'invited', project: 'invited', holdsData: false },

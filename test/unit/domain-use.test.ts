@@ -8,6 +8,7 @@ import { doorModes, sharings } from '../../domain/template.ts'
 const use: UseFacts = {
   state: 'ready',
   ownerId: 'a1',
+  ownerRole: 'editor',
   stopRequestedAt: null,
   expiresAt: 1_000,
   sharing: { template: 'invited', project: 'invited', holdsData: false },
@@ -25,6 +26,7 @@ const sharing = fc.record({
 const facts: fc.Arbitrary<UseFacts> = fc.record({
   state: fc.constantFrom(...sessionStates),
   ownerId: fc.constantFrom('a1', 'a2'),
+  ownerRole: fc.option(fc.constantFrom(...projectRoles), { nil: null }),
   stopRequestedAt: fc.option(moment, { nil: null }),
   expiresAt: fc.option(moment, { nil: null }),
   sharing,
@@ -57,7 +59,10 @@ describe('the use of a session', () => {
           isEnd(session.state) || session.state === 'stopping',
           session.ownerId === 'a1'
             ? to.projectRole === null || to.projectRole === 'viewer'
-            : to.collaborator === null || !mayShareWith(session.sharing, to.projectRole),
+            : to.collaborator === null ||
+              !mayShareWith(session.sharing, to.projectRole) ||
+              session.ownerRole === null ||
+              session.ownerRole === 'viewer',
         ]
         const expected = withdrawn.includes(true) ? null : session.ownerId === 'a1' ? 'control' : to.collaborator
         expect(usableMode(session, { id: 'a1', disabledAt }, to, now)).toBe(expected)
@@ -69,6 +74,16 @@ describe('the use of a session', () => {
 })
 
 describe('sharing', () => {
+  test.each([
+    ['owner', 'view'],
+    ['editor', 'view'],
+    ['viewer', null],
+    [null, null],
+  ] as const)('by one who is %s of the project gives a guest %s, member or not', (ownerRole, mode) => {
+    for (const projectRole of [null, 'viewer', 'owner'] as const)
+      expect(usableMode({ ...use, ownerRole }, guest, { projectRole, collaborator: 'view' }, 0)).toBe(mode)
+  })
+
   test.each([
     ['off', 'invited', 'off'],
     ['members', 'invited', 'members'],
