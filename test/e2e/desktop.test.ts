@@ -124,6 +124,8 @@ describe.skipIf(missing && process.env['CI'] !== 'true')('a desktop in a browser
     await guacd.kill()
     await shows(owner, 'waiting')
     expect(await owner.textContent('#curtain-title')).toMatch(/lost|does not answer/)
+    // What lies behind the curtain takes no keyboard.
+    expect(await owner.evaluate("document.querySelectorAll('#bar[inert], #stage[inert]').length")).toBe(2)
     guacd = await startGuacd({ port: guacd.port })
     await shows(owner, 'open')
     await owner.keyboard.type('back again')

@@ -49,14 +49,19 @@ export function createQuality(element) {
   }
 }
 
-/** What lies over the desktop while it can't be seen, with one thing that can be done about it. */
-export function createCurtain({ curtain, title, text, spinner, action, leave }) {
+/**
+ * What lies over the desktop while it can't be seen, with one thing that can be done about it. Nothing of `behind` takes
+ * the keyboard meanwhile.
+ */
+export function createCurtain({ curtain, title, text, spinner, action, leave, behind }) {
   let act = () => undefined
+  const cover = (covered) => behind.forEach((element) => (element.inert = covered))
   action.addEventListener('click', () => act())
   return {
     draw(heading, words, { busy = false, button = null, run = () => undefined, mayLeave = false } = {}) {
       const wasHidden = curtain.hidden
       curtain.hidden = false
+      cover(true)
       title.textContent = heading
       text.textContent = words
       spinner.hidden = !busy
@@ -67,6 +72,9 @@ export function createCurtain({ curtain, title, text, spinner, action, leave }) 
       if (button !== null) action.focus()
       else if (wasHidden) title.focus()
     },
-    lift: () => (curtain.hidden = true),
+    lift() {
+      curtain.hidden = true
+      cover(false)
+    },
   }
 }

@@ -48,6 +48,7 @@ export async function main() {
     spinner: part('spinner'),
     action: part('curtain-action'),
     leave: part('curtain-leave'),
+    behind: ['bar', 'stage', 'clipboard', 'files'].map(part),
   })
   const about = await askAboutPatiently().catch(() => undefined)
   if (about === undefined) {
@@ -185,6 +186,6 @@ function tell(state, curtain, connection) {
   return curtain.draw(
     state.title,
     state.text,
-    state.retry === 'never' ? { button: 'Continue', run: () => location.reload() } : again,
+    state.retry === 'never' ? { button: state.go ?? 'Continue', run: () => location.reload() } : again,
   )
 }

@@ -1,6 +1,6 @@
 /**
  * What an end means to the one who sits before it, and whether opening it again by itself may help. `again`: soon; `later`:
- * only when asked to; `never`: the page's address has to be opened anew.
+ * only when asked to; `never`: the gateway has another page to show, to which a button leads.
  */
 const ends = {
   left: ['The desktop is closed.', 'It goes on running until the session ends.', 'later'],
@@ -21,7 +21,7 @@ const ends = {
   browser_slow: ['Your connection is too slow at the moment.', 'It could not keep up with the picture.', 'again'],
   browser_fault: ['This page said something that was not understood.', 'Opening it again helps as a rule.', 'later'],
   withdrawn: ['Your access was withdrawn.', 'Ask the owner of the session.', 'never'],
-  ended: ['The session has ended.', 'Nothing of it is left here.', 'never'],
+  ended: ['The session has ended.', 'Nothing of it is left here.', 'never', 'See why'],
   expired: ['Your visit is over.', 'Open the desktop from your portal again.', 'never'],
   cut: ['This connection was closed.', 'The owner of the session or an operator did it.', 'later'],
   unverified: ['Carrel cannot check your access at the moment.', 'Its database does not answer.', 'again'],
@@ -32,6 +32,6 @@ const ends = {
 }
 
 export function meaningOf(word) {
-  const [title, text, retry] = ends[word] ?? ends.gateway_lost
-  return { title, text, retry }
+  const [title, text, retry, go] = ends[word] ?? ends.gateway_lost
+  return { title, text, retry, go }
 }
