@@ -17,6 +17,8 @@ export interface Timings {
   readonly answerSoonMs: number
   /** One try of awaiting readiness; the state's own limit ends the tries. */
   readonly readyTimeoutMs: number
+  /** A session that is ready for so long goes on in a new run, whose history is short; 0: at once. Runs that began without it: at once. */
+  readonly renewAfterMs: number
   readonly removeTimeoutMs: number
   readonly inspectTimeoutMs: number
   readonly heartbeatMs: number
@@ -64,6 +66,7 @@ export const defaultTimings: Timings = {
   createTimeoutMs: 10 * minute,
   answerSoonMs: 1 * minute,
   readyTimeoutMs: 1 * hour,
+  renewAfterMs: 1 * hour,
   removeTimeoutMs: 2 * minute,
   inspectTimeoutMs: 30 * second,
   heartbeatMs: 15 * second,

@@ -62,6 +62,7 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
   let undoing = null as Errand<void> | null
   const course = new UndoCourse()
   let shown: SessionState | null = null
+  let renewAt: number | null = null
 
   for (;;) {
     attention.attend()
@@ -135,11 +136,16 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         break
       }
       case 'ready':
-        if (run.phase !== 'ready') await again({ ...run, phase: 'ready', undo: undo.steps })
+        // Who lives long goes on in a run of a short history, and who does not is spared another run.
+        if (run.phase !== 'ready') {
+          renewAt ??= Date.now() + (timings.renewAfterMs ?? 0)
+          if (Date.now() >= renewAt) await again({ ...run, phase: 'ready', undo: undo.steps })
+        }
         if (isDue(seen)) {
           await books.requestStop({ sessionId, reason: 'expired' })
         } else {
-          const gone = await tend(key, seen, timings, attention)
+          const dueInMs = renewAt === null ? seen.dueInMs : soonest(seen.dueInMs, renewAt - Date.now())
+          const gone = await tend(key, { ...seen, dueInMs }, timings, attention)
           if (gone !== null) await books.beginStopping({ key, reason: gone })
         }
         break
