@@ -7,7 +7,6 @@ import type { ReplayStage } from '../../support/guacamole/stage.ts'
 let stage: ReplayStage
 beforeAll(async () => {
   stage = await createReplayStage()
-  stage.db.gapMs = 5
 })
 afterEach(() => stage.endAll())
 afterAll(async () => await stage.close())
@@ -40,27 +39,26 @@ const head = async (token: string) => await call('HEAD', 'session', token)
 const badLogin = async () =>
   await call('POST', 'tokens', null, new URLSearchParams({ username: 'u-17', password: 'no' }))
 
+/** Here all who race pass the check before the first of them writes, also on a machine that has much else to do. */
+async function racing<T>(race: () => Promise<T>): Promise<T> {
+  const { gapMs } = stage.db
+  stage.db.gapMs = 500
+  return await race().finally(() => (stage.db.gapMs = gapMs))
+}
+
 test('racing posts of one name in the root make several, and then none can be posted', async () => {
   const token = admin()
-  const race = async (parent: string) =>
-    (
-      await Promise.all(
-        Array.from(
-          { length: 6 },
-          async () => await call('POST', data('connections'), token, connection('raced', parent)),
-        ),
-      )
-    ).toSorted((a, b) => a - b)
-  expect((await race('ROOT')).filter((status) => status === 200).length).toBeGreaterThan(1)
-  expect(await call('POST', data('connections'), token, connection('raced', 'ROOT'))).toBe(500)
+  const post = async () => await call('POST', data('connections'), token, connection('raced', 'ROOT'))
+  const answers = await racing(async () => await Promise.all(Array.from({ length: 6 }, post)))
+  expect(answers.filter((status) => status === 200).length).toBeGreaterThan(1)
+  expect(await post()).toBe(500)
 })
 
 test('in a group exactly one of them is made', async () => {
   const token = admin()
   stage.db.groups.set('1', { id: '1', parent: 'ROOT', name: 'portal', attributes: {} })
-  const answers = await Promise.all(
-    Array.from({ length: 6 }, async () => await call('POST', data('connections'), token, connection('raced', '1'))),
-  )
+  const post = async () => await call('POST', data('connections'), token, connection('raced', '1'))
+  const answers = await racing(async () => await Promise.all(Array.from({ length: 6 }, post)))
   expect(answers.filter((status) => status === 200)).toHaveLength(1)
   expect(answers.filter((status) => status === 400 || status === 500)).toHaveLength(5)
 })
@@ -70,9 +68,8 @@ test('of equal grants that race some are answered 500, and all are granted', asy
   stage.connection('5', 'granted')
   stage.user('u-17')
   const patch = [{ op: 'add', path: '/connectionPermissions/5', value: 'READ' }]
-  const answers = await Promise.all(
-    Array.from({ length: 10 }, async () => await call('PATCH', data('users/u-17/permissions'), token, patch)),
-  )
+  const grant = async () => await call('PATCH', data('users/u-17/permissions'), token, patch)
+  const answers = await racing(async () => await Promise.all(Array.from({ length: 10 }, grant)))
   expect(new Set(answers)).toEqual(new Set([204, 500]))
   expect(stage.user('u-17').grants.objects.get('connectionPermissions')?.get('5')?.has('READ')).toBe(true)
 })
