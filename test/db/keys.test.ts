@@ -15,6 +15,7 @@ import { readKeyUse, rotationLines, unknownRows, useLines } from '../../stack/ke
 import { rotate } from '../../stack/key-rotation.ts'
 import type { RotationOptions } from '../../stack/key-rotation.ts'
 import { createAccessAccounts } from '../../worker/access-accounts.ts'
+import { inTurns } from '../proof/in-turns.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
 
@@ -54,7 +55,7 @@ async function sealedSession(secrets = old): Promise<SessionKey> {
 }
 
 const sealedSessions = async (n: number, secrets = old) =>
-  await Promise.all(Array.from({ length: n }, async () => await sealedSession(secrets)))
+  await inTurns(Array.from({ length: n }), 8, async () => await sealedSession(secrets))
 
 const run = async (options: Partial<RotationOptions> = {}, say: (word: string) => void = () => {}, on = db) =>
   await rotate(
