@@ -79,7 +79,7 @@ describe('the start limit', () => {
       expect(begun).toHaveLength(Math.min(limit, left + begun.length))
     }
     const seen = await sampler.end()
-    expect(seen.length).toBeGreaterThan(20)
+    expect(seen.length).toBeGreaterThan(5)
     expect(Math.max(...seen)).toBe(limit)
     expect(await beginning(db, docker)).toBe(0)
   })
