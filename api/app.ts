@@ -6,7 +6,8 @@ import type { GroundsAsk } from '../db/grounds.ts'
 import { answeredOf } from '../db/outside-uses.ts'
 import type { OutsideAsking } from '../db/outside-uses.ts'
 import { endedOf } from '../db/reconciliation-asks.ts'
-import { decidedOf } from '../db/session-queries.ts'
+import { decidedOf, findBearersAndSessions } from '../db/session-queries.ts'
+import type { BearerAsk } from '../db/session-queries.ts'
 import { together } from '../db/together.ts'
 import { recordWishes } from '../db/wishes.ts'
 import type { RecordableWish } from '../db/wishes.ts'
@@ -44,6 +45,10 @@ export function createApp(deps: ApiDeps): Api {
     ...deps,
     streams,
     findBearer: together(limits, async (secrets: readonly string[]) => await findBearers(deps.db, secrets)),
+    findBearerAndSession: together(
+      limits,
+      async (asks: readonly BearerAsk[]) => await findBearersAndSessions(deps.db, asks),
+    ),
     readGrounds: together(limits, async (asks: readonly GroundsAsk[]) => await readGrounds(deps.db, asks)),
     recordWish: together(limits, async (wishes: readonly RecordableWish[]) => await recordWishes(deps.db, wishes)),
     announce: createAnnouncer(deps.db),

@@ -5,6 +5,7 @@ import type { DoorOrigins } from '../domain/doors.ts'
 import type { ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
+import type { BearerAndSession, BearerAsk } from '../db/session-queries.ts'
 import type { RecordableWish } from '../db/wishes.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Awaited } from './awaited.ts'
@@ -64,8 +65,10 @@ export interface ApiDeps {
 
 /** What handlers see: the dependencies, and what the app itself keeps for its whole life. */
 export interface Services extends ApiDeps {
-  /** The bearer of a token's secret; `null`: nobody. This and the next two together with all who ask meanwhile. */
+  /** The bearer of a token's secret; `null`: nobody. This and the next three together with all who ask meanwhile. */
   readonly findBearer: (secret: string) => Promise<Bearer | null>
+  /** The same, with the session that is asked for. */
+  readonly findBearerAndSession: (ask: BearerAsk) => Promise<BearerAndSession | null>
   readonly readGrounds: (ask: GroundsAsk) => Promise<Grounds>
   /** As `recordWishes` says. */
   readonly recordWish: (wish: RecordableWish) => Promise<Date | null>

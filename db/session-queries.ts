@@ -64,6 +64,8 @@ export async function findSession(
 }
 
 interface SessionOrNone {
+  /** Which of those who asked it answers, from 1. */
+  readonly place: number
   readonly server: string
   /** `null`: there is no such session. */
   readonly version: string | null
@@ -71,31 +73,53 @@ interface SessionOrNone {
   readonly session: SessionRow | null
 }
 
-const bearerAndSession = statement<BearerRow & SessionOrNone & Standing>(`
-  select ${bearerColumns}, ${serverStart} as server, one.version, m.role, ${collaborates('one.id', 'account.id')},
-    case when one.version = $3 and ${serverStart} = $4 then null else to_json(one) end as session
-  from ${bearers}
-  left join (select ${sessionColumns} from ${sessionJoined} where s.id = $2) as one on true
+const bearersAndSessions = statement<BearerRow & SessionOrNone & Standing>(`
+  select ask.place::int, ${bearerColumns}, ${serverStart} as server, one.version, m.role,
+    ${collaborates('one.id', 'account.id')},
+    case when one.version = ask.version and ${serverStart} = ask.server then null else to_json(one) end as session
+  from unnest($1::bytea[], $2::text[], $3::text[], $4::text[]) with ordinality as ask (hash, id, version, server, place)
+  join (${bearers}) on token.hash = ask.hash
+  left join lateral (select ${sessionColumns} from ${sessionJoined} where s.id = ask.id) as one on true
   left join project_member m on m.project_id = one.project_id and m.account_id = account.id
-  where token.hash = $1 and ${tokenHolds}`)
+  where ${tokenHolds}`)
+
+/** Whoever has the secret asks for the session. */
+export interface BearerAsk {
+  readonly secret: string
+  readonly id: SessionId
+}
+
+export interface BearerAndSession {
+  readonly bearer: Bearer
+  /** `null`: there is no such session. */
+  readonly found: FoundSession | null
+}
 
 /**
- * The bearer of a secret, as `findByHash` says, with the session and what the bearer's account is to it, in one statement.
- * Of a session that is still as it is kept nothing but that is read.
+ * The bearer of each secret, as `findBearers` says, with the session and what the bearer's account is to it, all in one
+ * statement. Of a session that is still as it is kept nothing but that is read.
  */
-export async function findBearerAndSession(
-  db: Db,
-  secret: string,
-  id: SessionId,
-): Promise<{ readonly bearer: Bearer; readonly found: FoundSession | null } | null> {
+export async function findBearersAndSessions(db: Db, asks: readonly BearerAsk[]): Promise<(BearerAndSession | null)[]> {
   const kept = keptSessions(db)
-  const known = kept.last(id)
-  const [row] = await bearerAndSession(db, [hashOf(secret), id, known?.version ?? null, known?.server ?? null])
-  if (row === undefined) return null
-  const bearer = bearerOf(row)
-  const session = row.session === null ? known?.view : kept.keep(row.session, row.server)
-  if (row.version === null || session === undefined) return { bearer, found: null }
-  return { bearer, found: { session, relation: relationOf(session.ownerId, row, bearer.accountId) } }
+  const known = asks.map(({ id }) => kept.last(id))
+  const rows = await bearersAndSessions(db, [
+    asks.map(({ secret }) => hashOf(secret)),
+    asks.map(({ id }) => id),
+    known.map((one) => one?.version ?? null),
+    known.map((one) => one?.server ?? null),
+  ])
+  const answers: (BearerAndSession | null)[] = asks.map(() => null)
+  for (const row of rows) {
+    const at = row.place - 1
+    const bearer = bearerOf(row)
+    const session = row.session === null ? known[at]?.view : kept.keep(row.session, row.server)
+    const found =
+      row.version === null || session === undefined
+        ? null
+        : { session, relation: relationOf(session.ownerId, row, bearer.accountId) }
+    answers[at] = { bearer, found }
+  }
+  return answers
 }
 
 /** What the account is to the session. `null`: there is no such session. */

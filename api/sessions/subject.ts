@@ -1,5 +1,4 @@
-import { findByHash } from '../../db/bearers.ts'
-import { findBearerAndSession, findSession, sessionRelation } from '../../db/session-queries.ts'
+import { findSession, sessionRelation } from '../../db/session-queries.ts'
 import type { FoundSession } from '../../db/session-queries.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
@@ -30,10 +29,10 @@ export const shownSession: RouteSubject = {
     return found.relation
   },
   bearer: async (c, secret) => {
-    const { db } = c.var.services
+    const { findBearer, findBearerAndSession } = c.var.services
     const id = c.req.param('sessionId') ?? ''
-    if (!idPattern.test(id)) return await findByHash(db, secret)
-    const both = await findBearerAndSession(db, secret, id as SessionId)
+    if (!idPattern.test(id)) return await findBearer(secret)
+    const both = await findBearerAndSession({ secret, id: id as SessionId })
     if (both === null) return null
     if (both.found !== null) c.set('session', both.found)
     return both.bearer
