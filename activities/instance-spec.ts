@@ -33,7 +33,7 @@ export function specify(key: SessionKey, launch: Launch, { secret, parameters }:
       generation: key.generation,
       image: template.image,
       command: template.command,
-      environment: { ...template.environment, ...parameterEnvironment(launch, parameters) },
+      environment: { ...templateEnvironment(key, launch), ...parameterEnvironment(launch, parameters) },
       secret,
       resources: launch.resources,
       user,
@@ -51,6 +51,12 @@ function userOf({ template, posix }: Launch): InstanceSpec['user'] | undefined {
   if (template.user !== 'account') return { ...template.user, gids: [] }
   return posix === null ? undefined : { uid: posix.uid, gid: posix.gid, gids: posix.gids }
 }
+
+/** What the template says, with the session's id where it asks for that: programs may have to know below which path they are. */
+const templateEnvironment = ({ sessionId }: SessionKey, { template }: Launch): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(template.environment).map(([name, value]) => [name, value.replaceAll('{session}', sessionId)]),
+  )
 
 function parameterEnvironment(
   { template, parameters: open }: Launch,

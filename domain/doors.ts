@@ -37,6 +37,8 @@ export interface DoorOrigins {
   readonly scheme: 'http' | 'https'
   readonly domain: string
   readonly port: number | null
+  /** Development only: browsers that resolve no names below `localhost` are led to paths of one host that all doors share. */
+  readonly byPath?: true
 }
 
 /** The origin of a door, as a browser says it. */
@@ -46,9 +48,17 @@ export const doorOrigin = ({ scheme, port }: DoorOrigins, host: DoorHost): strin
 /** Where what is Carrel's lies on the host of a door; every other path is the session's. */
 export const reservedPath = '/.carrel'
 
+/** The one origin of doors that are reached by paths. */
+export const sharedOrigin = ({ port }: DoorOrigins): string => `http://127.0.0.1${port === null ? '' : `:${port}`}`
+
+/** Below which path of that a door is. The session sees it, too, and must have been told of it. */
+export const doorBase = ({ sessionId, door }: Pick<DoorHost, 'sessionId' | 'door'>): string => `/${sessionId}-${door}`
+
 /** The address that opens a door once. Ticket and path stand in the fragment, which no server and no log sees. */
-export const ticketUrl = (origins: DoorOrigins, host: DoorHost, ticket: string, path: string): string =>
-  `${doorOrigin(origins, host)}${reservedPath}/open#ticket=${ticket}&path=${encodeURIComponent(path)}`
+export function ticketUrl(origins: DoorOrigins, host: DoorHost, ticket: string, path: string): string {
+  const front = origins.byPath === true ? `${sharedOrigin(origins)}${doorBase(host)}` : doorOrigin(origins, host)
+  return `${front}${reservedPath}/open#ticket=${ticket}&path=${encodeURIComponent(path)}`
+}
 
 export const longestPath = 2_000
 const noHost = 'http://door.invalid'

@@ -36,6 +36,8 @@ export interface DispatchDeps {
   readonly figures: Figures
   readonly clientAddress: ClientAddress
   readonly frameAncestors: readonly string[]
+  /** Doors are paths of one host. */
+  readonly byPath?: boolean
 }
 
 export interface Dispatch {
@@ -48,7 +50,7 @@ type Noticed = Extract<Admitted, { kind: 'notice' }>
 /** Leads each request to whoever answers it. */
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const { enter, redeem, relieve, proxyHttp, proxyUpgrade, desktop, figures, clientAddress, frameAncestors } = deps
-  const page = openPage(frameAncestors)
+  const page = openPage(frameAncestors, deps.byPath)
   const opening: OwnAnswer = { status: 200, headers: [...ownHeaders, ...page.headers], body: page.html }
 
   const arriving = (request: IncomingMessage, upgrade: boolean): Arriving => ({

@@ -11,6 +11,7 @@ import type { Figures } from './figures.ts'
 import { createInputs } from './inputs.ts'
 import { createLive } from './live.ts'
 import type { Live } from './live.ts'
+import { throughPaths } from './path-doors.ts'
 import { createProxyHttp } from './proxy-http.ts'
 import type { ProxyDeps } from './proxy-http.ts'
 import { createProxyUpgrade } from './proxy-upgrade.ts'
@@ -78,6 +79,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { origins, frameAncestors } = settings
   const embedded = frameAncestors.length > 0
   const cookie = cookieRule({ ...origins, embedded })
+  const byPath = origins.byPath === true
   const live = createLive()
   const figures = deps.figures(live)
   const tunnels = createTunnels({ doors, live, warn })
@@ -106,12 +108,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     figures,
     clientAddress,
     frameAncestors,
+    byPath,
   })
   const server = createGatewayServer({
     host: settings.host,
     port: settings.port,
     headersMs: settings.headersMs ?? usualHeadersMs,
-    dispatch,
+    dispatch: byPath ? throughPaths(dispatch, { origins, cookie }) : dispatch,
     failed: (error) => warn('A request failed inside the gateway.', error),
   })
   const watching = watch({ doors, live, warn, limits: deps.watchLimits ?? {} })

@@ -40,6 +40,9 @@ async function main(): Promise<void> {
   }
   const warn = (message: string, err: unknown) => log.warn({ err }, message)
 
+  if (settings.origins.byPath === true)
+    log.warn('doors are paths of one host: nothing keeps sessions apart from each other in a browser')
+
   const gateway = createGateway({
     id,
     settings,

@@ -120,7 +120,9 @@ export const TemplateFields = z
     provider: z.union([z.strictObject({ id: plainId }), z.strictObject({ kind: name })]),
     image: z.string().regex(/^[\x21-\x7e]{1,500}$/, 'Expected an image name.'),
     command: z.array(z.string().max(4_000)).min(1).max(100).nullable().default(null),
-    environment: z.record(variable, z.string().max(4_000)).default({}),
+    environment: z.record(variable, z.string().max(4_000)).default({}).openapi({
+      description: '`{session}` in a value stands for the id of the session',
+    }),
     user: z
       .union([z.literal('account'), z.strictObject({ uid: posixId, gid: posixId })])
       .nullable()

@@ -15,6 +15,8 @@ const script = `
   const say = (title, text) => { byId('title').textContent = title; byId('text').textContent = text }
   const fields = new URLSearchParams(location.hash.slice(1))
   const ticket = fields.get('ticket')
+  // Below a host that doors share, what stands in front of this page is the door's.
+  const base = location.pathname.replace(/\\/\\.carrel\\/open$/, '')
   history.replaceState(null, '', location.pathname)
   const refusals = {
     ticket_expired: 'The link was good for half a minute and is not any more.',
@@ -38,7 +40,7 @@ const script = `
     offer('Continue as ' + asked, () => void open(true))
   }
   const post = async (replace) => {
-    const response = await fetch('/.carrel/redeem', {
+    const response = await fetch('redeem', {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json' },
       body: JSON.stringify({ ticket, replace }),
@@ -70,11 +72,11 @@ const script = `
     if (answer.code === 'other_account') return ask(answer)
     if (!ok && answer.code === 'ticket_used' && lost) {
       say('The door may be open', 'The link worked, but its answer was lost on the way. Go to the door; where it is closed, open it again from your portal.')
-      return offer('Go to the door', () => location.replace('/'))
+      return offer('Go to the door', () => location.replace(base + '/'))
     }
     if (!ok) return refuse(answer.code)
     const path = String(answer.path)
-    location.replace(/^\\/(?![\\/\\\\])/.test(path) ? path : '/')
+    location.replace(base + (/^\\/(?![\\/\\\\])/.test(path) ? path : '/'))
   }
   // Another link to this door, followed in the same window, changes nothing but the fragment.
   addEventListener('hashchange', () => location.reload())
@@ -87,6 +89,15 @@ const markup = `<p id="text" role="status">One moment.</p>
 <p><button id="continue" type="button" hidden>Continue</button></p>
 <noscript><p>Doors need JavaScript to open.</p></noscript>`
 
-/** The page at which a door is opened: the same for everybody, whatever is asked. */
-export const openPage = (frameAncestors: readonly string[]): Page =>
-  renderPage({ title: 'The door is being opened', sentences: [], markup, script }, frameAncestors)
+const sharedSentence =
+  'On this address all doors are one origin: what runs in one session reaches the others of whoever opens them. It is for trying out alone.'
+
+/**
+ * The page at which a door is opened: the same for everybody, whatever is asked. `shared`: doors are paths of one host, and it says
+ * what that means.
+ */
+export const openPage = (frameAncestors: readonly string[], shared = false): Page =>
+  renderPage(
+    { title: 'The door is being opened', sentences: shared ? [sharedSentence] : [], markup, script },
+    frameAncestors,
+  )

@@ -1,6 +1,6 @@
 import { getDomain } from 'tldts'
 import { z } from 'zod'
-import { address, cidr, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
+import { address, cidr, flag, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 
 const name = /^(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/
 const domain = z.string().regex(name, { error: 'must be a domain in lower case such as sessions.example.org' })
@@ -19,6 +19,7 @@ const doorFields = {
   CARREL_SESSIONS_DOMAIN: domain.optional(),
   CARREL_GATEWAY_PUBLIC_SCHEME: z.enum(['http', 'https'], { error: 'must be http or https' }).optional(),
   CARREL_GATEWAY_PUBLIC_PORT: port.optional(),
+  CARREL_DOORS_BY_PATH: flag.default(false),
 }
 
 type DoorEnvironment = z.output<z.ZodObject<typeof doorFields>>
@@ -33,11 +34,18 @@ function originsOf(env: DoorEnvironment) {
     domain: env.CARREL_SESSIONS_DOMAIN ?? 'localhost',
     /** `null`: the scheme's own. */
     port: given === undefined || given === ownPorts[scheme] ? null : given,
+    ...(env.CARREL_DOORS_BY_PATH ? ({ byPath: true } as const) : {}),
   } as const
 }
 
 function checkOrigins(env: DoorEnvironment, fault: (key: string, message: string) => void): void {
-  if (env.CARREL_ENV === 'development') return
+  if (env.CARREL_ENV === 'development') {
+    const { scheme, domain: sessions } = originsOf(env)
+    if (env.CARREL_DOORS_BY_PATH && (scheme !== 'http' || !isLocal(sessions)))
+      fault('CARREL_DOORS_BY_PATH', 'needs doors below localhost and http: they share one origin')
+    return
+  }
+  if (env.CARREL_DOORS_BY_PATH) fault('CARREL_DOORS_BY_PATH', 'must be false outside development')
   if (env.CARREL_SESSIONS_DOMAIN === undefined)
     fault('CARREL_SESSIONS_DOMAIN', 'is required outside development: a domain of its own such as sessions.example.net')
   if (env.CARREL_GATEWAY_PUBLIC_SCHEME === 'http')
