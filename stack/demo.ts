@@ -6,6 +6,7 @@ import { goThrough } from './demo/door.ts'
 import { servePortal } from './demo/portal.ts'
 import { follow, stopAndWait } from './demo/session.ts'
 import type { Embedded } from './embedded.ts'
+import { resolvesDoors } from './path-doors.ts'
 import { exitCodes, runStack } from './run-stack.ts'
 
 const help = `npm run demo [-- options]
@@ -17,6 +18,8 @@ stops the session and counts what is left: nothing.
   --once                     do not wait for Ctrl-C
   --desktop                  start a desktop instead of a notebook (Docker alone; its images take minutes on first use)
   --provider docker|process  run the session there; default: Docker where a daemon answers
+  --path-doors               doors are paths of one host, for browsers that know no names below localhost (Safari): for trying out
+                             alone, as all sessions are one origin then. Needs JupyterLab
   --fresh                    forget all data and keys of earlier runs first
   --verbose                  show what the processes log, too
   --help
@@ -31,6 +34,7 @@ async function demo(): Promise<number> {
     options: {
       once: { type: 'boolean', default: false },
       desktop: { type: 'boolean', default: false },
+      'path-doors': { type: 'boolean', default: false },
       provider: { type: 'string' },
       fresh: { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
@@ -48,8 +52,11 @@ async function demo(): Promise<number> {
     fresh: values.fresh,
     provider: kindOf(values.provider),
     desktop: values.desktop,
+    pathDoors: values['path-doors'],
     ...show,
   }
+  if (values.desktop && values['path-doors'])
+    throw new Error('A desktop needs a host name: --desktop does not go with --path-doors')
   return runStack(options, (stack, asked) => present(stack, asked, around, values.once))
 }
 
@@ -102,7 +109,8 @@ async function openDoor(
   const [door = ''] = Object.keys(spec.doors)
   const connect = async () => (await client.connect(followed.id, door)).url
   await progress.step(`the door of the ${name}`, async () => await goThrough(await connect()))
-  const portal = await servePortal(name, connect)
+  const byName = new URL(await connect()).hostname.endsWith('.localhost')
+  const portal = await servePortal(name, connect, byName)
   progress.print('')
   // Whoever has the address opens the session.
   progress.print(`  open this door ${isCi ? new URL(portal.url).origin : portal.url}`)
@@ -110,9 +118,13 @@ async function openDoor(
   progress.print(`  Temporal UI    ${stack.temporalUiUrl}`)
   progress.print(`  tokens         ${places.stateFile}`)
   progress.print('')
+  if (byName && !(await resolvesDoors())) progress.print(`${unresolved}\n`)
   progress.line(`the ${name} answers; Ctrl-C ends it`)
   return portal.close
 }
+
+const unresolved = `  This machine does not resolve names below localhost, where doors are. Chromium, Chrome, Edge and Firefox do so by themselves.
+  For any other browser: npm run demo -- --path-doors`
 
 /** A demo that was killed may have left its session running. */
 async function endEarlierSessions(client: CarrelClient, { progress }: Surroundings): Promise<void> {

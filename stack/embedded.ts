@@ -9,6 +9,7 @@ import { startGuacd } from './guacd.ts'
 import { makePlaces, type Places } from './places.ts'
 import { holdPort, type HeldPort } from './ports.ts'
 import { ensureDatabase, startPostgres } from './postgres.ts'
+import { belowPaths } from './path-doors.ts'
 import { makePeople } from './people.ts'
 import { logTo, startProcess } from './processes.ts'
 import type { Progress } from './progress.ts'
@@ -22,6 +23,8 @@ export interface EmbeddedPlan {
   readonly provider?: Kind | undefined
   /** Offers a desktop, too, and starts what shows it, unless a Guacamole is to. */
   readonly desktop?: boolean | undefined
+  /** Doors are paths of one host, for browsers that know no names below `localhost`. */
+  readonly pathDoors?: boolean | undefined
   /** Ends a start that is under way; what was started is stopped. */
   readonly signal: AbortSignal
   /** Shows what the processes log, too. */
@@ -120,7 +123,9 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     return started(await startTemporal({ ...options, namespace, uiCodecEndpoint, onLine: lineTo('temporal') }))
   })
   const offer = await progress.step('notebook', (say) =>
-    makeOffer({ ...plan, desktop: plan.desktop === true, wanted: plan.provider, tools, say }),
+    makeOffer({ ...plan, desktop: plan.desktop === true, wanted: plan.provider, tools, say }).then((made) =>
+      plan.pathDoors === true ? belowPaths(made) : made,
+    ),
   )
   progress.line(`notebook: ${offer.why}`)
   const postgresUrl = postgres.url('carrel')
@@ -140,6 +145,7 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
     CARREL_KEYS: kept.keys,
     CARREL_PROVIDERS: JSON.stringify([offer.provider]),
     CARREL_PROVIDERS_FILE: undefined,
+    CARREL_DOORS_BY_PATH: String(plan.pathDoors === true),
   }
   const guacd =
     offer.desktop === null || desktops.outside

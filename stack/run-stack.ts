@@ -13,6 +13,7 @@ export interface RunOptions {
   readonly fresh: boolean
   readonly provider?: Kind | undefined
   readonly desktop?: boolean | undefined
+  readonly pathDoors?: boolean | undefined
   readonly show?: ((line: string) => void) | undefined
 }
 
@@ -53,11 +54,11 @@ export async function runStack(
 }
 
 async function onStack(
-  { places, progress, provider, desktop, show }: RunOptions,
+  { places, progress, provider, desktop, pathDoors, show }: RunOptions,
   asked: AbortSignal,
   work: (stack: Embedded, asked: AbortSignal) => Promise<number>,
 ): Promise<number> {
-  const stack = await startEmbedded({ places, progress, provider, desktop, show, signal: asked })
+  const stack = await startEmbedded({ places, progress, provider, desktop, pathDoors, show, signal: asked })
   const { apiUrl, gatewayPort, adminToken, userToken, temporalAddress, temporalUiUrl, postgresUrl } = stack
   const reach = { apiUrl, gatewayPort, adminToken, userToken, temporalAddress, temporalUiUrl, postgresUrl }
   let stopping = false

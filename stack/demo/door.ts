@@ -54,10 +54,12 @@ export async function goThrough(url: string): Promise<void> {
   const given = new URLSearchParams(door.hash.slice(1))
   const json = { 'content-type': 'application/json', origin: door.origin }
   const ticket = JSON.stringify({ ticket: given.get('ticket') })
-  const redeemed = await ask(door, 'POST', '/.carrel/redeem', json, ticket)
+  // Below a host that doors share, the door's path stands in front.
+  const base = door.pathname.replace(/\/\.carrel\/open$/, '')
+  const redeemed = await ask(door, 'POST', `${base}/.carrel/redeem`, json, ticket)
   if (redeemed.status !== 200) throw new Error(`the door refused its ticket: ${redeemed.status} ${redeemed.body}`)
   const cookie = redeemed.cookies.map((line) => line.split(';', 1)[0]).join('; ')
-  const path = given.get('path') ?? '/'
+  const path = `${base}${given.get('path') ?? '/'}`
   const deadline = Date.now() + answerLimitMs
   for (let last = 'nothing'; ; await delay(250)) {
     try {

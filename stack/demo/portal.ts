@@ -8,26 +8,32 @@ export interface Portal {
   close(): Promise<void>
 }
 
-const page = (what: string) => `<!doctype html>
+const byName =
+  'It opens on a name of its own below <code>localhost</code>. Chromium, Chrome, Edge and Firefox know such names; Safari does not: for it there is <code>npm run demo -- --path-doors</code>.'
+const byPath =
+  'It opens below a path of <code>127.0.0.1</code> that all sessions share: nothing keeps them apart from each other in this browser. For trying out alone, with one account.'
+
+const page = (what: string, where: string) => `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Carrel</title>
-<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">
 <style>body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}
 button{font:inherit;padding:.6rem 1.2rem}</style></head>
 <body><h1>Your ${what} is ready</h1>
 <form method="post"><button autofocus>Open it</button></form>
-<p>It opens on a name of its own below <code>localhost</code>. Chromium, Edge and Firefox know such names; Safari does not.</p>
+<p>${where}</p>
 </body></html>`
 
 /**
  * A portal as small as can be: a page with one button, which has a new ticket made each time it is pressed, because a ticket
- * lasts for 30 s. On loopback, under a name that nobody guesses.
+ * lasts for 30 s. On loopback, under a name that nobody guesses. `isNamed`: the door has a host name of its own.
  */
-export async function servePortal(what: string, connect: () => Promise<string>): Promise<Portal> {
+export async function servePortal(what: string, connect: () => Promise<string>, isNamed: boolean): Promise<Portal> {
   const path = `/${randomBytes(16).toString('base64url')}`
   const safe = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-frame-options': 'DENY' }
   const answer = async (method: string | undefined, url: string | undefined): Promise<[number, object, string]> => {
     if (url !== path) return [404, safe, '']
-    if (method === 'GET') return [200, { ...safe, 'content-type': 'text/html; charset=utf-8' }, page(what)]
+    if (method === 'GET')
+      return [200, { ...safe, 'content-type': 'text/html; charset=utf-8' }, page(what, isNamed ? byName : byPath)]
     if (method !== 'POST') return [405, safe, '']
     return [303, { ...safe, location: await connect() }, '']
   }

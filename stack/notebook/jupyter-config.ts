@@ -12,6 +12,7 @@ load_subconfig("session_identity.py")  # noqa: F821
 c.ServerApp.ip = os.environ.get("CARREL_ADDRESS", "127.0.0.1")
 c.ServerApp.port = int(os.environ["PORT"])
 c.ServerApp.port_retries = 0
+c.ServerApp.base_url = os.environ.get("CARREL_BASE_URL", "/")
 # Reached through a gateway, under a name that it cannot know; other origins stay refused.
 c.ServerApp.allow_remote_access = True
 c.ServerApp.open_browser = False
