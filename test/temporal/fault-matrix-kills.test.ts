@@ -81,7 +81,7 @@ test('a worker that is killed in the midst of everything leaves all to the next 
   const every = cellsOf(knownActivities, deadlyAnywhere, deadlyAtBackend)
   const all = long ? every : fewerOf(every, 1)
   const who = await addAccount(site.db)
-  const run = { ground, desk, who, timings, boundMs: 240_000 }
+  const run = { ground, desk, who, timings, boundMs: 400_000 }
   let victim = await worker()
   const live = await ask(site.db, who)
   expect(await ground.until(live, ['ready'], 60_000)).not.toBeNull()
@@ -94,7 +94,7 @@ test('a worker that is killed in the midst of everything leaves all to the next 
     await eventually(
       'every activity is held where its worker is to be killed',
       () => planned.length === cells.length && planned.every((one) => one.isHeld()),
-      120_000,
+      200_000,
     ).catch((error: unknown) => {
       const others = planned.filter((one) => !one.isHeld()).map((one) => `${one.activity} ${one.fault.name}`)
       throw new Error(`Not there: ${others.join('; ')}`, { cause: error })
