@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { cors } from 'hono/cors'
 import type { ApiSettings, Services } from './deps.ts'
-import type { AppEnv } from './env.ts'
+import type { AppContext, AppEnv } from './env.ts'
 import { Problem } from './problem.ts'
 
 const codecPath = '/v1/admin/codec/'
@@ -56,13 +56,26 @@ export function observed(services: Services): MiddlewareHandler<AppEnv> {
   }
 }
 
+const exposed = [
+  'Allow',
+  'ETag',
+  'Location',
+  'Preference-Applied',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Retry-After',
+  'WWW-Authenticate',
+  'X-Request-Id',
+]
+
 /** Pages of the configured origins may call with tokens; only the Temporal UI's may call the codec. No credentials. */
 export function crossOrigin(settings: ApiSettings): MiddlewareHandler<AppEnv> {
-  return cors({
-    origin: (origin, c) => {
-      const allowed = c.req.path.startsWith(codecPath) ? [settings.temporalUiOrigin] : settings.corsOrigins
-      return allowed.includes(origin) ? origin : null
-    },
+  const allowedOf = (origin: string, c: AppContext): string | null => {
+    const allowed = c.req.path.startsWith(codecPath) ? [settings.temporalUiOrigin] : settings.corsOrigins
+    return allowed.includes(origin) ? origin : null
+  }
+  const preflight = cors({
+    origin: (origin, c: AppContext) => allowedOf(origin, c),
     allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     allowHeaders: [
       'Accept',
@@ -76,19 +89,19 @@ export function crossOrigin(settings: ApiSettings): MiddlewareHandler<AppEnv> {
       'X-Namespace',
       'X-Request-Id',
     ],
-    exposeHeaders: [
-      'Allow',
-      'ETag',
-      'Location',
-      'Preference-Applied',
-      'RateLimit',
-      'RateLimit-Policy',
-      'Retry-After',
-      'WWW-Authenticate',
-      'X-Request-Id',
-    ],
+    exposeHeaders: exposed,
     maxAge: 600,
   })
+  const expose = exposed.join(',')
+  return async (c, next) => {
+    if (c.req.method === 'OPTIONS') return await preflight(c, next)
+    const allowed = allowedOf(c.req.header('origin') ?? '', c)
+    // As headers to come: who takes the answer into his hand before there is one has it made as a stream, and read again.
+    if (allowed !== null) c.header('Access-Control-Allow-Origin', allowed)
+    c.header('Access-Control-Expose-Headers', expose)
+    await next()
+    c.res.headers.append('Vary', 'Origin')
+  }
 }
 
 /** Refuses large bodies before they are read whole. The codec's are as large as a workflow's payloads. */
