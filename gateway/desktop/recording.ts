@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, rm } from 'node:fs/promises'
+import { access, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DoorAccess } from '../doors.ts'
 
@@ -13,6 +13,14 @@ export const recordingName = (
   retentionDays: number,
   now: number,
 ): string => `carrel-${sessionId}-${door}-${now}-${retentionDays}d-${randomBytes(4).toString('hex')}`
+
+/** Whether guacd has begun a recording. One that cannot write shows the desktop all the same, and says so in its log alone. */
+export async function isRecorded({ directory, name }: { directory: string; name: string }): Promise<boolean> {
+  return await access(join(directory, name)).then(
+    () => true,
+    () => false,
+  )
+}
 
 /** Which of these files are recordings whose time is over. What is named otherwise is none of ours. Pure. */
 export function expiredRecordings(names: readonly string[], now: number): string[] {

@@ -13,7 +13,7 @@ import type { Instruction } from './instructions.ts'
 import { openDesktop, openingLimits } from './opening.ts'
 import type { Opened, Opening, OpeningLimits } from './opening.ts'
 import { connectionParameters, joiningParameters, permissionsOf } from './parameters.ts'
-import { recordingName } from './recording.ts'
+import { isRecorded, recordingName } from './recording.ts'
 import { createRelay } from './relay.ts'
 import type { Relay } from './relay.ts'
 import type { DesktopRequest } from './request.ts'
@@ -194,7 +194,11 @@ async function openAnew(
   const limits = deps.limits ?? openingLimits
   // RDP signs in before its first picture, which may take a while.
   const pictureMs = protocol === 'rdp' ? 2 * limits.pictureMs : limits.pictureMs
-  return openDesktop({ gate: deps.gate, plan, signal, limits: { ...limits, pictureMs } })
+  const opening = await openDesktop({ gate: deps.gate, plan, signal, limits: { ...limits, pictureMs } })
+  if (opening.kind === 'failed' || recording === null || (await isRecorded(recording))) return opening
+  opening.link.close()
+  opening.release()
+  return failed('recording_unavailable', 'guacd does not write it')
 }
 
 const failed = (end: DesktopEnd, detail: string): Opening => ({ kind: 'failed', end, detail })

@@ -163,6 +163,12 @@ describe('a desktop through guacd', () => {
         viewerOf(await gatewayWith({ spec: { protocol: 'ssh' } }), 'desk-view'),
         viewerOf(await gatewayWith({ spec: recorded })),
         viewerOf(await gatewayWith({ spec: recorded, more: { recordings: '/nowhere' } })),
+        // Where nobody can write, not even guacd.
+        viewerOf(
+          await gatewayWith({ spec: recorded, more: { recordings: '/proc/nowhere' } }),
+          'desk-control',
+          '&recording=acknowledged',
+        ),
       ].map(({ ended }) => ended),
     )
     expect(ends.map(({ code, reason }) => `${code} ${reason}`)).toEqual([
@@ -172,8 +178,9 @@ describe('a desktop through guacd', () => {
       '1013 516 nobody_to_watch',
       '1011 512 recording_unavailable',
       '1008 771 recording_unacknowledged',
+      '1011 512 recording_unavailable',
     ])
-    expect(gateways.at(-6)?.reported).toEqual(['desktop unreachable'])
+    expect(gateways.at(-7)?.reported).toEqual(['desktop unreachable'])
   })
 })
 
