@@ -37,6 +37,8 @@ export default defineConfig({
         hookTimeout: 2 * minute,
         // A machine that has much else to do may take seconds to begin a process; whoever waits for less names it.
         expect: { poll: { timeout: 15 * second } },
+        // What was found is told, also where only the message of a failure is kept.
+        chaiConfig: { truncateThreshold: 1_000 },
         maxWorkers: shape.maxWorkers,
         sequence: { groupOrder: index },
       },

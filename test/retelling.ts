@@ -30,12 +30,15 @@ function lines(
   most: number,
 ): string[] {
   const all = stripVTControlCharacters(message).replaceAll(`file://${root}`, '').replaceAll(root, '').split('\n')
-  const said = all.filter((line) => line.trim() !== '' && !isFrame(line))
+  const said = all.filter((line) => line.trim() !== '' && !isFrame(line)).flatMap(folded)
   const ours = all.filter((line) => isFrame(line) && !/node_modules\/|node:|<anonymous>/.test(line)).slice(0, 3)
   const kept = said.slice(0, Math.max(1, most - 1 - ours.length))
   const head = [project, file.replace(root, ''), test].filter((part) => part !== '').join(' > ')
   const body = [...kept, ...ours].slice(0, most - 1).map((line) => `    ${line.trim()}`)
   return [`!! ${head}`, ...body].map((line) => line.slice(0, mostColumns))
 }
+
+/** A long line as several. */
+const folded = (line: string): readonly string[] => line.trim().match(/.{1,200}/g) ?? []
 
 const isFrame = (line: string): boolean => /^\s+at /.test(line)

@@ -90,6 +90,13 @@ test('what failed is retold with its project, its file, its error and the frames
   expect(retelling([], root)).toEqual([])
 })
 
+test('a long line of an error is folded', () => {
+  const message = `AssertionError: expected ${'x'.repeat(300)} to be nothing`
+  const [, , first, second, ...rest] = retelling([{ project: 'db', file: 'a', test: 't', message }], root)
+  expect(`${first?.slice(4)}${second?.slice(4)}`).toBe(message)
+  expect(rest).toEqual([])
+})
+
 test('however much failed, and however long it says why, it is retold in few short lines', () => {
   const message = Array.from({ length: 50 }, () => 'x'.repeat(1_000)).join('\n')
   for (const n of [1, 3, 7, 19, 20, 21, 500]) {
