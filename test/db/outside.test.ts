@@ -155,21 +155,56 @@ describe('tunnels outside', () => {
   })
 })
 
-test('a way in is told only while it stands', async () => {
-  const accounts = createAccessAccounts(db, createSecrets(createKeyring([{ id: 'k1', secret: new Uint8Array(32) }])))
-  await openAs(await want())
-  expect(await outsideEntry(db, use)).toBeNull()
-  await accounts.swapToken(owner.accountId, null, { node: 'a', value: 'A'.repeat(64) })
-  expect((await outsideEntry(db, use))?.url).toBe('http://gateway.test/#/1')
-  await sql`update outside_use set opened_at = now() - interval '51 minutes' where account_id = ${owner.accountId}`.execute(
-    db,
-  )
-  expect(await outsideEntry(db, use)).toBeNull()
-  await scene.enter(key, owner, { door: 'desktop' })
-  await syncTunnels(db, [tunnel('a/3')], Date.now())
-  expect(await outsideEntry(db, use)).not.toBeNull()
-  await withdrawUses(db, [use])
-  expect(await outsideEntry(db, use)).toBeNull()
+describe('a way in', () => {
+  const opened = async (minutesAgo: number) =>
+    await sql`update outside_use set opened_at = now() - ${minutesAgo}::int * interval '1 minute'
+      where account_id = ${owner.accountId}`.execute(db)
+  const askings = async () => (await dueUses(db, key)).flatMap((due) => (due.kind === 'open' ? [due.asking] : []))
+  beforeEach(async () => {
+    const accounts = createAccessAccounts(db, createSecrets(createKeyring([{ id: 'k1', secret: new Uint8Array(32) }])))
+    await openAs(await want())
+    expect(await outsideEntry(db, use)).toBeNull()
+    await accounts.swapToken(owner.accountId, null, { node: 'a', value: 'A'.repeat(64) })
+  })
+
+  test('is told while its token is seen to live, and not once it is withdrawn', async () => {
+    expect((await outsideEntry(db, use))?.url).toBe('http://gateway.test/#/1')
+    await opened(3)
+    expect(await outsideEntry(db, use, 1)).toBeNull()
+    await recordOpened(db, use, 2, 'http://gateway.test/#/1')
+    await opened(3)
+    await scene.enter(key, owner, { door: 'desktop' })
+    await syncTunnels(db, [tunnel('a/3')], Date.now())
+    expect(await outsideEntry(db, use, 1)).not.toBeNull()
+    await withdrawUses(db, [use])
+    expect(await outsideEntry(db, use, 1)).toBeNull()
+  })
+
+  test('whose token may have died with what it lived in is asked for again, once for all who wait', async () => {
+    await scene.enter(key, owner, { door: 'desktop' })
+    await syncTunnels(db, [tunnel('a/5')], Date.now())
+    await opened(3)
+    // It was started anew: nothing is open there any more.
+    await syncTunnels(db, [], Date.now() + 60_000)
+    const waiting = [outsideEntry(db, use, 20_000), outsideEntry(db, use, 20_000)]
+    await expect.poll(askings, { timeout: 10_000 }).toEqual([2])
+    await recordOpened(db, use, 2, 'http://gateway.test/#/2')
+    expect((await Promise.all(waiting)).map((entry) => entry?.url)).toEqual(Array(2).fill('http://gateway.test/#/2'))
+    expect(await askings()).toEqual([])
+  })
+
+  test('that is refused or withdrawn when it is asked for again is none', async () => {
+    await opened(3)
+    const refused = outsideEntry(db, use, 20_000)
+    await expect.poll(askings, { timeout: 10_000 }).toEqual([2])
+    await recordRefused(db, use, 2, 'rejected')
+    expect(await refused).toBeNull()
+    await openAs(2)
+    await opened(3)
+    await withdrawUses(db, [use])
+    expect(await outsideEntry(db, use, 20_000)).toBeNull()
+    expect(await askings()).toEqual([])
+  })
 })
 
 test('drift is counted as long as it lasts, and forgotten when it is over', async () => {
