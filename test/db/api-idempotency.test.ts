@@ -101,7 +101,7 @@ test('200 creates at once are all answered in the usual time, though nobody deci
 })
 
 test('while 100 creates wait for their decision, others are answered at once', async () => {
-  const waiting = Array.from({ length: 100 }, () => create({}, 'wait=30'))
+  const waiting = Array.from({ length: 100 }, () => create({}, 'wait=60'))
   await expect
     .poll(
       async () => (await api.db.selectFrom('session').select('id').where('owner_id', '=', me.id).execute()).length,

@@ -30,7 +30,7 @@ async function create(template: string): Promise<TestDatabase> {
 }
 
 async function execute(connectionString: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5_000, statement_timeout: 30_000 })
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 30_000, statement_timeout: 30_000 })
   await client.connect()
   try {
     await client.query(sql)

@@ -127,7 +127,7 @@ test('what belongs to no live session is swept, but not while disarmed, and not 
   const put = async (sessionId: SessionId, accountId: AccountId) => {
     const use = { deploymentId, sessionId, generation: 1, door: 'desk', mode: 'control', accountId } as const
     const target = { protocol: 'vnc', host: '127.0.0.1', port: 5901, parameters: {} } as const
-    const opened = await site.driver().open(use, target, AbortSignal.timeout(5_000))
+    const opened = await site.driver().open(use, target, AbortSignal.timeout(30_000))
     expect(opened.kind).toBe('opened')
   }
   await put(id, owner.accountId)

@@ -69,7 +69,7 @@ const spec = (stage: Stage, sessionId: SessionId, generation = 1) => ({
   mounts: [],
   egress: 'none' as const,
 })
-const call = () => ({ signal: AbortSignal.timeout(5_000) })
+const call = () => ({ signal: AbortSignal.timeout(30_000) })
 
 test('an installation in order: nothing differs, and nothing is done', async () => {
   const { stage, who } = await open()

@@ -26,7 +26,7 @@ async function start(password = 'p w/:@'): Promise<PostgresServer> {
 }
 
 async function ask(url: string, sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 })
   await client.connect()
   try {
     return (await client.query<Record<string, unknown>>(sql)).rows

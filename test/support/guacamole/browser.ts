@@ -38,7 +38,7 @@ export function openBrowser(nodeUrl: string, { token, id, dataSource = 'postgres
     GUAC_DPI: '96',
   }
   for (const [name, value] of Object.entries(asked)) if (value !== null) url.searchParams.set(name, value)
-  const socket = new WebSocket(url, 'guacamole', { handshakeTimeout: 5_000 })
+  const socket = new WebSocket(url, 'guacamole', { handshakeTimeout: 20_000 })
   const instructions: string[][] = []
   let closed: { code: number; reason: string } | null = null
   socket.on('message', (data: Buffer) => instructions.push(...decode(data.toString())))

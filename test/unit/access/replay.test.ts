@@ -35,7 +35,7 @@ for (const recorded of rest)
       redirect: 'manual',
       headers: Object.entries(request.headers ?? {}).map(([n, v]): [string, string] => [n, filled(v, stage.bindings)]),
       body: bodyOf(recorded),
-      signal: AbortSignal.timeout(5_000),
+      signal: AbortSignal.timeout(30_000),
     })
     const body = await answer.text()
     expect({
