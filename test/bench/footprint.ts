@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Connection } from '@temporalio/client'
+import { defaultTimings } from '../../domain/timings.ts'
 import { execute } from './ground.ts'
 import type { Ground } from './ground.ts'
 import { fakeConfiguration } from './fake-site.ts'
@@ -14,12 +15,14 @@ import type { Site } from './site.ts'
 
 const mib = (kib: number) => `${Math.round(kib / 1_024)} MiB`
 const perHour = 3_600_000
+const periodMs = Math.max(defaultTimings.reconcileEveryMs, defaultTimings.expireEveryMs)
 
 /** What Carrel itself takes: memory, statements, Temporal's events. */
 export async function measureFootprint(ground: Ground, { quick }: Extent): Promise<Part> {
   const ready = quick ? 50 : 500
   const counted = quick ? 20 : 100
-  const idleMs = quick ? 10_000 : 60_000
+  // One run of everything that is scheduled falls into each window; in a shorter one it would into this or that.
+  const idleMs = quick ? 10_000 : periodMs
   const site = await createSite(ground, { configuration: fakeConfiguration(20) })
   const temporal = await Connection.connect({ address: ground.temporalAddress })
   try {
@@ -45,7 +48,7 @@ export async function measureFootprint(ground: Ground, { quick }: Extent): Promi
       id: 'e',
       title: 'What Carrel itself takes',
       how: [
-        `Memory is the resident set of the processes, after ${idleMs / 1_000} s without a request. Statements are counted by \`pg_stat_statements\`, \`begin\` and \`commit\` included, utility statements and those of Carrel's loops too; what the loops send by themselves (starters, observer, beats, status) was counted before, with 5 sessions, and is taken off, so that "per start" is what one more session costs: its POST, its decision, its start, and this bench's own looks at the list. The provider is the one in memory, with 20 starts at a time.`,
+        `Memory is the resident set of the processes, after ${idleMs / 1_000} s without a request. Statements are counted by \`pg_stat_statements\`, \`begin\` and \`commit\` included, utility statements and those of Carrel's loops too; what the loops send by themselves (starters, observer, beats, status, what is scheduled) was counted before, with 5 sessions and over as long, the time between two runs of what is scheduled, and is taken off, so that "per start" is what one more session costs: its POST, its decision, its start, and this bench's own looks at the list. The provider is the one in memory, with 20 starts at a time.`,
         "Temporal's events are those in the histories of a session's runs, from its start to being ready.",
       ],
       goals: [

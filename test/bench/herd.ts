@@ -4,9 +4,12 @@ import type { Goal, Part } from './figures.ts'
 import type { Ground } from './ground.ts'
 import { untilAll } from './many.ts'
 import type { Extent } from './options.ts'
-import { createPortal } from './portal.ts'
+import { createPortal, throughOnce } from './portal.ts'
 import { createRawDocker } from './raw-docker.ts'
 import { interleaved, pooled, timed } from './rounds.ts'
+
+/** In fewer, one that the machine disturbs decides. */
+const leastRounds = 3
 
 /** Many notebooks at once, then all of them stopped at once, beside the same number made by hand as many at a time. */
 export async function measureHerd(ground: Ground, { rounds, quick }: Extent): Promise<Part> {
@@ -39,9 +42,18 @@ export async function measureHerd(ground: Ground, { rounds, quick }: Extent): Pr
       rates.rawStart.push(await rateOf(async () => made.push(...(await pooled(herd, startLimit, raw.start)))))
       rates.rawStop.push(await rateOf(async () => await pooled(herd, herd, async (n) => await raw.stop(made[n]!))))
     }
-    await ground.progress.step(`f: ${herd} notebooks`, (say) =>
-      interleaved(quick ? 1 : Math.ceil(rounds / 2), { raw: byHand, carrel }, ground.signal, say),
-    )
+    await ground.progress.step(`f: ${herd} notebooks`, async (say) => {
+      say('warming up')
+      // Some of each for nothing: what is made, read or compiled only the first times.
+      await pooled(startLimit, startLimit, async () => await raw.stop(await raw.start()))
+      await pooled(startLimit, startLimit, async () => await throughOnce(portal, templateId))
+      await interleaved(
+        quick ? 1 : Math.max(leastRounds, Math.ceil(rounds / 2)),
+        { raw: byHand, carrel },
+        ground.signal,
+        say,
+      )
+    })
   } finally {
     await raw.close()
     await site.close()

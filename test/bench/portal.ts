@@ -80,3 +80,11 @@ export function createPortal({ url, user }: Pick<Site, 'url' | 'user'>): Portal 
 }
 
 const ended: readonly string[] = ['stopped', 'failed', 'rejected']
+
+/** One session from its wish to its end. */
+export async function throughOnce(portal: Portal, templateId: string): Promise<void> {
+  const id = await portal.create(templateId)
+  await portal.until(id, ['ready'])
+  await portal.remove(id)
+  await portal.until(id, ['stopped'])
+}

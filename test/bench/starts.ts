@@ -6,11 +6,11 @@ import type { Ground } from './ground.ts'
 import { createNoop } from './noop.ts'
 import type { Noop } from './noop.ts'
 import type { Extent } from './options.ts'
-import { createPortal } from './portal.ts'
+import { createPortal, throughOnce } from './portal.ts'
 import type { Portal } from './portal.ts'
 import { createRawDocker } from './raw-docker.ts'
 import type { RawDocker } from './raw-docker.ts'
-import { interleaved, timed } from './rounds.ts'
+import { interleaved, pooled, timed } from './rounds.ts'
 import type { Site } from './site.ts'
 
 interface Measured {
@@ -30,7 +30,7 @@ interface Setting {
 }
 
 /** From the wish to the ready session, and from the wish to end it to nothing left, beside the same container made by hand. */
-export async function measureStarts(ground: Ground, { rounds, quick }: Extent): Promise<Part> {
+export async function measureStarts(ground: Ground, extent: Extent): Promise<Part> {
   const { site, settings, templates, startLimit } = await createDockerSite(ground)
   const noop = await createNoop(ground.temporalAddress, site.namespace)
   const portal = createPortal(site)
@@ -42,9 +42,9 @@ export async function measureStarts(ground: Ground, { rounds, quick }: Extent): 
       const templateId = await portal.templateId(name)
       const stops: number[] = []
       try {
-        for (const concurrency of quick ? [1, 5] : [1, 5, 20]) {
+        for (const concurrency of extent.quick ? [1, 5] : [1, 5, 20]) {
           const setting: Setting = { site, portal, raw, noop, templateId, concurrency }
-          const measured = await measure(ground, setting, roundsAt(concurrency, rounds, name === 'notebook'), name)
+          const measured = await measure(ground, setting, roundsAt(concurrency, extent, name === 'notebook'), name)
           const what = `${name}, ${concurrency} at once`
           tables.push(tableOf(what, measured), await wayOf(site, what, measured.sessions))
           goals.push(...(name === 'notebook' ? notebookGoals(what, measured, stops) : trivialGoals(what, measured)))
@@ -70,9 +70,12 @@ export async function measureStarts(ground: Ground, { rounds, quick }: Extent): 
   }
 }
 
+/** In fewer, one that the machine disturbs decides. */
+const leastRounds = 3
+
 /** About as many samples at each concurrency; a notebook takes seconds. */
-const roundsAt = (concurrency: number, rounds: number, slow: boolean): number =>
-  Math.max(1, Math.ceil((rounds * (slow ? 2 : 4)) / Math.sqrt(concurrency)))
+const roundsAt = (concurrency: number, { rounds, quick }: Extent, slow: boolean): number =>
+  Math.max(quick ? 1 : leastRounds, Math.ceil((rounds * (slow ? 2 : 4)) / Math.sqrt(concurrency)))
 
 async function measure(ground: Ground, setting: Setting, rounds: number, name: string): Promise<Measured> {
   const { portal, raw, noop, templateId, concurrency } = setting
@@ -111,11 +114,9 @@ async function measure(ground: Ground, setting: Setting, rounds: number, name: s
     await together(made, raw.stop, measured.stopped.raw)
   }
   await ground.progress.step(`a: ${name}, ${concurrency} at once`, async (say) => {
-    // Once for nothing: what is made or read only the first time.
     if (concurrency === 1) {
-      await raw.stop(await raw.start())
-      await portal.until(await warm(portal, templateId), ['stopped'])
-      await noop.run()
+      say('warming up')
+      await warmUp(setting)
     }
     const noops = async () => await together(places, noop.run, measured.noop)
     await interleaved(rounds, { raw: plain, carrel, noop: noops }, ground.signal, say)
@@ -123,11 +124,13 @@ async function measure(ground: Ground, setting: Setting, rounds: number, name: s
   return measured
 }
 
-async function warm(portal: Portal, templateId: string): Promise<string> {
-  const id = await portal.create(templateId)
-  await portal.until(id, ['ready'])
-  await portal.remove(id)
-  return id
+const warmAtOnce = 5
+
+/** Some of each for nothing: what is made, read or compiled only the first times, in the daemon as in Carrel. */
+async function warmUp({ portal, raw, noop, templateId }: Setting): Promise<void> {
+  await pooled(warmAtOnce, warmAtOnce, async () => await raw.stop(await raw.start()))
+  await pooled(warmAtOnce, warmAtOnce, async () => await throughOnce(portal, templateId))
+  await pooled(warmAtOnce, warmAtOnce, noop.run)
 }
 
 function tableOf(what: string, { ready, stopped, noop }: Measured): Table {
