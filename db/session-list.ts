@@ -1,5 +1,5 @@
 import type { AccountId, SessionId } from '../domain/ids.ts'
-import { liveStates } from '../domain/lifecycle.ts'
+import { isEnd, liveStates } from '../domain/lifecycle.ts'
 import type { SessionState } from '../domain/lifecycle.ts'
 import type { Db } from './connect.ts'
 import { keptSessions } from './kept-sessions.ts'
@@ -31,18 +31,25 @@ export interface SessionsAsk extends PageAsk {
   readonly filter: SessionFilter
 }
 
-/** What of a statement chooses a page of sessions that `viewer` sees. Adds what it stands on to the statement's parameters. */
-function chosen(viewer: AccountId | null, { filter, after, limit }: SessionsAsk, parameters: unknown[]): string {
+/**
+ * The sessions `s` of a page, as a part of a statement's `from`, and its end, which orders and limits them. Adds what they stand
+ * on to the statement's parameters. Whoever sees few of many has no more read than a page of his own, of each of his projects',
+ * and of those that he was let into: asked for in one condition, all sessions that ever were would be gone through.
+ */
+function chosen(
+  viewer: AccountId | null,
+  { filter, after, limit }: SessionsAsk,
+  parameters: unknown[],
+): { readonly sessions: string; readonly end: string } {
   const conditions: string[] = []
+  const place = (value: unknown) => `$${parameters.push(value)}`
   const where = (value: unknown, condition: (place: string) => string) => {
-    if (value !== null) conditions.push(condition(`$${parameters.push(value)}`))
+    if (value !== null) conditions.push(condition(place(value)))
   }
-  where(
-    viewer,
-    (n) => `(s.owner_id = ${n} or s.project_id in (select project_id from project_member where account_id = ${n})
-      or s.id in (select session_id from standing_collaborator where account_id = ${n}))`,
-  )
-  where(filter.states ?? (filter.ended ? null : liveStates), (n) => `s.state = any(${n})`)
+  const states = filter.states ?? (filter.ended ? null : liveStates)
+  where(states, (n) => `s.state = any(${n})`)
+  // The states say so already; there is an index of what has not ended.
+  if (states?.some(isEnd) === false) conditions.push('s.ended_at is null')
   where(filter.projectId, (n) => `s.project_id = ${n}`)
   where(filter.templateId, (n) => `s.template_id = ${n}`)
   where(filter.ownerId, (n) => `s.owner_id = ${n}`)
@@ -52,9 +59,24 @@ function chosen(viewer: AccountId | null, { filter, after, limit }: SessionsAsk,
   where(filter.requestedAfter, (n) => `s.requested_at > ${n}`)
   where(filter.requestedBefore, (n) => `s.requested_at < ${n}`)
   where(after, (n) => `s.id < ${n}`)
-  const all = conditions.length === 0 ? 'true' : conditions.join(' and ')
-  return `where ${all} order by s.id desc limit $${parameters.push(limit + 1)}`
+  const end = `order by s.id desc limit ${place(limit + 1)}`
+  const those = (from: string, condition: string) =>
+    `(select ${chosenColumns} from ${from} where ${[condition, ...conditions].join(' and ')} ${end})`
+  if (viewer === null) return { sessions: `${those('session s', 'true')} as s`, end }
+  const me = place(viewer)
+  const sessions = `(${those('session s', `s.owner_id = ${me}`)}
+    union all (select ${chosenColumns} from project_member m cross join lateral
+      ${those('session s', `s.project_id = m.project_id and s.owner_id <> ${me}`)} as s where m.account_id = ${me})
+    union all ${those(
+      'standing_collaborator k join session s on s.id = k.session_id',
+      `k.account_id = ${me}
+        and not exists (select from project_member m where m.project_id = s.project_id and m.account_id = ${me})`,
+    )}) as s`
+  return { sessions, end }
 }
+
+/** What a version is made of. */
+const chosenColumns = 's.id, s.xmin, s.provider_id, s.state'
 
 interface VersionsRow {
   readonly server: string
@@ -72,9 +94,9 @@ const versionsIn = ({ server, versions }: VersionsRow): SessionVersion[] =>
 /** Sessions, newest first, that `viewer` sees; `null`: an operator, who sees all. What has ended is left out unless it is asked for. */
 export async function listSessions(db: Db, viewer: AccountId | null, ask: SessionsAsk): Promise<Page<SessionView>> {
   const parameters: unknown[] = []
-  const which = chosen(viewer, ask, parameters)
+  const { sessions, end } = chosen(viewer, ask, parameters)
   const read = statement<VersionsRow>(`select ${serverStart} as server, (select string_agg(one.version, ',')
-    from (select s.id || ' ' || ${sessionVersion} as version from session s ${health} ${which}) as one) as versions`)
+    from (select s.id || ' ' || ${sessionVersion} as version from ${sessions} ${health} ${end}) as one) as versions`)
   const [row] = await read(db, parameters)
   return await pageOfVersions(db, row === undefined ? [] : versionsIn(row), viewer, ask)
 }
@@ -118,9 +140,10 @@ async function pageOfVersions(
 
 async function pageNow(db: Db, viewer: AccountId | null, ask: SessionsAsk): Promise<Page<SessionView>> {
   const parameters: unknown[] = []
-  const which = chosen(viewer, ask, parameters)
+  const { sessions, end } = chosen(viewer, ask, parameters)
   const read = statement<SessionsRow>(`select ${serverStart} as server, (select json_agg(one)
-    from (select ${sessionColumns} from ${sessionJoined} ${which}) as one) as sessions`)
+    from (select ${sessionColumns} from ${sessionJoined}
+      where s.id = any(array(select s.id from ${sessions} ${end})) ${end}) as one) as sessions`)
   const [row] = await read(db, parameters)
   return pageOf(row?.sessions ?? [], ask.limit, (found) => keptSessions(db).keep(found, row?.server ?? ''))
 }
