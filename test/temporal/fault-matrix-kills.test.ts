@@ -88,7 +88,7 @@ test('a worker that is killed in the midst of everything leaves all to the next 
 
   const ending: Promise<Verdict[]>[] = []
   // A worker holds 40 tasks of workflows: those that are held must leave room for the others.
-  for (const cells of halves(all)) {
+  for (const cells of thirds(all)) {
     const planned: Case[] = []
     ending.push(runCells({ ...run, live, lanes: cells.length, planned: (one) => planned.push(one) }, cells))
     await eventually(
@@ -112,5 +112,5 @@ test('a worker that is killed in the midst of everything leaves all to the next 
   expect(await balanced(ground, { allEnded: true }, 30_000)).toEqual([])
 }, 600_000)
 
-const halves = <T>(things: readonly T[]): readonly (readonly T[])[] =>
-  [0, 1].map((half) => things.filter((_, n) => n % 2 === half))
+const thirds = <T>(things: readonly T[]): readonly (readonly T[])[] =>
+  [0, 1, 2].map((third) => things.filter((_, n) => n % 3 === third))
