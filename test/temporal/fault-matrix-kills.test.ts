@@ -35,6 +35,8 @@ const timings = withTimings({
   observeRunMs: 1_000,
   cleanupOverdueMs: 1_000,
   dispatchEveryMs: 500,
+  // Waiting is to have faults of its own.
+  answerSoonMs: 0,
 })
 const stand = createFakeStand()
 const desk = createDesk(reachOf(() => ground))
