@@ -43,7 +43,9 @@ test('an instance that answers soon is waited for by its create alone, and one t
 
   isSlow = true
   const late = await ask(stage.db, who)
-  await eventually('it is waited for', async () => (await activitiesOf(late).catch(() => [])).includes('awaitReady'))
+  await eventually('it is waited for', async () =>
+    (await activitiesOf(late).catch((): readonly string[] => [])).includes('awaitReady'),
+  )
   isSlow = false
   await until(stage.db, late, ['ready'])
   expect(await activitiesOf(late)).toEqual(['createInstance', 'awaitReady'])
