@@ -56,17 +56,12 @@ export const AdoptionDocument = z
 
 const DriftDocument = z
   .object({
-    kind: z
-      .string()
-      .openapi({
-        description: `Open to growth. Today: ${driftKinds.join(', ')}; of the gateway outside ${outsideDriftKinds.join(', ')}.`,
-      }),
-    subject: z
-      .string()
-      .openapi({
-        description:
-          "A session's id; of an instance its object's name; of what is at the gateway outside its name there",
-      }),
+    kind: z.string().openapi({
+      description: `Open to growth. Today: ${driftKinds.join(', ')}; of the gateway outside ${outsideDriftKinds.join(', ')}.`,
+    }),
+    subject: z.string().openapi({
+      description: "A session's id; of an instance its object's name; of what is at the gateway outside its name there",
+    }),
     sessionId: z.string(),
     generation: z.int(),
     certain: z.boolean().openapi({ description: 'Seen often and long enough to be acted on' }),
