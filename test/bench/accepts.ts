@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { CompiledQuery } from 'kysely'
 import { connect } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
@@ -16,6 +17,8 @@ import { createWire, requestOf } from './wire.ts'
 
 const connections = 50
 const warmMs = 2_000
+/** For what was accepted at full speed to be worked off by the database. */
+const settleMs = 3_000
 /** As many as an api has. */
 const poolSize = 10
 
@@ -44,7 +47,7 @@ export async function measureAccepts(ground: Ground, extent: Extent): Promise<Pa
     id: 'b',
     title: 'Accepting',
     how: [
-      `Carrel: \`POST /v1/sessions\` with \`Prefer: respond-async\`, each with a key of its own, over ${connections} connections, answered 202; one api, whose pool has ${poolSize} connections, and one worker that goes on with what was accepted. Bare: \`begin\`, two inserts, \`commit\` into two plain tables of a key and a JSON document of the size of a session's row and event, ${connections} at a time through a pool of the same making and size, from one Node process. Open loop: creates at fixed times, at half the rate found, each timed from the moment it was due.`,
+      `Carrel: \`POST /v1/sessions\` with \`Prefer: respond-async\`, each with a key of its own, over ${connections} connections, answered 202; one api, whose pool has ${poolSize} connections, and one worker that goes on with what was accepted. Bare: \`begin\`, two inserts, \`commit\` into two plain tables of a key and a JSON document of the size of a session's row and event, ${connections} at a time through a pool of the same making and size, from one Node process. Open loop: creates at fixed times, at half the rate found, each timed from the moment it was due; p99 ÷ p50 is the median of the rounds'. Before it the database makes a checkpoint, so that its log goes on in files that are there.`,
       'Everything, the askers too, shares the same cores.',
     ],
     goals,
@@ -55,7 +58,8 @@ export async function measureAccepts(ground: Ground, extent: Extent): Promise<Pa
 interface Found {
   readonly rates: { readonly carrel: number[]; readonly bare: number[] }
   readonly took: { readonly carrel: number[]; readonly bare: number[] }
-  readonly open: number[]
+  /** Of each round. */
+  readonly open: number[][]
   readonly openRate: number
 }
 
@@ -81,9 +85,14 @@ async function measure(
     await saturated(warmMs, connections, bare.insert)
     await interleaved(rounds, { bare: way('bare', bare.insert), carrel: way('carrel', create.ask) }, ground.signal, say)
     const openRate = median(rates.carrel) / 2
+    // As a server that has run for a while has it: its log goes on in files that are there, none of which has to be made.
+    await execute(site.databaseUrl, 'checkpoint')
+    await delay(settleMs)
     say(`open loop at ${perSecond(openRate)}`)
     let lane = 0
-    const open = await openLoop(forMs * 2, openRate, async () => await create.ask((lane += 1) + connections))
+    const open: number[][] = []
+    for (let round = 0; round < rounds; round++)
+      open.push(await openLoop(forMs, openRate, async () => await create.ask((lane += 1) + connections)))
     return { rates, took, open, openRate }
   } finally {
     create.close()
@@ -143,10 +152,10 @@ async function createBare({ databaseUrl }: Site): Promise<Bare> {
 }
 
 function goalsOf(what: string, { rates, open, openRate }: Found): Goal[] {
-  const { p50, p99 } = figuresOf(open)
+  const tails = open.map(figuresOf).map(({ p50, p99 }) => p99 / p50)
   return [
     atLeast(`accepted ÷ bare, ${what}`, median(rates.carrel) / median(rates.bare), 0.3),
-    atMost(`open loop: p99 ÷ p50, ${what}`, p99 / p50, 5),
+    atMost(`open loop: p99 ÷ p50, ${what}`, median(tails), 5),
     known(`accepted, ${what}`, perSecond(median(rates.carrel))),
     known(`bare transactions, ${what}`, perSecond(median(rates.bare))),
     known(`open loop at, ${what}`, perSecond(openRate)),
@@ -159,6 +168,6 @@ const tableOf = (what: string, { took, open }: Found): Table => ({
   rows: [
     [`create, ${connections} connections`, ...cells(took.carrel)],
     [`bare transaction, ${connections} at a time`, ...cells(took.bare)],
-    ['create, open loop', ...cells(open)],
+    ['create, open loop', ...cells(open.flat())],
   ],
 })
