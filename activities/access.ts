@@ -5,7 +5,7 @@ import { readArming } from '../db/epoch.ts'
 import { endDoors, noteUse, recordClosed } from '../db/outside-accounts.ts'
 import { dueUses, recordOpened, recordRefused, recordWithdrawn } from '../db/outside-uses.ts'
 import type { DueUse } from '../db/outside-uses.ts'
-import { templateParameters } from '../domain/desktop-parameters.ts'
+import { outsideParameters } from '../domain/desktop-parameters.ts'
 import { portOf } from '../domain/doors.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Timings } from '../domain/timings.ts'
@@ -70,7 +70,7 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
   async function open(due: Extract<DueUse, { kind: 'open' }>, signal: AbortSignal): Promise<void> {
     const use = { ...due.use, deploymentId }
     const target = await targetOf(due.use)
-    if (target === null) return await recordRefused(db, use, due.asking, 'not_ready')
+    if (typeof target === 'string') return await recordRefused(db, use, due.asking, target)
     if ((await noteUse(db, due.use)) === 'ended') return await recordRefused(db, use, due.asking, 'ended')
     const opened = await access.open(use, target, signal)
     switch (opened.kind) {
@@ -86,15 +86,22 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
     }
   }
 
-  /** Where the desk answers; `null`: not now, or it has no such door any more. */
-  async function targetOf({ sessionId, accountId, door, mode }: DueUse['use']): Promise<DoorTarget | null> {
+  /** Where the desk answers. `not_ready`: not now, or it has no such door any more. */
+  async function targetOf({
+    sessionId,
+    accountId,
+    door,
+    mode,
+  }: DueUse['use']): Promise<DoorTarget | 'not_ready' | 'recording_unavailable'> {
     const facts = await doorFacts(db, sessionId, accountId)
     const spec = facts !== null && Object.hasOwn(facts.doors, door) ? facts.doors[door] : undefined
-    if (facts?.instance === null || facts === null || spec === undefined || spec.protocol === 'http') return null
+    if (facts?.instance === null || facts === null || spec === undefined || spec.protocol === 'http') return 'not_ready'
+    // Nobody would write it there, and nobody tell who is seen.
+    if (spec.recording !== undefined) return 'recording_unavailable'
     const { key, endpoints, secret } = facts.instance
     const endpoint = endpoints.find((e) => e.port === portOf(spec, mode))
-    if (endpoint === undefined) return null
-    const parameters = templateParameters(spec, secrets.open(key, secret))
+    if (endpoint === undefined) return 'not_ready'
+    const parameters = outsideParameters(spec, mode, secrets.open(key, secret))
     return { protocol: spec.protocol, host: endpoint.host, port: endpoint.hostPort, parameters }
   }
 }

@@ -1,7 +1,7 @@
+import type { Permissions } from '../../domain/desktop-parameters.ts'
 import type { DoorMode } from '../../domain/template.ts'
 import { encodeInstruction } from './instructions.ts'
 import type { Instruction } from './instructions.ts'
-import type { Permissions } from './parameters.ts'
 import { longestSide } from './request.ts'
 
 /** What becomes of an instruction. `input`: its user did something. */

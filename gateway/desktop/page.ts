@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { permissionsOf } from '../../domain/desktop-parameters.ts'
 import { reservedPath } from '../../domain/doors.ts'
 import type { DoorAccess } from '../doors.ts'
-import { permissionsOf } from './parameters.ts'
 
 export const desktopPath = `${reservedPath}/desktop`
 export const tunnelPath = `${desktopPath}/tunnel`

@@ -1,4 +1,4 @@
-import { templateParameters } from '../../domain/desktop-parameters.ts'
+import { permissionsOf, templateParameters } from '../../domain/desktop-parameters.ts'
 import type { DoorMode, DoorSpec } from '../../domain/template.ts'
 import type { DesktopProtocol } from './handshake.ts'
 
@@ -48,25 +48,4 @@ function limitsOf({ spec, mode }: Pick<ParameterSources, 'spec' | 'mode'>): Map<
     ['sftp-disable-upload', String(!may.upload)],
     ['sftp-disable-download', String(!may.download)],
   ])
-}
-
-export interface Permissions {
-  readonly copy: boolean
-  readonly paste: boolean
-  readonly upload: boolean
-  readonly download: boolean
-}
-
-/** What may pass beside the picture and the input. One who only looks takes and brings nothing. */
-export function permissionsOf(
-  { clipboard, files }: Pick<DoorSpec, 'clipboard' | 'files'>,
-  mode: DoorMode,
-): Permissions {
-  if (mode === 'view') return { copy: false, paste: false, upload: false, download: false }
-  return {
-    copy: clipboard?.copy ?? true,
-    paste: clipboard?.paste ?? true,
-    upload: files?.upload ?? false,
-    download: files?.download ?? false,
-  }
 }

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { permissionsOf } from '../../../domain/desktop-parameters.ts'
 import type { DoorSpec } from '../../../domain/template.ts'
 import { createFilter } from '../../../gateway/desktop/filter.ts'
 import { encodeInstruction } from '../../../gateway/desktop/instructions.ts'
-import { connectionParameters, joiningParameters, permissionsOf } from '../../../gateway/desktop/parameters.ts'
+import { connectionParameters, joiningParameters } from '../../../gateway/desktop/parameters.ts'
 
 const said = (opcode: string, ...args: string[]) => ({
   opcode,
