@@ -80,6 +80,20 @@ export interface CookiePair {
   readonly text: string
 }
 
+/** Browsers hold 180 for all doors together, some a few hundred. */
+const mostCookies = 1_000
+
+/** Whether a request has more cookies than any browser holds: to take them apart would cost more than they are worth. */
+export function hasTooManyCookies(raw: RawHeaders): boolean {
+  let count = 0
+  for (const header of valuesOf(raw, 'cookie')) {
+    count += 1
+    for (let at = header.indexOf(';'); at >= 0 && count <= mostCookies; at = header.indexOf(';', at + 1)) count += 1
+    if (count > mostCookies) return true
+  }
+  return false
+}
+
 /** The cookies of a request, one by one. */
 export function cookiePairs(raw: RawHeaders): CookiePair[] {
   return valuesOf(raw, 'cookie')

@@ -1,5 +1,5 @@
 import type { DoorOrigins } from '../domain/doors.ts'
-import { cookiePairs, isReservedName } from './cookies.ts'
+import { cookiePairs, hasTooManyCookies, isReservedName } from './cookies.ts'
 import type { CookiePair, CookieRule } from './cookies.ts'
 import { looksLikePass } from '../domain/doors.ts'
 import { addressedDoor } from './host.ts'
@@ -10,8 +10,10 @@ import type { RawHeaders } from './raw-headers.ts'
 export const mostCookieBytes = 8_000
 /** Proxies read an answer's headers into few KiB, and the session's own are to fit there, too. */
 const forgettingBytes = 2_000
+/** More than anybody sets who means no harm. */
+const floodBytes = 65_536
 const deepestPath = 6
-const broadestDomain = 3
+const mostAbove = 2
 
 /** A request that had more cookies than its session could read. */
 export interface Relieved {
@@ -21,7 +23,7 @@ export interface Relieved {
   readonly forgetting: readonly string[]
 }
 
-/** `null`: it has no more cookies than fit. */
+/** `null`: it has no more cookies than fit, or more than any browser, and is to be refused. */
 export type Relieve = (target: string, raw: RawHeaders) => Relieved | null
 
 /**
@@ -32,29 +34,43 @@ export function createRelieve(rule: CookieRule, origins: DoorOrigins, random: ()
   const kinds = rule.attributes.includes('Secure')
     ? ['; Secure; SameSite=None', '; Secure; SameSite=None; Partitioned']
     : ['']
-  const forgetting = (names: readonly string[], target: string, host: string): readonly string[] => {
+  const forgetting = ({ names, kept, isFlood }: Crowd, target: string, host: string): readonly string[] => {
+    // What was set for this host alone is the session's own, and one of its name was passed on.
+    const isSpared = (name: string, domain: string | null) => kept.has(name) && (domain === null || domain === host)
+    // What lies above may be of people who know nothing of sessions.
+    const domains = [null, host, origins.domain, ...(isFlood ? domainsAbove(origins.domain) : [])]
     // So a page would do it that means all doors; the other half of the room is for however else.
-    const likely = { names, paths: ['/'], domains: [origins.domain], kinds: kinds.slice(0, 1) }
-    const all = { names, paths: pathsOf(target), domains: domainsOf(host, origins.domain), kinds }
+    const likely = { names, paths: ['/'], domains: [origins.domain], kinds: kinds.slice(0, 1), isSpared }
+    const all = { names, paths: pathsOf(target), domains, kinds, isSpared }
     return [...someOf(likely, random, forgettingBytes / 2), ...someOf(all, random, forgettingBytes / 2)]
   }
   return (target, raw) => {
+    if (hasTooManyCookies(raw)) return null
     const pairs = cookiePairs(raw)
-    if (bytesOf(pairs) <= mostCookieBytes) return null
+    const bytes = bytesOf(pairs)
+    if (bytes <= mostCookieBytes) return null
     const kept = fitting(pairs, rule)
     const addressed = addressedDoor(raw, origins)
     const gone = new Set(pairs.filter((pair) => !kept.has(pair) && pair.name !== rule.name).map(({ name }) => name))
     // One without a name may read like any other.
     gone.add('')
-    const left = pairs.filter((pair) => kept.has(pair)).map(({ text }) => text)
+    const left = pairs.filter((pair) => kept.has(pair))
+    const crowd = { names: [...gone], kept: new Set(left.map(({ name }) => name)), isFlood: bytes > floodBytes }
     return {
       raw: [
         ...[...headersOf(raw)].filter(([name]) => name.toLowerCase() !== 'cookie').flat(),
-        ...(left.length === 0 ? [] : ['Cookie', left.join('; ')]),
+        ...(left.length === 0 ? [] : ['Cookie', left.map(({ text }) => text).join('; ')]),
       ],
-      forgetting: addressed.kind === 'door' ? forgetting([...gone], target, addressed.host.name) : [],
+      forgetting: addressed.kind === 'door' ? forgetting(crowd, target, addressed.host.name) : [],
     }
   }
+}
+
+/** What did not fit, and what did, by their names. */
+interface Crowd {
+  readonly names: readonly string[]
+  readonly kept: ReadonlySet<string>
+  readonly isFlood: boolean
 }
 
 const separatorBytes = 2
@@ -80,10 +96,11 @@ interface Planted {
   readonly domains: readonly (string | null)[]
   /** What else tells one cookie from another of its name. */
   readonly kinds: readonly string[]
+  isSpared(name: string, domain: string | null): boolean
 }
 
 /** As many as fit into so many bytes, from a place among all of them that is another one each time. */
-function someOf({ names, paths, domains, kinds }: Planted, random: () => number, bytes: number): string[] {
+function someOf({ names, paths, domains, kinds, isSpared }: Planted, random: () => number, bytes: number): string[] {
   const count = names.length * domains.length * kinds.length * paths.length
   const first = Math.floor(random() * count)
   const headers: string[] = []
@@ -95,7 +112,8 @@ function someOf({ names, paths, domains, kinds }: Planted, random: () => number,
       at = Math.floor(at / from.length)
       return one
     }
-    const [name, domain, kind, path] = [take(names), take(domains), take(kinds), take(paths)]
+    const [name = '', domain = null, kind = '', path = '/'] = [take(names), take(domains), take(kinds), take(paths)]
+    if (isSpared(name, domain)) continue
     // Without a name and a value it would be no cookie.
     const pair = name === '' ? '=gone' : `${name}=`
     const scope = domain === null ? '' : `; Domain=${domain}`
@@ -120,9 +138,9 @@ function pathsOf(target: string): readonly string[] {
   return [...new Set(paths)].filter((one) => /^\/[\x21-\x3a\x3c-\x7e]*$/.test(one))
 }
 
-/** The host itself, with and without `Domain`, and all that its pages may set cookies for. */
-function domainsOf(host: string, domain: string): readonly (string | null)[] {
-  const labels = domain.split('.')
-  const above = labels.map((_label, at) => labels.slice(at)).filter((rest, at) => rest.length > 1 || at === 0)
-  return [null, host, ...above.slice(0, broadestDomain).map((rest) => rest.join('.'))]
+/** The domains above for which pages of the sessions domain may set cookies, too. */
+function domainsAbove(domain: string): readonly string[] {
+  const labels = domain.split('.').slice(1)
+  const above = labels.map((_label, at) => labels.slice(at)).filter((rest) => rest.length > 1)
+  return above.slice(0, mostAbove).map((rest) => rest.join('.'))
 }

@@ -1,4 +1,4 @@
-import { sessionCookies } from './cookies.ts'
+import { hasTooManyCookies, sessionCookies } from './cookies.ts'
 import { hopByHop, looseName } from './hop-by-hop.ts'
 import { headersOf, membersOf } from './raw-headers.ts'
 import type { RawHeaders } from './raw-headers.ts'
@@ -74,7 +74,7 @@ export function framingOf(raw: RawHeaders): Framing {
 const mostHeaders = 200
 const mostBytes = 65_536
 
-/** Whether a request has more or longer headers than any browser sends. Of cookies, what others planted is no fault of its user. */
+/** Whether a request has more or longer headers than any browser sends. How long cookies are that others planted is no fault of its user. */
 export function tooMuch(raw: RawHeaders): boolean {
   let [count, bytes] = [0, 0]
   for (const [name, value] of headersOf(raw)) {
@@ -82,5 +82,5 @@ export function tooMuch(raw: RawHeaders): boolean {
     count += 1
     bytes += name.length + value.length
   }
-  return count > mostHeaders || bytes > mostBytes
+  return count > mostHeaders || bytes > mostBytes || hasTooManyCookies(raw)
 }

@@ -34,6 +34,8 @@ const idleEveryMs = 50
  */
 const maxHeaderSize = 832 * 1_024
 const mostConnections = 20_000
+/** What goes beyond is not even taken in; every request with so many is refused for them. */
+const mostHeaders = 2_000
 
 /** The gateway's doors on a port. Requests are read strictly; nothing is collected of a body. */
 export function createGatewayServer({ host, port, headersMs, dispatch, failed }: ServerOptions): GatewayServer {
@@ -50,7 +52,7 @@ export function createGatewayServer({ host, port, headersMs, dispatch, failed }:
     noDelay: true,
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
   })
-  server.maxHeadersCount = 0
+  server.maxHeadersCount = mostHeaders
   server.maxConnections = mostConnections
 
   /** How many answers each owes: requests may come before the answer to the one before them. */

@@ -239,6 +239,17 @@ export const hostileRequests = (pass: () => string): readonly HostileRequest[] =
       answer: [431, 'headers_too_large'],
     },
     {
+      name: 'more cookies than any browser holds',
+      ask: () => ({ headers: { Cookie: `${cookieOf(pass())}${'; a=b'.repeat(2_000)}` } }),
+      answer: [431, 'headers_too_large'],
+    },
+    {
+      name: 'more headers of cookies than any browser sends',
+      ask: () =>
+        `GET / HTTP/1.1\r\nHost: ${hostOf().name}\r\nConnection: close\r\nCookie: ${cookieOf(pass())}\r\n${'Cookie: \r\n'.repeat(3_000)}\r\n`,
+      answer: [431, 'headers_too_large'],
+    },
+    {
       name: '300 headers',
       ask: () => ({
         headers: { ...cookie(), ...Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`X-${at}`, '1'])) },

@@ -59,7 +59,7 @@ test('the longest are left out first, and neither a pass nor other headers ever 
 })
 
 test('all that did not fit is forgotten by and by, however it may have been set, and never a pass', () => {
-  const told = everything('/lab/tree?path=/x', `${rule.name}=junk; big=${'x'.repeat(9_000)}; small=1`)
+  const told = everything('/lab/tree?path=/x', `${rule.name}=junk; big=${'x'.repeat(70_000)}; small=1`)
   for (const path of ['/', '/lab', '/lab/', '/lab/tree'])
     for (const domain of ['', `; Domain=${host}`, '; Domain=sessions.example.net', '; Domain=example.net'])
       for (const kind of ['', '; Partitioned'])
@@ -67,6 +67,20 @@ test('all that did not fit is forgotten by and by, however it may have been set,
           expect(told).toContain(`${name}; Max-Age=0; Path=${path}${domain}; Secure; SameSite=None${kind}`)
   expect([...told].filter((value) => /^(small|__Host-carrel_door)=/.test(value))).toEqual([])
   expect([...told].filter((value) => /Domain=net(;|$)/.test(value))).toEqual([])
+})
+
+test('a cookie of the session’s own that was passed on stays, also where another of its name did not fit', () => {
+  const told = everything('/lab', `own=1; own=${'x'.repeat(9_000)}; other=${'x'.repeat(9_000)}`)
+  expect(told).toContain('own=; Max-Age=0; Path=/; Domain=sessions.example.net; Secure; SameSite=None')
+  const forHost = [...told].filter((value) => !value.includes('Domain=') || value.includes(`Domain=${host}`))
+  expect(forHost.filter((value) => value.startsWith('own='))).toEqual([])
+  expect(forHost).toContain('other=; Max-Age=0; Path=/; Secure; SameSite=None')
+})
+
+test('what others above the sessions domain set is theirs, as long as it is not more than anybody sets', () => {
+  const told = everything('/lab', `sso=${'x'.repeat(4_000)}; portal=${'x'.repeat(4_000)}; own=${'x'.repeat(4_000)}`)
+  expect(told).toContain('portal=; Max-Age=0; Path=/; Domain=sessions.example.net; Secure; SameSite=None')
+  expect([...told].filter((value) => value.includes('Domain=example.net'))).toEqual([])
 })
 
 test('what makes a browser forget fits into what proxies read, whatever the names', () => {
