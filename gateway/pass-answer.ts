@@ -47,7 +47,7 @@ export function passAnswer(
     watch: 'departure',
     stalled: () => response.destroy(),
     ended: () => {
-      const trailers = trailersOf(answer.rawTrailers)
+      const trailers = trailersOf(answer.rawTrailers).filter(([, value]) => !back.isTold(value))
       if (trailers.length > 0) response.addTrailers(trailers)
       whenRead(request, () => response.end())
     },

@@ -26,6 +26,26 @@ test.each(announced)('a session that announces trailers $name harms nobody', asy
   }
 })
 
+test('a trailer that echoes the session’s secret is kept back, and the others pass', async () => {
+  const session = await createSession((_incoming, response) => {
+    response.writeHead(200, { Trailer: 'X-Echo, X-Sum' })
+    response.write('ok')
+    response.addTrailers({ 'X-Echo': 'token the-secret-of-it', 'X-Sum': '7' })
+    response.end()
+  })
+  const { doors, pass } = doorsTo(session.port, { secret: Buffer.from('the-secret-of-it') })
+  const stand = await createStand(doors)
+  try {
+    const headers = { Cookie: cookieOf(pass), 'Sec-Fetch-Site': 'same-origin' }
+    const { body } = await ask(stand.port, { headers })
+    expect(body).toContain('X-Sum: 7')
+    expect(body).not.toContain('the-secret-of-it')
+  } finally {
+    await stand.close()
+    await session.close()
+  }
+})
+
 test('a request that announces trailers where none can follow is passed on all the same', async () => {
   const session = await createSession((incoming, response) => response.end(incoming.method))
   const { doors, pass } = doorsTo(session.port)
