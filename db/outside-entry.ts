@@ -32,7 +32,7 @@ const usualPatienceMs = 8_000
 
 /**
  * The way in that stands for this use; `null`: it is to be opened again. Where it may stand no more, it is asked for as at every
- * opening, and waited for so many ms.
+ * opening, and waited for so many ms. @throws Error where nothing is known by then
  */
 export async function outsideEntry(
   db: Db,
@@ -47,7 +47,8 @@ export async function outsideEntry(
     if (kind === 'open') return await standingEntry(db, use)
     if (kind === 'refused') return null
   }
-  return null
+  if (asking === null) return null
+  throw new Error(`the gateway outside has not answered within ${patienceMs} ms`)
 }
 
 async function standingEntry(executor: Executor, use: OutsideUse) {

@@ -16,12 +16,21 @@ export interface OutsideDeps {
  * which no server sees; it is nowhere else, and kept by nobody on the way.
  */
 export function createOutsideDesktop({ entryOf, frameAncestors, warn }: OutsideDeps): Desktop {
+  /** What is being asked: that may take seconds, and a page with all that belongs to it asks many times at once. */
+  const asking = new Map<string, ReturnType<OutsideDeps['entryOf']>>()
+  const entryFor = async (access: DoorAccess) => {
+    const { sessionId, generation, door, mode, accountId } = access
+    const use = JSON.stringify([sessionId, generation, door, mode, accountId])
+    const asked = asking.get(use) ?? entryOf(access).finally(() => asking.delete(use))
+    asking.set(use, asked)
+    return await asked
+  }
   return {
     async page(request, response, access) {
       const notice = (what: typeof notices.no_pass | typeof notices.unavailable) =>
         send(request, response, answerOf(what, wantsPage(request.method, request.rawHeaders), frameAncestors))
       try {
-        const entry = await entryOf(access)
+        const entry = await entryFor(access)
         if (entry === null) return notice(notices.no_pass)
         const location = `${entry.url}?token=${encodeURIComponent(entry.token)}`
         send(request, response, { status: 303, headers: [...ownHeaders, 'Location', location], body: '' })

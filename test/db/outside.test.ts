@@ -170,7 +170,8 @@ describe('a way in', () => {
   test('is told while its token is seen to live, and not once it is withdrawn', async () => {
     expect((await outsideEntry(db, use))?.url).toBe('http://gateway.test/#/1')
     await opened(3)
-    expect(await outsideEntry(db, use, 1)).toBeNull()
+    // Not that it is to be opened again: who comes once more finds it.
+    await expect(outsideEntry(db, use, 1)).rejects.toThrow('has not answered')
     await recordOpened(db, use, 2, 'http://gateway.test/#/1')
     await opened(3)
     await scene.enter(key, owner, { door: 'desktop' })

@@ -15,7 +15,11 @@ async function door(entryOf: OutsideDeps['entryOf']) {
   const warn = (...words: unknown[]) => void warned.push(words)
   const desktop = createOutsideDesktop({ entryOf, frameAncestors: [], warn })
   const access = {} as DoorAccess // what it is matters to `entryOf` alone
-  const server = createServer((request, response) => void desktop.page(request, response, access))
+  let arrived = 0
+  const server = createServer((request, response) => {
+    arrived += 1
+    void desktop.page(request, response, access)
+  })
   server.on('upgrade', (request, socket, head) => void desktop.tunnel(request, socket, head, access))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   cleanups.push(
@@ -29,7 +33,7 @@ async function door(entryOf: OutsideDeps['entryOf']) {
         .on('error', reject)
         .end(),
     )
-  return { get, warned }
+  return { get, warned, arrived: () => arrived }
 }
 
 const entry = { url: 'https://desks.test/guacamole/#/client/MQBj', token: 'TOKEN/1' }
@@ -51,6 +55,22 @@ test('where nothing stands, it is to be opened again', async () => {
   const { get } = await door(async () => await Promise.resolve(null))
   const { statusCode, headers } = await get('/', { accept: 'text/html', 'sec-fetch-mode': 'navigate' })
   expect([statusCode, headers.location, headers['content-type']]).toEqual([401, undefined, 'text/html; charset=utf-8'])
+})
+
+test('who comes while it is asked for waits for the same answer, and who comes after it asks again', async () => {
+  const { promise, resolve } = Promise.withResolvers<typeof entry>()
+  let asked = 0
+  const { get, arrived } = await door(async () => {
+    asked += 1
+    return await promise
+  })
+  const answers = Promise.all(['/', '/favicon.ico', '/any'].map((path) => get(path)))
+  await expect.poll(arrived, { timeout: 10_000 }).toBe(3)
+  resolve(entry)
+  expect((await answers).map(({ statusCode }) => statusCode)).toEqual([303, 303, 303])
+  expect(asked).toBe(1)
+  await get('/')
+  expect(asked).toBe(2)
 })
 
 test('what cannot be read is unavailable', async () => {
