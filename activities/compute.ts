@@ -100,7 +100,10 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
         case 'made':
         case 'adopted':
           await answered()
-          return { kind: 'created', ...(await answerWithin(Math.min(waitMs, restOf(since) / 2), key, launch)) }
+          return {
+            kind: 'created',
+            ...(await answerWithin(Math.min(waitMs, Math.floor(restOf(since) / 2)), key, launch)),
+          }
         default:
           return created satisfies never
       }
