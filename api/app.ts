@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { alike } from '../db/alike.ts'
 import { createAnnouncer } from '../db/announce.ts'
 import { findBearers } from '../db/bearers.ts'
 import { readGrounds } from '../db/grounds.ts'
@@ -8,6 +9,8 @@ import type { OutsideAsking } from '../db/outside-uses.ts'
 import { endedOf } from '../db/reconciliation-asks.ts'
 import { decidedOf, findBearersAndSessions } from '../db/session-queries.ts'
 import type { BearerAsk } from '../db/session-queries.ts'
+import { listSessions } from '../db/session-list.ts'
+import type { SessionsAsk } from '../db/session-list.ts'
 import { together } from '../db/together.ts'
 import { recordWishes } from '../db/wishes.ts'
 import type { RecordableWish } from '../db/wishes.ts'
@@ -50,6 +53,7 @@ export function createApp(deps: ApiDeps): Api {
       async (asks: readonly BearerAsk[]) => await findBearersAndSessions(deps.db, asks),
     ),
     readGrounds: together(limits, async (asks: readonly GroundsAsk[]) => await readGrounds(deps.db, asks)),
+    listSessions: alike(async (ask: SessionsAsk) => await listSessions(deps.db, ask)),
     recordWish: together(limits, async (wishes: readonly RecordableWish[]) => await recordWishes(deps.db, wishes)),
     announce: createAnnouncer(deps.db),
     decisions: createAwaited({ ...waits, channel: 'carrel_event', settledOf: (ids) => decidedOf(deps.db, ids) }),

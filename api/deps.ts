@@ -6,6 +6,9 @@ import type { ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
 import type { BearerAndSession, BearerAsk } from '../db/session-queries.ts'
+import type { Page } from '../db/paging.ts'
+import type { SessionsAsk } from '../db/session-list.ts'
+import type { SessionView } from '../db/session-view.ts'
 import type { RecordableWish } from '../db/wishes.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Awaited } from './awaited.ts'
@@ -70,6 +73,8 @@ export interface Services extends ApiDeps {
   /** The same, with the session that is asked for. */
   readonly findBearerAndSession: (ask: BearerAsk) => Promise<BearerAndSession | null>
   readonly readGrounds: (ask: GroundsAsk) => Promise<Grounds>
+  /** A page of sessions, for all who ask for the same one meanwhile. */
+  readonly listSessions: (ask: SessionsAsk) => Promise<Page<SessionView>>
   /** As `recordWishes` says. */
   readonly recordWish: (wish: RecordableWish) => Promise<Date | null>
   /** Tells whoever listens of a session that `recordWish` recorded. */

@@ -28,6 +28,8 @@ export interface SessionFilter {
 
 /** Which sessions, and which page of them. */
 export interface SessionsAsk extends PageAsk {
+  /** Who is to see them; `null`: an operator, who sees all. */
+  readonly viewer: AccountId | null
   readonly filter: SessionFilter
 }
 
@@ -37,8 +39,7 @@ export interface SessionsAsk extends PageAsk {
  * and of those that he was let into: asked for in one condition, all sessions that ever were would be gone through.
  */
 function chosen(
-  viewer: AccountId | null,
-  { filter, after, limit }: SessionsAsk,
+  { viewer, filter, after, limit }: SessionsAsk,
   parameters: unknown[],
 ): { readonly sessions: string; readonly end: string } {
   const conditions: string[] = []
@@ -91,14 +92,14 @@ const versionsIn = ({ server, versions }: VersionsRow): SessionVersion[] =>
     return { id: text.slice(0, end) as SessionId, server, version: text.slice(end + 1) }
   })
 
-/** Sessions, newest first, that `viewer` sees; `null`: an operator, who sees all. What has ended is left out unless it is asked for. */
-export async function listSessions(db: Db, viewer: AccountId | null, ask: SessionsAsk): Promise<Page<SessionView>> {
+/** Sessions that the viewer sees, newest first. What has ended is left out unless it is asked for. */
+export async function listSessions(db: Db, ask: SessionsAsk): Promise<Page<SessionView>> {
   const parameters: unknown[] = []
-  const { sessions, end } = chosen(viewer, ask, parameters)
+  const { sessions, end } = chosen(ask, parameters)
   const read = statement<VersionsRow>(`select ${serverStart} as server, (select string_agg(one.version, ',')
     from (select s.id || ' ' || ${sessionVersion} as version from ${sessions} ${health} ${end}) as one) as versions`)
   const [row] = await read(db, parameters)
-  return await pageOfVersions(db, row === undefined ? [] : versionsIn(row), viewer, ask)
+  return await pageOfVersions(db, row === undefined ? [] : versionsIn(row), ask)
 }
 
 interface SessionsRow {
@@ -113,7 +114,6 @@ const some = statement<SessionsRow>(`select ${serverStart} as server, (select js
 async function pageOfVersions(
   db: Db,
   versions: readonly SessionVersion[],
-  viewer: AccountId | null,
   ask: SessionsAsk,
 ): Promise<Page<SessionView>> {
   const kept = keptSessions(db)
@@ -130,7 +130,7 @@ async function pageOfVersions(
     for (const { id, server, version } of wanted) {
       const row = rows.get(id)
       if (row === undefined || read === undefined || read.server !== server || row.version !== version)
-        return await pageNow(db, viewer, ask)
+        return await pageNow(db, ask)
       views.set(id, kept.keep(row, server))
     }
   }
@@ -138,9 +138,9 @@ async function pageOfVersions(
   return pageOf(versions, ask.limit, ({ id }) => views.get(id) as SessionView)
 }
 
-async function pageNow(db: Db, viewer: AccountId | null, ask: SessionsAsk): Promise<Page<SessionView>> {
+async function pageNow(db: Db, ask: SessionsAsk): Promise<Page<SessionView>> {
   const parameters: unknown[] = []
-  const { sessions, end } = chosen(viewer, ask, parameters)
+  const { sessions, end } = chosen(ask, parameters)
   const read = statement<SessionsRow>(`select ${serverStart} as server, (select json_agg(one)
     from (select ${sessionColumns} from ${sessionJoined}
       where s.id = any(array(select s.id from ${sessions} ${end})) ${end}) as one) as sessions`)

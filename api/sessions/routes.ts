@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi'
-import { listSessions } from '../../db/session-list.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { isEnd, sessionStates } from '../../domain/lifecycle.ts'
 import { isOperator } from '../../domain/rights.ts'
@@ -8,13 +7,13 @@ import { deedOf } from '../env.ts'
 import type { AppContext } from '../env.ts'
 import { flag, idOf, moment } from '../fields.ts'
 import { allQuery, viewerFor } from '../operators.ts'
-import { pageAsk, pageOfItems, pageQuery, pageText } from '../paging.ts'
+import { pageAsk, pageOfItems, pageQuery } from '../paging.ts'
 import { route } from '../route.ts'
 import { requestSession, stopReason, stopSession } from './commands.ts'
 import { answerDecision, showSession } from './decided.ts'
 import { SessionCreate, SessionDocument } from './schemas.ts'
 import { projectOfBody, shownSession } from './subject.ts'
-import { sessionText } from './text.ts'
+import { sessionsText, sessionText } from './text.ts'
 
 const params = z.object({ sessionId: idOf('session') })
 
@@ -105,13 +104,9 @@ const listAll = route(
       requestedAfter: query.requestedAfter ?? null,
       requestedBefore: query.requestedBefore ?? null,
     }
-    const ask = { filter, ...pageAsk('sessions', query) }
-    const page = await listSessions(c.var.services.db, viewer, ask)
+    const page = await c.var.services.listSessions({ viewer, filter, ...pageAsk('sessions', query) })
     const operator = isOperator(c.var.principal.actor)
-    return written(
-      c,
-      pageText('sessions', page, (session) => sessionText(session, operator)),
-    )
+    return written(c, sessionsText(page, operator))
   },
 )
 

@@ -1,6 +1,9 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
+import { isUnavailable } from '../../api/failures.ts'
 import { together } from '../../db/together.ts'
+
+const patienceMs = 10_000
 
 interface Round {
   readonly asks: readonly number[]
@@ -9,13 +12,13 @@ interface Round {
 }
 
 /** Answers each number with its double, in rounds that the test ends by itself. */
-function doubling({ atOnce, most }: { atOnce: number; most: number }) {
+function doubling({ atOnce, most }: { atOnce: number; most: number }, now?: () => number) {
   const rounds: Round[] = []
-  const ask = together({ atOnce, most }, async (asks: readonly number[]) => {
-    return await new Promise<number[]>((resolve, reject) => {
+  const run = async (asks: readonly number[]) =>
+    await new Promise<number[]>((resolve, reject) => {
       rounds.push({ asks, answer: () => resolve(asks.map((n) => n * 2)), fail: reject })
     })
-  })
+  const ask = together({ atOnce, most, patienceMs }, run, now)
   const round = async (n: number): Promise<Round> => {
     await expect.poll(() => rounds.length).toBeGreaterThan(n)
     const found = rounds[n]
@@ -24,6 +27,8 @@ function doubling({ atOnce, most }: { atOnce: number; most: number }) {
   }
   return { ask, round, asked: () => rounds.map(({ asks }) => asks) }
 }
+
+const refused = (code: string): pg.DatabaseError => Object.assign(new pg.DatabaseError('refused', 7, 'error'), { code })
 
 test('who asks alone is asked for at once; who asks meanwhile is answered with all who wait, and never from before', async () => {
   const { ask, round, asked } = doubling({ atOnce: 1, most: 3 })
@@ -70,4 +75,61 @@ test('where the server does not answer, nobody asks it once more for each', asyn
   expect(await first).toBe(2)
   expect((await rest).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   expect(asked()).toEqual([[1], [2, 3]])
+})
+
+test('who is asked again alone takes a turn like everybody, and one of them that takes long holds up no other', async () => {
+  const { ask, round, asked } = doubling({ atOnce: 2, most: 10 })
+  const slow = ask(1)
+  const all = Promise.allSettled([2, 3, 4, 5, 6].map(ask))
+  ;(await round(1)).answer()
+  ;(await round(2)).fail(refused('23503'))
+  await round(3)
+  expect(asked()).toEqual([[1], [2], [3, 4, 5, 6], [3]])
+  ;(await round(0)).answer()
+  await round(4)
+  // Of the two who are under way one takes its time.
+  for (const n of [4, 5]) (await round(n)).answer()
+  ;(await round(6)).fail(refused('23503'))
+  expect(asked().slice(3)).toEqual([[3], [4], [5], [6]])
+  ;(await round(3)).answer()
+  expect((await all).map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+  ])
+  expect(await slow).toBe(2)
+})
+
+test.each(['57P01', '53300', '25006'])(
+  'what the server refuses to everybody (%s) is not asked for each',
+  async (code) => {
+    const { ask, round, asked } = doubling({ atOnce: 1, most: 10 })
+    const first = ask(1)
+    const rest = Promise.allSettled([2, 3].map(ask))
+    ;(await round(0)).answer()
+    ;(await round(1)).fail(refused(code))
+    expect(await first).toBe(2)
+    expect((await rest).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(asked()).toEqual([[1], [2, 3]])
+  },
+)
+
+test('who could not be asked for in time is told that the database is not there, and is asked for no more', async () => {
+  let time = 0
+  const { ask, round, asked } = doubling({ atOnce: 1, most: 10 }, () => time)
+  const stuck = ask(1)
+  const late = ask(2)
+  time = patienceMs - 1
+  const later = ask(3)
+  time = patienceMs
+  const latest = ask(4)
+  let error: unknown
+  late.catch((caught: unknown) => (error = caught))
+  await expect.poll(() => isUnavailable(error)).toBe(true)
+  ;(await round(0)).answer()
+  ;(await round(1)).answer()
+  expect(await Promise.all([stuck, later, latest])).toEqual([2, 6, 8])
+  expect(asked()).toEqual([[1], [3, 4]])
 })
