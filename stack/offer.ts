@@ -44,10 +44,10 @@ const startLimit = 4
 const bearer = { header: 'authorization', value: 'token {secret}' } as const
 
 /**
- * How many containers begin at once. Fewer leave a processor idle between two steps of the daemon; with 32 it becomes ten
- * times slower.
+ * How many containers begin at once. Fewer leave a processor idle between two steps of the daemon; with more all come later,
+ * and the last no sooner; with 32 the daemon becomes ten times slower.
  */
-const dockerStartLimit = Math.min(16, Math.max(startLimit, 4 * availableParallelism()))
+const dockerStartLimit = Math.min(16, Math.max(startLimit, 3 * availableParallelism()))
 
 /** Chooses what the notebook runs on here, and prepares it: an image or a virtual environment on first use. */
 export async function makeOffer(question: OfferQuestion): Promise<Offer> {
