@@ -92,6 +92,11 @@ export const gatewayPart = z
     // On this machine every name below `localhost` is a site of its own.
     if (env.CARREL_ENV === 'development' && isLocal(sessions)) return
     if (env.CARREL_SHARED_DOMAIN_ALLOWED === sessions) return
+    if (env.CARREL_ENV !== 'development' && env.CARREL_PUBLIC_URL === undefined)
+      fault(
+        'CARREL_PUBLIC_URL',
+        'is required outside development, to see that the sessions domain shares no registrable domain with the API, unless CARREL_SHARED_DOMAIN_ALLOWED names the sessions domain',
+      )
     const shared = sharedWith(sessions, [
       ...(env.CARREL_PUBLIC_URL === undefined ? [] : [env.CARREL_PUBLIC_URL]),
       ...env.CARREL_CORS_ORIGINS,

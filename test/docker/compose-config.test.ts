@@ -11,6 +11,7 @@ const variables = {
   CARREL_KEYS: `k1:${'A'.repeat(43)}=`,
   CARREL_CONFIGURATION: '/etc/carrel',
   CARREL_SESSIONS_DOMAIN: 'sessions.example.net',
+  CARREL_PUBLIC_URL: 'https://carrel.example.org',
   DOCKER_GROUP_ID: '105',
 }
 const required = Object.keys(variables).filter((name) => name !== 'COMPOSE_PROJECT_NAME')
@@ -47,13 +48,14 @@ const environments = z.object({
 test.skipIf(compose === null && !isCi)(
   'what compose makes of the file is a configuration that api and gateway take, and they agree on where doors are',
   async () => {
-    const doors = { CARREL_PUBLIC_URL: 'https://carrel.example.org', CARREL_TRUSTED_PROXIES: '10.0.0.7/32' }
+    const doors = { CARREL_TRUSTED_PROXIES: '10.0.0.7/32' }
     const { stdout } = await call({ ...variables, ...doors })
     const { services } = environments.parse(parse(stdout))
     const api = readConfig(['database', 'temporal', 'keys', 'api', 'doors', 'desktops'], services['api']?.environment)
     const { gateway } = readConfig(['database', 'keys', 'gateway', 'desktops'], services['gateway']?.environment)
     expect(gateway.origins).toEqual({ scheme: 'https', domain: 'sessions.example.net', port: null })
     expect(api.doors).toEqual(gateway.origins)
+    expect(api.api.publicUrl).toBe(variables.CARREL_PUBLIC_URL)
     expect(gateway.trustedProxies).toEqual(['172.16.254.1/32', '10.0.0.7/32'])
     expect(gateway.guacd).toEqual(['guacd:4822'])
   },

@@ -128,9 +128,9 @@ test('the gateway is near the database and the desktops alone, and guacd near th
 test('who makes addresses of doors and who answers there are told the same', () => {
   const about = (name: string) =>
     Object.entries(services[name]?.environment ?? {}).filter(([key]) =>
-      /^CARREL_(SESSIONS_DOMAIN|GATEWAY_PUBLIC_|DESKTOP_GATEWAY)/.test(key),
+      /^CARREL_(PUBLIC_URL|SESSIONS_DOMAIN|GATEWAY_PUBLIC_|DESKTOP_GATEWAY)/.test(key),
     )
-  expect(about('api').length).toBe(3)
+  expect(about('api').length).toBe(4)
   expect(about('api')).toEqual(about('gateway'))
 })
 

@@ -31,6 +31,17 @@ test('doors are on https at a domain of their own; in development at localhost',
 
 test.each<[string, Record<string, string>, string[]]>([
   ['no domain', { CARREL_SESSIONS_DOMAIN: '' }, ['CARREL_SESSIONS_DOMAIN']],
+  ['no address of the API to compare with', { CARREL_PUBLIC_URL: '' }, ['CARREL_PUBLIC_URL']],
+  [
+    'no address of the API, and no matter',
+    { CARREL_PUBLIC_URL: '', CARREL_SHARED_DOMAIN_ALLOWED: 'sessions.example.net' },
+    [],
+  ],
+  [
+    'no address of the API in development',
+    { CARREL_PUBLIC_URL: '', CARREL_ENV: 'development', CARREL_SESSIONS_DOMAIN: 'sessions.test' },
+    [],
+  ],
   ['no TLS', { CARREL_GATEWAY_PUBLIC_SCHEME: 'http' }, ['CARREL_GATEWAY_PUBLIC_SCHEME']],
   ['the portal’s site', { CARREL_SESSIONS_DOMAIN: 'sessions.example.org' }, ['CARREL_SESSIONS_DOMAIN']],
   [
@@ -60,4 +71,10 @@ test.each<[string, Record<string, string>, string[]]>([
   ['a domain that is none', { CARREL_SESSIONS_DOMAIN: 'Sessions.Example.net/' }, ['CARREL_SESSIONS_DOMAIN']],
 ])('%s', (_name, env, faults) => {
   expect([...new Set(faultsOf({ ...production, ...env }))]).toEqual(faults)
+})
+
+test('the start that is refused says what is missing, and what says that it was meant', () => {
+  expect(() => readConfig(['gateway'], { ...production, CARREL_PUBLIC_URL: '' })).toThrow(
+    /CARREL_PUBLIC_URL.*is required.*CARREL_SHARED_DOMAIN_ALLOWED/,
+  )
 })

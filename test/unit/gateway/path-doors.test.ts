@@ -106,7 +106,11 @@ describe('the setting', () => {
   const asked = { CARREL_DOORS_BY_PATH: 'true' }
 
   test('is for development alone, below localhost', () => {
-    const production = { ...asked, CARREL_SESSIONS_DOMAIN: 'sessions.example.org' }
+    const production = {
+      ...asked,
+      CARREL_SESSIONS_DOMAIN: 'sessions.example.org',
+      CARREL_PUBLIC_URL: 'https://carrel.example.net',
+    }
     expect(faults(production)).toEqual(['CARREL_DOORS_BY_PATH must be false outside development'])
     const elsewhere = { ...production, CARREL_ENV: 'development' }
     expect(faults(elsewhere)).toEqual([expect.stringMatching(/^CARREL_DOORS_BY_PATH needs doors below localhost/)])
