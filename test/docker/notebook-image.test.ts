@@ -80,6 +80,30 @@ test('it runs as an ordinary user, and the secret is in no inspection and no pro
   expect(await inside(id, ['sh', '-c', 'cat /proc/*/cmdline /proc/*/environ'])).not.toContain(spec.secret)
 })
 
+/** Runs until the image's own health check, asked each second instead of twice a minute, says so. */
+async function untilHealth(wanted: 'healthy' | 'unhealthy', script: string, baseUrl: string): Promise<void> {
+  const container = await docker.createContainer({
+    Image: tag,
+    Cmd: ['sh', '-c', script],
+    Env: ['CARREL_SECRET_FILE=/tmp/secret', `CARREL_BASE_URL=${baseUrl}`],
+    Labels: { 'carrel.deployment': deployment },
+    Healthcheck: { Interval: 1e9, Retries: 120, ...(wanted === 'unhealthy' ? { StartPeriod: 1e6, Retries: 2 } : {}) },
+    HostConfig: { NetworkMode: 'none' },
+  })
+  try {
+    await container.start()
+    const health = async () => (await container.inspect()).State.Health?.Status
+    await eventually(health, (status) => status === wanted, 60_000)
+  } finally {
+    await container.remove({ force: true })
+  }
+}
+
+test('it is healthy where JupyterLab answers, also below a path of its own, and else not', async () => {
+  await untilHealth('healthy', 'echo s3cr3t >/tmp/secret && exec jupyter lab', '/abc-web/')
+  await untilHealth('unhealthy', 'exec sleep 120', '/')
+})
+
 test('no certificate of the build is in the image', async () => {
   const id = await containerOf(key)
   expect(await inside(id, ['sh', '-c', 'find / -xdev -name extra-ca.pem 2>/dev/null'])).toBe('')
