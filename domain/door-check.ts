@@ -82,7 +82,14 @@ function desktopFaults(pointer: string, door: DoorSpec, protocol: Exclude<DoorPr
     const misused = value.includes('{secret}') && name !== 'password'
     return misused ? [fault(place, '{secret} may stand in password alone.')] : []
   })
-  return [...misplaced, ...said]
+  return [...misplaced, ...said, ...fileFaults(pointer, door)]
+}
+
+/** Only a shell brings a way for files of its own; what a template promises elsewhere, nobody could keep. */
+function fileFaults(pointer: string, { protocol, files }: DoorSpec): TemplateFault[] {
+  if (protocol === 'ssh' || files === undefined || !(files.upload || files.download)) return []
+  const message = `Files pass through ssh doors only, not ${protocol}: leave this out, or say false to both.`
+  return [fault(`${pointer}/files`, message)]
 }
 
 const fault = (pointer: string, message: string): TemplateFault => ({ pointer, message })

@@ -88,7 +88,10 @@ const Door = z.strictObject({
       description: 'Of a desktop: what is said to it; `{secret}` in `password` is the secret of the session',
     }),
   clipboard: z.strictObject({ copy: z.boolean(), paste: z.boolean() }).optional(),
-  files: z.strictObject({ upload: z.boolean(), download: z.boolean() }).optional(),
+  files: z
+    .strictObject({ upload: z.boolean(), download: z.boolean() })
+    .optional()
+    .openapi({ description: 'Of an `ssh` door: whether files pass. Other desktops have no way for them' }),
   recording: z
     .strictObject({ retentionDays: z.int().min(1).max(3_650) })
     .optional()

@@ -28,11 +28,12 @@ describe('a door that fits together', () => {
         ...vnc,
         parameters: { password: '{secret}', 'color-depth': '24' },
         clipboard: { copy: true, paste: false },
-        files: { upload: true, download: false },
+        files: { upload: false, download: false },
         recording: { retentionDays: 30 },
       },
     ],
     ['a terminal', { ...vnc, protocol: 'ssh', parameters: { username: 'me', 'font-size': '14' } }],
+    ['files through a terminal', { ...vnc, protocol: 'ssh', files: { upload: true, download: true } }],
     ['another desktop', { ...vnc, protocol: 'rdp', parameters: { username: 'me', security: 'nla' } }],
   ])('%s', (_, door) => {
     expect(faultsOf(door)).toEqual([])
@@ -43,6 +44,16 @@ describe('a door that fits together', () => {
 
   test('nobody may share where the template says nothing', () =>
     expect(TemplateSpecSchema.parse(plainTemplate)).not.toHaveProperty('sharing'))
+})
+
+test('who promises files through another door than ssh is told what to do', () => {
+  const doors = { d: { ...vnc, files: { upload: true, download: true } } }
+  expect(templateFaults({ ...plainTemplate, doors })).toEqual([
+    {
+      pointer: '/doors/d/files',
+      message: 'Files pass through ssh doors only, not vnc: leave this out, or say false to both.',
+    },
+  ])
 })
 
 describe('a door that does not', () => {
@@ -63,6 +74,12 @@ describe('a door that does not', () => {
     ],
     ['what is said to a desktop, on the web', { ...web, parameters: {} }, '/doors/d/parameters'],
     ['a recording of the web', { ...web, recording: { retentionDays: 1 } }, '/doors/d/recording'],
+    [
+      'files through VNC, which has no way for them',
+      { ...vnc, files: { upload: true, download: false } },
+      '/doors/d/files',
+    ],
+    ['files through RDP', { ...vnc, protocol: 'rdp', files: { upload: false, download: true } }, '/doors/d/files'],
     ['a path of a desktop', { ...vnc, path: '/' }, '/doors/d/path'],
     ['a header to a desktop', { ...vnc, secret: { header: 'x', value: '{secret}' } }, '/doors/d/secret'],
     ['another host', { ...vnc, parameters: { hostname: 'db.internal' } }, '/doors/d/parameters/hostname'],
