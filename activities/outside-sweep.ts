@@ -6,6 +6,7 @@ import { beginOutside, concludeOutside } from '../db/outside-reconciliation.ts'
 import { dueRemedies, isDue, outsideAction, outsideDrift, strays } from '../domain/outside-sweep.ts'
 import type { OutsideAction, OutsideRemedy } from '../domain/outside-sweep.ts'
 import type { ReconciliationReport } from '../domain/reconciliation.ts'
+import type { SessionKey } from '../domain/session.ts'
 import type { AccessGateway, Found } from '../ports/access/access-gateway.ts'
 
 export interface OutsideSweepDeps {
@@ -28,6 +29,9 @@ interface Round {
 
 /** Compares what is at the gateway outside with the rows, and removes what belongs to no live session. */
 export function createOutsideSweep({ db, access, deploymentId, warn }: OutsideSweepDeps) {
+  /** The last of those given up on that the round before came to; `null`: to the end. */
+  let lastGivenUp: SessionKey | null = null
+
   /** One round on a whole list. A dry one keeps nothing and removes nothing. */
   async function sweep(
     found: readonly Found[],
@@ -58,7 +62,10 @@ export function createOutsideSweep({ db, access, deploymentId, warn }: OutsideSw
 
   /** Closes what operators gave up on while nobody served the gateway: there may be nothing of it in any list. */
   async function closeGivenUp(signal: AbortSignal): Promise<void> {
-    for (const key of await givenUpDoors(db, mostGivenUp)) await remove({ do: 'closeDoors', key }, signal)
+    const keys = await givenUpDoors(db, mostGivenUp, lastGivenUp)
+    // Some may be refused for ever: the next round goes on behind these, and begins anew at the end.
+    lastGivenUp = keys.length < mostGivenUp ? null : (keys.at(-1) ?? null)
+    for (const key of keys) await remove({ do: 'closeDoors', key }, signal)
   }
 
   /** Carries out what operators asked for. */

@@ -137,8 +137,11 @@ export async function endAllDoors(executor: Executor, sessionId: SessionId): Pro
     .execute()
 }
 
-/** Doors that were given up on: their sessions have ended, and nobody said that nothing is left of them. The oldest first. */
-export async function givenUpDoors(executor: Executor, most: number): Promise<SessionKey[]> {
+/**
+ * Doors that were given up on: their sessions have ended, and nobody said that nothing is left of them. By their key, those
+ * behind `after`: page by page everybody comes in turn, whatever becomes of the others.
+ */
+export async function givenUpDoors(executor: Executor, most: number, after: SessionKey | null): Promise<SessionKey[]> {
   const rows = await executor
     .selectFrom('outside_doors as d')
     .innerJoin('session as s', 's.id', 'd.session_id')
@@ -146,7 +149,11 @@ export async function givenUpDoors(executor: Executor, most: number): Promise<Se
     .where('d.ended_at', 'is not', null)
     .where('d.closed_at', 'is', null)
     .where('s.ended_at', 'is not', null)
-    .orderBy('d.ended_at')
+    .$if(after !== null, (q) =>
+      q.where(sql<boolean>`(d.session_id, d.generation) > (${after?.sessionId}, ${after?.generation})`),
+    )
+    .orderBy('d.session_id')
+    .orderBy('d.generation')
     .limit(most)
     .execute()
   return rows.map((row) => ({ sessionId: row.session_id, generation: row.generation }))

@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createWatchDoorsActivities } from '../../activities/watch-doors.ts'
 import { abandonSession, toStopping } from '../../db/endings.ts'
-import { noteUse, notedUses } from '../../db/outside-accounts.ts'
+import { givenUpDoors, noteUse, notedUses } from '../../db/outside-accounts.ts'
 import { wantUse } from '../../db/outside-uses.ts'
 import { defaultTimings } from '../../domain/timings.ts'
 import type { AccessGateway } from '../../ports/access/access-gateway.ts'
@@ -66,4 +66,30 @@ test('doors outside that were given up on open to nobody, and are closed when th
   await expect.poll(async () => (await closed()).toSorted(), { timeout: 10_000, interval: 20 }).toEqual(ids)
   await leave()
   expect([access.backend.connections.size, await notedUses(db, owner)]).toEqual([0, []])
+})
+
+test('those that the gateway will not close keep none that come later waiting', async () => {
+  const { db } = scene.rows
+  const owner = await scene.visitor()
+  const keys = []
+  for (let n = 0; n < 21; n++) {
+    const key = await scene.ready(owner)
+    await noteUse(db, { ...key, door: 'desktop', mode: 'control', accountId: owner.accountId })
+    await toStopping(db, key, 'user')
+    expect((await abandonSession(db, key)).kind).toBe('moved')
+    keys.push(key)
+  }
+  const last = keys.at(-1)?.sessionId
+  const access = createFakeAccessGateway()
+  const leave = watching({
+    ...access,
+    closeDoors: async (doors, signal) =>
+      doors.sessionId === last
+        ? await access.closeDoors(doors, signal)
+        : { kind: 'refused', code: 'rejected', detail: 'it may not be removed' },
+  })
+  const open = async () => (await givenUpDoors(db, 100, null)).map(({ sessionId }) => sessionId).toSorted()
+  const others = keys.slice(0, -1).map(({ sessionId }) => sessionId)
+  await expect.poll(open, { timeout: 20_000, interval: 20 }).toEqual(others.toSorted())
+  await leave()
 })
