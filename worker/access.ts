@@ -2,10 +2,12 @@ import { Worker } from '@temporalio/worker'
 import { createAccessActivities } from '../activities/access.ts'
 import { createWatchDoorsActivities } from '../activities/watch-doors.ts'
 import { withFailures } from '../activities/failures.ts'
+import { readArming } from '../db/epoch.ts'
 import { accessQueue } from '../domain/ids.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import type { WorkerDeps } from './deps.ts'
 import { keepWatched } from './door-watch.ts'
+import { watchBlind } from './outside-blind.ts'
 import { footingOf } from './footing.ts'
 import { createInstanceSecrets } from './instance-secrets.ts'
 import { run } from './run.ts'
@@ -58,8 +60,17 @@ export async function startAccess(
   })
   const running = run(worker, failed)
   const leave = await keepWatched(deps)
+  const see = watchBlind({
+    access,
+    deploymentId: deps.deploymentId,
+    readArming: async () => await readArming(deps.db),
+    log,
+    count: (tunnels) => deps.countUnverified?.(tunnels),
+    ...(deps.blindLimits === undefined ? {} : { limits: deps.blindLimits }),
+  })
   return {
     async stop() {
+      see()
       leave()
       stopping.abort()
       await running.stop()

@@ -10,6 +10,7 @@ import type { Logger } from '../platform/logging.ts'
 import type { Secrets } from '../platform/secrets.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
+import type { BlindLimits } from './outside-blind.ts'
 
 /** What the workers of a process stand on; `main.ts` makes it. */
 export interface WorkerDeps {
@@ -25,6 +26,10 @@ export interface WorkerDeps {
   readonly openProvider: (row: ProviderRow) => ComputeProvider
   /** Reaches the gateway outside; without it this worker does not serve it. Opened anew whenever its queue is. */
   readonly openAccess?: () => AccessGateway
+  /** Told of tunnels at the gateway outside that were ended because Postgres did not answer. */
+  readonly countUnverified?: (tunnels: number) => void
+  /** A proof has less time. */
+  readonly blindLimits?: Partial<BlindLimits>
   readonly log: Logger
   /** How long what is kept; by default as `defaultRetention` says. */
   readonly retention?: Retention

@@ -47,6 +47,10 @@ export async function runWorkerProcess(
   const metrics = createMetrics('worker')
   const keyring = createKeyring(config.keys)
   const dataConverter = createDataConverter(keyring, countForeignPayloads(metrics))
+  const unverified = metrics.counter(
+    'outside_unverified_total',
+    'Tunnels at the gateway outside that were ended because Postgres did not answer',
+  )
   const db = connect({ url: config.database.url, poolSize: 20, name: 'carrel-worker' })
   const listener = createListener(config.database.url, (message) => log.warn(message))
   const connection = await NativeConnection.connect({ address: config.temporal.address })
@@ -78,6 +82,7 @@ export async function runWorkerProcess(
       secrets,
       deploymentId,
       log,
+      countUnverified: (tunnels) => unverified.inc(tunnels),
       openProvider: (row) =>
         openOtherwise?.(row) ??
         openProvider({

@@ -73,6 +73,8 @@ export interface LiveTunnel {
   readonly startedAt: number
   readonly remoteHost: string | null
 }
+/** None of the deployment's tunnels is open now; how many this call ended. */
+export type CutAll = { readonly kind: 'cut'; readonly tunnels: number }
 export type Listed = { readonly kind: 'listed'; readonly tunnels: readonly LiveTunnel[] }
 
 /** What bears this deployment's names at the gateway. */
@@ -106,6 +108,8 @@ export interface AccessGateway {
   listLive(doors: SessionDoors, signal: AbortSignal): Promise<Listed | NotDone>
   /** Ends one tunnel; `done` where it is listed no more. The account may enter again while it has the right. */
   kill(tunnelId: string, signal: AbortSignal): Promise<Done | NotDone>
+  /** Ends every tunnel of the deployment. Asks the gateway alone, never the `AccessAccounts`: for when their store is away. */
+  cutAll(deploymentId: string, signal: AbortSignal): Promise<CutAll | NotDone>
   /** Everything of the deployment: what the sweep sees. Throws `AccessUnreachable` rather than list too little. */
   list(deploymentId: string, signal: AbortSignal): AsyncIterable<Found>
   /** Ends what the driver itself holds (its service tokens); nothing that was opened for anybody. */

@@ -152,6 +152,15 @@ export function createFakeAccessGateway(options: FakeAccessOptions = {}): FakeAc
         return { kind: 'listed', tunnels }
       }),
     kill: (id, signal) => flat(reaching('kill', signal, () => endAll((tunnel) => tunnel.id === id, signal))),
+    cutAll: (deploymentId, signal) =>
+      flat(
+        reaching('cutAll', signal, async () => {
+          const mine = (tunnel: FakeTunnel) => tunnel.doors.deploymentId === deploymentId
+          const tunnels = [...backend.tunnels.values()].filter(mine).length
+          const ended = await endAll(mine, signal)
+          return ended.kind === 'done' ? ({ kind: 'cut', tunnels } as const) : ended
+        }),
+      ),
     async *list(deploymentId, signal) {
       const reached = await reaching('list', signal, () => done)
       if (reached.kind !== 'done') throw new AccessUnreachable(reached.detail, reached.retryAt)

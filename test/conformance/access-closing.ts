@@ -23,6 +23,21 @@ export function closeCases(h: Harness, deployment: string): void {
     await close(elsewhere)
   })
 
+  test('everybody’s tunnels are cut without a look at what is kept, of one deployment alone', async () => {
+    const [use, other] = [freshUse(freshDeployment()), freshUse(freshDeployment())]
+    const [mine, theirs, foreign] = [
+      await inside(h, use),
+      await inside(h, { ...use, accountId: newId('account') }),
+      await inside(h, other),
+    ]
+    expect(await h().gateway.cutAll(use.deploymentId, calm())).toEqual({ kind: 'cut', tunnels: 2 })
+    await Promise.all([mine.gone(), theirs.gone()])
+    expect(await h().gateway.cutAll(use.deploymentId, calm())).toEqual({ kind: 'cut', tunnels: 0 })
+    expect(foreign.isOpen()).toBe(true)
+    await close(use)
+    await close(other)
+  })
+
   test('with the last right the token ends', async () => {
     const use = freshUse(deployment)
     const before = await opened(h, use)
@@ -48,6 +63,10 @@ export function closeCases(h: Harness, deployment: string): void {
     revoked: (use) => h().gateway.revoke(use, calm()),
     'shut out with all': (use) => h().gateway.closeDoors(use, calm()),
     removed: (use) => h().gateway.removeAccount(use.deploymentId, use.accountId, calm()),
+    'cut with everybody': async (use) => {
+      const { kind } = await h().gateway.cutAll(use.deploymentId, calm())
+      return { kind: kind === 'cut' ? 'done' : kind }
+    },
     killed: (_use, tunnel) => h().gateway.kill(tunnel, calm()),
   }
   for (const [how, end] of Object.entries(endings))

@@ -25,7 +25,7 @@ afterEach(async () => {
 })
 
 /** A site whose desktops a played Guacamole shows, reached by the real driver. */
-async function open(timings: Partial<Timings> = {}) {
+async function open(timings: Partial<Timings> = {}, more: Parameters<Stage['startWorkers']>[1] = {}) {
   const site = await createDoubleSite(1)
   cleanups.push(async () => await site.close())
   const provider = createFakeProvider({ endpoint: 'serve' })
@@ -47,6 +47,7 @@ async function open(timings: Partial<Timings> = {}) {
   const accounts = createAccessAccounts(stage.db, createSecrets(stage.keyring))
   const workers = await stage.startWorkers(['core', 'access', 'provider/*'], {
     openAccess: () => createGuacamoleGateway({ settings: site.settings, accounts }),
+    ...more,
   })
   cleanups.push(async () => await workers.stop())
   const owner = await addAccount(stage.db)
@@ -164,4 +165,39 @@ test('an account that is to be removed is shut out and gone there, and its secre
   await stop(stage.db, id)
   await until(stage.db, id, ['stopped'])
   expect(site.leftovers(stage.deploymentId)).toEqual([])
+})
+
+test('what is open at the gateway ends when Postgres does not answer for long, and what is opened again meanwhile', async () => {
+  // Postgres: here ── away ───────────────────── back
+  // tunnels:  open ── ✗ ── opened by hand ── ✗ ─ open
+  let ended = 0
+  const blindLimits = { everyMs: 50, blindMs: 300 }
+  const { stage, site, owner, id } = await open(
+    {},
+    { blindLimits, countUnverified: (tunnels) => void (ended += tunnels) },
+  )
+  const { db } = stage
+  const desk = await wayIn(stage, await openDesk(stage, id, owner.accountId))
+  const browser = site.enter(desk)
+  await browser.shown()
+  const tables = ['installation', 'outside_use']
+  for (const table of tables)
+    await sql`alter table ${sql.table(table)} rename to ${sql.ref(`${table}_away`)}`.execute(db)
+  await browser.ended()
+  await site.enter(desk).ended()
+  for (const table of tables)
+    await sql`alter table ${sql.table(`${table}_away`)} rename to ${sql.ref(table)}`.execute(db)
+  await eventually(
+    'it may be open again',
+    async () =>
+      await site
+        .enter(desk)
+        .shown()
+        .then(
+          () => true,
+          () => false,
+        ),
+  )
+  expect(ended).toBeGreaterThanOrEqual(2)
+  await stop(db, id)
 })

@@ -73,7 +73,14 @@ export interface StageOptions {
 
 type Variant = Pick<
   WorkerDeps,
-  'interceptors' | 'workflowBundle' | 'inactivePatches' | 'version' | 'graceMs' | 'openAccess'
+  | 'interceptors'
+  | 'workflowBundle'
+  | 'inactivePatches'
+  | 'version'
+  | 'graceMs'
+  | 'openAccess'
+  | 'blindLimits'
+  | 'countUnverified'
 >
 interface WorkerOptions extends Variant {
   readonly openProvider?: (row: Pick<ProviderRow, 'id'>) => ComputeProvider

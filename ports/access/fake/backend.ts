@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AccountId } from '../../../domain/ids.ts'
 import type { DoorUse, Launch, SessionDoors } from '../access-gateway.ts'
 
-export type AccessCall = 'open' | 'revoke' | 'closeDoors' | 'removeAccount' | 'listLive' | 'kill' | 'list'
+export type AccessCall = 'open' | 'revoke' | 'closeDoors' | 'removeAccount' | 'listLive' | 'kill' | 'cutAll' | 'list'
 
 /** A browser's way in, as far as it came. */
 export interface FakeTunnel {
@@ -91,7 +91,7 @@ export function createFakeAccessBackend(): FakeAccessBackend {
     tokens: new Map(),
     tunnels: new Map(),
     ended: new Set(),
-    calls: { open: 0, revoke: 0, closeDoors: 0, removeAccount: 0, listLive: 0, kill: 0, list: 0 },
+    calls: { open: 0, revoke: 0, closeDoors: 0, removeAccount: 0, listLive: 0, kill: 0, cutAll: 0, list: 0 },
     kills: 0,
     get health() {
       return health

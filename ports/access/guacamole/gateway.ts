@@ -4,7 +4,7 @@ import { createMemoryBreaker } from './breaker.ts'
 import type { LoginBreaker } from './breaker.ts'
 import { closeDoors, removeAccount, revoke } from './close.ts'
 import { settled } from './endings.ts'
-import { kill, list, listLive } from './look.ts'
+import { cutAll, kill, list, listLive } from './look.ts'
 import { open } from './open.ts'
 import { createParts } from './parts.ts'
 import type { GuacamoleSettings } from './settings.ts'
@@ -36,6 +36,7 @@ export function createGuacamoleGateway({
       await settled(() => removeAccount(parts, deploymentId, accountId, signal)),
     listLive: async (doors, signal) => await settled(() => listLive(parts, doors, signal)),
     kill: async (id, signal) => await settled(() => kill(parts, id, signal)),
+    cutAll: async (deploymentId, signal) => await settled(() => cutAll(parts, deploymentId, signal)),
     list: (deploymentId, signal) => list(parts, deploymentId, signal),
     async close() {
       await Promise.all(parts.api.nodes.map(async (node) => await node.close()))

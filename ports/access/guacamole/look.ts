@@ -1,5 +1,5 @@
 import type { AccountId } from '../../../domain/ids.ts'
-import type { Done, DoorUse, Found, Listed, LiveTunnel, SessionDoors } from '../access-gateway.ts'
+import type { CutAll, Done, DoorUse, Found, Listed, LiveTunnel, SessionDoors } from '../access-gateway.ts'
 import { AccessUnreachable } from '../access-gateway.ts'
 import type { DoorConnection } from './connections.ts'
 import { Refusal, Unavailable } from './endings.ts'
@@ -43,6 +43,24 @@ export async function kill(parts: Parts, id: string, signal: AbortSignal): Promi
     throw new Refusal('rejected', 'there is no such node')
   await parts.tunnels.killAll((listed) => listed.filter((tunnel) => idOf(tunnel) === id), signal)
   return { kind: 'done' }
+}
+
+/** By the names of connections and of users; those whose connection was deleted have ours still. */
+export async function cutAll(parts: Parts, deploymentId: string, signal: AbortSignal): Promise<CutAll> {
+  if (!isDeployment(deploymentId)) throw new Refusal('parameter_refused', 'a name that the gateway cannot hold')
+  const ended = new Set<string>()
+  const mine = async (listed: readonly ActiveTunnel[]) => {
+    if (listed.length === 0) return []
+    const ours = new Set((await parts.connections.all(deploymentId, signal)).map(({ id }) => id))
+    const found = listed.filter(
+      ({ connectionIdentifier, username }) =>
+        ours.has(connectionIdentifier) || namedAccount(deploymentId, username ?? '') !== null,
+    )
+    for (const tunnel of found) ended.add(idOf(tunnel))
+    return found
+  }
+  await parts.tunnels.killAll(mine, signal)
+  return { kind: 'cut', tunnels: ended.size }
 }
 
 /** Tunnels are listed before connections: one whose connection is not there had one, and it is deleted. */

@@ -26,6 +26,7 @@ export function gatedAccess(gateway: AccessGateway, gate: Gate): AccessGateway {
       await through(async () => await gateway.removeAccount(deploymentId, accountId, late()), away),
     listLive: async (doors) => await through(async () => await gateway.listLive(doors, late()), away),
     kill: async (id) => await through(async () => await gateway.kill(id, late()), away),
+    cutAll: async (deploymentId) => await through(async () => await gateway.cutAll(deploymentId, late()), away),
     async *list(deploymentId) {
       const listed = await through(
         async () => await all(gateway.list(deploymentId, late())),

@@ -40,6 +40,7 @@ export async function serveRemote(gate: Gate, provider: ComputeProvider, access:
       await access.removeAccount(deploymentId, id, call().signal),
     listLive: async (doors: SessionDoors) => await access.listLive(doors, call().signal),
     kill: async (id: string) => await access.kill(id, call().signal),
+    cutAll: async (deploymentId: string) => await access.cutAll(deploymentId, call().signal),
     listAll: async (deploymentId: string) => await all(access.list(deploymentId, call().signal)),
   }
   const server = createServer((request, response) => {
@@ -97,6 +98,7 @@ export function openRemote(variable: string): {
     removeAccount: async (deploymentId, accountId) => await ask('removeAccount', deploymentId, accountId),
     listLive: async (doors) => await ask('listLive', doors),
     kill: async (id) => await ask('kill', id),
+    cutAll: async (deploymentId) => await ask('cutAll', deploymentId),
     async *list(deploymentId) {
       yield* (await ask('listAll', deploymentId)) as Iterable<never>
     },

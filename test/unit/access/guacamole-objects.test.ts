@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { DoorTarget, DoorUse } from '../../../ports/access/access-gateway.ts'
 import { AccessUnreachable } from '../../../ports/access/access-gateway.ts'
+import { createGuacamoleGateway } from '../../../ports/access/guacamole/gateway.ts'
 import { calm, done, eventually, freshDeployment, freshUse, listed } from '../../conformance/access-harness.ts'
 import type { Fault } from '../../support/guacamole/faults.ts'
 import { createDoubleSite } from '../../support/guacamole/site.ts'
@@ -259,4 +260,16 @@ test('a token that was idle for too long is replaced; one that is handed out is 
   now += 61 * 60_000
   expect((await opened(use)).token).not.toBe(before.token)
   await close(use)
+})
+
+test('tunnels are cut also while nobody answers for what is kept of the accounts', async () => {
+  const away = () => Promise.reject(new Error('away'))
+  const accounts = { ...site.accounts, usesOf: away, usesBy: away, token: away, password: away, isEnded: away }
+  const use = freshUse(freshDeployment())
+  const browser = site.enter(await opened(use))
+  await browser.shown()
+  const blind = createGuacamoleGateway({ settings: site.settings, accounts })
+  expect(await blind.cutAll(use.deploymentId, calm())).toEqual({ kind: 'cut', tunnels: 1 })
+  await browser.ended()
+  await blind.close()
 })
