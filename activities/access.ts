@@ -2,6 +2,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity'
 import type { Db } from '../db/connect.ts'
 import { doorFacts } from '../db/doors.ts'
 import { readArming } from '../db/epoch.ts'
+import { networksOf } from '../db/instances.ts'
 import { endDoors, noteUse, recordClosed } from '../db/outside-accounts.ts'
 import { dueUses, recordOpened, recordRefused, recordWithdrawn } from '../db/outside-uses.ts'
 import type { DueUse } from '../db/outside-uses.ts'
@@ -15,16 +16,27 @@ import { alive } from './compute.ts'
 import type { InstanceSecrets } from './compute.ts'
 import { whileDisarmed } from './failures.ts'
 
+/** Where an instance is, as an address that was held against its provider's networks: nobody checks at the gateway. */
+export type Locate = (place: {
+  readonly endpoint: { readonly host: string; readonly port: number }
+  readonly networks: readonly string[]
+}) => Promise<
+  | { readonly kind: 'address'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unreachable' }
+  | { readonly kind: 'forbidden' }
+>
+
 export interface AccessDeps {
   readonly db: Db
   readonly access: AccessGateway
   readonly deploymentId: string
   readonly secrets: Pick<InstanceSecrets, 'open'>
+  readonly locate: Locate
   readonly timings: Timings
 }
 
 /** What is done at the gateway outside. Every deed is named by session, generation, door and account, and may be repeated. */
-export function createAccessActivities({ db, access, deploymentId, secrets, timings }: AccessDeps) {
+export function createAccessActivities({ db, access, deploymentId, secrets, locate, timings }: AccessDeps) {
   return {
     /** Withdraws and opens what is due for the doors of a session. An answer means: nothing was due any more. */
     async settleDoors(key: SessionKey): Promise<void> {
@@ -92,7 +104,7 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
     accountId,
     door,
     mode,
-  }: DueUse['use']): Promise<DoorTarget | 'not_ready' | 'recording_unavailable'> {
+  }: DueUse['use']): Promise<DoorTarget | 'not_ready' | 'recording_unavailable' | 'address_forbidden'> {
     const facts = await doorFacts(db, sessionId, accountId)
     const spec = facts !== null && Object.hasOwn(facts.doors, door) ? facts.doors[door] : undefined
     if (facts?.instance === null || facts === null || spec === undefined || spec.protocol === 'http') return 'not_ready'
@@ -101,8 +113,12 @@ export function createAccessActivities({ db, access, deploymentId, secrets, timi
     const { key, endpoints, secret } = facts.instance
     const endpoint = endpoints.find((e) => e.port === portOf(spec, mode))
     if (endpoint === undefined) return 'not_ready'
+    const networks = await networksOf(db, sessionId)
+    const located = await locate({ endpoint: { host: endpoint.host, port: endpoint.hostPort }, networks })
+    if (located.kind === 'forbidden') return 'address_forbidden'
+    if (located.kind === 'unreachable') return 'not_ready'
     const parameters = outsideParameters(spec, mode, secrets.open(key, secret))
-    return { protocol: spec.protocol, host: endpoint.host, port: endpoint.hostPort, parameters }
+    return { protocol: spec.protocol, host: located.host, port: located.port, parameters }
   }
 }
 

@@ -75,6 +75,17 @@ export async function readInstance(executor: Executor, key: SessionKey): Promise
   }
 }
 
+/** Where endpoints of the session's provider may lie. */
+export async function networksOf(executor: Executor, id: SessionId): Promise<readonly string[]> {
+  const row = await executor
+    .selectFrom('session as s')
+    .innerJoin('provider as p', 'p.id', 's.provider_id')
+    .select('p.networks')
+    .where('s.id', '=', id)
+    .executeTakeFirst()
+  return row?.networks ?? []
+}
+
 /** Keeps the backend's answer to a create. Returns whether the instance was tombstoned meanwhile: then it must go at once. */
 export async function recordMade(db: Db, key: SessionKey, ref: StoredRef): Promise<{ readonly tombstoned: boolean }> {
   const row = await db

@@ -1,5 +1,5 @@
-import { isWithin, parseAddress, parseNetwork } from './addresses.ts'
-import type { Network } from './addresses.ts'
+import { isWithin, parseAddress, parseNetwork } from '../platform/addresses.ts'
+import type { Network } from '../platform/addresses.ts'
 import { membersOf } from './raw-headers.ts'
 import type { RawHeaders } from './raw-headers.ts'
 

@@ -13,7 +13,7 @@ import { isHeaderText, responseHeaders } from './response-headers.ts'
 import type { Backward } from './response-headers.ts'
 import { splice } from './splice.ts'
 import type { Splice } from './splice.ts'
-import { targetOf } from './target.ts'
+import { targetOf } from '../platform/target.ts'
 import type { Opening } from './tunnels.ts'
 import { failureOf, UpstreamFailed } from './upstream.ts'
 

@@ -4,6 +4,7 @@ import { createWatchDoorsActivities } from '../activities/watch-doors.ts'
 import { withFailures } from '../activities/failures.ts'
 import { readArming } from '../db/epoch.ts'
 import { accessQueue } from '../domain/ids.ts'
+import { targetOf } from '../platform/target.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import type { WorkerDeps } from './deps.ts'
 import { keepWatched } from './door-watch.ts'
@@ -29,7 +30,14 @@ export const accessActivities = (
   access: AccessGateway,
   stopping: AbortSignal,
 ) => ({
-  ...createAccessActivities({ db, access, deploymentId, timings, secrets: createInstanceSecrets(secrets) }),
+  ...createAccessActivities({
+    db,
+    access,
+    deploymentId,
+    timings,
+    secrets: createInstanceSecrets(secrets),
+    locate: targetOf,
+  }),
   ...createWatchDoorsActivities({
     db,
     access,

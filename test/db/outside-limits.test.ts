@@ -5,6 +5,7 @@ import { createAccessActivities } from '../../activities/access.ts'
 import { answerOf, wantUse } from '../../db/outside-uses.ts'
 import type { DoorMode, DoorSpec } from '../../domain/template.ts'
 import { defaultTimings } from '../../domain/timings.ts'
+import { targetOf } from '../../platform/target.ts'
 import type { DoorTarget } from '../../ports/access/access-gateway.ts'
 import { createFakeAccessGateway } from '../../ports/access/fake.ts'
 import { createDoorScene } from '../setup/doors.ts'
@@ -17,13 +18,16 @@ beforeAll(async () => {
 afterAll(async () => await scene.close())
 
 /** What a gateway outside is asked to open of such a door, and what came of it. */
-async function opened(door: Partial<DoorSpec>, mode: DoorMode = 'control') {
+async function opened(door: Partial<DoorSpec>, mode: DoorMode = 'control', host?: string) {
   const { db } = scene.rows
   const spec: DoorSpec = { protocol: 'vnc', port: 5_901, modes: ['control', 'view'], ...door }
   await sql`update template_version set spec = jsonb_set(spec, '{doors,desktop}', ${JSON.stringify(spec)}::jsonb)
     where spec #> '{doors,desktop}' is not null`.execute(db)
   const owner = await scene.visitor()
   const key = await scene.ready(owner)
+  if (host !== undefined)
+    await sql`update instance set endpoints = replace(endpoints::text, '10.1.2.3', ${host})::jsonb
+      where session_id = ${key.sessionId}`.execute(db)
   const use = { ...key, door: 'desktop', mode, accountId: owner.accountId }
   const asking = await db.transaction().execute(async (trx) => await wantUse(trx, use))
   const targets: DoorTarget[] = []
@@ -39,6 +43,7 @@ async function opened(door: Partial<DoorSpec>, mode: DoorMode = 'control') {
     },
     deploymentId: 'd',
     secrets: { open: () => 'the-secret' },
+    locate: targetOf,
     timings: defaultTimings,
   })
   await new MockActivityEnvironment().run(settleDoors, key)
@@ -73,3 +78,10 @@ test('a desktop that is to be recorded is not opened where nobody records it', a
   const recording = { retentionDays: 30 }
   expect(await opened({ recording })).toEqual({ said: [], answer: 'recording_unavailable' })
 })
+
+test.each(['192.168.7.7', '127.0.0.1', '169.254.169.254', '::1'])(
+  'a gateway outside is led to no address that is not of the provider: %s',
+  async (host) => {
+    expect(await opened({}, 'control', host)).toEqual({ said: [], answer: 'address_forbidden' })
+  },
+)

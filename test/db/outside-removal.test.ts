@@ -6,6 +6,7 @@ import { keepPassword, noteUse } from '../../db/outside-accounts.ts'
 import { dueUses, wantUse, withdrawUses } from '../../db/outside-uses.ts'
 import { accountsToRemove, wantAccountRemoved } from '../../db/outside-watch.ts'
 import { defaultTimings } from '../../domain/timings.ts'
+import { targetOf } from '../../platform/target.ts'
 import { createFakeAccessGateway } from '../../ports/access/fake.ts'
 import { createDoorScene } from '../setup/doors.ts'
 import type { DoorScene } from '../setup/doors.ts'
@@ -72,6 +73,7 @@ test('nor does a withdrawal that it refuses', async () => {
     },
     deploymentId: 'd',
     secrets: { open: () => '' },
+    locate: targetOf,
     timings: defaultTimings,
   })
   await expect(new MockActivityEnvironment().run(settleDoors, key)).rejects.toThrow('did not do it')

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { mayBeReached, parseAddress, parseNetwork } from '../../../gateway/addresses.ts'
+import { mayBeReached, parseAddress, parseNetwork } from '../../../platform/addresses.ts'
 import { clientAddresses } from '../../../gateway/client-address.ts'
 import { closeFrame, createFrameScanner } from '../../../gateway/frames.ts'
-import { targetOf } from '../../../gateway/target.ts'
+import { targetOf } from '../../../platform/target.ts'
 import { sharedWith } from '../../../platform/config/gateway.ts'
 
 test.each([

@@ -1,6 +1,5 @@
 import { lookup } from 'node:dns/promises'
 import { mayBeReached, parseAddress, parseNetwork } from './addresses.ts'
-import type { DoorAccess } from './doors.ts'
 
 /** Where to connect: a checked address, never a name that somebody could answer differently the next time. */
 export type Target =
@@ -9,6 +8,12 @@ export type Target =
   | { readonly kind: 'unreachable' }
   /** Its address is not where its provider's endpoints lie. */
   | { readonly kind: 'forbidden' }
+
+/** Where an instance says that it answers, and where its provider's endpoints lie. */
+export interface Place {
+  readonly endpoint: { readonly host: string; readonly port: number } | null
+  readonly networks: readonly string[]
+}
 
 export type Resolve = (name: string) => Promise<readonly string[]>
 
@@ -30,10 +35,7 @@ export const resolveName: Resolve = async (name) => {
 }
 
 /** Decides where the endpoint of a door is, anew for each connection. */
-export async function targetOf(
-  { endpoint, networks }: Pick<DoorAccess, 'endpoint' | 'networks'>,
-  resolve: Resolve = resolveName,
-): Promise<Target> {
+export async function targetOf({ endpoint, networks }: Place, resolve: Resolve = resolveName): Promise<Target> {
   if (endpoint === null) return { kind: 'unreachable' }
   const given = parseAddress(endpoint.host)
   const texts = given === null ? await resolve(endpoint.host) : [endpoint.host]
