@@ -9,6 +9,7 @@ import { cutReasons } from '../../gateway/live.ts'
 import { notices } from '../../gateway/pages/notices.ts'
 import { foreignReasons } from '../../domain/foreign.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
+import { outsideDriftKinds } from '../../domain/outside-sweep.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
 import { countForeignPayloads, createMetrics } from '../../platform/metrics.ts'
 import { folders } from '../rules/import-table.ts'
@@ -26,7 +27,7 @@ const registered = new Set(
 )
 const described = textOf('docs/operations/metrics.md')
 const codes = [...Object.keys(errorCodes), ...Object.keys(notices)]
-const values = new Set<string>([...driftKinds, ...liveStates, ...codes, ...cutReasons])
+const values = new Set<string>([...driftKinds, ...outsideDriftKinds, ...liveStates, ...codes, ...cutReasons])
 const rules = z
   .object({
     groups: z.array(
@@ -118,4 +119,32 @@ test('every alarm says what to do, where that stands, and is described with its 
   }
   const named = [...described.matchAll(/`(Carrel[A-Z]\w+)`/g)].map(([, name]) => name)
   expect(named.filter((name) => !rules.some(({ alert }) => alert === name))).toEqual([])
+})
+
+/** The table of alarms: what it says of when each rings, and how grave that is. */
+const table = new Map(
+  [...described.matchAll(/^\| `(Carrel\w+)` \| (.+) \| (\w+) \|$/gm)].map(([, alert, when, severity]) => [
+    alert,
+    { when, severity },
+  ]),
+)
+const unitWords: Readonly<Record<string, string>> = { s: 's', m: 'min', h: 'h' }
+
+test('the table of alarms says for how long each must last, and how grave it is', () => {
+  for (const { alert, for: lasting, labels } of rules) {
+    expect(table.get(alert)?.severity, alert).toBe(labels.severity)
+    const [, count, unit = ''] = /^(\d+)([smh])$/.exec(lasting ?? '') ?? []
+    if (count !== undefined) expect(table.get(alert)?.when, alert).toContain(`for ${count} ${unitWords[unit]}`)
+  }
+})
+
+/** No value of these is trouble by itself. */
+const onlyShown = ['sessions', 'gateway_open', 'gateway_bytes_total', 'guacd_open', 'guacd_handshakes']
+
+test('whatever counts trouble has an alarm', () => {
+  const alarmed = rules.flatMap(({ expr }) =>
+    [...expr.matchAll(/\bcarrel_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, '')),
+  )
+  const silent = [...registered].filter((name) => !alarmed.includes(name))
+  expect(silent.toSorted()).toEqual(onlyShown.map((name) => `carrel_${name}`).toSorted())
 })
