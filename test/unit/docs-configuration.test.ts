@@ -2,8 +2,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { defaultRetention } from '../../domain/retention.ts'
 import { defaultTimings } from '../../domain/timings.ts'
 import { basePart, parts } from '../../platform/config/parts.ts'
+import { dockerSettings } from '../../ports/compute/docker/settings.ts'
+import { fakeSettings } from '../../ports/compute/fake/settings.ts'
+import { processSettings } from '../../ports/compute/process/settings.ts'
 import { root } from '../rules/imports.ts'
 
 const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
@@ -66,4 +70,35 @@ test('every variable that a container of the compose file is given is one that i
 test('every timing has its row, and every row of the timings is one', () => {
   const part = configuration.split('## Timings')[1]?.split('\n## ')[0] ?? ''
   expect([...rows(part)].toSorted()).toEqual(Object.keys(defaultTimings).toSorted())
+})
+
+/** What a section of docs/configuration.md says, up to the next heading. */
+const section = (title: string) => configuration.split(`\n${title}\n`)[1]?.split(/\n#{2,3} /)[0] ?? ''
+
+test.each([
+  ['docker', Object.keys(dockerSettings.unwrap().shape)],
+  ['process', Object.keys(processSettings.shape)],
+])('every setting of a provider of the kind %s has its row, and every row is one', (kind, settings) => {
+  const named = [...rows(section(`### Settings of \`${kind}\``))].filter((name) => !name.includes('.'))
+  expect(named.toSorted()).toEqual(settings.toSorted())
+})
+
+test('every setting of a fake provider is named', () => {
+  const told = section('### Settings of `fake`')
+  for (const name of Object.keys(fakeSettings.unwrap().shape)) expect(told).toContain(`\`${name}\``)
+})
+
+test('every rule of retention has its row with its default', () => {
+  const told = [...section('## Retention').matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, name, days]) => [
+    name,
+    Number(days),
+  ])
+  expect(Object.fromEntries(told)).toEqual(defaultRetention)
+})
+
+test('every variable that may be set for the compose file is named where it is explained', () => {
+  const operations = textOf('docs/operations.md')
+  const optional = [...composeOnly].filter((name) => name.startsWith('CARREL_'))
+  expect(optional.length).toBeGreaterThan(20)
+  expect(optional.filter((name) => !operations.includes(`${name}\``) && !operations.includes(`${name}=`))).toEqual([])
 })
