@@ -74,6 +74,7 @@ export class KillTally {
   text(): string {
     const kills = [...this.#kills].map(([name, count]) => `${name} ${count}`).join(', ')
     const all = [...this.#kills.values()].reduce((sum, count) => sum + count, 0)
-    return `${this.judged} rounds, ${all} kills (${kills}), ${this.#sessions} sessions, ${this.breaches.length} breaches`
+    const rounds = this.judged < this.#rounds ? `${this.judged} of ${this.#rounds} rounds` : `${this.judged} rounds`
+    return `${rounds}, ${all} kills (${kills}), ${this.#sessions} sessions, ${this.breaches.length} breaches`
   }
 }

@@ -3,6 +3,7 @@ import { planLines, planRound } from '../proof/kill-plan.ts'
 import type { Answer } from '../proof/kill-portal.ts'
 import { answerBreaches, endBreaches, fateBreaches } from '../proof/kill-verdict.ts'
 import type { Fate } from '../proof/kill-verdict.ts'
+import { KillTally } from '../proof/kill-tally.ts'
 
 const processes = ['postgres', 'temporal', 'api', 'worker1', 'worker2']
 const plan = (seed: number, round: number) => planRound({ seed, round, processes, earlier: 3 })
@@ -99,4 +100,10 @@ test('the api never leaves by itself, and no process by an error that nobody cau
   expect(endBreaches('worker1', ['The worker could not start.'])).toEqual([])
   expect(endBreaches('worker1', ['… Node.js v24.1.0'])).toHaveLength(1)
   expect(endBreaches('api', ['exit 0'])).toHaveLength(1)
+})
+
+test('a proof that ends before its last round says of how many it was', () => {
+  const textOf = (rounds: number) => new KillTally(rounds, 7, () => {}).text()
+  expect(textOf(100)).toMatch(/^0 of 100 rounds, /)
+  expect(textOf(0)).toMatch(/^0 rounds, /)
 })
