@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import type { Reconciliation } from '../../db/reconciliation-asks.ts'
 import { driftKinds, reconciliationOutcomes } from '../../domain/reconciliation.ts'
-import type { ReconciliationReport } from '../../domain/reconciliation.ts'
+import type { Action, ReconciliationReport } from '../../domain/reconciliation.ts'
 import { outsideDriftKinds } from '../../domain/outside-sweep.ts'
+import type { OutsideAction } from '../../domain/outside-sweep.ts'
 import { id, idOf, iso, isoOrNull, nullableTime, reason, time } from '../fields.ts'
 
 const objectName = z
@@ -68,12 +69,27 @@ const DriftDocument = z
   })
   .openapi('Drift')
 
+/** The compiler knows which are missing. */
+const actionsAtProvider: Readonly<Record<Action['do'], true>> = {
+  removeInstance: true,
+  removeUnknown: true,
+  releaseReservation: true,
+  lookAgain: true,
+  doubtInstance: true,
+  nudgeWorkflow: true,
+  dispatch: true,
+}
+const actionsOutside: Readonly<Record<OutsideAction['do'], true>> = {
+  closeDoors: true,
+  removeAccount: true,
+  killTunnel: true,
+}
+const namesOf = (actions: object) => Object.keys(actions).join(', ')
+
 const ActionDocument = z
   .object({
     do: z.string().openapi({
-      description:
-        'Open to growth. Today: removeInstance, removeUnknown, releaseReservation, lookAgain, nudgeWorkflow, dispatch; at the ' +
-        'gateway outside closeDoors, removeAccount, killTunnel.',
+      description: `Open to growth. Today: ${namesOf(actionsAtProvider)}; at the gateway outside ${namesOf(actionsOutside)}.`,
     }),
     name: z.string().optional(),
     accountId: z.string().optional(),
