@@ -12,6 +12,13 @@ export const parts: readonly Part[] = [
     files: ['test/temporal/fault-matrix.test.ts', 'test/temporal/fault-matrix-kills.test.ts'],
   }),
   vitestPart({
+    name: 'faults',
+    shows: 'whatever fails around a container, its session ends right and nothing is left',
+    project: 'docker',
+    files: ['test/docker/fault-matrix.test.ts'],
+    onlyOn: 'docker',
+  }),
+  vitestPart({
     name: 'bounds',
     shows: 'every state is left by its deadline, and no healthy session is ended after a downtime',
     project: 'temporal',
