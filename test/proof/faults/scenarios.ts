@@ -62,6 +62,7 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
 
   // Whatever happens to who looks at the provider, that an instance ended is seen.
   observeProvider: {
+    asksBackend: true,
     servesProvider: true,
     alone: true,
     whenReady: async (ground, { sessionId }, { happened }) => {
