@@ -8,7 +8,7 @@ import { anywhere, atBackend } from '../proof/faults/faults.ts'
 import { gatedActivities, gatedProvider } from '../proof/faults/gated.ts'
 import { gatedAccess } from '../proof/faults/gated-access.ts'
 import type { Ground } from '../proof/faults/ground.ts'
-import { activitiesOf, cellsOf, fewerOf, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
+import { activitiesOf, cellsOf, fewerOf, runCells, summaryOf, unsaidAskers, wordsOf } from '../proof/faults/matrix.ts'
 import { deskDoor } from '../proof/faults/outside.ts'
 import { reachOf } from '../proof/faults/run-case.ts'
 import { proofLength, tell } from '../proof/length.ts'
@@ -84,6 +84,7 @@ test('whatever happens to any activity, its session ends right and leaves nothin
   const words = wordsOf(verdicts)
   tell({ cases: verdicts.length, breaches: words, notes: [summaryOf('fault matrix', verdicts)] })
   expect(words).toEqual([])
+  expect(unsaidAskers(desk.askers())).toEqual([])
   await ground.stop(live)
   await ground.until(live, ['stopped'], 30_000)
   expect(await balanced(ground, { allEnded: true }, 30_000)).toEqual([])

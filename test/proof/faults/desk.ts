@@ -37,6 +37,8 @@ export type Reach = (visit: Visit) => Pick<Hands, 'stop' | 'cancel'> & {
 
 export interface Desk extends Gate {
   plan(plan: Plan): Case
+  /** Every activity that has asked a backend so far. */
+  askers(): ReadonlySet<string>
 }
 
 const beatMs = 200
@@ -45,13 +47,18 @@ const heardMs = 50
 /** Where all the activities of a proof come by: each fault happens to the first visit that it was planned for. */
 export function createDesk(reach: Reach): Desk {
   const entries = new Map<string, ReturnType<typeof createEntry>>()
+  const askers = new Set<string>()
   return {
     plan(plan) {
       const entry = createEntry(plan, reach)
       entries.set(plan.subject, entry)
       return entry.case
     },
-    arrive: async (visit, beat) => (await entries.get(visit.subject)?.arrive(visit, beat)) ?? 'go on',
+    async arrive(visit, beat) {
+      if (visit.place === 'asking') askers.add(visit.activity)
+      return (await entries.get(visit.subject)?.arrive(visit, beat)) ?? 'go on'
+    },
+    askers: () => askers,
     left: (visit) => entries.get(visit.subject)?.left(visit),
   }
 }

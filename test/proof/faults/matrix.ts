@@ -35,6 +35,10 @@ export function activitiesOf(registered: readonly string[]): ActivityName[] {
   return knownActivities
 }
 
+/** Activities that asked a backend although neither table says so: faults between the two are not tried. */
+export const unsaidAskers = (askers: ReadonlySet<string>): ActivityName[] =>
+  knownActivities.filter((activity) => askers.has(activity) && sceneOf(activity).asksBackend !== true)
+
 /** The cells of the matrix: each activity with each fault that can happen to it. */
 export const cellsOf = (
   activities: readonly ActivityName[],
