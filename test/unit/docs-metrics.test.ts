@@ -148,3 +148,10 @@ test('whatever counts trouble has an alarm', () => {
   const silent = [...registered].filter((name) => !alarmed.includes(name))
   expect(silent.toSorted()).toEqual(onlyShown.map((name) => `carrel_${name}`).toSorted())
 })
+
+test('whoever answers scrapes in the compose files is among those to scrape', () => {
+  const files = ['docker-compose.yaml', 'docker-compose.guacamole.yaml'].map(textOf).join('\n')
+  const all = [...files.matchAll(/^ {2}(api|gateway|worker-[a-z]+):$/gm)].map(([, name]) => name ?? '')
+  expect(new Set(all).size).toBe(5)
+  expect(all.filter((name) => !new RegExp(`\\b${name}:(?:8080|9090)`).test(described))).toEqual([])
+})
