@@ -69,14 +69,13 @@ export const vitestPart = ({ name, shows, project, files, onlyOn }: VitestPart):
   },
 })
 
-const variablesOf = ({ seed, durationMs, rounds, target, temporalCli }: ProofRun, figures: string) => ({
+const variablesOf = ({ seed, durationMs, rounds, temporalCli }: ProofRun, figures: string) => ({
   ...ownVariables(),
   TEMPORAL_CLI_PATH: temporalCli,
   NO_COLOR: '1',
   CARREL_PROVE_SEED: String(seed),
   CARREL_PROVE_MS: String(durationMs),
   CARREL_PROVE_FIGURES: figures,
-  CARREL_PROVE_PROVIDER: JSON.stringify(target.provider),
   ...(rounds === undefined ? {} : { CARREL_PROVE_RUNS: String(rounds) }),
 })
 
