@@ -17,12 +17,14 @@ export const parts: readonly Part[] = [
     project: 'docker',
     files: ['test/docker/fault-matrix.test.ts'],
     onlyOn: 'docker',
+    repeats: 2,
   }),
   vitestPart({
     name: 'bounds',
     shows: 'every state is left by its deadline, and no healthy session is ended after a downtime',
     project: 'temporal',
     files: ['test/temporal/bounded-states.test.ts', 'test/temporal/bounded-states-downtime.test.ts'],
+    repeats: 5,
   }),
   vitestPart({
     name: 'sweep',
@@ -36,6 +38,7 @@ export const parts: readonly Part[] = [
     project: 'docker',
     files: ['test/docker/sweep-safety.test.ts'],
     onlyOn: 'docker',
+    repeats: 3,
   }),
   kill,
   outage,
@@ -44,6 +47,7 @@ export const parts: readonly Part[] = [
     shows: 'sessions live through a change of build and the way back',
     project: 'temporal',
     files: ['test/temporal/upgrade.test.ts'],
+    repeats: 5,
   }),
   vitestPart({
     name: 'cut',

@@ -18,6 +18,8 @@ export interface VitestPart {
   readonly files: readonly string[]
   /** Only where sessions run on this kind of provider; else it is left out, and the report says so. */
   readonly onlyOn?: ProviderConfig['kind']
+  /** How often they run where nobody names a number; for tests that have no length of their own. Once when left out. */
+  readonly repeats?: number
 }
 
 const failures = z.object({
@@ -45,29 +47,58 @@ const told = z.object({
  * A part that is written as tests. They are told the length by `proofLength()` and tell their figures by `tell()`; a failed
  * test is a breach.
  */
-export const vitestPart = ({ name, shows, project, files, onlyOn }: VitestPart): Part => ({
+export const vitestPart = ({ name, shows, project, files, onlyOn, repeats }: VitestPart): Part => ({
   name,
   shows,
   async run(run) {
     const { kind } = run.target.provider
     if (onlyOn !== undefined && kind !== onlyOn)
       return { cases: 0, breaches: [], notes: [`left out: it needs a provider of the kind ${onlyOn}, this is ${kind}`] }
-    const directory = await mkdtemp(join(tmpdir(), 'carrel-prove-'))
-    const report = join(directory, 'report.json')
-    const figures = join(directory, 'figures.jsonl')
-    try {
-      const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
-      const args = [vitest, 'run', '--project', project, ...files, '--testTimeout', String(run.durationMs)]
-      const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-      const code = await runBounded([...args, ...reporters], variablesOf(run, figures), run)
-      const text = await readFile(report, 'utf8').catch(() => undefined)
-      const lines = await readFile(figures, 'utf8').catch(() => '')
-      return outcome(text, code, lines, run.signal.aborted)
-    } finally {
-      await rm(directory, { recursive: true, force: true })
-    }
+    if (repeats === undefined) return await runFiles({ project, files }, run)
+    return await repeated(run.rounds ?? repeats, run, async (left) => await runFiles({ project, files }, left))
   },
 })
+
+/** Again and again, as long as the time that is left is more than the last took. */
+export async function repeated(
+  times: number,
+  run: ProofRun,
+  once: (run: ProofRun) => Promise<ProofOutcome>,
+): Promise<ProofOutcome> {
+  const outcomes: ProofOutcome[] = []
+  const until = Date.now() + run.durationMs
+  let took = 0
+  while (outcomes.length < times && !run.signal.aborted && Date.now() + took < until) {
+    const began = Date.now()
+    outcomes.push(await once({ ...run, durationMs: until - began }))
+    took = Date.now() - began
+  }
+  return {
+    cases: outcomes.reduce((sum, { cases }) => sum + cases, 0),
+    breaches: outcomes.flatMap(({ breaches }) => breaches),
+    notes: [`${outcomes.length} of ${times} rounds`, ...outcomes.flatMap(({ notes }) => notes)],
+  }
+}
+
+async function runFiles(
+  { project, files }: Pick<VitestPart, 'project' | 'files'>,
+  run: ProofRun,
+): Promise<ProofOutcome> {
+  const directory = await mkdtemp(join(tmpdir(), 'carrel-prove-'))
+  const report = join(directory, 'report.json')
+  const figures = join(directory, 'figures.jsonl')
+  try {
+    const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
+    const args = [vitest, 'run', '--project', project, ...files, '--testTimeout', String(run.durationMs)]
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const code = await runBounded([...args, ...reporters], variablesOf(run, figures), run)
+    const text = await readFile(report, 'utf8').catch(() => undefined)
+    const lines = await readFile(figures, 'utf8').catch(() => '')
+    return outcome(text, code, lines, run.signal.aborted)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
 
 const variablesOf = ({ seed, durationMs, rounds, temporalCli }: ProofRun, figures: string) => ({
   ...ownVariables(),
