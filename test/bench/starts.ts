@@ -44,7 +44,7 @@ export async function measureStarts(ground: Ground, extent: Extent): Promise<Par
       try {
         for (const concurrency of extent.quick ? [1, 5] : [1, 5, 20]) {
           const setting: Setting = { site, portal, raw, noop, templateId, concurrency }
-          const measured = await measure(ground, setting, roundsAt(concurrency, extent, name === 'notebook'), name)
+          const measured = await measure(ground, setting, roundsAt(concurrency, extent, name === 'notebook' && concurrency > 1), name)
           const what = `${name}, ${concurrency} at once`
           tables.push(tableOf(what, measured), await wayOf(site, what, measured.sessions))
           goals.push(...(name === 'notebook' ? notebookGoals(what, measured, stops) : trivialGoals(what, measured)))
@@ -73,7 +73,7 @@ export async function measureStarts(ground: Ground, extent: Extent): Promise<Par
 /** In fewer, one that the machine disturbs decides. */
 const leastRounds = 3
 
-/** About as many samples at each concurrency; a notebook takes seconds. */
+/** About as many samples at each concurrency; many notebooks at once take long. */
 const roundsAt = (concurrency: number, { rounds, quick }: Extent, slow: boolean): number =>
   Math.max(quick ? 1 : leastRounds, Math.ceil((rounds * (slow ? 2 : 4)) / Math.sqrt(concurrency)))
 
