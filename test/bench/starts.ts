@@ -44,7 +44,12 @@ export async function measureStarts(ground: Ground, extent: Extent): Promise<Par
       try {
         for (const concurrency of extent.quick ? [1, 5] : [1, 5, 20]) {
           const setting: Setting = { site, portal, raw, noop, templateId, concurrency }
-          const measured = await measure(ground, setting, roundsAt(concurrency, extent, name === 'notebook' && concurrency > 1), name)
+          const measured = await measure(
+            ground,
+            setting,
+            roundsAt(concurrency, extent, name === 'notebook' && concurrency > 1),
+            name,
+          )
           const what = `${name}, ${concurrency} at once`
           tables.push(tableOf(what, measured), await wayOf(site, what, measured.sessions))
           goals.push(...(name === 'notebook' ? notebookGoals(what, measured, stops) : trivialGoals(what, measured)))
