@@ -1,4 +1,5 @@
 import type { DoorHost, DoorOrigins } from '../domain/doors.ts'
+import { within } from '../platform/within.ts'
 import { arrivalOf, mayCarryPass } from './admit.ts'
 import { clearedCookie, passCandidates } from './cookies.ts'
 import type { CookieRule } from './cookies.ts'
@@ -59,7 +60,7 @@ export function createEnter({ doors, origins, cookie, embedded, live, warn }: En
   const verdictOf = async (candidates: readonly string[], host: DoorHost): Promise<Verdict> => {
     let best: Verdict = { kind: 'no_pass' }
     for (const candidate of candidates) {
-      const verdict = await inTime(doors.check(candidate, host))
+      const verdict = await within(checkMs, doors.check(candidate, host))
       if (verdict.kind === 'open') return verdict
       if (telling.indexOf(verdict.kind) > telling.indexOf(best.kind)) best = verdict
     }
@@ -99,15 +100,4 @@ export function createEnter({ doors, origins, cookie, embedded, live, warn }: En
   }
 
   return Object.assign(enter, { admit })
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  work.catch(() => undefined)
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer within ${checkMs} ms`)), checkMs)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
-  }
 }

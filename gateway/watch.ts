@@ -1,3 +1,4 @@
+import { within } from '../platform/within.ts'
 import type { Doors, Verdict } from './doors.ts'
 import type { CutReason, Live, LiveConnection } from './live.ts'
 
@@ -110,17 +111,5 @@ export function watch({ doors, live, warn, now = Date.now, limits }: WatchDeps):
   return {
     changed: () => void look(),
     stop: () => clearInterval(timer),
-  }
-}
-
-/** @throws Error when it takes longer */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  work.catch(() => undefined)
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { mayBeReached, parseAddress, parseNetwork } from './addresses.ts'
+import { within } from './within.ts'
 
 /** Where to connect: a checked address, never a name that somebody could answer differently the next time. */
 export type Target =
@@ -21,16 +22,11 @@ const resolveMs = 2_000
 
 /** Every address of a name, as this machine resolves it, within 2 s. */
 export const resolveName: Resolve = async (name) => {
-  const found = lookup(name, { all: true, verbatim: true })
-  found.catch(() => undefined)
-  const { promise: late, resolve } = Promise.withResolvers<[]>()
-  const timer = setTimeout(() => resolve([]), resolveMs)
   try {
-    return (await Promise.race([found, late])).map(({ address }) => address)
+    const found = await within(resolveMs, lookup(name, { all: true, verbatim: true }))
+    return found.map(({ address }) => address)
   } catch {
     return []
-  } finally {
-    clearTimeout(timer)
   }
 }
 

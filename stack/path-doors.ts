@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises'
+import { within } from '../platform/within.ts'
 import type { Offer } from './offer.ts'
 
 /**
@@ -21,7 +22,6 @@ const lookupMs = 2_000
 
 /** Whether this machine itself resolves names below `localhost`, as doors have them. */
 export async function resolvesDoors(resolve = async (name: string) => (await lookup(name)).address): Promise<boolean> {
-  const late = new Promise<null>((done) => setTimeout(() => done(null), lookupMs).unref())
-  const address = await Promise.race([resolve('door.localhost').catch(() => null), late])
+  const address = await within(lookupMs, resolve('door.localhost')).catch(() => null)
   return address === '::1' || address?.startsWith('127.') === true
 }

@@ -1,4 +1,5 @@
 import type { Arming } from '../db/epoch.ts'
+import { within } from '../platform/within.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
 
 export interface OutsideBlindDeps {
@@ -76,17 +77,5 @@ export function watchBlind({
   return () => {
     clearInterval(timer)
     left.abort()
-  }
-}
-
-/** Rejects when it takes longer. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  work.catch(() => undefined)
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
   }
 }
