@@ -5,10 +5,10 @@ const cipher = 'aes-256-gcm'
 const nonceBytes = 12
 const tagBytes = 16
 
-/** Node makes a key of bytes for each cipher anew, which takes longer than to seal something short. */
 const keys = new WeakMap<Uint8Array, KeyObject>()
 
-function keyOf(secret: Uint8Array): KeyObject {
+/** A key of these bytes, made once: made anew for each use, it takes longer than to seal or digest something short. */
+export function keyOf(secret: Uint8Array): KeyObject {
   const known = keys.get(secret)
   if (known !== undefined) return known
   const key = createSecretKey(secret)

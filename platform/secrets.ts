@@ -1,8 +1,7 @@
-import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import type { KeyObject } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import type { SessionKey } from '../domain/session.ts'
-import type { DerivedKey, Keyring } from './keyring.ts'
-import { open, seal } from './sealing.ts'
+import type { Keyring } from './keyring.ts'
+import { keyOf, open, seal } from './sealing.ts'
 
 /** Where a secret stands: it opens in this place only, so a row's secret cannot be moved to another row. */
 export interface SecretPlace {
@@ -97,15 +96,7 @@ export function createSecrets(keyring: Keyring): Secrets {
 export function bodyDigest(keyring: Keyring, body: Uint8Array | string, keyId?: string): string | undefined {
   const key = keyId === undefined ? keyring.current('idempotency') : keyring.named('idempotency', keyId)
   if (key === undefined) return undefined
-  return `${key.id}:${createHmac('sha256', preparedOf(key)).update(body).digest('base64url')}`
-}
-
-const prepared = new WeakMap<DerivedKey, KeyObject>()
-/** To make a key of bytes anew for each digest costs more than the digest. */
-function preparedOf(key: DerivedKey): KeyObject {
-  const known = prepared.get(key) ?? createSecretKey(key.secret)
-  prepared.set(key, known)
-  return known
+  return `${key.id}:${createHmac('sha256', keyOf(key.secret)).update(body).digest('base64url')}`
 }
 
 const contextOf = (place: SecretPlace) => JSON.stringify([place.table, place.column, place.id])
