@@ -6,7 +6,7 @@ import type { FailReason } from '../domain/lifecycle.ts'
 import type { ReadinessSpec } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import { probeHttp, probeTcp } from '../ports/access/probe.ts'
-import type { CallContext, ComputeProvider, Endpoint, InstanceState } from '../ports/compute/provider.ts'
+import type { CallContext, ComputeProvider, Endpoint, InstanceRef, InstanceState } from '../ports/compute/provider.ts'
 import { createProgressLine } from './progress.ts'
 import type { ProgressLine } from './progress.ts'
 import { pause } from './pause.ts'
@@ -99,10 +99,20 @@ export function createWatch({ db, provider }: { readonly db: Db; readonly provid
   }
 
   async function gone(key: SessionKey, row: InstanceRow, reason: FailReason): Promise<Readiness> {
-    const text = await provider.logs?.(row.ref, 50, { signal: AbortSignal.timeout(10_000) }).catch(() => '')
-    if (text !== undefined && text !== '') await noteOperatorDetail(db, key, text)
+    await noteLogs({ db, provider }, key, row.ref)
     return { kind: 'gone', reason }
   }
+}
+
+/** Keeps for operators what the instance printed last, where its backend tells. */
+export async function noteLogs(
+  { db, provider }: { readonly db: Db; readonly provider: ComputeProvider },
+  key: SessionKey,
+  ref: InstanceRef,
+): Promise<void> {
+  if (provider.logs === undefined) return
+  const text = await provider.logs(ref, 50, { signal: AbortSignal.timeout(10_000) }).catch(() => '')
+  if (text !== '') await noteOperatorDetail(db, key, text)
 }
 
 /** When the door is knocked at again: an answer is missed by at most a twentieth of the wait so far, and nobody knocks all the time. */

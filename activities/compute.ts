@@ -21,7 +21,7 @@ import type {
   InstanceSpec,
   InstanceState,
 } from '../ports/compute/provider.ts'
-import { createWatch } from './answer.ts'
+import { createWatch, noteLogs } from './answer.ts'
 import type { Readiness } from './answer.ts'
 import { whileDisarmed } from './failures.ts'
 import { specify } from './instance-spec.ts'
@@ -126,7 +126,7 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
       if (row === null || row.tombstoned) return { kind: 'fine' }
       const state = await alive(timings, async (call) => await inspectSettled(provider, row, call))
       const verdict = verdictOf(state)
-      if (verdict.kind === 'gone') await noteLogs(key, row.ref)
+      if (verdict.kind === 'gone') await noteLogs({ db, provider }, key, row.ref)
       else if (state.kind === 'running') await recordSeen(db, key, 'running')
       return verdict
     },
@@ -186,12 +186,6 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
   async function refuse(key: SessionKey, reason: FailReason, detail: string): Promise<Creation> {
     await noteOperatorDetail(db, key, detail)
     return { kind: 'refused', reason }
-  }
-
-  async function noteLogs(key: SessionKey, ref: Parameters<ComputeProvider['inspect']>[0]): Promise<void> {
-    if (provider.logs === undefined) return
-    const text = await provider.logs(ref, 50, { signal: AbortSignal.timeout(10_000) }).catch(() => '')
-    if (text !== '') await noteOperatorDetail(db, key, text)
   }
 }
 
