@@ -73,10 +73,10 @@ export interface Services extends ApiDeps {
   /** The same, with the session that is asked for. */
   readonly findBearerAndSession: (ask: BearerAsk) => Promise<BearerAndSession | null>
   readonly readGrounds: (ask: GroundsAsk) => Promise<Grounds>
-  /** A page of sessions, for all who ask for the same one meanwhile. */
-  readonly listSessions: (ask: SessionsAsk) => Promise<Page<SessionView>>
   /** As `recordWishes` says. */
   readonly recordWish: (wish: RecordableWish) => Promise<Date | null>
+  /** A page of sessions, for all who ask for the same one meanwhile. */
+  readonly listSessions: (ask: SessionsAsk) => Promise<Page<SessionView>>
   /** Tells whoever listens of a session that `recordWish` recorded. */
   readonly announce: (id: SessionId) => void
   /** Settled when they are no longer `requested`. */

@@ -54,9 +54,12 @@ export function pageAsk(list: string, query: { limit: number; cursor?: string | 
   return { after, limit: query.limit }
 }
 
+const cursorAfter = (list: string, { next }: Pick<Page<unknown>, 'next'>) =>
+  next === null ? null : sealCursor(list, [next])
+
 /** A page as it is answered. */
 export function answerPage<T, A>(list: string, page: Page<T>, present: (item: T) => A) {
-  return { items: page.items.map(present), nextCursor: page.next === null ? null : sealCursor(list, [page.next]) }
+  return { items: page.items.map(present), nextCursor: cursorAfter(list, page) }
 }
 
 /** A page as it is answered, of what is JSON already. */
@@ -65,7 +68,7 @@ export function pageText<T, A>(
   page: Page<T>,
   present: (item: T) => JsonText<A>,
 ): JsonText<{ items: A[]; nextCursor: string | null }> {
-  const cursor = page.next === null ? null : sealCursor(list, [page.next])
+  const cursor = cursorAfter(list, page)
   // What `answerPage` gives, as text.
   return `{"items":[${page.items.map(present).join(',')}],"nextCursor":${JSON.stringify(cursor)}}` as ReturnType<
     typeof pageText<T, A>
