@@ -9,6 +9,7 @@ import { startChild } from '../../stack/child.ts'
 import { repository } from '../../stack/places.ts'
 import { freePort } from '../../stack/ports.ts'
 import { startProcess } from '../../stack/processes.ts'
+import { makeReady } from '../setup/ready-session.ts'
 import type { Way } from './door-ways.ts'
 import { fakeConfiguration } from './fake-site.ts'
 import type { Ground } from './ground.ts'
@@ -85,21 +86,11 @@ async function enter(
   // The api made both.
   const sessionId = (await portal.create(await portal.templateId('plain'))) as SessionId
   const accountId = user.accountId as AccountId
-  const state = { state: 'ready', ready_at: new Date(), lifetime_ends_at: new Date(Date.now() + 7_200_000) } as const
-  await db.updateTable('session').set(state).where('id', '=', sessionId).execute()
   const { id: providerId } = await db.selectFrom('provider').select('id').executeTakeFirstOrThrow()
   const secrets = createSecrets(createKeyring([{ id: 'k1', secret: key }]))
-  await db
-    .insertInto('instance')
-    .values({
-      session_id: sessionId,
-      generation: 1,
-      provider_id: providerId,
-      name: `carrel-${sessionId}-1`,
-      secret: secrets.encrypt(instanceSecret({ sessionId, generation: 1 }), 'not asked for'),
-      endpoints: JSON.stringify([{ port: 8_888, host: '127.0.0.1', hostPort }]),
-    })
-    .execute()
+  const secret = secrets.encrypt(instanceSecret({ sessionId, generation: 1 }), 'not asked for')
+  const endpoints = [{ port: 8_888, host: '127.0.0.1', hostPort }]
+  await makeReady(db, sessionId, { endpoints, secret, lifetimeMs: 7_200_000, providerId })
   const tokens = db.selectFrom('token').select('id').where('account_id', '=', accountId)
   const { id: tokenId } = await tokens.executeTakeFirstOrThrow()
   const host = doorHost(sessionId, 'web', domain)

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SessionId } from '../../domain/ids.ts'
 import { secrets, startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
+import { makeReady } from '../setup/ready-session.ts'
 
 let api: TestApi
 let me: Person
@@ -33,24 +34,14 @@ const begin = async (token = me.token): Promise<SessionId> => {
   })
   return made.body.id
 }
-const ready = async (secret = 's3cret/+'): Promise<SessionId> => {
+const ready = async (text = 's3cret/+'): Promise<SessionId> => {
   const id = await begin()
-  await api.db
-    .updateTable('session')
-    .set({ state: 'ready', ready_at: new Date(), lifetime_ends_at: new Date(Date.now() + 60_000) })
-    .where('id', '=', id)
-    .execute()
-  await api.db
-    .insertInto('instance')
-    .values({
-      session_id: id,
-      generation: 1,
-      provider_id: 'fake' as never,
-      name: `carrel-${id}-1`,
-      secret: secrets.encrypt({ table: 'instance', column: 'secret', id: `${id}/1` }, secret),
-      endpoints: JSON.stringify([{ port: 8_888, host: '10.1.2.3', hostPort: 32_768 }]),
-    })
-    .execute()
+  const secret = secrets.encrypt({ table: 'instance', column: 'secret', id: `${id}/1` }, text)
+  await makeReady(api.db, id, {
+    endpoints: [{ port: 8_888, host: '10.1.2.3', hostPort: 32_768 }],
+    secret,
+    lifetimeMs: 60_000,
+  })
   return id
 }
 const open = (id: string, body: object = { door: 'web' }, token = me.token) =>

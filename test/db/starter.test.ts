@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client'
 import type { KyselyPlugin } from 'kysely'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import type { Db } from '../../db/connect.ts'
 import { askReconciliation } from '../../db/reconciliation-asks.ts'
 import { newId } from '../../domain/ids.ts'
 import type { ProviderId } from '../../domain/ids.ts'
@@ -17,6 +18,17 @@ const onItsOwn: Ground = {
   isKnown: async () => await Promise.resolve(true),
   whyAside: () => null,
 }
+
+/** One that nobody tells anything: it finds by asking. */
+const startStarter = (db: Db, connection: Connection) =>
+  createStarter({
+    db,
+    client: new Client({ connection }),
+    timings: defaultTimings,
+    listener: { on: () => () => {}, close: () => Promise.resolve() },
+    warn: () => {},
+    ground: onItsOwn,
+  }).start()
 
 let rows: Rows
 beforeAll(async () => {
@@ -39,14 +51,7 @@ test('a starter that may not have what is due, because others hold it, asks agai
   const connection = Connection.lazy({ address: '127.0.0.1:1' })
   await rows.db.transaction().execute(async (trx) => {
     await trx.selectFrom('session').select('id').where('id', '=', key.sessionId).forNoKeyUpdate().execute()
-    const starter = createStarter({
-      db: rows.db.withPlugin(counting),
-      client: new Client({ connection }),
-      timings: defaultTimings,
-      listener: { on: () => () => {}, close: () => Promise.resolve() },
-      warn: () => {},
-      ground: onItsOwn,
-    }).start()
+    const starter = startStarter(rows.db.withPlugin(counting), connection)
     const began = performance.now()
     await expect.poll(() => asked, { timeout: 10_000, interval: 5 }).toBeGreaterThanOrEqual(31)
     // Three questions a round, and one about Temporal.
@@ -72,14 +77,7 @@ test('a reconciliation is begun although its notification was lost and the clock
   }
   const connection = Connection.lazy({ address: '127.0.0.1:1' })
   const first = await ask()
-  const starter = createStarter({
-    db: rows.db,
-    client: new Client({ connection }),
-    timings: defaultTimings,
-    listener: { on: () => () => {}, close: () => Promise.resolve() },
-    warn: () => {},
-    ground: onItsOwn,
-  }).start()
+  const starter = startStarter(rows.db, connection)
   try {
     await expect.poll(() => taken(first), { timeout: 10_000 }).toBe(true)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })

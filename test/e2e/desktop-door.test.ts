@@ -6,6 +6,7 @@ import { desktopImage, desktopTemplate } from '../../stack/desktop.ts'
 import { dockerAnswers } from '../../stack/docker.ts'
 import { goThrough, launchChromium, leftOut, persisting } from '../support/doors/chromium.ts'
 import { takePicture } from '../support/doors/picture.ts'
+import { shareOfColour } from '../support/guacd/colour.ts'
 import { startDesktopSite } from '../support/guacd/site.ts'
 import type { DesktopSite, Person } from '../support/guacd/site.ts'
 import { startGuacd } from '../support/guacd/start.ts'
@@ -53,8 +54,8 @@ describe.skipIf(leftOut || withoutDocker)('the built-in desktop behind its door'
   /** Waits until the desktop's terminal is seen: how much of the picture is of the colour of its ground. */
   const seesTerminal = async (page: Page) =>
     await vi.waitFor(async () => {
-      const picture = (await page.locator('#stage').screenshot()).toString('base64')
-      expect(await page.evaluate<number>(`(${shareOfGround})('${picture}')`)).toBeGreaterThan(0.2)
+      const picture = await page.locator('#stage').screenshot()
+      expect(await shareOfColour(page, picture, ground)).toBeGreaterThan(0.2)
     }, patience)
 
   beforeAll(async () => {
@@ -109,14 +110,5 @@ describe.skipIf(leftOut || withoutDocker)('the built-in desktop behind its door'
   })
 })
 
-/** Runs in a page, on a picture: how much of it is as images/desktop/resources says of a terminal, from 0 to 1. */
-const shareOfGround = `async (base64) => {
-  const picture = await createImageBitmap(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]))
-  const context = new OffscreenCanvas(picture.width, picture.height).getContext('2d')
-  context.drawImage(picture, 0, 0)
-  const { data } = context.getImageData(0, 0, picture.width, picture.height)
-  let found = 0
-  for (let at = 0; at < data.length; at += 4)
-    if (data[at] === 0x16 && data[at + 1] === 0x20 && data[at + 2] === 0x2a) found += 1
-  return found / (data.length / 4)
-}`
+/** Of a terminal's ground, as images/desktop/resources says. */
+const ground = [0x16, 0x20, 0x2a]

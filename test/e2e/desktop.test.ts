@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { shareOfColour } from '../support/guacd/colour.ts'
 import { startDesktop } from '../support/guacd/desktop.ts'
 import type { Desktop } from '../support/guacd/desktop.ts'
 import { startDesktopGateway } from '../support/guacd/gateway.ts'
@@ -61,9 +62,9 @@ describe.skipIf(missing && process.env['CI'] !== 'true')('a desktop in a browser
 
   /** How much of a picture is of the colour of the terminal's ground, from 0 to 1. */
   async function shareOfGround(page: Page): Promise<number> {
-    const picture = (await page.screenshot()).toString('base64')
+    const picture = await page.screenshot()
     const blank = await browser.newPage()
-    const share = await blank.evaluate<number>(`(${measure})('${picture}')`)
+    const share = await shareOfColour(blank, picture, ground)
     await blank.close()
     return share
   }
@@ -181,14 +182,5 @@ async function reach(page: Page, origin: string, tries = 5): Promise<void> {
   }
 }
 
-/** Runs in a page, on the picture of another one. */
-const measure = `async (base64) => {
-  const picture = await createImageBitmap(await (await fetch('data:image/png;base64,' + base64)).blob())
-  const context = new OffscreenCanvas(picture.width, picture.height).getContext('2d')
-  context.drawImage(picture, 0, 0)
-  const { data } = context.getImageData(0, 0, picture.width, picture.height)
-  let found = 0
-  for (let at = 0; at < data.length; at += 4)
-    if (data[at] === 0x20 && data[at + 1] === 0x40 && data[at + 2] === 0x60) found += 1
-  return found / (data.length / 4)
-}`
+/** Of the terminal's ground. */
+const ground = [0x20, 0x40, 0x60]

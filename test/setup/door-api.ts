@@ -7,6 +7,7 @@ import type { GatewayDoors } from '../../db/gateway-doors.ts'
 import type { Redeemed } from '../../db/tickets.ts'
 import { callApp, startApi } from './api.ts'
 import type { Answer, Person, TestApi } from './api.ts'
+import { makeReady } from './ready-session.ts'
 
 export const domain = 'sessions.test'
 
@@ -101,22 +102,7 @@ export async function createSharedSession(): Promise<SharedSession> {
         headers: { prefer: 'respond-async' },
       })
       const sessionId: SessionId = made.body.id
-      await api.db
-        .updateTable('session')
-        .set({ state: 'ready', ready_at: new Date() })
-        .where('id', '=', sessionId)
-        .execute()
-      await api.db
-        .insertInto('instance')
-        .values({
-          session_id: sessionId,
-          generation: 1,
-          provider_id: 'fake' as never,
-          name: `carrel-${sessionId}-1`,
-          secret: Buffer.from('sealed'),
-          endpoints: JSON.stringify([{ port: 8_888, host: '10.1.2.3', hostPort: 32_768 }]),
-        })
-        .execute()
+      await makeReady(api.db, sessionId, { endpoints: [{ port: 8_888, host: '10.1.2.3', hostPort: 32_768 }] })
       current = sessionId
     },
     setSharing: async (sharing) => await call('PATCH', `/v1/projects/${projectId}`, owner, { sharing }, anyVersion),

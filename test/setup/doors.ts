@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import { applyConfiguration } from '../../db/bootstrap.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { createGatewayDoors } from '../../db/gateway-doors.ts'
@@ -8,10 +7,11 @@ import { createToken } from '../../db/tokens.ts'
 import { doorHost } from '../../domain/doors.ts'
 import type { DoorHost } from '../../domain/doors.ts'
 import { newId } from '../../domain/ids.ts'
-import type { AccountId, ProviderId, SessionId, TemplateId, TokenId } from '../../domain/ids.ts'
+import type { AccountId, SessionId, TemplateId, TokenId } from '../../domain/ids.ts'
 import { scopes } from '../../domain/rights.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import type { DoorMode, TemplateSpec } from '../../domain/template.ts'
+import { makeReady } from './ready-session.ts'
 import { createRows } from './rows.ts'
 import type { Owner, Rows } from './rows.ts'
 import { plainTemplate } from './template.ts'
@@ -102,23 +102,8 @@ export async function createDoorScene(): Promise<DoorScene> {
     },
     async ready(owner, over = {}) {
       const key = await rows.session(owner, { templateId: templateId satisfies TemplateId, ...over })
-      await db
-        .updateTable('session')
-        .set({ state: 'ready', ready_at: sql<Date>`now()`, lifetime_ends_at: sql<Date>`now() + interval '1 hour'` })
-        .where('id', '=', key.sessionId)
-        .execute()
       const endpoints = [8_888, 8_889, 5_901].map((port) => ({ port, host: '10.1.2.3', hostPort: port + 10_000 }))
-      await db
-        .insertInto('instance')
-        .values({
-          session_id: key.sessionId,
-          generation: 1,
-          provider_id: 'fake' as ProviderId,
-          name: `carrel-${key.sessionId}-1`,
-          secret: Buffer.from('sealed'),
-          endpoints: JSON.stringify(endpoints),
-        })
-        .execute()
+      await makeReady(db, key.sessionId, { endpoints, lifetimeMs: 3_600_000 })
       return key
     },
     async invite({ sessionId }, accountId, mode = 'control') {

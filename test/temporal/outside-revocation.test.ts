@@ -11,10 +11,9 @@ import { createFakeAccessGateway } from '../../ports/access/fake.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { deskDoor } from '../proof/faults/outside.ts'
 import { proofLength, tell } from '../proof/length.ts'
-import { addAccount } from '../setup/person.ts'
-import { openDesk } from './outside-stage.ts'
+import { guestOfSession, openDesk } from './outside-stage.ts'
 import type { OpenDesk } from './outside-stage.ts'
-import { ask, createStage, eventually, until } from './stage.ts'
+import { createStage, eventually } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 const access = createFakeAccessGateway()
@@ -47,12 +46,7 @@ const revocations: Readonly<Record<string, (trx: Trx, desk: OpenDesk) => Promise
 
 /** A guest at the desk of somebody else's session, with a tunnel open. */
 async function guestAtDesk() {
-  const { db } = stage
-  const [owner, guest] = [await addAccount(db), await addAccount(db)]
-  await db.updateTable('project').set({ sharing: 'invited' }).where('id', '=', owner.projectId).execute()
-  const id = await ask(db, owner)
-  await until(db, id, ['ready'])
-  await db.insertInto('collaborator').values({ session_id: id, account_id: guest.accountId, mode: 'control' }).execute()
+  const { id, guest } = await guestOfSession(stage)
   const desk = await openDesk(stage, id, guest.accountId)
   const { backend } = access
   const token = [...backend.tokens].find(([, holder]) => holder.accountId === guest.accountId)?.[0] ?? ''

@@ -10,7 +10,8 @@ import type { AccountId, SessionId, TokenId } from '../../domain/ids.ts'
 import type { DoorMode } from '../../domain/template.ts'
 import { createSecrets, outsideToken } from '../../platform/secrets.ts'
 import type { Launch } from '../../ports/access/access-gateway.ts'
-import { eventually } from './stage.ts'
+import { addAccount } from '../setup/person.ts'
+import { ask, eventually, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 /** What stands for somebody at the gateway, and by which right. */
@@ -45,6 +46,16 @@ export async function openDesk(
   const redeemed = await createGatewayDoors({ db, gatewayId: 'g1' }).redeem(ticket, host, [])
   if (redeemed.kind !== 'pass') throw new Error(`The ticket is refused: ${redeemed.code}`)
   return { use, tokenId }
+}
+
+/** A session of an owner's that is ready, and a guest who was let into it. */
+export async function guestOfSession({ db }: Pick<Stage, 'db'>) {
+  const [owner, guest] = [await addAccount(db), await addAccount(db)]
+  await db.updateTable('project').set({ sharing: 'invited' }).where('id', '=', owner.projectId).execute()
+  const id = await ask(db, owner)
+  await until(db, id, ['ready'])
+  await db.insertInto('collaborator').values({ session_id: id, account_id: guest.accountId, mode: 'control' }).execute()
+  return { id, owner, guest }
 }
 
 /** Where a browser is led that shows its pass at the door. */

@@ -3,9 +3,8 @@ import { removeCollaborator } from '../../db/collaborators.ts'
 import { createFakeAccessGateway } from '../../ports/access/fake.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { deskDoor } from '../proof/faults/outside.ts'
-import { addAccount } from '../setup/person.ts'
-import { openDesk } from './outside-stage.ts'
-import { ask, createStage, eventually, stateOf, stop, until } from './stage.ts'
+import { guestOfSession, openDesk } from './outside-stage.ts'
+import { createStage, eventually, stateOf, stop } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 const access = createFakeAccessGateway()
@@ -26,11 +25,7 @@ afterAll(async () => {
 
 test('doors are opened and withdrawn while the instance is looked at and nobody can say how it is', async () => {
   const { db } = stage
-  const [owner, guest] = [await addAccount(db), await addAccount(db)]
-  await db.updateTable('project').set({ sharing: 'invited' }).where('id', '=', owner.projectId).execute()
-  const id = await ask(db, owner)
-  await until(db, id, ['ready'])
-  await db.insertInto('collaborator').values({ session_id: id, account_id: guest.accountId, mode: 'control' }).execute()
+  const { id, guest } = await guestOfSession(stage)
   await workers.stop()
   // Nobody serves the provider: what is asked of the instance is not answered.
   workers = await stage.startWorkers(['core', 'access'], { openAccess: () => access })

@@ -8,6 +8,7 @@ import type { Endpoint } from '../../../ports/compute/provider.ts'
 import { freePort } from '../../../stack/ports.ts'
 import { templateId } from '../../e2e/portal.ts'
 import { addPerson } from '../../setup/person.ts'
+import { makeReady } from '../../setup/ready-session.ts'
 import { clientOf, createSite } from '../../setup/site.ts'
 import type { Site } from '../../setup/site.ts'
 import { plainTemplate } from '../../setup/template.ts'
@@ -89,22 +90,8 @@ export async function startDoorsSite({ doors, variables = {} }: DoorsSiteOptions
       const wish = { templateId: await templateId(clientOf(apiUrl, site.user.token)), projectId: await sharedProject() }
       // The api made it.
       const id = (await call(site.user, 'POST', '/v1/sessions', wish))['id'] as SessionId
-      await site.db
-        .updateTable('session')
-        .set({ state: 'ready', ready_at: new Date(), lifetime_ends_at: new Date(Date.now() + 3_600_000) })
-        .where('id', '=', id)
-        .execute()
-      await site.db
-        .insertInto('instance')
-        .values({
-          session_id: id,
-          generation: 1,
-          provider_id: 'fake' as never,
-          name: `carrel-${id}-1`,
-          secret: secrets.encrypt(instanceSecret({ sessionId: id, generation: 1 }), text),
-          endpoints: JSON.stringify(endpoints),
-        })
-        .execute()
+      const sealed = secrets.encrypt(instanceSecret({ sessionId: id, generation: 1 }), text)
+      await makeReady(site.db, id, { endpoints, secret: sealed, lifetimeMs: 3_600_000 })
       return id
     },
     async invite(id, who) {
