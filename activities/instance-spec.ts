@@ -42,6 +42,10 @@ export function specify(key: SessionKey, launch: Launch, { secret, parameters }:
       readiness: template.readiness,
       mounts: launch.mounts,
       egress: template.egress,
+      size: launch.size,
+      terms: template.backend ?? {},
+      lifetimeSeconds: launch.lifetimeSeconds,
+      report: null,
     },
   }
 }
@@ -49,7 +53,7 @@ export function specify(key: SessionKey, launch: Launch, { secret, parameters }:
 function userOf({ template, posix }: Launch): InstanceSpec['user'] | undefined {
   if (template.user === null) return null
   if (template.user !== 'account') return { ...template.user, gids: [] }
-  return posix === null ? undefined : { uid: posix.uid, gid: posix.gid, gids: posix.gids }
+  return posix === null ? undefined : { uid: posix.uid, gid: posix.gid, gids: posix.gids, name: posix.user }
 }
 
 /** What the template says, with the session's id where it asks for that: programs may have to know below which path they are. */

@@ -6,6 +6,7 @@ export type Inspection = { readonly kind: 'fine' } | { readonly kind: 'gone'; re
 /** What the state of an instance means for a session that stands on it. `unknown` and `paused` change nothing. */
 export function verdictOf(state: InstanceState): Inspection {
   if (state.kind === 'absent') return { kind: 'gone', reason: 'instance_lost' }
-  if (state.kind === 'exited') return { kind: 'gone', reason: state.outOfMemory ? 'out_of_memory' : 'exited' }
+  if (state.kind === 'exited')
+    return { kind: 'gone', reason: state.reason ?? (state.outOfMemory ? 'out_of_memory' : 'exited') }
   return { kind: 'fine' }
 }

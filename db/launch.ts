@@ -14,7 +14,9 @@ export interface Launch {
   readonly parameters: Record<string, ParameterValue>
   /** Sealed; `null` where there are none. */
   readonly secretParameters: Buffer | null
+  readonly size: string
   readonly resources: Resources
+  readonly lifetimeSeconds: number
   readonly posix: Posix | null
   /** Resolved by the server from storage sources; a mount without a source for this provider is in `missing`. */
   readonly mounts: readonly { readonly hostPath: string; readonly target: string; readonly mode: 'ro' | 'rw' }[]
@@ -47,7 +49,9 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
     template: row.spec,
     parameters: row.parameters,
     secretParameters: row.secret_parameters,
+    size: row.size,
     resources: resourcesOf(row),
+    lifetimeSeconds: row.lifetime_seconds,
     posix: row.posix,
     mounts: mounts.flatMap(({ mount, source }) =>
       source === undefined ? [] : [{ hostPath: source.host_path, target: mount.target, mode: mount.mode }],

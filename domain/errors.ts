@@ -47,4 +47,4 @@ export const failureTypes = [
 export type FailureType = (typeof failureTypes)[number]
 
 /** Why a backend would not make an instance; ends the start at once. */
-export type RefusalCode = 'image_missing' | 'start_failed'
+export type RefusalCode = 'image_missing' | 'start_failed' | 'backend_quota' | 'unschedulable' | 'template_unfit'

@@ -1,3 +1,4 @@
+import type { BackendTerms } from './backend-terms.ts'
 import type { Resources } from './resources.ts'
 
 /** What can be started. A session keeps the version it started from, so every field here is frozen per version. */
@@ -26,6 +27,14 @@ export interface TemplateSpec {
   readonly visibleTo: readonly Visibility[]
   /** With whom an owner may share a session; nobody when left out. */
   readonly sharing?: Sharing
+  readonly backend?: BackendTerms
+  /** The instance chooses on which ports of this range its doors listen, and reports them; without it they are as the doors say. */
+  readonly reportedPorts?: PortRange
+}
+
+export interface PortRange {
+  readonly from: number
+  readonly to: number
 }
 
 /** `members`: of the session's project. `invited`: whomever the owner names. */

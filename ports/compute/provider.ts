@@ -1,7 +1,9 @@
+import type { BackendTerms } from '../../domain/backend-terms.ts'
 import type { RefusalCode } from '../../domain/errors.ts'
 import type { SessionId } from '../../domain/ids.ts'
+import type { FailReason } from '../../domain/lifecycle.ts'
 import type { Resources } from '../../domain/resources.ts'
-import type { Egress, ReadinessSpec } from '../../domain/template.ts'
+import type { Egress, PortRange, ReadinessSpec } from '../../domain/template.ts'
 
 /** What is to run. Built by the server alone; a caller's words are in `environment` and nowhere else. */
 export interface InstanceSpec {
@@ -17,12 +19,36 @@ export interface InstanceSpec {
   readonly secret: string
   readonly resources: Resources
   /** `null`: the image's own user, which the driver refuses if it is root (unless the provider allows it by name). */
-  readonly user: { readonly uid: number; readonly gid: number; readonly gids: readonly number[] } | null
+  readonly user: InstanceUser | null
   readonly capabilities: readonly string[]
   readonly ports: readonly number[]
   readonly readiness: ReadinessSpec
   readonly mounts: readonly MountSpec[]
   readonly egress: Egress
+  /** The name of the size that was chosen: what it is called at the backend stands in `terms`. */
+  readonly size: string
+  readonly terms: BackendTerms
+  /** How long it may run from `ready` on, in seconds: what a backend calls its wall time. */
+  readonly lifetimeSeconds: number
+  /** `null`: its ports are where `ports` says. */
+  readonly report: ReportSpec | null
+}
+
+export interface InstanceUser {
+  readonly uid: number
+  readonly gid: number
+  readonly gids: readonly number[]
+  /** The account's name among the site's POSIX users; left out where the template names numbers alone. */
+  readonly name?: string
+}
+
+/** How an instance says on which ports it listens. Its host is never taken from what it says. */
+export interface ReportSpec {
+  /** Where it posts to, from inside. */
+  readonly url: string
+  /** Good for this instance, once. Passed as the secret is: never listed, never logged. */
+  readonly token: string
+  readonly ports: PortRange
 }
 
 /** A directory that the provider knows by this path; resolved by the server from a storage source. */
@@ -45,6 +71,8 @@ export interface Endpoint {
   readonly port: number
   readonly host: string
   readonly hostPort: number
+  /** It speaks TLS with the one certificate of this SHA-256 fingerprint (64 hex digits, of its DER form). */
+  readonly fingerprint?: string
 }
 
 export type Created =
@@ -57,11 +85,28 @@ export type Created =
   /** The backend does not answer or has no room; nothing is known to be made. `retryAfterMs` where it said so. */
   | { readonly kind: 'unavailable'; readonly retryAfterMs: number | null; readonly detail: string }
 
+export interface Running {
+  readonly kind: 'running'
+  readonly endpoints: readonly Endpoint[]
+  /** Of one that reports its ports: where they are, by the backend. */
+  readonly host?: string
+  /** When the backend itself will end it, ms since the epoch. */
+  readonly endsAt?: number
+}
+
 export type InstanceState =
-  | { readonly kind: 'pending'; readonly reason: string }
-  | { readonly kind: 'running'; readonly endpoints: readonly Endpoint[] }
+  /** `expectedAt`: when the backend means to begin it, ms since the epoch, where it says so. */
+  | { readonly kind: 'pending'; readonly reason: string; readonly expectedAt?: number }
+  | Running
   | { readonly kind: 'paused' }
-  | { readonly kind: 'exited'; readonly exitCode: number | null; readonly outOfMemory: boolean }
+  /** It ended, or never will run. `reason` where the backend knows better than its exit; `detail` is for operators, capped. */
+  | {
+      readonly kind: 'exited'
+      readonly exitCode: number | null
+      readonly outOfMemory: boolean
+      readonly reason?: FailReason
+      readonly detail?: string
+    }
   /** The backend answered, and it is not there. */
   | { readonly kind: 'absent' }
   /** Nothing is known: unreachable, slow, or a state that the driver's table does not name. Changes nothing. */
@@ -98,6 +143,15 @@ export interface Capabilities {
   readonly egress: readonly Egress[]
   readonly mounts: boolean
   readonly logs: boolean
+  /** Whether `usage` says what was used by the backend's own numbers. */
+  readonly usage?: boolean
+}
+
+/** What the instance used by the backend's own numbers, so far or in all. */
+export interface Usage {
+  readonly wallSeconds: number
+  readonly cpuSeconds: number
+  readonly gpuSeconds: number
 }
 
 /**
@@ -120,6 +174,8 @@ export interface ComputeProvider {
   resume?(ref: InstanceRef, call: CallContext): Promise<InstanceState>
   /** The last `lines` lines of what it printed, for operators and for readiness by log; capped at 64 KiB. */
   logs?(ref: InstanceRef, lines: number, call: CallContext): Promise<string>
+  /** Only where `capabilities.usage`; `null`: the backend does not know, or not yet. */
+  usage?(ref: InstanceRef, call: CallContext): Promise<Usage | null>
   /** Ends what the driver itself holds open (sockets, agents); instances live on. */
   close(): Promise<void>
 }

@@ -10,6 +10,7 @@ import type { DockerSettings } from '../../ports/compute/docker/settings.ts'
 import { containerBody, secretFile } from '../../ports/compute/docker/spec.ts'
 import { tar } from '../../ports/compute/docker/tar.ts'
 import type { InstanceSpec } from '../../ports/compute/provider.ts'
+import { plainTerms } from '../setup/plain-terms.ts'
 
 /** The plain thing, without anything around it: what anybody would write who wants the same containers. */
 export interface RawDocker {
@@ -108,5 +109,6 @@ function specOf(template: TemplateSpec, name: string): InstanceSpec {
     readiness: template.readiness,
     mounts: [],
     egress: template.egress,
+    ...plainTerms,
   }
 }

@@ -6,6 +6,7 @@ import type { Timings } from '../../domain/timings.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
 import type { SiteOptions } from '../setup/site.ts'
 import { plainTemplate } from '../setup/template.ts'
+import { plainTerms } from '../setup/plain-terms.ts'
 
 export const socketPath = '/var/run/docker.sock'
 export const docker = new Docker({ socketPath })
@@ -34,6 +35,7 @@ export const serverSpec = (key: InstanceKey): InstanceSpec => ({
   readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
   mounts: [],
   egress: 'none',
+  ...plainTerms,
 })
 
 export function openDocker(

@@ -9,6 +9,7 @@ import { processSettings } from '../../ports/compute/process/settings.ts'
 import type { ProcessSettings } from '../../ports/compute/process/settings.ts'
 import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
 import type { ComputeHarness, InstanceKey } from '../conformance/compute-harness.ts'
+import { plainTerms } from '../setup/plain-terms.ts'
 
 export type Bwrap = ProcessSettings['bwrap']
 
@@ -65,6 +66,7 @@ export function specOf(key: InstanceKey, image: string, command: readonly string
     readiness: { kind: 'tcp', port: 8080 },
     mounts: [],
     egress: 'internet',
+    ...plainTerms,
   }
 }
 

@@ -11,6 +11,7 @@ import { recordingKey } from './histories/paths.ts'
 import { record } from './histories/recorder.ts'
 import { ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
+import { plainTerms } from '../setup/plain-terms.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -68,6 +69,7 @@ const spec = (stage: Stage, sessionId: SessionId, generation = 1) => ({
   readiness: { kind: 'tcp' as const, port: 8888 },
   mounts: [],
   egress: 'none' as const,
+  ...plainTerms,
 })
 const call = () => ({ signal: AbortSignal.timeout(30_000) })
 

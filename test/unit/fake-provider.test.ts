@@ -5,6 +5,7 @@ import type { InstanceSpec } from '../../ports/compute/provider.ts'
 import { computeConformance } from '../conformance/compute.ts'
 import { call, freshDeployment, freshKey, refOf } from '../conformance/compute-harness.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
+import { plainTerms } from '../setup/plain-terms.ts'
 
 const server = (key: InstanceKey): InstanceSpec => ({
   ...key,
@@ -19,6 +20,7 @@ const server = (key: InstanceKey): InstanceSpec => ({
   readiness: { kind: 'tcp', port: 8080 },
   mounts: [],
   egress: 'none',
+  ...plainTerms,
 })
 
 computeConformance('fake', { faults: true, mounts: false }, async () => {

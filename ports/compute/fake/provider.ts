@@ -28,7 +28,7 @@ export interface FakeOptions {
 }
 
 /** The fake driver; `backend` holds its controls. */
-export type FakeProvider = Required<Omit<ComputeProvider, 'capabilities'>> & {
+export type FakeProvider = Required<Omit<ComputeProvider, 'capabilities' | 'usage'>> & {
   readonly capabilities: Capabilities
   readonly backend: FakeBackend
 }

@@ -11,6 +11,7 @@ import { plainTemplate } from '../../setup/template.ts'
 import { listInstances } from '../balance.ts'
 import { createGround } from './ground.ts'
 import type { Ground } from './ground.ts'
+import { plainTerms } from '../../setup/plain-terms.ts'
 
 /** A backend in this process, with the driver that reaches it. */
 export function createFakeStand(settleMs = 100) {
@@ -31,6 +32,7 @@ export function createFakeStand(settleMs = 100) {
         async strand(sessionId) {
           const spec: InstanceSpec = {
             ...plainTemplate,
+            ...plainTerms,
             name: instanceName(sessionId, 1),
             deploymentId: on.deploymentId,
             sessionId,

@@ -7,6 +7,7 @@ import { openProvider } from '../../../ports/compute/drivers.ts'
 import type { Endpoint } from '../../../ports/compute/provider.ts'
 import { makeOffer } from '../../../stack/offer.ts'
 import { placesIn } from '../../../stack/places.ts'
+import { plainTerms } from '../../setup/plain-terms.ts'
 
 /** A notebook that no session of the database knows: for tests that make many sessions of one. */
 export interface LoneNotebook {
@@ -39,6 +40,7 @@ export async function startLoneNotebook(secret: string): Promise<LoneNotebook> {
     await provider.create(
       {
         ...{ ...ref, sessionId, generation: 1, image, command, environment, secret, capabilities, readiness, egress },
+        ...plainTerms,
         user: null,
         resources: { sessions: 1, ...small },
         ports: [8888],

@@ -6,6 +6,7 @@ import { containerBody, isImageName, objection } from '../../../ports/compute/do
 import { sshArguments } from '../../../ports/compute/docker/ssh.ts'
 import type { InstanceSpec } from '../../../ports/compute/provider.ts'
 import { freshDeployment, freshKey } from '../../conformance/compute-harness.ts'
+import { plainTerms } from '../../setup/plain-terms.ts'
 
 const spec: InstanceSpec = {
   ...freshKey(freshDeployment()),
@@ -20,6 +21,7 @@ const spec: InstanceSpec = {
   readiness: { kind: 'tcp', port: 8080 },
   mounts: [{ hostPath: '/data/run7', target: '/mnt/run7', mode: 'ro' }],
   egress: 'none',
+  ...plainTerms,
 }
 const settings = dockerSettings.parse({})
 const body = (over: Partial<InstanceSpec> = {}, disk = true) =>
