@@ -21,9 +21,9 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-async function openSite(temporalAddress?: string): Promise<Site> {
+async function openSite(temporalAddress?: string, startMs = 0): Promise<Site> {
   const site = await createSite({
-    configuration: fakeConfiguration(1),
+    configuration: fakeConfiguration(1, startMs),
     timings: quickTimings,
     ...(temporalAddress === undefined ? {} : { temporalAddress }),
   })
@@ -103,7 +103,8 @@ test('with Temporal down, create and stop are accepted in the usual time, and a 
 test('a worker killed between the commit of a dispatch and its signal: the dispatched session starts all the same', async () => {
   // worker 1:  first becomes ready ── dispatch commits: second may begin ──✗ (no signal was sent)
   // worker 2:                                                                 its starter finds the row due
-  const site = await openSite()
+  // The second waits for its place long before the first is ready.
+  const site = await openSite(undefined, 3_000)
   const { db } = site
   const who = await addAccount(db)
   const marker = join(mkdtempSync(join(tmpdir(), 'carrel-fault-')), 'marker')

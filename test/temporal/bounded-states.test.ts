@@ -169,7 +169,7 @@ const cases: Partial<Record<SessionState, readonly Case[]>> = {
     {
       who: 'whose suspicious instance nobody can inspect',
       async enter() {
-        const id = await put('inspections', 'ready', { lifetimeSeconds: 3 })
+        const id = await put('inspections', 'ready', { lifetimeSeconds: 6 })
         gates.inspections.shut()
         backend.exit(instanceName(id, 1))
         return id
