@@ -2,6 +2,7 @@ import type { BackendTerms } from '../../domain/backend-terms.ts'
 import type { RefusalCode } from '../../domain/errors.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { FailReason } from '../../domain/lifecycle.ts'
+import type { CheckFinding } from '../../domain/provider-check.ts'
 import type { Resources } from '../../domain/resources.ts'
 import type { Egress, PortRange, ReadinessSpec } from '../../domain/template.ts'
 
@@ -147,6 +148,20 @@ export interface Capabilities {
   readonly usage?: boolean
 }
 
+/** What a check looks for at the backend beside the provider's own settings. */
+export interface CheckAsk {
+  readonly deploymentId: string
+  /** What the templates in service that may run there ask for: look for it where that is cheap. */
+  readonly templates: readonly CheckedTemplate[]
+}
+
+export interface CheckedTemplate {
+  readonly image: string
+  readonly sizes: readonly (Omit<Resources, 'sessions'> & { readonly name: string })[]
+  readonly egress: Egress
+  readonly terms: BackendTerms
+}
+
 /** What the instance used by the backend's own numbers, so far or in all. */
 export interface Usage {
   readonly wallSeconds: number
@@ -176,6 +191,12 @@ export interface ComputeProvider {
   logs?(ref: InstanceRef, lines: number, call: CallContext): Promise<string>
   /** Only where `capabilities.usage`; `null`: the backend does not know, or not yet. */
   usage?(ref: InstanceRef, call: CallContext): Promise<Usage | null>
+  /**
+   * Looks whether sessions could run: credentials, permissions, what is left there, what settings and templates name. Makes and
+   * changes nothing, takes seconds, and says what is missing; an empty list: all is well. A backend that does not answer is a
+   * finding, `unreachable`, not an error.
+   */
+  check?(ask: CheckAsk, call: CallContext): Promise<readonly CheckFinding[]>
   /** Ends what the driver itself holds open (sockets, agents); instances live on. */
   close(): Promise<void>
 }
