@@ -29,7 +29,12 @@ export interface TemplateSpec {
   readonly sharing?: Sharing
   readonly backend?: BackendTerms
   /** The instance chooses on which ports of this range its doors listen, and reports them; without it they are as the doors say. */
-  readonly reportedPorts?: PortRange
+  readonly reportedPorts?: ReportedPorts
+}
+
+export interface ReportedPorts extends PortRange {
+  /** Its ports speak TLS with a certificate of the session's own: a report without the fingerprint is refused. */
+  readonly tls?: boolean
 }
 
 export interface PortRange {

@@ -50,6 +50,8 @@ export interface ReportSpec {
   /** Good for this instance, once. Passed as the secret is: never listed, never logged. */
   readonly token: string
   readonly ports: PortRange
+  /** Its ports must speak TLS with a certificate of their own, whose fingerprint is reported with them. */
+  readonly tls?: boolean
 }
 
 /** A directory that the provider knows by this path; resolved by the server from a storage source. */
@@ -111,7 +113,12 @@ export type InstanceState =
   /** The backend answered, and it is not there. */
   | { readonly kind: 'absent' }
   /** Nothing is known: unreachable, slow, or a state that the driver's table does not name. Changes nothing. */
-  | { readonly kind: 'unknown'; readonly why: string }
+  | {
+      readonly kind: 'unknown'
+      readonly why: string
+      /** The backend's own word for a state that the driver's table does not name: it is counted. */
+      readonly unnamed?: string
+    }
 
 export interface ObservedInstance {
   readonly ref: InstanceRef
