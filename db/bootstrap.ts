@@ -6,6 +6,7 @@ import type { ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids
 import { unlimited } from '../domain/resources.ts'
 import type { Limits } from '../domain/resources.ts'
 import type { MountKind, TemplateSpec } from '../domain/template.ts'
+import type { Volume } from '../domain/volumes.ts'
 import type { Db, Trx } from './connect.ts'
 import { resourceColumns } from './resource-columns.ts'
 import { oldestWaiting, wakeWaiting } from './waiting.ts'
@@ -26,7 +27,9 @@ export interface Configuration {
     readonly id: string
     readonly projectId?: string | undefined
     readonly providerId: string
-    readonly hostPath: string
+    /** A directory there, or a volume: one of the two. */
+    readonly hostPath?: string | undefined
+    readonly volume?: Volume | undefined
     readonly modes: readonly ('ro' | 'rw')[]
   }[]
 }
@@ -57,7 +60,8 @@ export async function applyConfiguration(db: Db, configuration: Configuration): 
           // Names in configuration are checked by the foreign keys, which refuse the whole of it.
           project_id: (source.projectId ?? null) as ProjectId | null,
           provider_id: source.providerId as ProviderId,
-          host_path: source.hostPath,
+          host_path: source.hostPath ?? null,
+          volume: source.volume === undefined ? null : JSON.stringify(source.volume),
           modes: [...source.modes],
         })
         .execute()

@@ -2,6 +2,7 @@ import type { ProjectId, ProviderId } from '../domain/ids.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { ParameterValue, TemplateSpec } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
+import type { MountSource, Volume } from '../domain/volumes.ts'
 import type { Executor } from './connect.ts'
 import { resourcesOf } from './resource-columns.ts'
 import type { Posix } from './schema.ts'
@@ -9,6 +10,7 @@ import type { Posix } from './schema.ts'
 /** Everything that an instance of a session is made from, as the server knows it. */
 export interface Launch {
   readonly providerId: ProviderId
+  readonly projectId: ProjectId
   readonly deploymentId: string
   readonly template: TemplateSpec
   readonly parameters: Record<string, ParameterValue>
@@ -19,7 +21,7 @@ export interface Launch {
   readonly lifetimeSeconds: number
   readonly posix: Posix | null
   /** Resolved by the server from storage sources; a mount without a source for this provider is in `missing`. */
-  readonly mounts: readonly { readonly hostPath: string; readonly target: string; readonly mode: 'ro' | 'rw' }[]
+  readonly mounts: readonly (MountSource & { readonly target: string; readonly mode: 'ro' | 'rw' })[]
   readonly missing: readonly string[]
 }
 
@@ -45,6 +47,7 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
   }))
   return {
     providerId: row.provider_id,
+    projectId: row.project_id,
     deploymentId: row.deployment_id ?? '',
     template: row.spec,
     parameters: row.parameters,
@@ -54,13 +57,17 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
     lifetimeSeconds: row.lifetime_seconds,
     posix: row.posix,
     mounts: mounts.flatMap(({ mount, source }) =>
-      source === undefined ? [] : [{ hostPath: source.host_path, target: mount.target, mode: mount.mode }],
+      source === undefined ? [] : [{ ...placeOf(source), target: mount.target, mode: mount.mode }],
     ),
     missing: mounts.flatMap(({ mount, source }) =>
       source === undefined ? [`${mount.source.kind}/${mount.source.id}`] : [],
     ),
   }
 }
+
+/** A row holds one of the two; a path wins over nothing. */
+const placeOf = (source: { readonly host_path: string | null; readonly volume: Volume | null }): MountSource =>
+  source.volume === null ? { hostPath: source.host_path ?? '' } : { volume: source.volume }
 
 const sourcesOf = async (
   executor: Executor,

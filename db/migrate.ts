@@ -9,6 +9,7 @@ import * as outside from './migrations/2026-11-25-outside.ts'
 import * as outsideWatch from './migrations/2026-11-26-outside-watch.ts'
 import * as outsideReconciliation from './migrations/2026-11-27-outside-reconciliation.ts'
 import * as guests from './migrations/2026-11-28-guests.ts'
+import * as volumes from './migrations/2026-11-29-volumes.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -20,6 +21,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-11-26-outside-watch': outsideWatch,
   '2026-11-27-outside-reconciliation': outsideReconciliation,
   '2026-11-28-guests': guests,
+  '2026-11-29-volumes': volumes,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

@@ -6,6 +6,7 @@ import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
 import type { Violation } from '../domain/admission.ts'
 import type { ProjectRole, Role, Scope } from '../domain/rights.ts'
 import type { MountKind, ParameterValue, Sharing, TemplateSpec } from '../domain/template.ts'
+import type { Volume } from '../domain/volumes.ts'
 
 import type { Json, JsonDefault, NullableJson, NullableTime, Time, TimeDefault } from './schema-columns.ts'
 import type { DoorTables } from './schema-doors.ts'
@@ -145,7 +146,9 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables {
     id: string
     project_id: ProjectId | null
     provider_id: ProviderId
-    host_path: string
+    /** Exactly one of the two stands. */
+    host_path: string | null
+    volume: NullableJson<Volume>
     modes: ('ro' | 'rw')[]
   }
   template: {

@@ -14,6 +14,8 @@ export interface KubernetesTerms {
   readonly tolerations?: readonly Toleration[]
   /** What a GPU is called there: `nvidia.com/gpu`. */
   readonly gpuResource?: string
+  /** A volume of the size's disk that is the session's own: there from its start to its end, also while it is paused. */
+  readonly workspace?: { readonly target: string; readonly storageClass?: string }
 }
 
 export interface Toleration {

@@ -6,6 +6,7 @@ import { desktopsPart, guacamolePart } from './guacamole.ts'
 import { keys } from './keys.ts'
 import { providersPart } from './providers.ts'
 import { retention } from './retention.ts'
+import { storageSource } from './storage-sources.ts'
 
 const webUrl = (expected: string) => urlOf(['http', 'https'], expected)
 const limit = z.int().min(0).nullable()
@@ -17,15 +18,6 @@ const quotaDefaults = z.strictObject({ account: limits, project: limits, provide
 const template = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, { error: 'must match [a-z][a-z0-9-]{0,62}' }),
   spec: z.record(z.string(), z.unknown()),
-})
-/** What a dataset, workspace or experiment is at one provider. Without a project it is everybody's. */
-const storageSource = z.strictObject({
-  kind: z.enum(['dataset', 'workspace', 'experiment']),
-  id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'must be a plain name' }),
-  projectId: identifier.optional(),
-  providerId: identifier,
-  hostPath: z.string().regex(/^\/[^\0]*$/, { error: 'must be an absolute path' }),
-  modes: z.array(z.enum(['ro', 'rw'])).min(1),
 })
 /** Names that Temporal joins with a dot: only the part behind it may hold one. */
 const versionName = (pattern: RegExp) => z.string().regex(pattern, { error: `must match ${pattern.source}` })

@@ -1,10 +1,11 @@
 import type { BackendTerms } from '../../domain/backend-terms.ts'
 import type { RefusalCode } from '../../domain/errors.ts'
-import type { SessionId } from '../../domain/ids.ts'
+import type { ProjectId, SessionId } from '../../domain/ids.ts'
 import type { FailReason } from '../../domain/lifecycle.ts'
 import type { CheckFinding } from '../../domain/provider-check.ts'
 import type { Resources } from '../../domain/resources.ts'
 import type { Egress, PortRange, ReadinessSpec } from '../../domain/template.ts'
+import type { MountSource } from '../../domain/volumes.ts'
 
 /** What is to run. Built by the server alone; a caller's words are in `environment` and nowhere else. */
 export interface InstanceSpec {
@@ -13,6 +14,8 @@ export interface InstanceSpec {
   readonly deploymentId: string
   readonly sessionId: SessionId
   readonly generation: number
+  /** Of its session: a backend may have a place of its own for each project. */
+  readonly projectId?: ProjectId
   readonly image: string
   readonly command: readonly string[] | null
   readonly environment: Readonly<Record<string, string>>
@@ -54,12 +57,8 @@ export interface ReportSpec {
   readonly tls?: boolean
 }
 
-/** A directory that the provider knows by this path; resolved by the server from a storage source. */
-export interface MountSpec {
-  readonly hostPath: string
-  readonly target: string
-  readonly mode: 'ro' | 'rw'
-}
+/** A directory that the provider knows by this path, or a volume of its own; resolved by the server from a storage source. */
+export type MountSpec = MountSource & { readonly target: string; readonly mode: 'ro' | 'rw' }
 
 /** What the backend calls the instance. JSON, kept in the instance's row; `name` alone is enough to find it. */
 export interface InstanceRef {

@@ -190,6 +190,13 @@ test('a launch is the template’s version, the owner’s parameters, and mounts
       hostPath: '/srv/theirs',
       modes: ['ro' as const],
     },
+    {
+      kind: 'dataset' as const,
+      id: 'shelf',
+      providerId: 'fake',
+      volume: { kind: 'claim' as const, claim: 'archive', subPath: 'run7' },
+      modes: ['ro' as const],
+    },
   ]
   await applyConfiguration(db, {
     providers: [{ id: 'fake', kind: 'fake', startLimit: 5, networks: [], settings: {} }],
@@ -199,15 +206,29 @@ test('a launch is the template’s version, the owner’s parameters, and mounts
   })
   const key = await rows.session(owner, {
     parameters: { cores: 2 },
-    mounts: [mount('mine', 'ro'), mount('mine', 'rw'), mount('all', 'rw'), mount('theirs', 'ro'), mount('gone', 'ro')],
+    mounts: [
+      mount('mine', 'ro'),
+      mount('mine', 'rw'),
+      mount('all', 'rw'),
+      mount('theirs', 'ro'),
+      mount('gone', 'ro'),
+      mount('shelf', 'ro'),
+    ],
   })
   const launch = await readLaunch(db, key)
-  expect(launch).toMatchObject({ providerId: 'fake', parameters: { cores: 2 }, resources: one, posix: null })
+  expect(launch).toMatchObject({
+    providerId: 'fake',
+    projectId: owner.projectId,
+    parameters: { cores: 2 },
+    resources: one,
+    posix: null,
+  })
   // The session keeps the version that it was started from.
   expect(launch.template.image).toBe('plain:1')
   expect(launch.mounts).toEqual([
     { hostPath: '/srv/mine', target: '/mine', mode: 'ro' },
     { hostPath: '/srv/all', target: '/all', mode: 'rw' },
+    { volume: { kind: 'claim', claim: 'archive', subPath: 'run7' }, target: '/shelf', mode: 'ro' },
   ])
   expect(launch.missing).toEqual(['dataset/mine', 'dataset/theirs', 'dataset/gone'])
 })

@@ -3,9 +3,14 @@ import { posix } from 'node:path'
 import type { MountSpec } from '../provider.ts'
 import type { DockerSettings } from './settings.ts'
 
+type HostMount = Extract<MountSpec, { readonly hostPath: string }>
+
 export type CheckedMounts =
-  | { readonly kind: 'checked'; readonly mounts: readonly MountSpec[] }
+  | { readonly kind: 'checked'; readonly mounts: readonly HostMount[] }
   | { readonly kind: 'refused'; readonly why: string }
+
+/** Whether it names a directory of the daemon's machine. */
+export const isDirectory = (mount: MountSpec): mount is HostMount => 'hostPath' in mount
 
 /**
  * Lets through only directories that nobody but root can put something else in the place of, named by a path without
@@ -16,8 +21,10 @@ export async function checkMounts(
   settings: Pick<DockerSettings, 'dockerHost' | 'mountCheck' | 'mountRoots'>,
 ): Promise<CheckedMounts> {
   const how = settings.mountCheck ?? (settings.dockerHost.startsWith('unix:') ? 'parents' : 'roots')
-  const checked: MountSpec[] = []
+  const checked: HostMount[] = []
   for (const mount of mounts) {
+    if (!isDirectory(mount))
+      return { kind: 'refused', why: `a volume, and this provider mounts directories alone: ${mount.target}` }
     const path = how === 'parents' ? await safePath(mount.hostPath) : underRoot(mount.hostPath, settings.mountRoots)
     if (path === null) return { kind: 'refused', why: `not a directory that only root can replace: ${mount.hostPath}` }
     if (how === 'parents' && settings.mountRoots.length > 0 && !settings.mountRoots.some((r) => isBelow(r, path)))

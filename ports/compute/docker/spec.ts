@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import type { InstanceSpec } from '../provider.ts'
 import { labelsOf } from './names.ts'
 import type { Names } from './names.ts'
+import { isDirectory } from './mounts.ts'
 import type { DockerSettings } from './settings.ts'
 
 /** Where a session finds its secret; the path stands in its environment as `CARREL_SECRET_FILE`. */
@@ -66,7 +67,8 @@ export function containerBody(spec: InstanceSpec, names: Names, settings: Docker
       PortBindings: Object.fromEntries(published.map((p) => [p, [{ HostIp: settings.publishAddress, HostPort: '' }]])),
       NetworkMode: names.object,
       ...(spec.egress === 'none' ? { Dns: [noNameserver], DnsOptions: ['timeout:1', 'attempts:1'] } : {}),
-      Mounts: spec.mounts.map(({ hostPath, target, mode }) => ({
+      // What is no directory was refused when the mounts were checked.
+      Mounts: spec.mounts.filter(isDirectory).map(({ hostPath, target, mode }) => ({
         Type: 'bind',
         Source: hostPath,
         Target: target,
