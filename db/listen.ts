@@ -6,6 +6,7 @@ export const channels = [
   'carrel_wake',
   'carrel_provider',
   'carrel_reconciliation',
+  'carrel_provider_check',
   'carrel_access',
 ] as const
 export type Channel = (typeof channels)[number]

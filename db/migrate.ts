@@ -10,6 +10,7 @@ import * as outsideWatch from './migrations/2026-11-26-outside-watch.ts'
 import * as outsideReconciliation from './migrations/2026-11-27-outside-reconciliation.ts'
 import * as guests from './migrations/2026-11-28-guests.ts'
 import * as volumes from './migrations/2026-11-29-volumes.ts'
+import * as registry from './migrations/2026-11-30-registry.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -24,6 +25,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-11-29-volumes': volumes,
 }
 
+  '2026-11-30-registry': registry,
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */
 export async function migrateToLatest(url: string): Promise<readonly string[]> {
   const db = connect({ url, poolSize: 2, statementTimeoutMs: 5 * 60_000, name: 'carrel-migrate' })

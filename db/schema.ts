@@ -11,6 +11,8 @@ import type { Volume } from '../domain/volumes.ts'
 import type { Json, JsonDefault, NullableJson, NullableTime, Time, TimeDefault } from './schema-columns.ts'
 import type { DoorTables } from './schema-doors.ts'
 import type { OutsideTables } from './schema-outside.ts'
+import type { PauseColumns } from './schema-pause.ts'
+import type { RegistryTables } from './schema-registry.ts'
 import type { UpkeepTables } from './schema-upkeep.ts'
 
 interface ResourceColumns {
@@ -55,7 +57,7 @@ export interface StoredRef {
   readonly ids?: Readonly<Record<string, string>>
 }
 
-export interface Database extends DoorTables, UpkeepTables, OutsideTables {
+export interface Database extends DoorTables, UpkeepTables, OutsideTables, RegistryTables {
   installation: {
     one: Generated<boolean>
     deployment_id: Generated<string>
@@ -118,29 +120,6 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables {
   project_member: { project_id: ProjectId; account_id: AccountId; role: ProjectRole; added_at: TimeDefault }
   quota_default: { payer_kind: PayerKind } & LimitColumns
   quota: { payer_kind: PayerKind; payer_id: string; version: Generated<number> } & LimitColumns
-  provider: {
-    id: ProviderId
-    kind: string
-    origin: 'configuration' | 'api'
-    start_limit: number
-    networks: Generated<string[]>
-    settings: JsonDefault<Record<string, unknown>>
-    version: Generated<number>
-    disabled_at: NullableTime
-    draining_at: NullableTime
-  }
-  provider_health: {
-    provider_id: ProviderId
-    state: Generated<'closed' | 'open' | 'probing'>
-    failures: Generated<number>
-    retry_at: NullableTime
-    since: TimeDefault
-    probe_session_id: string | null
-    detail: string | null
-    observed_at: NullableTime
-    observe_error: string | null
-    observe_ms: number | null
-  }
   storage_source: {
     kind: MountKind
     id: string

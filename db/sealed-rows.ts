@@ -9,10 +9,11 @@ export const sealedColumns = [
   'outside_account.password',
   'outside_account.token',
 ] as const
+  'provider.secrets',
 export type SealedColumn = (typeof sealedColumns)[number]
 
 export interface SealedRow {
-  /** Of the session or the account whose it is. */
+  /** Of the session, account or provider whose it is. */
   readonly id: string
   /** 0 where there are none. */
   readonly generation: number
@@ -58,6 +59,10 @@ export interface Stretch {
   readonly mark: Buffer
   /** The last row of the stretch before; null at the beginning. */
   readonly after: Pick<SealedRow, 'id' | 'generation'> | null
+  'provider.secrets': {
+    table: sql`provider`,
+    column: sql`secrets`,
+    id: sql`id`,
   readonly limit: number
 }
 

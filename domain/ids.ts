@@ -9,6 +9,7 @@ export type TokenId = Id<'token'>
 export type ProviderId = Id<'provider'>
 export type ReconciliationId = Id<'reconciliation'>
 export type TunnelId = Id<'tunnel'>
+export type CheckId = Id<'check'>
 
 /** What every id matches; the letter in front says the kind. */
 export const idPattern = /^[a-z][a-z0-9]{1,25}$/
@@ -21,6 +22,7 @@ const prefixes = {
   token: 'k',
   audit: 'u',
   reconciliation: 'r',
+  check: 'c',
   pass: 'd',
   tunnel: 'n',
 } as const
@@ -50,6 +52,7 @@ export const teardownWorkflowId = (id: SessionId): string => `teardown/${id}`
 export const observeWorkflowId = (id: ProviderId): string => `observe/${id}`
 /** Also the id of the schedule that starts it. */
 export const reconcileWorkflowId = (id: ProviderId): string => `reconcile/${id}`
+export const checkWorkflowId = (provider: ProviderId, check: CheckId): string => `check/${provider}/${check}`
 export const expireWorkflowId = 'expire'
 export const retentionWorkflowId = 'retention'
 /** Looks after the doors that a gateway outside opens. */

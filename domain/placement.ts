@@ -1,23 +1,93 @@
+import type { Capabilities } from './capabilities.ts'
+import { isolations } from './capabilities.ts'
 import type { ProviderId } from './ids.ts'
-import type { TemplateSpec } from './template.ts'
+import { exceeding, remaining } from './resources.ts'
+import type { Limits, Resources } from './resources.ts'
+import type { Egress, TemplateSpec } from './template.ts'
 
 /** A provider as far as placement cares. `load`: sessions there that have not ended. */
 export interface Candidate {
   readonly id: ProviderId
   readonly kind: string
+  readonly classes: readonly string[]
   readonly open: boolean
   readonly healthy: boolean
   readonly load: number
+  /** What its driver says of itself; `null`: no worker has made it yet. */
+  readonly capabilities: Capabilities | null
+  /** Its quota, and what is held of it; `null`: nothing limits it, or it is the only one. */
+  readonly quota: { readonly limits: Limits; readonly held: Resources } | null
 }
 
-/**
- * Where a session of the template is to run: the provider it names, or of its kind a healthy one before an unhealthy one,
- * then the least loaded, then by id. `null`: none that is in service. An unhealthy one may be chosen: the session waits there.
- */
-export function choosePlacement(wanted: TemplateSpec['provider'], candidates: readonly Candidate[]): ProviderId | null {
-  const fitting = candidates.filter((c) => c.open && ('id' in wanted ? c.id === wanted.id : c.kind === wanted.kind))
-  const [first] = [...fitting].sort(
-    (a, b) => Number(b.healthy) - Number(a.healthy) || a.load - b.load || (a.id < b.id ? -1 : 1),
-  )
-  return first?.id ?? null
+/** What a session needs of a place. */
+export interface Demand {
+  readonly provider: TemplateSpec['provider']
+  readonly requires: NonNullable<TemplateSpec['requires']>
+  readonly resources: Resources
+  readonly egress: Egress
+  /** Whether anything is to be mounted. */
+  readonly mounts: boolean
 }
+
+/** What a provider may lack of what is needed there. */
+export const lacks = ['gpu', 'egress', 'mounts', 'pause', 'isolation', 'disk_limit'] as const
+export type Lack = (typeof lacks)[number]
+
+export type Placement =
+  | { readonly kind: 'placed'; readonly providerId: ProviderId }
+  /** None that the template names is in service. */
+  | { readonly kind: 'none' }
+  /** Some are, and none of them has all of this. */
+  | { readonly kind: 'unfit'; readonly lacking: readonly Lack[] }
+
+/**
+ * Where a session is to run: the provider that the template names, or the best of its kind or class. It must be in service and able
+ * to do what is needed, which of one that no worker has made yet nobody can say. One whose quota has room comes before one
+ * whose has not, then the healthy before the others, then those that are known, then the least loaded, then by id. What has no room,
+ * or is not healthy, may be chosen: admission refuses, or the session waits there.
+ */
+export function choosePlacement(demand: Demand, candidates: readonly Candidate[]): Placement {
+  const inService = candidates.filter((candidate) => candidate.open && isNamed(demand.provider, candidate))
+  if (inService.length === 0) return { kind: 'none' }
+  const fitting = inService.filter((candidate) => lacksOf(demand, candidate.capabilities).length === 0)
+  const [best] = [...fitting].sort((a, b) => compare(rankOf(demand, a), rankOf(demand, b)) || (a.id < b.id ? -1 : 1))
+  if (best !== undefined) return { kind: 'placed', providerId: best.id }
+  return { kind: 'unfit', lacking: commonLacks(inService.map(({ capabilities }) => lacksOf(demand, capabilities))) }
+}
+
+function isNamed(wanted: TemplateSpec['provider'], { id, kind, classes }: Candidate): boolean {
+  if ('id' in wanted) return id === wanted.id
+  return 'kind' in wanted ? kind === wanted.kind : classes.includes(wanted.class)
+}
+
+/** What the provider lacks of what is needed. */
+export function lacksOf({ requires, resources, egress, mounts }: Demand, can: Capabilities | null): Lack[] {
+  if (can === null) return []
+  const { isolation } = requires
+  const lacking: Readonly<Record<Lack, boolean>> = {
+    gpu: resources.gpus > 0 && !can.gpu,
+    egress: !can.egress.includes(egress),
+    mounts: mounts && !can.mounts,
+    pause: requires.pause === true && !can.pause,
+    isolation: isolation !== undefined && isolations.indexOf(can.isolation) < isolations.indexOf(isolation),
+    disk_limit: requires.diskLimit === true && !can.diskLimit,
+  }
+  return lacks.filter((lack) => lacking[lack])
+}
+
+/** What all of them lack; where that is nothing, whatever any of them does. */
+function commonLacks(each: readonly (readonly Lack[])[]): Lack[] {
+  const common = lacks.filter((lack) => each.every((those) => those.includes(lack)))
+  return common.length > 0 ? common : lacks.filter((lack) => each.some((those) => those.includes(lack)))
+}
+
+/** The smaller the better, from the first that differs. */
+const rankOf = ({ resources }: Demand, { quota, healthy, capabilities, load }: Candidate): readonly number[] => [
+  quota === null || exceeding(remaining(quota.limits, quota.held), resources).length === 0 ? 0 : 1,
+  healthy ? 0 : 1,
+  capabilities === null ? 1 : 0,
+  load,
+]
+
+const compare = (a: readonly number[], b: readonly number[]): number =>
+  a.map((value, index) => value - (b[index] ?? 0)).find((difference) => difference !== 0) ?? 0

@@ -1,12 +1,15 @@
 import type { BackendTerms } from './backend-terms.ts'
+import type { Isolation } from './capabilities.ts'
 import type { Resources } from './resources.ts'
 
 /** What can be started. A session keeps the version it started from, so every field here is frozen per version. */
 export interface TemplateSpec {
   readonly title: string
   readonly description: string
-  /** Where it may run: one provider by id, or any provider of a kind. */
-  readonly provider: { readonly id: string } | { readonly kind: string }
+  /** Where it may run: one provider by id, or any provider of a kind, or of a class that a site made up. */
+  readonly provider: { readonly id: string } | { readonly kind: string } | { readonly class: string }
+  /** What the provider must be able to do beside what the rest of the template needs. */
+  readonly requires?: Requirements
   /** What runs there, in the provider's own terms; checked again by the driver. */
   readonly image: string
   readonly command: readonly string[] | null
@@ -35,6 +38,15 @@ export interface TemplateSpec {
 export interface ReportedPorts extends PortRange {
   /** Its ports speak TLS with a certificate of the session's own: a report without the fingerprint is refused. */
   readonly tls?: boolean
+}
+
+export interface Requirements {
+  /** Its sessions can be paused. */
+  readonly pause?: boolean
+  /** At least so well it keeps sessions apart. */
+  readonly isolation?: Isolation
+  /** The size's disk is a limit there. */
+  readonly diskLimit?: boolean
 }
 
 export interface PortRange {

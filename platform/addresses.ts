@@ -1,27 +1,10 @@
 import ipaddr from 'ipaddr.js'
+import { specialNetworks } from '../domain/special-networks.ts'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 export type Network = readonly [Address, number]
 
-/**
- * Where no session is unless somebody says so by name: this machine itself, its neighbours without a router, what clouds answer
- * their machines with, and what is no host at all.
- */
-const special: readonly Network[] = [
-  '0.0.0.0/8',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '100.100.100.200/32',
-  '168.63.129.16/32',
-  '192.0.0.0/24',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
-  '::/127',
-  '64:ff9b::/96',
-  'fe80::/10',
-  'fd00:ec2::254/128',
-  'ff00::/8',
-].map((text) => ipaddr.parseCIDR(text))
+const special: readonly Network[] = specialNetworks.map((text) => ipaddr.parseCIDR(text))
 
 /** An address as it is compared: one of IPv4 within IPv6 is of IPv4. `null`: it is none, or written as none should be. */
 export function parseAddress(text: string): Address | null {

@@ -41,6 +41,15 @@ export const instanceSecret = ({ sessionId, generation }: SessionKey): SecretPla
   id: `${sessionId}/${generation}`,
 })
 
+/** Where what of a provider's settings is secret stands, as JSON. */
+export const providerSecrets = (providerId: string): SecretPlace => ({
+  table: 'provider',
+  column: 'secrets',
+  id: providerId,
+})
+
+})
+
 /** What an instance is given to know its session by. */
 export const newInstanceSecret = (): string => randomBytes(32).toString('base64url')
 /** Where what an account is at a gateway outside stands: its password, and the token of its open pages. */

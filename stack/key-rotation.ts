@@ -7,7 +7,8 @@ import {
   instanceSecret,
   keyIdOf,
   outsidePassword,
-  outsideToken,
+  outsideToken, providerSecrets,
+  reportToken,
   sealMark,
   SecretUnreadable,
   sessionParameters,
@@ -59,6 +60,7 @@ const places: Readonly<Record<SealedColumn, (row: SealedRow) => SecretPlace>> = 
   'outside_account.password': ({ id }) => outsidePassword(id),
   'outside_account.token': ({ id }) => outsideToken(id),
 }
+  'provider.secrets': ({ id }) => providerSecrets(id),
 
 /** What to write for these rows, and which of them cannot be read. */
 export function planBatch(

@@ -5,6 +5,7 @@ import { missingSources } from '../../db/storage-sources.ts'
 import type { Template } from '../../db/templates.ts'
 import type { ProjectId, ProviderId } from '../../domain/ids.ts'
 import { choosePlacement } from '../../domain/placement.ts'
+import type { Demand, Lack } from '../../domain/placement.ts'
 import type { Resources } from '../../domain/resources.ts'
 import { partSecrets, resolveParameters } from '../../domain/template.ts'
 import type { ParameterValue, TemplateSpec } from '../../domain/template.ts'
@@ -39,9 +40,7 @@ export async function planSession(db: Db, grounds: Grounds, ask: Ask): Promise<P
   const projectId = ask.projectId ?? grounds.personalProjectId
   if (projectId === null) throw new Error('An account without its own project.')
   if (grounds.isProjectClosed) throw new Problem('conflict', 'The project is closed.')
-  const providerId = choosePlacement(spec.provider, grounds.candidates)
-  if (providerId === null)
-    throw new Problem('provider_unknown', 'No provider that could run this template is in service. Ask an operator.')
+  const providerId = placeOf(spec, { resources, mounts: ask.mounts.length > 0 }, grounds)
   const missing = await missingSources(db, { providerId, projectId }, ask.mounts)
   refuseIfAny(
     missing.map((index): Fault => ({
@@ -52,6 +51,31 @@ export async function planSession(db: Db, grounds: Grounds, ask: Ask): Promise<P
     'What is to be mounted is not there.',
   )
   return { template, projectId, providerId, size, resources, parameters, secrets, mounts: ask.mounts }
+}
+
+function placeOf(
+  { provider, requires = {}, egress }: TemplateSpec,
+  wanted: Pick<Demand, 'resources' | 'mounts'>,
+  { candidates }: Grounds,
+): ProviderId {
+  const placement = choosePlacement({ provider, requires, egress, ...wanted }, candidates)
+  if (placement.kind === 'placed') return placement.providerId
+  if (placement.kind === 'none')
+    throw new Problem('provider_unknown', 'No provider that could run this template is in service. Ask an operator.')
+  const errors = placement.lacking.map((lack): Fault => ({ in: 'body', ...lackFaults[lack] }))
+  throw new Problem('provider_unfit', 'No provider in service can do what this asks for.', { errors })
+}
+
+const lackFaults: Readonly<Record<Lack, Pick<Fault, 'pointer' | 'message'>>> = {
+  gpu: { pointer: '/size', message: 'There is no GPU to be had. Choose a size without one.' },
+  mounts: { pointer: '/mounts', message: 'Nothing can be mounted there. Start it without.' },
+  egress: { pointer: '/templateId', message: 'The network access of this template cannot be had. Ask an operator.' },
+  pause: { pointer: '/templateId', message: 'Sessions of this template must be able to pause. Ask an operator.' },
+  isolation: {
+    pointer: '/templateId',
+    message: 'Sessions of this template must be kept apart better. Ask an operator.',
+  },
+  disk_limit: { pointer: '/templateId', message: 'This template needs a limit on disks. Ask an operator.' },
 }
 
 function activeTemplate({ template }: Grounds): Template {

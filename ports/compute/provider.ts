@@ -1,4 +1,5 @@
 import type { BackendTerms } from '../../domain/backend-terms.ts'
+import type { Capabilities } from '../../domain/capabilities.ts'
 import type { RefusalCode } from '../../domain/errors.ts'
 import type { ProjectId, SessionId } from '../../domain/ids.ts'
 import type { FailReason } from '../../domain/lifecycle.ts'
@@ -6,6 +7,8 @@ import type { CheckFinding } from '../../domain/provider-check.ts'
 import type { Resources } from '../../domain/resources.ts'
 import type { Egress, PortRange, ReadinessSpec } from '../../domain/template.ts'
 import type { MountSource } from '../../domain/volumes.ts'
+
+export type { Capabilities }
 
 /** What is to run. Built by the server alone; a caller's words are in `environment` and nowhere else. */
 export interface InstanceSpec {
@@ -36,6 +39,8 @@ export interface InstanceSpec {
   readonly lifetimeSeconds: number
   /** `null`: its ports are where `ports` says. */
   readonly report: ReportSpec | null
+  /** The paused instance that it continues: what that one kept is taken over (`capabilities.resume` is `remakes`). */
+  readonly continues?: InstanceRef
 }
 
 export interface InstanceUser {
@@ -141,19 +146,6 @@ export interface CallContext {
   readonly progress?: (progress: Progress) => void
 }
 
-export interface Capabilities {
-  readonly pause: boolean
-  readonly gpu: boolean
-  readonly diskLimit: boolean
-  /** What is kept apart from what; production needs an override by name for anything but `enforced`. */
-  readonly isolation: 'enforced' | 'partial' | 'none'
-  readonly egress: readonly Egress[]
-  readonly mounts: boolean
-  readonly logs: boolean
-  /** Whether `usage` says what was used by the backend's own numbers. */
-  readonly usage?: boolean
-}
-
 /** What a check looks for at the backend beside the provider's own settings. */
 export interface CheckAsk {
   readonly deploymentId: string
@@ -190,7 +182,11 @@ export interface ComputeProvider {
   remove(ref: InstanceRef, call: CallContext): Promise<Removed>
   /** Everything that carries the deployment's label, page by page. Throws `ProviderUnreachable` rather than list too little. */
   list(deploymentId: string, call: CallContext): AsyncIterable<ObservedInstance>
-  /** Keeps what runs, at rest. Only where `capabilities.pause`. */
+  /**
+   * Puts it to rest, so that it needs no more than what it stored. Only where `capabilities.pause`. `paused`: it rests; `pending`: it
+   * is on its way, `inspect` tells; `running`: the backend would not. On its way and at rest it is neither `exited` nor `absent`.
+   * Where paused instances are remade, what ran is gone, and what it stored stays under this name until it is removed, or taken over.
+   */
   pause?(ref: InstanceRef, call: CallContext): Promise<InstanceState>
   resume?(ref: InstanceRef, call: CallContext): Promise<InstanceState>
   /** The last `lines` lines of what it printed, for operators and for readiness by log; capped at 64 KiB. */

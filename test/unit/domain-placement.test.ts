@@ -1,23 +1,52 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { isolations } from '../../domain/capabilities.ts'
+import type { Capabilities } from '../../domain/capabilities.ts'
 import type { ProviderId } from '../../domain/ids.ts'
-import { choosePlacement } from '../../domain/placement.ts'
-import type { Candidate } from '../../domain/placement.ts'
+import { choosePlacement, lacksOf } from '../../domain/placement.ts'
+import type { Candidate, Demand } from '../../domain/placement.ts'
+import { nothing, unlimited } from '../../domain/resources.ts'
 
+const able: Capabilities = {
+  pause: true,
+  gpu: true,
+  diskLimit: true,
+  isolation: 'enforced',
+  egress: ['none', 'internet', 'site'],
+  mounts: true,
+  logs: true,
+}
 const candidate = (id: string, changed: Partial<Candidate> = {}): Candidate => ({
   id: id as ProviderId,
   kind: 'docker',
+  classes: [],
   open: true,
   healthy: true,
   load: 0,
+  capabilities: able,
+  quota: null,
   ...changed,
 })
+const small = { ...nothing, sessions: 1, cpuMilli: 1_000 }
+const demand = (provider: Demand['provider'], changed: Partial<Demand> = {}): Demand => ({
+  provider,
+  requires: {},
+  resources: small,
+  egress: 'none',
+  mounts: false,
+  ...changed,
+})
+const docker = demand({ kind: 'docker' })
+const placedAt = (asked: Demand, all: readonly Candidate[]): string | null => {
+  const placement = choosePlacement(asked, all)
+  return placement.kind === 'placed' ? placement.providerId : null
+}
 
 test('a provider that is named is taken, healthy or not, but only in service', () => {
   const all = [candidate('one'), candidate('two', { healthy: false }), candidate('three', { open: false })]
-  expect(choosePlacement({ id: 'two' }, all)).toBe('two')
-  expect(choosePlacement({ id: 'three' }, all)).toBeNull()
-  expect(choosePlacement({ id: 'four' }, all)).toBeNull()
+  expect(placedAt(demand({ id: 'two' }), all)).toBe('two')
+  expect(choosePlacement(demand({ id: 'three' }), all)).toEqual({ kind: 'none' })
+  expect(choosePlacement(demand({ id: 'four' }), all)).toEqual({ kind: 'none' })
 })
 
 test('of a kind the healthy come first, then the least loaded', () => {
@@ -28,25 +57,155 @@ test('of a kind the healthy come first, then the least loaded', () => {
     candidate('other', { kind: 'slurm' }),
     candidate('closed', { open: false }),
   ]
-  expect(choosePlacement({ kind: 'docker' }, all)).toBe('calm')
-  expect(choosePlacement({ kind: 'docker' }, [candidate('sick', { healthy: false })])).toBe('sick')
-  expect(choosePlacement({ kind: 'cloud' }, all)).toBeNull()
+  expect(placedAt(docker, all)).toBe('calm')
+  expect(placedAt(docker, [candidate('sick', { healthy: false })])).toBe('sick')
+  expect(choosePlacement(demand({ kind: 'cloud' }), all)).toEqual({ kind: 'none' })
 })
 
-test('the choice does not depend on the order', () => {
-  const some = fc.uniqueArray(
+test('a class is whoever was given it, of whatever kind', () => {
+  const all = [
+    candidate('one', { classes: ['gpu'], load: 2 }),
+    candidate('two', { kind: 'slurm', classes: ['big', 'gpu'] }),
+  ]
+  expect(placedAt(demand({ class: 'gpu' }), all)).toBe('two')
+  expect(choosePlacement(demand({ class: 'docker' }), all)).toEqual({ kind: 'none' })
+})
+
+test('a quota with room comes before health, and one without room may still be chosen', () => {
+  const full = { limits: { ...unlimited, cpuMilli: 1_500 }, held: { ...nothing, cpuMilli: 1_000 } }
+  const roomy = { limits: { ...unlimited, cpuMilli: 2_000 }, held: { ...nothing, cpuMilli: 1_000 } }
+  const all = [candidate('full', { quota: full }), candidate('roomy', { quota: roomy, healthy: false, load: 7 })]
+  expect(placedAt(docker, all)).toBe('roomy')
+  expect(placedAt(docker, all.slice(0, 1))).toBe('full')
+})
+
+describe('what is needed', () => {
+  const cannot: Capabilities = {
+    pause: false,
+    gpu: false,
+    diskLimit: false,
+    isolation: 'none',
+    egress: ['internet'],
+    mounts: false,
+    logs: false,
+  }
+  test.each([
+    ['gpu', { resources: { ...small, gpus: 1 } }],
+    ['egress', { egress: 'site' }],
+    ['mounts', { mounts: true }],
+    ['pause', { requires: { pause: true } }],
+    ['isolation', { requires: { isolation: 'partial' } }],
+    ['disk_limit', { requires: { diskLimit: true } }],
+  ] as const)('%s is looked for, and named where nobody has it', (lack, changed) => {
+    const asked = demand({ kind: 'docker' }, { egress: 'internet', ...changed })
+    const weak = candidate('weak', { capabilities: cannot })
+    expect(placedAt(asked, [weak, candidate('strong', { load: 5 })])).toBe('strong')
+    expect(choosePlacement(asked, [weak])).toEqual({ kind: 'unfit', lacking: [lack] })
+  })
+
+  test('where each lacks something else, all of it is named', () => {
+    const asked = demand({ kind: 'docker' }, { mounts: true, resources: { ...small, gpus: 1 } })
+    const all = [
+      candidate('one', { capabilities: { ...able, gpu: false } }),
+      candidate('two', { capabilities: { ...able, mounts: false } }),
+    ]
+    expect(choosePlacement(asked, all)).toEqual({ kind: 'unfit', lacking: ['gpu', 'mounts'] })
+  })
+
+  test('of one that no worker has made yet nobody can say: it is taken where no other is', () => {
+    const asked = demand({ kind: 'docker' }, { mounts: true })
+    const fresh = candidate('fresh', { capabilities: null })
+    expect(placedAt(asked, [fresh])).toBe('fresh')
+    expect(placedAt(asked, [fresh, candidate('known', { load: 3 })])).toBe('known')
+  })
+})
+
+describe('for whatever providers there are', () => {
+  const resources = fc.record({
+    sessions: fc.constant(1),
+    cpuMilli: fc.nat(3),
+    memoryMib: fc.nat(3),
+    diskMib: fc.nat(3),
+    gpus: fc.nat(1),
+  })
+  const limit = fc.option(fc.nat(4), { nil: null })
+  const limits = fc.record({ sessions: limit, cpuMilli: limit, memoryMib: limit, diskMib: limit, gpus: limit })
+  const capabilities = fc.record({
+    pause: fc.boolean(),
+    gpu: fc.boolean(),
+    diskLimit: fc.boolean(),
+    isolation: fc.constantFrom(...isolations),
+    egress: fc.subarray(['none', 'internet', 'site'] as const),
+    mounts: fc.boolean(),
+    logs: fc.boolean(),
+  })
+  const some: fc.Arbitrary<Candidate[]> = fc.uniqueArray(
     fc.record({
-      id: fc.stringMatching(/^[a-z]{3}$/).map((id) => id as ProviderId),
+      id: fc.stringMatching(/^[a-z]{2}$/).map((id) => id as ProviderId),
       kind: fc.constantFrom('docker', 'slurm'),
+      classes: fc.subarray(['a', 'b']),
       open: fc.boolean(),
       healthy: fc.boolean(),
       load: fc.nat(3),
+      capabilities: fc.option(capabilities, { nil: null }),
+      quota: fc.option(fc.record({ limits, held: resources }), { nil: null }),
     }),
-    { selector: (c) => c.id },
+    { selector: (c) => c.id, maxLength: 8 },
   )
-  fc.assert(
-    fc.property(some, (all) => {
-      expect(choosePlacement({ kind: 'docker' }, all)).toBe(choosePlacement({ kind: 'docker' }, all.toReversed()))
-    }),
-  )
+  const asked: fc.Arbitrary<Demand> = fc.record({
+    provider: fc.oneof(
+      fc.record({ kind: fc.constantFrom('docker', 'slurm') }),
+      fc.record({ class: fc.constantFrom('a', 'b') }),
+    ),
+    requires: fc.record(
+      { pause: fc.boolean(), isolation: fc.constantFrom(...isolations), diskLimit: fc.boolean() },
+      { requiredKeys: [] },
+    ),
+    resources,
+    egress: fc.constantFrom('none', 'internet', 'site'),
+    mounts: fc.boolean(),
+  })
+
+  test('the choice does not depend on their order', () => {
+    fc.assert(
+      fc.property(some, asked, (all, wanted) => {
+        expect(choosePlacement(wanted, all.toReversed())).toEqual(choosePlacement(wanted, all))
+      }),
+    )
+  })
+
+  test('what is chosen is named, in service, and lacks nothing; a refusal means that there is no such one', () => {
+    fc.assert(
+      fc.property(some, asked, (all, wanted) => {
+        const named = all.filter(
+          (c) =>
+            c.open &&
+            ('kind' in wanted.provider
+              ? c.kind === wanted.provider.kind
+              : 'class' in wanted.provider && c.classes.includes(wanted.provider.class)),
+        )
+        const fit = named.filter((c) => lacksOf(wanted, c.capabilities).length === 0)
+        const placement = choosePlacement(wanted, all)
+        if (placement.kind === 'placed') expect(fit.map(({ id }) => id)).toContain(placement.providerId)
+        if (placement.kind === 'none') expect(named).toEqual([])
+        if (placement.kind === 'unfit') {
+          expect([named.length > 0, fit]).toEqual([true, []])
+          expect(placement.lacking.length).toBeGreaterThan(0)
+        }
+      }),
+    )
+  })
+
+  test('a provider more that can do nothing more than the chosen one, and is busier, changes nothing', () => {
+    fc.assert(
+      fc.property(some, asked, (all, wanted) => {
+        const placement = choosePlacement(wanted, all)
+        if (placement.kind !== 'placed') return
+        const chosen = all.find(({ id }) => id === placement.providerId)
+        if (chosen === undefined) throw new Error('It was chosen from these.')
+        const busier = { ...chosen, id: 'a0' as ProviderId, load: chosen.load + 1 }
+        expect(choosePlacement(wanted, [busier, ...all])).toEqual(placement)
+      }),
+    )
+  })
 })

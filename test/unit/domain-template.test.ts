@@ -1,8 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { choosePlacement } from '../../domain/placement.ts'
-import type { Candidate } from '../../domain/placement.ts'
-import type { ProviderId } from '../../domain/ids.ts'
 import { isVisible, resolveParameters } from '../../domain/template.ts'
 import type { ParameterSpec, ParameterValue, Visibility } from '../../domain/template.ts'
 
@@ -116,31 +113,5 @@ describe('visibility', () => {
   test('an account without organisation belongs to none', () => {
     const stranger = { accountId: 'a9', organisation: null, groups: [], projectIds: [] }
     expect(isVisible([{ kind: 'organisation', organisation: '' }], stranger)).toBe(false)
-  })
-})
-
-describe('placement', () => {
-  const candidate: fc.Arbitrary<Candidate> = fc.record({
-    id: fc.constantFrom('d1', 'd2', 'd3', 'k1').map((id) => id as ProviderId),
-    kind: fc.constantFrom('docker', 'kubernetes'),
-    open: fc.boolean(),
-    healthy: fc.boolean(),
-    load: fc.integer({ min: 0, max: 3 }),
-  })
-  const candidates = fc.uniqueArray(candidate, { selector: (c) => c.id })
-
-  test('only a fitting provider in service is chosen, a healthy one before all others, then the least loaded', () => {
-    fc.assert(
-      fc.property(candidates, fc.constantFrom({ kind: 'docker' }, { id: 'd1' }), (there, wanted) => {
-        const fitting = there.filter((c) => c.open && ('id' in wanted ? c.id === wanted.id : c.kind === wanted.kind))
-        const chosen = fitting.find((c) => c.id === choosePlacement(wanted, there))
-        expect(chosen === undefined).toBe(fitting.length === 0)
-        const better = fitting.filter(
-          (c) => Number(c.healthy) > Number(chosen?.healthy) || (c.healthy === chosen?.healthy && c.load < chosen.load),
-        )
-        expect(better).toEqual([])
-        expect(choosePlacement(wanted, there.toReversed())).toBe(choosePlacement(wanted, there))
-      }),
-    )
   })
 })

@@ -1,0 +1,89 @@
+import { sql } from 'kysely'
+import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { Trx } from './connect.ts'
+import { openProviderBooks } from './provider-registry.ts'
+import { oldestWaiting } from './waiting.ts'
+
+/** A provider as an installation's configuration says it. */
+export interface ConfiguredProvider {
+  readonly id: string
+  readonly kind: string
+  readonly startLimit: number
+  readonly networks: readonly string[]
+  readonly classes?: readonly string[] | undefined
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Makes the table say what the configuration says; what configuration made and no longer names is disabled. One that was made
+ * through the API and is named now is the configuration's from here on, without the secrets it was given.
+ * Returns those that wait and may begin now: as many as each provider that serves again, or serves more, has places.
+ */
+export async function applyProviders(trx: Trx, providers: readonly ConfiguredProvider[]): Promise<SessionId[]> {
+  const before = await lockProviders(
+    trx,
+    providers.map((p) => p.id as ProviderId),
+  )
+  for (const provider of providers) {
+    const id = provider.id as ProviderId
+    const values = {
+      kind: provider.kind,
+      start_limit: provider.startLimit,
+      networks: [...provider.networks],
+      classes: [...(provider.classes ?? [])],
+      settings: JSON.stringify(provider.settings),
+      secrets: null,
+      secret_names: [],
+    }
+    await trx
+      .insertInto('provider')
+      .values({ id, origin: 'configuration', ...values })
+      .onConflict((c) =>
+        c
+          .column('id')
+          .doUpdateSet({
+            ...values,
+            origin: 'configuration',
+            version: sql<number>`provider.version + 1`,
+            disabled_at: null,
+          })
+          // A version that rises makes every worker open the provider's queues anew: only for a change.
+          .where(
+            sql<boolean>`provider.disabled_at is not null or provider.origin <> 'configuration'
+              or (provider.kind, provider.start_limit, provider.networks, provider.classes, provider.settings)
+                is distinct from
+                (excluded.kind, excluded.start_limit, excluded.networks, excluded.classes, excluded.settings)`,
+          ),
+      )
+      .execute()
+    await openProviderBooks(trx, id)
+  }
+  await trx
+    .updateTable('provider')
+    .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })
+    .where('origin', '=', 'configuration')
+    .where('disabled_at', 'is', null)
+    .where('id', 'not in', ['', ...providers.map((p) => p.id)] as ProviderId[])
+    .execute()
+  const begin: SessionId[] = []
+  for (const { id, startLimit } of providers) {
+    const was = before.find((row) => row.id === id)
+    const serves = was !== undefined && (was.disabled_at !== null || startLimit > was.start_limit)
+    if (serves) begin.push(...(await oldestWaiting(trx, was.id, startLimit)))
+  }
+  return begin
+}
+
+/** The providers as they are, under their quota rows: who admits, dispatches or drains takes those before anything else. */
+async function lockProviders(trx: Trx, ids: readonly ProviderId[]) {
+  await trx
+    .selectFrom('quota')
+    .select('payer_id')
+    .where('payer_kind', '=', 'provider')
+    .where('payer_id', 'in', ['', ...ids])
+    .orderBy('payer_id')
+    .forNoKeyUpdate()
+    .execute()
+  const present = trx.selectFrom('provider').select(['id', 'start_limit', 'disabled_at'])
+  return await present.where('id', 'in', ['' as ProviderId, ...ids]).execute()
+}
