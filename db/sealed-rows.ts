@@ -5,11 +5,12 @@ import type { Executor, Trx } from './connect.ts'
 /** Every column that holds sealed bytes. Whoever adds another names it here, or its rows stay behind with an old key. */
 export const sealedColumns = [
   'instance.secret',
+  'instance.report_token',
   'session.secret_parameters',
   'outside_account.password',
   'outside_account.token',
-] as const
   'provider.secrets',
+] as const
 export type SealedColumn = (typeof sealedColumns)[number]
 
 export interface SealedRow {
@@ -34,6 +35,12 @@ const shapes: Readonly<Record<SealedColumn, Shape>> = {
     id: sql`session_id`,
     generation: sql`generation`,
   },
+  'instance.report_token': {
+    table: sql`instance`,
+    column: sql`report_token`,
+    id: sql`session_id`,
+    generation: sql`generation`,
+  },
   'session.secret_parameters': {
     table: sql`session`,
     column: sql`secret_parameters`,
@@ -52,6 +59,12 @@ const shapes: Readonly<Record<SealedColumn, Shape>> = {
     id: sql`account_id`,
     generation: sql`0::int`,
   },
+  'provider.secrets': {
+    table: sql`provider`,
+    column: sql`secrets`,
+    id: sql`id`,
+    generation: sql`0::int`,
+  },
 }
 
 export interface Stretch {
@@ -59,10 +72,6 @@ export interface Stretch {
   readonly mark: Buffer
   /** The last row of the stretch before; null at the beginning. */
   readonly after: Pick<SealedRow, 'id' | 'generation'> | null
-  'provider.secrets': {
-    table: sql`provider`,
-    column: sql`secrets`,
-    id: sql`id`,
   readonly limit: number
 }
 

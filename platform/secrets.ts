@@ -48,6 +48,11 @@ export const providerSecrets = (providerId: string): SecretPlace => ({
   id: providerId,
 })
 
+/** Where what an instance reports its ports with stands. */
+export const reportToken = ({ sessionId, generation }: SessionKey): SecretPlace => ({
+  table: 'instance',
+  column: 'report_token',
+  id: `${sessionId}/${generation}`,
 })
 
 /** What an instance is given to know its session by. */
