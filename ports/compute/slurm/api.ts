@@ -1,0 +1,130 @@
+import type { z } from 'zod'
+import { SlurmFailure, noSuchJob } from './failure.ts'
+import type { SlurmSettings } from './settings.ts'
+import { faultsShape, jobShape, listShape, namedShape, pingShape, recordShape, submittedShape } from './shapes.ts'
+import type { Fault, Job, JobRecord } from './shapes.ts'
+import { mayBeOurs } from './names.ts'
+import type { Tokens } from './tokens.ts'
+import type { Reply, Wire } from './wire.ts'
+
+/** `code`: what Slurm had to say of a job that it took all the same. */
+export interface Submitted {
+  readonly id: number
+  readonly code: number | null
+}
+
+/** What we ask of slurmrestd. Throws `SlurmFailure` alone; an empty list is an answer only where nothing went wrong. */
+export interface SlurmApi {
+  /** All jobs whose name begins as ours do, of every user and deployment. */
+  jobs(signal: AbortSignal): Promise<readonly Job[]>
+  /** `null`: the controller does not know this number, which may be so of a job that was. */
+  job(id: number, signal: AbortSignal): Promise<Job | null>
+  /** Makes a job of this user. Throws with Slurm's own number where it says that it made none. */
+  submit(user: string, description: object, signal: AbortSignal): Promise<Submitted>
+  /** Asks for the end of a job of this user. One that is over or unknown is fine. */
+  cancel(user: string, id: number, signal: AbortSignal): Promise<void>
+  /** What the accounting keeps under a number or a name. It is behind by seconds. */
+  records(of: { readonly id: number } | { readonly name: string }, signal: AbortSignal): Promise<readonly JobRecord[]>
+  /** Whether a controller answers. */
+  isUp(signal: AbortSignal): Promise<boolean>
+  /** Any other list, below `/slurm` or `/slurmdb`. */
+  read<T>(tree: 'slurm' | 'slurmdb', path: string, shape: z.ZodType<T>, signal: AbortSignal): Promise<T>
+}
+
+/** "Nothing found with query": the accounting's way of saying an empty list. */
+const nothingFound = 9003
+
+export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<SlurmSettings, 'apiVersion'>): SlurmApi {
+  const slurm = `/slurm/${apiVersion}`
+
+  async function get(path: string, signal: AbortSignal): Promise<Reply> {
+    return await wire.send({ method: 'GET', path, pass: await tokens.reader() }, signal)
+  }
+
+  async function read<T>(
+    tree: 'slurm' | 'slurmdb',
+    path: string,
+    shape: z.ZodType<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const reply = await get(`/${tree}/${apiVersion}/${path}`, signal)
+    return understood(good(reply), shape)
+  }
+
+  async function records(query: string, signal: AbortSignal): Promise<readonly JobRecord[]> {
+    const reply = await get(`/slurmdb/${apiVersion}/${query}`, signal)
+    if (reply.status === 200 && faultOf(reply)?.code === nothingFound) return []
+    const { jobs } = understood(good(reply), listShape)
+    return jobs.map((job) => understood(job, recordShape))
+  }
+
+  return {
+    read,
+    async jobs(signal) {
+      const { jobs } = await read('slurm', 'jobs', listShape, signal)
+      return jobs.filter(bearsOurName).map((job) => understood(job, jobShape))
+    },
+    async job(id, signal) {
+      const reply = await get(`${slurm}/job/${id}`, signal)
+      if (faultOf(reply)?.code === noSuchJob) return null
+      const { jobs } = understood(good(reply), listShape)
+      const [job, ...more] = jobs
+      if (job === undefined || more.length > 0) throw new SlurmFailure('an answer that is not understood')
+      return understood(job, jobShape)
+    },
+    async submit(user, description, signal) {
+      const pass = await tokens.as(user)
+      const reply = await wire.send({ method: 'POST', path: `${slurm}/job/submit`, pass, body: description }, signal)
+      const { data } = submittedShape.safeParse(reply.body)
+      const id = data?.job_id ?? 0
+      if (reply.status === 200 && id > 0) return { id, code: faultOf(reply)?.code ?? null }
+      throw failureOf(reply)
+    },
+    async cancel(user, id, signal) {
+      const pass = await tokens.as(user)
+      const reply = await wire.send({ method: 'DELETE', path: `${slurm}/job/${id}`, pass }, signal)
+      if (faultOf(reply)?.code !== noSuchJob) understood(good(reply), faultsShape)
+    },
+    records: async (of, signal) =>
+      await records('id' in of ? `job/${of.id}` : `jobs?job_name=${encodeURIComponent(of.name)}`, signal),
+    async isUp(signal) {
+      const { pings } = await read('slurm', 'ping', pingShape, signal)
+      return pings.some(({ ping }) => ping === 'UP')
+    },
+  }
+}
+
+const bearsOurName = (job: unknown): boolean => {
+  const { data } = namedShape.safeParse(job)
+  return data !== undefined && mayBeOurs(data.name)
+}
+
+/** The body of an answer that says no error. */
+function good(reply: Reply): unknown {
+  if (reply.status !== 200 || faultOf(reply) !== null) throw failureOf(reply)
+  return reply.body
+}
+
+/** The first error of an answer that has a number of its own, or the first; `null`: there is none. */
+function faultOf({ body }: Reply): { readonly code: number | null; readonly detail: string } | null {
+  const errors = faultsShape.safeParse(body).data?.errors ?? []
+  const numbered = errors.find((entry) => numberOf(entry) > 0) ?? errors[0]
+  if (numbered === undefined) return null
+  const code = numberOf(numbered)
+  const detail = [numbered.error, numbered.description].filter((part) => part !== '').join(': ')
+  return { code: code === 0 ? null : code, detail: `${detail || 'an error without words'} (${code})` }
+}
+
+const numberOf = ({ error_code: submitting, error_number: other }: Fault): number => submitting ?? other ?? 0
+
+function failureOf(reply: Reply): SlurmFailure {
+  const fault = faultOf(reply)
+  const detail = fault === null ? `answered ${reply.status}, and nothing that is understood` : fault.detail
+  return new SlurmFailure(detail, fault?.code ?? null, reply.retryAfterMs)
+}
+
+function understood<T>(body: unknown, shape: z.ZodType<T>): T {
+  const parsed = shape.safeParse(body)
+  if (!parsed.success) throw new SlurmFailure('an answer that is not understood')
+  return parsed.data
+}

@@ -1,0 +1,103 @@
+import type { CallContext, Created, InstanceRef, InstanceSpec } from '../provider.ts'
+import type { SlurmApi, Submitted } from './api.ts'
+import { SlurmFailure } from './failure.ts'
+import { chosenOf, isLive, jobsOf, refOf } from './find.ts'
+import { plannedJob } from './job.ts'
+import type { PlannedJob } from './job.ts'
+import { refusalOf } from './refusals.ts'
+import type { Roll } from './roll.ts'
+import type { SlurmSettings } from './settings.ts'
+import type { Job } from './shapes.ts'
+import { jobState } from './states.ts'
+
+export interface CreateDeps {
+  readonly api: SlurmApi
+  readonly roll: Roll<readonly Job[]>
+  readonly settings: SlurmSettings
+}
+
+/**
+ * Finds the instance's job, or submits one. Slurm takes two jobs of one name, so whoever submitted looks again: the oldest stays,
+ * and every other one is cancelled. What is refused leaves nothing in the queue.
+ */
+export async function createInstance(deps: CreateDeps, spec: InstanceSpec, call: CallContext): Promise<Created> {
+  const planned = plannedJob(spec, deps.settings)
+  if ('code' in planned) return { kind: 'refused', ...planned }
+  try {
+    return await findOrSubmit(deps, spec, planned, call)
+  } catch (error) {
+    if (!(error instanceof SlurmFailure)) throw error
+    const code = refusalOf(error.code, spec.resources)
+    if (code !== null) return { kind: 'refused', code, detail: error.message }
+    return { kind: 'unavailable', retryAfterMs: error.retryAfterMs, detail: error.message }
+  }
+}
+
+async function findOrSubmit(
+  deps: CreateDeps,
+  spec: InstanceSpec,
+  planned: PlannedJob,
+  { signal, progress }: CallContext,
+): Promise<Created> {
+  const { api, roll } = deps
+  const earlier = await kept(deps, spec, await roll(signal), signal)
+  if (earlier !== undefined) return { kind: 'adopted', ref: refOf(spec, earlier) }
+  progress?.({ message: 'Asking the cluster for a place', percent: null })
+  const submitted = await api.submit(planned.user.name, planned.body, signal)
+  const ours: InstanceRef = refOf(spec, {
+    id: submitted.id,
+    user: planned.user.name,
+    name: planned.name,
+    submitted: null,
+  })
+  try {
+    return await settled(deps, spec, planned, submitted, signal)
+  } catch (error) {
+    // It was made, whatever could not be looked at afterwards.
+    if (error instanceof SlurmFailure) return { kind: 'made', ref: ours }
+    throw error
+  }
+}
+
+/** What a submission came to, once all jobs of the name are seen. */
+async function settled(
+  deps: CreateDeps,
+  spec: InstanceSpec,
+  { user, name }: PlannedJob,
+  { id, code }: Submitted,
+  signal: AbortSignal,
+): Promise<Created> {
+  const job = await kept(deps, spec, await deps.roll(signal), signal)
+  if (job === undefined) throw new SlurmFailure('it is not in the list yet')
+  if (job.job_id !== id) return { kind: 'adopted', ref: refOf(spec, job) }
+  if (job.user_id !== user.uid) {
+    await deps.api.cancel(user.name, id, signal)
+    return { kind: 'refused', code: 'start_failed', detail: `${user.name} is the user ${job.user_id} at the cluster` }
+  }
+  const state = jobState(job)
+  // It was taken with a warning, and stands in the queue for good.
+  if (code !== null && isLive(job) && state.kind === 'exited' && state.reason !== undefined) {
+    const refusal = queueRefusals.find((reason) => reason === state.reason)
+    if (refusal !== undefined) {
+      await deps.api.cancel(user.name, id, signal)
+      return { kind: 'refused', code: refusal, detail: `${state.detail ?? ''} (${code}) ${name}`.trim() }
+    }
+  }
+  return { kind: 'made', ref: refOf(spec, job) }
+}
+
+const queueRefusals = ['unschedulable', 'template_unfit', 'backend_quota'] as const
+
+/** The job of the instance; whatever else bears its name and lives is cancelled. */
+async function kept(
+  { api }: CreateDeps,
+  spec: InstanceSpec,
+  all: readonly Job[],
+  signal: AbortSignal,
+): Promise<Job | undefined> {
+  const mine = jobsOf(all, spec).filter((job) => job.user_name === spec.user?.name)
+  const chosen = chosenOf(mine)
+  const extra = mine.filter((job) => isLive(job) && job !== chosen)
+  await Promise.all(extra.map((job) => api.cancel(job.user_name, job.job_id, signal)))
+  return chosen
+}

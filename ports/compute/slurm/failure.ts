@@ -1,0 +1,20 @@
+/**
+ * A call that brought no usable answer. It does not leave this folder. What the call did is unknown, unless `code` is one by which
+ * Slurm says that it did nothing.
+ */
+export class SlurmFailure extends Error {
+  override readonly name = 'SlurmFailure'
+  /** Slurm's own number (slurm_errno.h); `null` where there was none. */
+  readonly code: number | null
+  /** Where the answer asked to wait. */
+  readonly retryAfterMs: number | null
+  /** `detail` is for operators, in the backend's words; capped. */
+  constructor(detail: string, code: number | null = null, retryAfterMs: number | null = null) {
+    super(detail.slice(0, 500))
+    this.code = code
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** The one number by which Slurm says that it knows no such job. */
+export const noSuchJob = 2017

@@ -1,0 +1,95 @@
+import type { InstanceRef, InstanceState } from '../provider.ts'
+import type { SlurmApi } from './api.ts'
+import { SlurmFailure } from './failure.ts'
+import { chosenOf, isLive, isRecordOf, jobsOf, knownJob, sealedOf } from './find.ts'
+import type { KnownJob } from './find.ts'
+import type { Locate } from './hosts.ts'
+import type { Missing } from './missing.ts'
+import type { Roll } from './roll.ts'
+import type { Job, JobRecord } from './shapes.ts'
+import { recordedEnd } from './states.ts'
+import { instanceState } from './telling.ts'
+
+export interface InspectDeps {
+  readonly api: SlurmApi
+  readonly roll: Roll<readonly Job[]>
+  readonly locate: Locate
+  readonly missing: Missing
+}
+
+/** The instance's state as Slurm tells it now. What the controller has forgotten is looked up in the accounting. */
+export async function inspectInstance(
+  deps: InspectDeps,
+  ref: InstanceRef,
+  signal: AbortSignal,
+): Promise<InstanceState> {
+  try {
+    return await inspected(deps, ref, signal)
+  } catch (error) {
+    if (error instanceof SlurmFailure) return { kind: 'unknown', why: error.message }
+    throw error
+  }
+}
+
+async function inspected(deps: InspectDeps, ref: InstanceRef, signal: AbortSignal): Promise<InstanceState> {
+  const { api, roll, locate, missing } = deps
+  const known = knownJob(ref)
+  const numbered = known === null ? null : await api.job(known.id, signal)
+  const byNumber = numbered !== null && sealedOf(numbered, ref) !== null ? numbered : null
+  if (byNumber !== null && isLive(byNumber)) {
+    missing.found(ref)
+    return await told(deps, byNumber, ref, signal)
+  }
+  const byName = jobsOf(await roll(signal), ref)
+  const job = chosenOf(byName) ?? byNumber
+  if (job !== null) {
+    missing.found(ref)
+    return job.job_id === byNumber?.job_id
+      ? await instanceState(byNumber, ref, locate)
+      : await told(deps, job, ref, signal)
+  }
+  return known === null ? { kind: 'absent' } : await forgotten(deps, ref, known, signal)
+}
+
+/** As the job says; of one that the cluster restarted the accounting knows whether another took its place. */
+async function told({ api, locate }: InspectDeps, job: Job, ref: InstanceRef, signal: AbortSignal) {
+  const state = await instanceState(job, ref, locate)
+  if (state.kind !== 'exited' || state.reason !== 'node_failed' || job.restart_cnt === 0) return state
+  const runs = await api.records({ id: job.job_id }, signal).catch((): readonly JobRecord[] => [])
+  const wasPreempted = runs.some((run) => run.name === job.name && run.state.current === 'PREEMPTED')
+  return wasPreempted ? { ...state, reason: 'preempted' as const } : state
+}
+
+/** The controller does not know it: it ended long ago, was lost in a crash, or never was. Only an end is believed at once. */
+async function forgotten(
+  { api, missing }: InspectDeps,
+  ref: InstanceRef,
+  known: KnownJob,
+  signal: AbortSignal,
+): Promise<InstanceState> {
+  const ask = async (of: Parameters<SlurmApi['records']>[0]) =>
+    (await api.records(of, signal)).filter((record) => isRecordOf(record, known))
+  const records = await recordsOf(ask, known)
+  const ends = records.flatMap((record) => {
+    const end = recordedEnd(record.state.current)
+    return end === null ? [] : [{ end, at: record.time.end }]
+  })
+  const [last] = ends.sort((a, b) => b.at - a.at)
+  if (last !== undefined) return last.end
+  if (!(await api.isUp(signal))) return { kind: 'unknown', why: 'no controller answers' }
+  return missing.isLost(ref) ? { kind: 'absent' } : { kind: 'unknown', why: 'Slurm knows neither the job nor its end' }
+}
+
+/** By number, else by name: a job that was lost may have been given another number. An accounting that fails knows nothing. */
+async function recordsOf(
+  ask: (of: Parameters<SlurmApi['records']>[0]) => Promise<readonly JobRecord[]>,
+  known: KnownJob,
+): Promise<readonly JobRecord[]> {
+  try {
+    const byNumber = await ask({ id: known.id })
+    return byNumber.length > 0 ? byNumber : await ask({ name: known.name })
+  } catch (error) {
+    if (error instanceof SlurmFailure) return []
+    throw error
+  }
+}

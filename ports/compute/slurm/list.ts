@@ -1,0 +1,38 @@
+import { instanceOf } from '../../../domain/ids.ts'
+import { ProviderUnreachable } from '../provider.ts'
+import type { ObservedInstance } from '../provider.ts'
+import { SlurmFailure } from './failure.ts'
+import { chosenOf, isLive, jobsOf, refOf } from './find.ts'
+import type { Locate } from './hosts.ts'
+import { readJobName } from './names.ts'
+import type { Roll } from './roll.ts'
+import type { Job } from './shapes.ts'
+import { instanceState } from './telling.ts'
+
+/**
+ * Every instance of the deployment that holds machines or waits for them, in one call. What has ended is not listed, though Slurm
+ * tells of it for minutes: how it ended is asked one by one.
+ */
+export async function* listInstances(
+  { roll, locate }: { readonly roll: Roll<readonly Job[]>; readonly locate: Locate },
+  deploymentId: string,
+  signal: AbortSignal,
+): AsyncGenerator<ObservedInstance> {
+  const jobs = await live(roll, signal)
+  const names = new Set(jobs.flatMap((job) => readJobName(job.name, deploymentId, job.user_name)?.name ?? []))
+  for (const name of names) {
+    const instance = instanceOf(name)
+    const job = chosenOf(jobsOf(jobs, { name, deploymentId }))
+    if (instance === null || job === undefined) continue
+    const ref = refOf({ name, deploymentId }, job)
+    yield { ref, ...instance, state: await instanceState(job, ref, locate) }
+  }
+}
+
+async function live(roll: Roll<readonly Job[]>, signal: AbortSignal): Promise<readonly Job[]> {
+  try {
+    return (await roll(signal)).filter(isLive)
+  } catch (error) {
+    throw new ProviderUnreachable(error instanceof SlurmFailure ? error.message : 'the list could not be read')
+  }
+}

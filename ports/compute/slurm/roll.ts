@@ -1,0 +1,36 @@
+import { SlurmFailure } from './failure.ts'
+
+/** A list that costs the backend much, asked for by many. */
+export type Roll<T> = (signal: AbortSignal) => Promise<T>
+
+/**
+ * Asks for a list once for all who wait. Whoever asks is told what was so after asking: a list that is on its way already may be
+ * too old, so the next one serves all who came meanwhile.
+ */
+export function createRoll<T>(ask: (signal: AbortSignal) => Promise<T>): Roll<T> {
+  const never = new AbortController().signal
+  let current: Promise<unknown> = Promise.resolve()
+  let next: Promise<T> | null = null
+
+  function join(): Promise<T> {
+    next ??= current.then(async () => {
+      const asked = ask(never)
+      current = asked.catch(() => undefined)
+      next = null
+      return await asked
+    })
+    return next
+  }
+
+  return async (signal) => {
+    if (signal.aborted) throw new SlurmFailure('cancelled')
+    const { promise: left, reject } = Promise.withResolvers<never>()
+    const leave = () => reject(new SlurmFailure('cancelled'))
+    signal.addEventListener('abort', leave, { once: true })
+    try {
+      return await Promise.race([join(), left])
+    } finally {
+      signal.removeEventListener('abort', leave)
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { InstanceRef, Usage } from '../provider.ts'
+import type { SlurmApi } from './api.ts'
+import { SlurmFailure } from './failure.ts'
+import { chosenOf, isRecordOf, jobsOf, knownJob } from './find.ts'
+import type { KnownJob } from './find.ts'
+import type { Roll } from './roll.ts'
+import type { Job, JobRecord } from './shapes.ts'
+import { isOver } from './states.ts'
+
+/**
+ * What was held, by Slurm's own numbers: seconds of the job, times its processors, times its GPUs, over every run of it. The
+ * accounting is asked first, then the controller; `null`: neither knows.
+ */
+export async function usageOf(
+  { api, roll }: { readonly api: SlurmApi; readonly roll: Roll<readonly Job[]> },
+  ref: InstanceRef,
+  signal: AbortSignal,
+): Promise<Usage | null> {
+  const known = knownJob(ref)
+  const records = known === null ? [] : await recorded(api, known, signal)
+  if (records.length > 0) return sum(records.map(ofRecord))
+  try {
+    const job = chosenOf(jobsOf(await roll(signal), ref))
+    return job === undefined ? null : ofJob(job, Date.now() / 1_000)
+  } catch (error) {
+    if (error instanceof SlurmFailure) return null
+    throw error
+  }
+}
+
+async function recorded(api: SlurmApi, known: KnownJob, signal: AbortSignal): Promise<readonly JobRecord[]> {
+  try {
+    return (await api.records({ id: known.id }, signal)).filter((record) => isRecordOf(record, known))
+  } catch (error) {
+    if (error instanceof SlurmFailure) return []
+    throw error
+  }
+}
+
+function ofRecord({ time, tres }: JobRecord): Usage {
+  const held = (wanted: (type: string, name: string) => boolean) =>
+    tres.filter(({ type, name }) => wanted(type, name)).reduce((all, { count }) => all + (count ?? 0), 0)
+  return times(
+    time.elapsed,
+    held((type) => type === 'cpu'),
+    // A GPU of a type is counted under `gpu` as well, and again under `gpu:type`.
+    held((type, name) => type === 'gres' && name === 'gpu'),
+  )
+}
+
+export function ofJob(job: Job, nowSeconds: number): Usage {
+  const end = isOver(job.job_state) ? job.end_time : nowSeconds
+  const began = job.start_time > 0 && job.batch_host !== ''
+  const gpus = Number(/(?:^|,)gres\/gpu=(\d+)/.exec(job.tres_alloc_str)?.[1] ?? 0)
+  return times(began ? Math.max(0, Math.round(end - job.start_time)) : 0, job.cpus, gpus)
+}
+
+const times = (seconds: number, cpus: number, gpus: number): Usage => ({
+  wallSeconds: seconds,
+  cpuSeconds: seconds * cpus,
+  gpuSeconds: seconds * gpus,
+})
+
+const sum = (all: readonly Usage[]): Usage =>
+  all.reduce((a, b) => ({
+    wallSeconds: a.wallSeconds + b.wallSeconds,
+    cpuSeconds: a.cpuSeconds + b.cpuSeconds,
+    gpuSeconds: a.gpuSeconds + b.gpuSeconds,
+  }))
