@@ -1,68 +1,61 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { instanceName } from '../../domain/ids.ts'
-import type { ProviderId, SessionId } from '../../domain/ids.ts'
-import { call } from '../conformance/compute-harness.ts'
-import { balanced, listInstances } from '../proof/balance.ts'
+import { balanced } from '../proof/balance.ts'
+import { openBackend } from '../proof/backend.ts'
+import type { ProofBackend } from '../proof/backend.ts'
 import { createDesk } from '../proof/faults/desk.ts'
 import { anywhere, atBackend } from '../proof/faults/faults.ts'
 import { gatedActivities, gatedProvider } from '../proof/faults/gated.ts'
-import { createGround } from '../proof/faults/ground.ts'
 import type { Ground } from '../proof/faults/ground.ts'
-import { cellsOf, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
+import { cellsOf, providerAskers, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
 import { reachOf } from '../proof/faults/run-case.ts'
-import { tell } from '../proof/length.ts'
+import { createStand } from '../proof/faults/stand.ts'
+import { missing, proofLength, tell } from '../proof/length.ts'
+import { localProvider, proofTarget } from '../proof/target.ts'
+import { toldTarget } from '../proof/told-target.ts'
 import { addAccount } from '../setup/person.ts'
 import { ask, createStage } from '../temporal/stage.ts'
 import type { Stage } from '../temporal/stage.ts'
-import { baseImage, docker, leftovers, openDocker, serverSpec } from './docker-harness.ts'
 
-const { command } = serverSpec({ name: '', deploymentId: '', sessionId: '' as SessionId, generation: 1 })
-const provider = openDocker({ settleMs: 2_000 })
+// On Docker; the long proof runs it on whatever provider it is told.
+const target = toldTarget() ?? proofTarget({ provider: localProvider('docker', { settleMs: 2_000 }), directory: '' })
+const { long, durationMs } = proofLength({ seed: 1, runs: 1, durationMs: 300_000 })
 const desk = createDesk(reachOf(() => ground))
+let backend: ProofBackend
 let stage: Stage
 let ground: Ground
 let worker: Awaited<ReturnType<Stage['startWorkers']>>
 
 beforeAll(async () => {
+  backend = await openBackend(target)
+  const { provider, callMs, networks, template } = backend
   stage = await createStage({
-    provider: gatedProvider(provider, desk),
+    provider: gatedProvider(provider, desk, 2 * callMs),
     startLimit: 4,
-    template: {
-      image: baseImage,
-      command,
-      user: { uid: 1000, gid: 1000 },
-      doors: { web: { protocol: 'http', port: 8080, modes: ['control'] } },
-      readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
-    },
+    networks,
+    template,
     timings: {
       databaseTimeoutMs: 3_000,
-      createTimeoutMs: 15_000,
+      createTimeoutMs: callMs,
       // Waiting is to have faults of its own.
       answerSoonMs: 0,
-      removeTimeoutMs: 15_000,
+      readyTimeoutMs: callMs,
+      removeTimeoutMs: callMs + provider.settleMs,
+      inspectTimeoutMs: callMs,
       heartbeatMs: 2_000,
+      observeRunMs: 2_000,
       observeIdleMs: 1_000,
       breakerMs: 300,
     },
   })
-  ground = createGround({
-    db: stage.db,
-    client: stage.client,
-    like: 'fake' as ProviderId,
-    instances: async () => await listInstances([provider], stage.deploymentId),
-    exit: (id) => void docker.getContainer(instanceName(id, 1)).kill(),
-    strand: async () => await Promise.reject(new Error('nothing is stranded here')),
-  })
+  ground = createStand(backend).ground(stage)
   worker = await stage.startWorkers(undefined, { interceptors: gatedActivities(desk) })
 }, 600_000)
 afterAll(async () => {
   ground?.close()
   await worker?.stop()
-  if (stage !== undefined)
-    for await (const { ref } of provider.list(stage.deploymentId, call())) await provider.remove(ref, call())
+  await backend?.close(...(stage === undefined ? [] : [stage.deploymentId]))
   await stage?.close()
-  await provider.close()
-})
+}, 600_000)
 
 /** What concerns containers, without what would only wait. */
 const wanted: Readonly<Record<string, readonly string[]>> = {
@@ -84,19 +77,38 @@ const wanted: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
-test('whatever happens around a container, its session ends right and leaves nothing', async () => {
-  const cells = cellsOf(['createInstance', 'awaitReady', 'removeInstance'], anywhere, atBackend)
-  const some = cells.filter(({ activity, fault }) => wanted[activity]?.includes(fault.name))
-  expect(some).toHaveLength(Object.values(wanted).flat().length)
-  const who = await addAccount(stage.db)
-  const live = await ask(stage.db, who)
-  const run = { ground, desk, who, timings: stage.timings, live, lanes: 4, boundMs: 120_000 }
-  const verdicts = await runCells(run, some)
-  const words = wordsOf(verdicts)
-  tell({ cases: verdicts.length, breaches: words, notes: [summaryOf('fault matrix, docker', verdicts)] })
-  expect(words).toEqual([])
-  await ground.stop(live)
-  await ground.until(live, ['stopped'], 60_000)
-  expect(await balanced(ground, { allEnded: true }, 30_000)).toEqual([])
-  expect(await leftovers(stage.deploymentId)).toEqual([])
-}, 300_000)
+test(
+  'whatever happens around an instance, its session ends right and leaves nothing',
+  async () => {
+    const until = Date.now() + durationMs * 0.7
+    const cells = cellsOf(providerAskers, anywhere, atBackend)
+    const few = cells.filter(({ activity, fault }) => wanted[activity]?.includes(fault.name))
+    expect(few).toHaveLength(Object.values(wanted).flat().length)
+    const { callMs, name, provider } = backend
+    const who = await addAccount(stage.db)
+    const live = await ask(stage.db, who)
+    const run = {
+      ground,
+      desk,
+      who,
+      timings: stage.timings,
+      live,
+      lanes: 4,
+      boundMs: 60_000 + 3 * callMs + 6 * provider.settleMs,
+      stepMs: 2 * stage.timings.removeTimeoutMs,
+      until,
+    }
+    expect(await ground.until(live, ['ready'], 600_000)).not.toBeNull()
+    const all = long ? cells : few
+    const verdicts = await runCells(run, all)
+    const words = wordsOf(verdicts)
+    const missed = missing(verdicts.length, all.length, 'cases')
+    tell({ cases: verdicts.length, breaches: words, missed, notes: [summaryOf(`fault matrix, ${name}`, verdicts)] })
+    expect(words).toEqual([])
+    await ground.stop(live)
+    await ground.until(live, ['stopped'], 60_000 + callMs)
+    expect(await balanced(ground, { allEnded: true }, 30_000 + callMs)).toEqual([])
+    expect(await backend.leftovers(stage.deploymentId)).toEqual([])
+  },
+  durationMs,
+)

@@ -24,7 +24,7 @@ test(
         seed,
         durationMs,
         rounds: runs,
-        target: proofTarget(localProvider(docker.answers ? 'docker' : 'process'), directory),
+        target: proofTarget({ provider: localProvider(docker.answers ? 'docker' : 'process'), directory }),
         temporalCli: inject('temporalCli'),
         workflowBundle: inject('workflowBundle'),
         signal: new AbortController().signal,

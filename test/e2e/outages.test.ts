@@ -20,7 +20,7 @@ test('Postgres, Temporal and Docker go away one after the other, while sessions 
         seed,
         durationMs,
         rounds: runs,
-        target: proofTarget(localProvider(docker.answers ? 'docker' : 'process'), directory),
+        target: proofTarget({ provider: localProvider(docker.answers ? 'docker' : 'process'), directory }),
         temporalCli: inject('temporalCli'),
         workflowBundle: inject('workflowBundle'),
         signal: new AbortController().signal,

@@ -10,10 +10,12 @@ import type { Round, RoundDeps, Wish } from './kill-round.ts'
 import { KillTally } from './kill-tally.ts'
 import type { Verdict } from './kill-tally.ts'
 import { answerBreaches, endBreaches } from './kill-verdict.ts'
+import { missing } from './length.ts'
 import type { Part, ProofOutcome, ProofRun } from './part.ts'
 import { patiently } from './patience.ts'
 import { createProofSite } from './site.ts'
 import type { ProofSite } from './site.ts'
+import { nameOf } from './target.ts'
 
 const defaultRounds = 100
 /** The next round begins while a few sessions are still on their way: they are killed at, too. */
@@ -22,6 +24,7 @@ const mayBeRestless = 4
 export const kill: Part = {
   name: 'kill',
   shows: 'whatever process is killed at whatever moment, nothing is lost, leaks, or ends unasked',
+  on: nameOf,
   run: async (run) => await killAnywhere(run),
 }
 
@@ -34,7 +37,8 @@ export async function killAnywhere(run: ProofRun): Promise<ProofOutcome> {
   const spared = run.target.outlivesWorkers
     ? []
     : ['instances of a fake provider die with their worker: workers were not killed']
-  return { cases: tally.judged, breaches: tally.breaches, notes: [tally.text(), ...spared, ...tally.notes] }
+  const missed = run.rounds === undefined ? null : missing(tally.judged, rounds, 'rounds')
+  return { cases: tally.judged, breaches: tally.breaches, missed, notes: [tally.text(), ...spared, ...tally.notes] }
 }
 
 async function onOneSite(run: ProofRun, tally: KillTally, until: number): Promise<void> {

@@ -6,12 +6,13 @@ import { runRound } from './kill-round.ts'
 import type { Round, RoundDeps, Wish } from './kill-round.ts'
 import { planCalm, planOutage } from './outage-plan.ts'
 import { readBreaches, readOn } from './outage-reader.ts'
+import { missing } from './length.ts'
 import type { Part, ProofOutcome, ProofRun } from './part.ts'
 import { breakerBreaches, watchBreaker, watchedWay } from './provider-outage.ts'
 import type { BreakerWatch } from './provider-outage.ts'
 import { createProofSite } from './site.ts'
 import type { ProofSite } from './site.ts'
-import { localProvider, proofTarget } from './target.ts'
+import { localProvider, nameOf, proofTarget } from './target.ts'
 import type { ProofTarget } from './target.ts'
 import type { Downtime, Watched } from './watched.ts'
 
@@ -26,6 +27,7 @@ const way = 'provider'
 export const outage: Part = {
   name: 'outage',
   shows: 'while Postgres, Temporal or the backend is away, reads answer or say when to come again, and nothing is lost',
+  on: (target) => `${nameOf(target)}, beside one in memory`,
   run: async (run) => await throughOutages(run, { outageMs: 20_000, sessions: 20 }),
 }
 
@@ -36,7 +38,7 @@ export async function throughOutages(run: ProofRun, length: OutageLength): Promi
   let watching: BreakerWatch | null = null
   const cuttable = await cut(target, () => watching?.seen() ?? true)
   // In the memory of the one worker, which lives through all of it: should it end, its sessions are lost, and that is told.
-  const beside = proofTarget({ ...localProvider('fake'), id: 'beside' }, '')
+  const beside = proofTarget({ provider: { ...localProvider('fake'), id: 'beside' }, directory: '' })
   const logged = process.env['TEST_LOG']
   const onLine = logged === undefined ? {} : { onLine: (name: string, line: string) => say(`    [${name}] ${line}`) }
   const timings = length.outageMs < 20_000 ? { breakerMs: 1_000 } : {}
@@ -86,7 +88,8 @@ export async function throughOutages(run: ProofRun, length: OutageLength): Promi
     }
     breaches.push(...(await endAll(deps, all)), ...unaskedEnds(site))
     for (const breach of breaches) say(`  breach: ${breach}`)
-    return { cases, breaches: [...new Set(breaches)], notes }
+    const missed = run.rounds === undefined ? null : missing(cases, rounds, 'outages')
+    return { cases, breaches: [...new Set(breaches)], missed, notes }
   } finally {
     await site.close()
     await cuttable.close()

@@ -28,6 +28,8 @@ export interface ProofOutcome {
   readonly cases: number
   /** Each in words; none is what is to be shown. */
   readonly breaches: readonly string[]
+  /** What was asked for and not reached in the time, in words. */
+  readonly missed?: string | null
   /** Figures, and what was left out and why. */
   readonly notes: readonly string[]
 }
@@ -37,5 +39,7 @@ export interface Part {
   readonly name: PartName
   /** What it shows, in a sentence. */
   readonly shows: string
+  /** What its sessions run on: the target, or what it brings itself. */
+  on(target: ProofTarget): string
   run(run: ProofRun): Promise<ProofOutcome>
 }

@@ -1,29 +1,47 @@
 import { kill } from './kill.ts'
 import { outage } from './outages.ts'
 import type { Part } from './part.ts'
+import type { ProofTarget } from './target.ts'
 import { vitestPart } from './vitest-part.ts'
 
-/** The proof, in the order it runs: an entry for each part. One that is tests of two projects has two. */
+const memory = { brought: 'a provider in memory' }
+const inMemory = ({ provider }: ProofTarget): string | null =>
+  provider.kind === 'fake' ? 'a provider in memory has been tried already' : null
+
+/** The proof, in the order it runs: an entry for each part. One that is tests of several projects has several. */
 export const parts: readonly Part[] = [
   vitestPart({
     name: 'faults',
     shows: 'whatever fails around any activity, the session ends in its time and nothing is left',
     project: 'temporal',
     files: ['test/temporal/fault-matrix.test.ts', 'test/temporal/fault-matrix-kills.test.ts'],
+    runsOn: memory,
+    repeats: 1,
   }),
   vitestPart({
     name: 'faults',
-    shows: 'whatever fails around a container, its session ends right and nothing is left',
+    shows: 'whatever fails around what asks a provider, the session ends in its time and nothing is left',
     project: 'docker',
     files: ['test/docker/fault-matrix.test.ts'],
-    onlyOn: 'docker',
-    repeats: 2,
+    runsOn: 'the provider',
+    leftOut: inMemory,
+    repeats: 1,
+  }),
+  vitestPart({
+    name: 'faults',
+    shows: 'wherever a worker is killed as it asks a provider, the next one goes on and nothing is left',
+    project: 'temporal',
+    files: ['test/temporal/fault-matrix-kills.test.ts'],
+    runsOn: 'the provider',
+    leftOut: inMemory,
+    repeats: 1,
   }),
   vitestPart({
     name: 'bounds',
     shows: 'every state is left by its deadline, and no healthy session is ended after a downtime',
     project: 'temporal',
     files: ['test/temporal/bounded-states.test.ts', 'test/temporal/bounded-states-downtime.test.ts'],
+    runsOn: 'the provider',
     repeats: 5,
   }),
   vitestPart({
@@ -31,13 +49,16 @@ export const parts: readonly Part[] = [
     shows: 'whatever races the sweep, nothing alive is removed, and every orphan goes',
     project: 'unit',
     files: ['test/unit/sweep-safety.test.ts'],
+    runsOn: { brought: 'a model' },
   }),
   vitestPart({
     name: 'sweep',
-    shows: 'restored, copied and second installations on one daemon remove nothing unasked',
+    shows: 'restored, copied and second installations on one backend remove nothing unasked',
     project: 'docker',
     files: ['test/docker/sweep-safety.test.ts'],
-    onlyOn: 'docker',
+    runsOn: 'the provider',
+    leftOut: ({ outlivesWorkers }) =>
+      outlivesWorkers ? null : 'what is in the memory of one worker is in no list of another',
     repeats: 3,
   }),
   kill,
@@ -47,6 +68,7 @@ export const parts: readonly Part[] = [
     shows: 'sessions live through a change of build and the way back',
     project: 'temporal',
     files: ['test/temporal/upgrade.test.ts'],
+    runsOn: 'the provider',
     repeats: 5,
   }),
   vitestPart({
@@ -54,5 +76,6 @@ export const parts: readonly Part[] = [
     shows: 'whatever ends a right closes, within 5 s, what is open by it',
     project: 'e2e',
     files: ['test/e2e/doors-cut.test.ts'],
+    runsOn: { brought: 'a notebook and a desktop of its own' },
   }),
 ]

@@ -10,23 +10,21 @@ import type { ProviderId } from '../../domain/ids.ts'
 import { defaultTimings } from '../../domain/timings.ts'
 import type { Timings } from '../../domain/timings.ts'
 import { childEnvironment } from '../../platform/config.ts'
-import type { ProviderConfig } from '../../platform/config.ts'
 import { createKeyring } from '../../platform/keyring.ts'
 import { createTemporalClient } from '../../platform/temporal/connection.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
-import { dockerSettings } from '../../ports/compute/docker/settings.ts'
-import { openProvider } from '../../ports/compute/drivers.ts'
 import { bootstrap } from '../../stack/bootstrap-steps.ts'
 import { startChild } from '../../stack/child.ts'
-import { countAtDocker } from '../../stack/docker.ts'
 import { makePlaces, placesIn, repository } from '../../stack/places.ts'
 import { ensureDatabase, startPostgres } from '../../stack/postgres.ts'
 import { startTemporal } from '../../stack/temporal.ts'
 import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
 import { isAnswering } from '../setup/is-answering.ts'
 import { addPerson } from '../setup/person.ts'
+import { leftoversAt } from './backend.ts'
 import type { HeldInstance } from './balance.ts'
 import { listInstances } from './balance.ts'
+import { openTarget } from './target.ts'
 import type { ProofTarget } from './target.ts'
 import { watch } from './watched.ts'
 import type { Started, Watched } from './watched.ts'
@@ -161,9 +159,7 @@ export async function createProofSite(options: ProofSiteOptions) {
     undo.push(async () => await db.destroy())
     const client = createTemporalClient(temporal, createDataConverter(createKeyring([{ id: 'k1', secret: key }])))
     undo.push(async () => await client.connection.close())
-    const opened = targets
-      .filter(({ outlivesWorkers }) => outlivesWorkers)
-      .map((each) => openProvider({ ...each.provider, development: true, weakIsolationAllowedFor: [] }))
+    const opened = targets.filter(({ outlivesWorkers }) => outlivesWorkers).map(openTarget)
     const known = targets.filter(({ outlivesWorkers }) => !outlivesWorkers).map((each) => each.provider.id)
     const { deploymentId } = await readInstallation(db)
     for (const provider of opened) {
@@ -210,13 +206,6 @@ export async function createProofSite(options: ProofSiteOptions) {
   }
 }
 export type ProofSite = Awaited<ReturnType<typeof createProofSite>>
-
-/** Networks and volumes too, which no list of instances shows. */
-async function leftoversAt({ kind, settings }: ProviderConfig, deploymentId: string): Promise<string[]> {
-  if (kind !== 'docker') return []
-  const counts = await countAtDocker(dockerSettings.parse(settings), deploymentId)
-  return Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`Docker still has ${count} ${what}`]))
-}
 
 async function recordedInstances(db: Db, providerIds: readonly string[]): Promise<HeldInstance[]> {
   if (providerIds.length === 0) return []

@@ -7,7 +7,21 @@ import { createEgressGuard } from '../../ports/compute/docker/egress.ts'
 import { egressRules } from '../../ports/compute/docker/egress-rules.ts'
 import { createEngine } from '../../ports/compute/docker/engine.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
+import { openProvider } from '../../ports/compute/drivers.ts'
+import type { ComputeProvider } from '../../ports/compute/provider.ts'
 import { plainTemplate } from '../setup/template.ts'
+import { perlImage, perlTemplate, processCommand, processTemplate } from './served.ts'
+
+/** What an operator says about a target, beside the provider's configuration. */
+export interface TargetChoice {
+  readonly provider: ProviderConfig
+  /** For files of a `process` provider. */
+  readonly directory: string
+  /** What runs there, in place of what the proof brings. */
+  readonly template?: TemplateSpec
+  /** In place of `debian:bookworm-slim`: where containers run, and its name is another one. */
+  readonly image?: string
+}
 
 /** Where the sessions of a proof run, and what runs there: a web server that needs nothing. */
 export interface ProofTarget {
@@ -15,84 +29,92 @@ export interface ProofTarget {
   readonly template: TemplateSpec
   /** Whether instances live on when a worker dies. The `fake` ones are in its memory: then workers must not be killed. */
   readonly outlivesWorkers: boolean
+  /** What one call of the backend has, ms, where it is to be given up soon after it was seen to hang. */
+  readonly callMs: number
+  /** What it was made of: whoever has this makes the same. */
+  readonly choice: TargetChoice
   /** What the backend needs once, and takes its time for. */
   prepare(): Promise<void>
 }
 
-/** Has Perl, and nothing else that is needed. */
-const image = 'debian:bookworm-slim'
-const perlServer = `
-use IO::Socket::INET; $| = 1; $SIG{TERM} = sub { exit 0 };
-my $s = IO::Socket::INET->new(LocalPort => 8080, Listen => 16, ReuseAddr => 1) or die;
-while (my $c = $s->accept) { my $line = <$c>; print $c "HTTP/1.0 200 OK\\r\\nConnection: close\\r\\n\\r\\nhere"; close $c }`
-const nodeServer = `require('node:http').createServer((q, a) => a.end('here')).listen(process.env.PORT, '127.0.0.1')`
+/** How reports name it. */
+export const nameOf = ({ provider: { id, kind } }: ProofTarget): string => (id === kind ? id : `${id} (${kind})`)
 
-const served: TemplateSpec = {
-  ...plainTemplate,
-  title: 'Proof',
-  doors: { web: { protocol: 'http', port: 8080, modes: ['control'] } },
-  readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
-  startLimitSeconds: 600,
-}
+const near = 15_000
+const far = 120_000
 
 /**
  * The target for a provider as it is configured. Whatever its id, the proof has a database and a deployment of its own:
- * it sees nothing of what else runs there. `directory`: for files of a `process` provider.
+ * it sees nothing of what else runs there. Throws where nobody can say what is to run there but its operator, who did not.
  */
-export function proofTarget(provider: ProviderConfig, directory: string): ProofTarget {
-  switch (provider.kind) {
+export function proofTarget(choice: TargetChoice): ProofTarget {
+  const { provider } = choice
+  const own = brought(choice)
+  const template = choice.template ?? own.template
+  if (template === null)
+    throw new Error(`what runs at a provider of the kind ${provider.kind} must be said: name its template`)
+  return { ...own, choice, template: { ...template, provider: { id: provider.id } } }
+}
+
+type Brought = Omit<ProofTarget, 'choice' | 'template'> & { readonly template: TemplateSpec | null }
+
+/** What the proof brings for a kind of provider. */
+function brought({ provider, directory, image = perlImage }: TargetChoice): Brought {
+  const usual = { provider, outlivesWorkers: true, callMs: far, prepare: async () => {} }
+  // By its words: more kinds are known to the configuration than the proof has something to run for.
+  const kind: string = provider.kind
+  switch (kind) {
     case 'docker':
       return {
-        provider,
-        template: {
-          ...served,
-          provider: { id: provider.id },
-          image,
-          command: ['perl', '-e', perlServer],
-          user: { uid: 1_000, gid: 1_000 },
-        },
-        outlivesWorkers: true,
+        ...usual,
+        callMs: near,
+        template: perlTemplate(image),
         prepare: async () => await prepareDocker(provider),
       }
+    case 'kubernetes':
+      return { ...usual, template: perlTemplate(image) }
     case 'process': {
       const stateDirectory = join(directory, 'process')
-      const command = [process.execPath, '-e', nodeServer]
-      const images = { proof: { command, readable: [join(process.execPath, '../..')] } }
+      const proof = { command: processCommand, readable: [join(process.execPath, '../..')] }
+      // A record, or the driver says what is wrong with it.
+      const images = { ...(provider.settings['images'] as object | undefined), proof }
       return {
+        ...usual,
+        callMs: near,
         provider: { ...provider, settings: { ...provider.settings, stateDirectory, images } },
-        // A process shares the network of its machine, and says so.
-        template: {
-          ...served,
-          provider: { id: provider.id },
-          image: 'proof',
-          egress: 'internet',
-          sizes: { small: { cpuMilli: 100, memoryMib: 1_024, diskMib: 0, gpus: 0 } },
-        },
-        outlivesWorkers: true,
+        template: processTemplate,
         prepare: async () => void (await mkdir(stateDirectory, { recursive: true, mode: 0o711 })),
       }
     }
     case 'fake':
       return {
+        ...usual,
+        callMs: near,
         provider: { ...provider, settings: { ...provider.settings, endpoint: 'serve' } },
-        template: { ...plainTemplate, provider: { id: provider.id }, startLimitSeconds: 600 },
+        template: { ...plainTemplate, startLimitSeconds: 600 },
         outlivesWorkers: false,
-        prepare: async () => {},
       }
     default:
-      return provider.kind satisfies never
+      return { ...usual, template: null }
   }
 }
+
+/** The target's driver, as a worker opens it. Connects to nothing yet. */
+export const openTarget = ({ provider }: ProofTarget): ComputeProvider =>
+  openProvider({ ...provider, development: true, weakIsolationAllowedFor: [] })
 
 const loopback = ['127.0.0.0/8']
 
 /** A provider where none is configured: what this machine has under that name. */
-export const localProvider = (kind: ProviderConfig['kind'], startLimit = 4): ProviderConfig => ({
+export const localProvider = (
+  kind: 'docker' | 'process' | 'fake',
+  settings: ProviderConfig['settings'] = {},
+): ProviderConfig => ({
   id: kind,
   kind,
-  startLimit,
+  startLimit: 4,
   networks: loopback,
-  settings: kind === 'docker' ? { stopGraceSeconds: 1 } : {},
+  settings: kind === 'docker' ? { stopGraceSeconds: 1, ...settings } : settings,
 })
 
 /** The image of the egress rules is built on the first use of a daemon, which takes a minute. */

@@ -7,8 +7,11 @@ import { z } from 'zod'
 import { childEnvironment, ownVariables } from '../../platform/config.ts'
 import { repository } from '../../stack/places.ts'
 import { outcomeOf, summary } from '../outcome.ts'
-import type { ProviderConfig } from '../../platform/config.ts'
+import { missing } from './length.ts'
 import type { Part, PartName, ProofOutcome, ProofRun } from './part.ts'
+import { nameOf } from './target.ts'
+import type { ProofTarget } from './target.ts'
+import { tellTarget } from './told-target.ts'
 
 export interface VitestPart {
   readonly name: PartName
@@ -16,8 +19,10 @@ export interface VitestPart {
   readonly project: 'unit' | 'db' | 'temporal' | 'docker' | 'e2e'
   /** Below the repository. */
   readonly files: readonly string[]
-  /** Only where sessions run on this kind of provider; else it is left out, and the report says so. */
-  readonly onlyOn?: ProviderConfig['kind']
+  /** What its sessions run on: the provider that the operator names, or what the tests bring, in words. */
+  readonly runsOn: 'the provider' | { readonly brought: string }
+  /** Why it shows nothing at a provider, which the report says; `null`: it does. */
+  readonly leftOut?: (target: ProofTarget) => string | null
   /** How often they run where nobody names a number; for tests that have no length of their own. Once when left out. */
   readonly repeats?: number
 }
@@ -40,6 +45,7 @@ const failures = z.object({
 const told = z.object({
   cases: z.int().default(0),
   breaches: z.array(z.string()).default([]),
+  missed: z.string().nullable().default(null),
   notes: z.array(z.string()).default([]),
 })
 
@@ -47,15 +53,16 @@ const told = z.object({
  * A part that is written as tests. They are told the length by `proofLength()` and tell their figures by `tell()`; a failed
  * test is a breach.
  */
-export const vitestPart = ({ name, shows, project, files, onlyOn, repeats }: VitestPart): Part => ({
-  name,
-  shows,
+export const vitestPart = (part: VitestPart): Part => ({
+  name: part.name,
+  shows: part.shows,
+  on: (target) => (part.runsOn === 'the provider' ? nameOf(target) : part.runsOn.brought),
   async run(run) {
-    const { kind } = run.target.provider
-    if (onlyOn !== undefined && kind !== onlyOn)
-      return { cases: 0, breaches: [], notes: [`left out: it needs a provider of the kind ${onlyOn}, this is ${kind}`] }
-    if (repeats === undefined) return await runFiles({ project, files }, run)
-    return await repeated(run.rounds ?? repeats, run, async (left) => await runFiles({ project, files }, left))
+    const { repeats, leftOut = () => null } = part
+    const why = leftOut(run.target)
+    if (why !== null) return { cases: 0, breaches: [], notes: [`left out: ${why}`] }
+    if (repeats === undefined) return await runFiles(part, run)
+    return await repeated(run.rounds ?? repeats, run, async (left) => await runFiles(part, left))
   },
 })
 
@@ -76,12 +83,19 @@ export async function repeated(
   return {
     cases: outcomes.reduce((sum, { cases }) => sum + cases, 0),
     breaches: outcomes.flatMap(({ breaches }) => breaches),
+    missed: missedOf([
+      run.rounds === undefined ? null : missing(outcomes.length, times, 'rounds'),
+      ...outcomes.map(({ missed }) => missed ?? null),
+    ]),
     notes: [`${outcomes.length} of ${times} rounds`, ...outcomes.flatMap(({ notes }) => notes)],
   }
 }
 
+const missedOf = (all: readonly (string | null)[]): string | null =>
+  all.filter((missed) => missed !== null).join('; ') || null
+
 async function runFiles(
-  { project, files }: Pick<VitestPart, 'project' | 'files'>,
+  { project, files, runsOn }: Pick<VitestPart, 'project' | 'files' | 'runsOn'>,
   run: ProofRun,
 ): Promise<ProofOutcome> {
   const directory = await mkdtemp(join(tmpdir(), 'carrel-prove-'))
@@ -91,7 +105,9 @@ async function runFiles(
     const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
     const args = [vitest, 'run', '--project', project, ...files, '--testTimeout', String(run.durationMs)]
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
-    const code = await runBounded([...args, ...reporters], variablesOf(run, figures), run)
+    const target = runsOn === 'the provider' ? await tellTarget(join(directory, 'target.json'), run.target) : {}
+    const variables = { ...variablesOf(run, figures), ...target }
+    const code = await runBounded([...args, ...reporters], variables, run)
     const text = await readFile(report, 'utf8').catch(() => undefined)
     const lines = await readFile(figures, 'utf8').catch(() => '')
     return outcome(text, code, lines, run.signal.aborted)
@@ -158,6 +174,7 @@ function outcome(report: string | undefined, code: number | null, figures: strin
   return {
     cases: tellings.reduce((sum, { cases }) => sum + cases, 0) || counted.passed + counted.failed,
     breaches: [...tellings.flatMap(({ breaches }) => breaches), ...failed, ...unsaid],
+    missed: missedOf(tellings.map(({ missed }) => missed)),
     notes: [`tests: ${summary(counted)}`, ...tellings.flatMap(({ notes }) => notes)],
   }
 }

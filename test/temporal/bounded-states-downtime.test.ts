@@ -3,37 +3,47 @@ import { sql } from 'kysely'
 import { applyConfiguration } from '../../db/bootstrap.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import type { SessionState } from '../../domain/lifecycle.ts'
+import { openStageBackend } from '../proof/backend.ts'
+import type { ProofBackend } from '../proof/backend.ts'
 import { addAccount } from '../setup/person.ts'
-import { plainTemplate } from '../setup/template.ts'
 import { createSickProviders } from './sick-providers.ts'
 import { ask, createStage, eventually, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
-const sick = createSickProviders()
+/** What a real backend does may take its time. */
+const longMs = 300_000
 const minute = 60
 const hour = 60 * minute
 const day = 24 * hour
+let backend: ProofBackend
+let sick: ReturnType<typeof createSickProviders>
 let stage: Stage
 let worker: Awaited<ReturnType<typeof startWorkers>>
 const startWorkers = async () => await stage.startWorkers(undefined, { openProvider: ({ id }) => sick.open(id) })
 
 beforeAll(async () => {
+  backend = await openStageBackend()
+  sick = createSickProviders(backend)
+  const { networks, template } = backend
   stage = await createStage({
     provider: sick.open('well'),
+    networks,
+    template,
     timings: { cleanupOverdueMs: 600_000, pauseLimitMs: 600_000, dispatchEveryMs: 600_000 },
   })
-  const kind = { kind: 'fake', startLimit: 10, networks: ['127.0.0.1/32'], settings: {} }
+  const kind = { kind: 'fake', startLimit: 10, networks, settings: {} }
   await applyConfiguration(stage.db, {
     providers: ['well', 'stuck', 'nowhere', 'refuses'].map((id) => ({ id, ...kind })),
-    templates: [{ name: 'trivial', spec: plainTemplate }],
+    templates: [{ name: 'trivial', spec: template }],
     quotaDefaults: {},
   })
   await sql`update provider set draining_at = now() where id = 'stuck'`.execute(stage.db)
-})
+}, 600_000)
 afterAll(async () => {
   await worker?.stop()
+  await backend?.close(...(stage === undefined ? [] : [stage.deploymentId]))
   await stage?.close()
-})
+}, 600_000)
 
 const wanted = async (provider: string): Promise<SessionId> =>
   await ask(stage.db, await addAccount(stage.db), {
@@ -44,7 +54,7 @@ const wanted = async (provider: string): Promise<SessionId> =>
   })
 const put = async (provider: string, state: SessionState): Promise<SessionId> => {
   const id = await wanted(provider)
-  await until(stage.db, id, [state])
+  await until(stage.db, id, [state], longMs)
   return id
 }
 
@@ -98,15 +108,15 @@ test('two days without workers end nobody’s session, and time that is served c
   // One that had waited for two days before the workers went, and one that was wanted when they had gone.
   await until(db, forgotten, ['failed'])
   expect((await stateOf(db, forgotten)).reason).toBe('internal')
-  await until(db, requested, ['ready'])
+  await until(db, requested, ['ready'], longMs)
 
   await pass(10 * minute, { beats: false })
   await haveAllLook([ready, requested, ...waiting])
-  await until(db, queued, ['failed'])
-  await until(db, provisioning, ['failed'])
+  await until(db, queued, ['failed'], longMs)
+  await until(db, provisioning, ['failed'], longMs)
   const reasons = await Promise.all([queued, provisioning].map(async (id) => (await stateOf(db, id)).reason))
   expect(reasons).toEqual(['capacity_timeout', 'start_timeout'])
   expect((await stateOf(db, ready)).state).toBe('ready')
   sick.giveIn()
-  await until(db, stopping, ['stopped'])
+  await until(db, stopping, ['stopped'], longMs)
 })

@@ -6,41 +6,57 @@ import { instanceName, sessionWorkflowId } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { endOf, endStates, liveStates } from '../../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../../domain/lifecycle.ts'
+import { openStageBackend } from '../proof/backend.ts'
+import type { ProofBackend } from '../proof/backend.ts'
 import { addAccount } from '../setup/person.ts'
-import { plainTemplate } from '../setup/template.ts'
 import { createSickProviders } from './sick-providers.ts'
 import { ask, createStage, eventually, held, stateOf, stop, storyOf, until as untilWithin } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 // Every state that is not an end, with whoever it waits for silent for ever: it leaves by its own deadline all the same.
-// The cases run side by side, on providers that are each silent in their own way.
+// The cases run side by side, on providers that are each silent in their own way; behind them is a backend in memory, or the
+// one that a long proof names.
 
-const sick = createSickProviders()
-const { backend, gates } = sick
+let backend: ProofBackend
+let sick: ReturnType<typeof createSickProviders>
 let stage: Stage
 let worker: Awaited<ReturnType<Stage['startWorkers']>>
 beforeAll(async () => {
+  backend = await openStageBackend()
+  sick = createSickProviders(backend)
+  const { template, networks, callMs, provider } = backend
+  const removeTimeoutMs = callMs + provider.settleMs
+  patienceMs += 4 * removeTimeoutMs
   stage = await createStage({
     provider: sick.open('well'),
-    timings: { pauseLimitMs: 1_500, cleanupOverdueMs: 1_000, databaseTimeoutMs: 2_000, databaseRetryMaxMs: 500 },
+    networks,
+    template,
+    timings: {
+      pauseLimitMs: 1_500,
+      cleanupOverdueMs: 1_000,
+      databaseTimeoutMs: 2_000,
+      databaseRetryMaxMs: 500,
+      removeTimeoutMs,
+    },
   })
-  const kind = { kind: 'fake', networks: ['127.0.0.1/32'], settings: {} }
+  const kind = { kind: 'fake', networks, settings: {} }
   await applyConfiguration(stage.db, {
     providers: sick.ids.map((id) => ({ id, ...kind, startLimit: id === 'full' ? 1 : 10 })),
-    templates: [{ name: 'trivial', spec: plainTemplate }],
+    templates: [{ name: 'trivial', spec: template }],
     quotaDefaults: {},
   })
   worker = await stage.startWorkers(undefined, { openProvider: ({ id }) => sick.open(id) })
-})
+}, 600_000)
 afterAll(async () => {
-  for (const gate of Object.values(gates)) gate.open()
+  for (const gate of Object.values(sick?.gates ?? {})) gate.open()
   for (const { release, released } of locks) {
     release()
     await released
   }
   await worker?.stop()
+  await backend?.close(...(stage === undefined ? [] : [stage.deploymentId]))
   await stage?.close()
-})
+}, 600_000)
 
 interface Case {
   readonly who: string
@@ -53,7 +69,7 @@ interface Case {
 }
 
 /** All of them at once may take their time. */
-const patienceMs = 60_000
+let patienceMs = 60_000
 const until = async (id: SessionId, states: readonly SessionState[]) =>
   await untilWithin(stage.db, id, states, patienceMs)
 
@@ -157,7 +173,7 @@ const cases: Partial<Record<SessionState, readonly Case[]>> = {
       who: 'at a backend that answers nothing at all',
       enter: async () => await put('everything', 'provisioning', { startLimitSeconds: 2 }),
       leaves: 'start_timeout',
-      recover: gates.everything.open,
+      recover: () => sick.gates.everything.open(),
     },
   ],
   ready: [
@@ -170,8 +186,8 @@ const cases: Partial<Record<SessionState, readonly Case[]>> = {
       who: 'whose suspicious instance nobody can inspect',
       async enter() {
         const id = await put('inspections', 'ready', { lifetimeSeconds: 6 })
-        gates.inspections.shut()
-        backend.exit(instanceName(id, 1))
+        sick.gates.inspections.shut()
+        await backend.exit(stage.deploymentId, id)
         return id
       },
       leaves: 'expired',
@@ -195,7 +211,7 @@ const cases: Partial<Record<SessionState, readonly Case[]>> = {
         return id
       },
       leaves: null,
-      recover: gates.removals.open,
+      recover: () => sick.gates.removals.open(),
     },
     {
       who: 'whose removal fails again and again',
@@ -205,7 +221,7 @@ const cases: Partial<Record<SessionState, readonly Case[]>> = {
         return id
       },
       leaves: null,
-      recover: sick.giveIn,
+      recover: () => sick.giveIn(),
     },
   ],
 }
@@ -227,10 +243,11 @@ async function alarmsAndGoesOn({ enter, recover }: Case): Promise<void> {
   const { db } = stage
   const id = await enter()
   await eventually('its alarm is raised', async () => (await alarms(id)) > 0, patienceMs)
-  const tried = backend.calls.remove
+  const removals = () => sick.vainRemovals(instanceName(id, 1))
+  const tried = removals()
   expect(await stateOf(db, id)).toMatchObject({ state: 'stopping', cleanup_overdue_at: expect.any(Date) })
   expect(await held(db, id)).toBe(1)
-  await eventually('the removal is tried on', () => backend.calls.remove > tried, patienceMs)
+  await eventually('the removal is tried on', () => removals() > tried, patienceMs)
   recover?.()
   await until(id, ['stopped'])
   expect(await alarms(id)).toBe(1)
@@ -238,7 +255,7 @@ async function alarmsAndGoesOn({ enter, recover }: Case): Promise<void> {
 }
 
 async function leavesNothing(id: SessionId): Promise<void> {
-  expect([...backend.instances.values()].filter((i) => i.sessionId === id)).toEqual([])
+  expect((await backend.held(stage.deploymentId)).filter(({ sessionId }) => sessionId === id)).toEqual([])
   expect(await held(stage.db, id)).toBe(0)
   const run = stage.client.workflow.getHandle(sessionWorkflowId(id))
   await eventually('its workflow is closed', async () => (await run.describe()).status.name === 'COMPLETED')

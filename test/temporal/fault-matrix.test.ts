@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { SessionId } from '../../domain/ids.ts'
 import { balanced } from '../proof/balance.ts'
 import { createDesk } from '../proof/faults/desk.ts'
-import { createFakeStand } from '../proof/faults/fake-ground.ts'
+import { createFakeStand } from '../proof/faults/stand.ts'
 import { anywhere, atBackend } from '../proof/faults/faults.ts'
 import { gatedActivities, gatedProvider } from '../proof/faults/gated.ts'
 import { gatedAccess } from '../proof/faults/gated-access.ts'
@@ -16,6 +16,7 @@ import { addAccount } from '../setup/person.ts'
 import { ask, createStage } from './stage.ts'
 import type { Stage } from './stage.ts'
 
+const { long, durationMs } = proofLength({ seed: 1, runs: 1, durationMs: 600_000 })
 const stand = createFakeStand()
 const desk = createDesk(reachOf(() => ground))
 let stage: Stage
@@ -70,22 +71,24 @@ afterAll(async () => {
   await stage?.close()
 })
 
-test('whatever happens to any activity, its session ends right and leaves nothing', async () => {
-  const { runs, long } = proofLength({ seed: 1, runs: 1, durationMs: 100_000 })
-  const all = cellsOf(activitiesOf(registered), anywhere, atBackend)
-  const cells = long ? all : fewerOf(all, 2)
-  const wanted = process.env['TEST_CELLS'] ?? ''
-  const some = cells.filter(({ activity, fault }) => `${activity} ${fault.name}`.includes(wanted))
-  const who = await addAccount(stage.db)
-  await ground.until(live, ['ready'], 30_000)
-  const run = { ground, desk, who, timings: stage.timings, live, lanes: 16, boundMs: 120_000 }
-  const verdicts = []
-  for (let round = 0; round < runs; round++) verdicts.push(...(await runCells(run, some)))
-  const words = wordsOf(verdicts)
-  tell({ cases: verdicts.length, breaches: words, notes: [summaryOf('fault matrix', verdicts)] })
-  expect(words).toEqual([])
-  expect(unsaidAskers(desk.askers())).toEqual([])
-  await ground.stop(live)
-  await ground.until(live, ['stopped'], 30_000)
-  expect(await balanced(ground, { allEnded: true }, 30_000)).toEqual([])
-}, 600_000)
+test(
+  'whatever happens to any activity, its session ends right and leaves nothing',
+  async () => {
+    const all = cellsOf(activitiesOf(registered), anywhere, atBackend)
+    const cells = long ? all : fewerOf(all, 2)
+    const wanted = process.env['TEST_CELLS'] ?? ''
+    const some = cells.filter(({ activity, fault }) => `${activity} ${fault.name}`.includes(wanted))
+    const who = await addAccount(stage.db)
+    await ground.until(live, ['ready'], 30_000)
+    const run = { ground, desk, who, timings: stage.timings, live, lanes: 16, boundMs: 120_000 }
+    const verdicts = await runCells(run, some)
+    const words = wordsOf(verdicts)
+    tell({ cases: verdicts.length, breaches: words, notes: [summaryOf('fault matrix', verdicts)] })
+    expect(words).toEqual([])
+    expect(unsaidAskers(desk.askers())).toEqual([])
+    await ground.stop(live)
+    await ground.until(live, ['stopped'], 30_000)
+    expect(await balanced(ground, { allEnded: true }, 30_000)).toEqual([])
+  },
+  durationMs,
+)

@@ -66,6 +66,8 @@ export interface StageOptions {
   readonly provider: ComputeProvider
   readonly timings?: Partial<Timings>
   readonly startLimit?: number
+  /** Where its instances may be reached. */
+  readonly networks?: readonly string[]
   readonly template?: Partial<TemplateSpec>
   /** Random unless named. */
   readonly key?: Key
@@ -86,12 +88,13 @@ interface WorkerOptions extends Variant {
   readonly openProvider?: (row: Pick<ProviderRow, 'id'>) => ComputeProvider
 }
 
-/** A database, a Temporal namespace of its own, and one fake provider: the spine without its api. */
-export async function createStage({ provider, timings = {}, startLimit = 10, template = {}, key }: StageOptions) {
+/** A database, a Temporal namespace of its own, and one provider, `fake` by its row: the spine without its api. */
+export async function createStage(options: StageOptions) {
+  const { provider, timings = {}, startLimit = 10, networks = ['127.0.0.1/32'], template = {}, key } = options
   const database = await createMigratedDatabase()
   const db = connect({ url: database.url, poolSize: 20 })
   await applyConfiguration(db, {
-    providers: [{ id: 'fake', kind: 'fake', startLimit, networks: ['127.0.0.1/32'], settings: {} }],
+    providers: [{ id: 'fake', kind: 'fake', startLimit, networks, settings: {} }],
     templates: [{ name: 'trivial', spec: { ...plainTemplate, ...template } }],
     quotaDefaults: {},
   })
@@ -165,13 +168,20 @@ async function makeNamespace(connection: Connection, namespace: string): Promise
 
 export type Stage = Awaited<ReturnType<typeof createStage>>
 
-/** Records that the account wants a session of the trivial template. */
+/** Records that the account wants a session of the one template. */
 export async function ask(
   db: Db,
   who: { readonly accountId: AccountId; readonly projectId: ProjectId },
   over: Partial<NewSession> = {},
 ): Promise<SessionId> {
-  const template = await db.selectFrom('template').select(['id', 'current_version']).executeTakeFirstOrThrow()
+  const template = await db
+    .selectFrom('template as t')
+    .innerJoin('template_version as v', (join) =>
+      join.onRef('v.template_id', '=', 't.id').onRef('v.version', '=', 't.current_version'),
+    )
+    .select(['t.id', 't.current_version', 'v.spec'])
+    .executeTakeFirstOrThrow()
+  const { defaultSize: size, sizes, startLimitSeconds, lifetimeSeconds } = template.spec
   const id = newId('session')
   await db.transaction().execute(async (trx) => {
     await insertSession(trx, {
@@ -184,14 +194,15 @@ export async function ask(
       templateVersion: template.current_version,
       providerId: 'fake' as ProviderId,
       name: 'a desk',
-      size: 'small',
+      size,
       parameters: {},
       secretParameters: null,
       mounts: [],
-      resources: { sessions: 1, ...plainTemplate.sizes['small']! },
+      // A template's default size is one of its sizes.
+      resources: { sessions: 1, ...sizes[size]! },
       queueLimitSeconds: 3600,
-      startLimitSeconds: 60,
-      lifetimeSeconds: 3600,
+      startLimitSeconds,
+      lifetimeSeconds,
       expiresAt: null,
       ...over,
     })

@@ -6,14 +6,16 @@ import type { WorkflowBundle } from '@temporalio/worker'
 import { Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { coreRole } from '../../db/beats.ts'
-import { coreQueue, newId, sessionWorkflowId } from '../../domain/ids.ts'
-import type { ProviderId, SessionId } from '../../domain/ids.ts'
-import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import { coreQueue, sessionWorkflowId } from '../../domain/ids.ts'
+import type { SessionId } from '../../domain/ids.ts'
 import { makeCurrent, routingOf } from '../../platform/temporal/builds.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
 import type { WorkerDeps } from '../../worker/deps.ts'
 import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
+import { openStageBackend } from '../proof/backend.ts'
+import type { ProofBackend } from '../proof/backend.ts'
 import { addAccount } from '../setup/person.ts'
+import { reconcile } from '../setup/reconcile.ts'
 import { ask, createStage, eventually as soon, held, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 import { createHold } from './upgrade/desks.ts'
@@ -22,12 +24,12 @@ const entry = (name: string) => fileURLToPath(new URL(`./upgrade/${name}.ts`, im
 const patchId = 'wait-before-removal'
 const graceMs = 200
 /** Longer than any machine takes; nothing here is about speed. */
-const longMs = 60_000
+const longMs = 120_000
 const eventually = async (what: string, holds: () => Promise<boolean> | boolean) => await soon(what, holds, longMs)
 type Variant = Pick<WorkerDeps, 'inactivePatches' | 'version'>
 
-const fake = createFakeProvider({ endpoint: 'serve', requestTimeoutMs: 500, settleMs: 50 })
-const hold = createHold(fake)
+let backend: ProofBackend
+let hold: ReturnType<typeof createHold>
 let stage: Stage
 let who: Awaited<ReturnType<typeof addAccount>>
 let a: WorkflowBundle
@@ -37,13 +39,19 @@ let idAlone: WorkflowBundle
 beforeAll(async () => {
   // A task that a stopped worker took with it is given to the next one soon.
   const timings = { reconcileGraceMs: 0, workflowTaskMs: 3_000, answerSoonMs: 100 }
-  stage = await createStage({ provider: hold.provider, startLimit: 3, timings })
+  backend = await openStageBackend()
+  hold = createHold(backend.provider)
+  const { networks, template } = backend
+  stage = await createStage({ provider: hold.provider, startLimit: 3, networks, template, timings })
   who = await addAccount(stage.db)
   const variant = async (name: string) =>
     await bundleWorkflows({ workflowsPath: entry(name), interceptorModules: [entry(name)] })
   ;[a, b, idAlone] = await Promise.all([bundleWorkflows(), variant('build-b'), variant('id-alone')])
-})
-afterAll(async () => await stage?.close())
+}, 600_000)
+afterAll(async () => {
+  await backend?.close(...(stage === undefined ? [] : [stage.deploymentId]))
+  await stage?.close()
+}, 600_000)
 
 /** Every worker of the installation, of this build. */
 const workersOf = async (workflowBundle: WorkflowBundle, variant: Variant = {}, roles = ['core', 'provider/*']) =>
@@ -73,7 +81,7 @@ async function expectEnded(ids: readonly SessionId[], reason: string): Promise<v
   await all(ids, async (id) => {
     await until(db, id, ['stopped', 'failed'], longMs)
     expect([(await stateOf(db, id)).reason, await held(db, id)]).toEqual([reason, 0])
-    expect(hasInstance(id)).toBe(false)
+    expect(await hasInstance(id)).toBe(false)
     await eventually(`the workflow of ${id} is closed`, async () => {
       const { status } = await client.workflow.getHandle(sessionWorkflowId(id)).describe()
       return status.name !== 'RUNNING'
@@ -96,7 +104,7 @@ test('ten sessions that build A began are carried on and ended by build B', asyn
   await all(removed, async (id) => await stop(db, id))
   hold.holdStarts()
   const coming = await begin(2)
-  await all(coming, async (id) => await eventually(`${id} is made`, () => hasInstance(id)))
+  await all(coming, async (id) => await eventually(`${id} is made`, async () => await hasInstance(id)))
   hold.holdCreates()
   const made = await begin(1)
   await all(made, async (id) => await until(db, id, ['provisioning'], longMs))
@@ -116,7 +124,7 @@ test('ten sessions that build A began are carried on and ended by build B', asyn
   expect(await db.selectFrom('provider_health').select('state').execute()).toEqual([{ state: 'closed' }])
   hold.letGo()
   await all([...begun, ...lasting], async (id) => await stop(db, id))
-  await eventually('the lost run is missed', async () => await reconcile())
+  await eventually('the lost run is missed', async () => ((await reconcile(db)).report?.actions ?? []).length > 0)
   await expectEnded([...removed, ...lasting, early, ...begun], 'user')
   await expectEnded(brief, 'expired')
   await expectEnded(lost, 'internal')
@@ -124,22 +132,11 @@ test('ten sessions that build A began are carried on and ended by build B', asyn
   expect(await Promise.all(removed.map(isPatched))).toEqual([false, false])
   expect(await Promise.all([...begun, ...lasting].map(isPatched))).toEqual([true, true, true, true, true])
   await workers.stop()
-  expect(fake.backend.count()).toBe(0)
+  expect(await instances()).toEqual([])
 })
 
-const hasInstance = (id: SessionId) => [...fake.backend.instances.values()].some((i) => i.sessionId === id)
-
-/** Has the provider reconciled. Returns whether something was to be done. */
-async function reconcile(): Promise<boolean> {
-  const { db } = stage
-  const id = newId('reconciliation')
-  const asked = { id, provider_id: 'fake' as ProviderId, requested_by: null, dry_run: false, remove_names: [] }
-  await db.insertInto('reconciliation').values(asked).execute()
-  const row = async () =>
-    await db.selectFrom('reconciliation').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
-  await eventually('the reconciliation has ended', async () => (await row()).ended_at !== null)
-  return ((await row()).report?.actions ?? []).length > 0
-}
+const instances = async () => await backend.held(stage.deploymentId)
+const hasInstance = async (id: SessionId) => (await instances()).some(({ sessionId }) => sessionId === id)
 
 test('back again: a run that recorded the change goes on where its way is known, and only there', async () => {
   // build B:   stop ── waits (recorded) ── removal hangs ──✗
@@ -187,7 +184,7 @@ test('back again: a run that recorded the change goes on where its way is known,
   // So nothing that begins after the rollback needs the change any more.
   await replay(later[0] as SessionId, a)
   await workers.stop()
-  expect(fake.backend.count()).toBe(0)
+  expect(await instances()).toEqual([])
 })
 
 /** Whether a worker tried a task of the session's run and found that its history is not its own. */

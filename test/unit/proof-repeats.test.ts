@@ -34,3 +34,15 @@ test('an interruption begins no further one', async () => {
   })
   expect(found.notes[0]).toBe('1 of 5 rounds')
 })
+
+test('rounds that somebody named and that were not reached are missed; the usual number is only a wish', async () => {
+  const slow = async () => await new Promise<ProofOutcome>((resolve) => setTimeout(() => resolve(outcome), 120))
+  const named = await repeated(100, run({ durationMs: 200, rounds: 100 }), slow)
+  expect(named.missed).toBe('1 of 100 rounds were reached in the time')
+  expect((await repeated(100, run({ durationMs: 200 }), slow)).missed).toBeNull()
+})
+
+test('what a round itself did not reach is missed', async () => {
+  const round = async () => await Promise.resolve({ ...outcome, missed: '4 of 9 cases were reached in the time' })
+  expect((await repeated(1, run(), round)).missed).toBe('4 of 9 cases were reached in the time')
+})

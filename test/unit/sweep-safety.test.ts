@@ -1,13 +1,18 @@
 import { expect, test } from 'vitest'
 import { findDrift } from '../../domain/reconciliation.ts'
 import type { Drift } from '../../domain/reconciliation.ts'
-import { proofLength, tell } from '../proof/length.ts'
+import { missing, proofLength, tell } from '../proof/length.ts'
 import { leftBehind, rules, Sweeper } from '../proof/sweep/sweeper.ts'
 import type { SweepRules } from '../proof/sweep/sweeper.ts'
 import { World } from '../proof/sweep/world.ts'
 import { pick, seeded } from '../setup/seeded.ts'
 
-const { seed: firstSeed, runs, durationMs } = proofLength({ seed: 1, runs: 1_000, durationMs: 60_000 }, 1_000_000)
+const {
+  seed: firstSeed,
+  runs,
+  durationMs,
+  named,
+} = proofLength({ seed: 1, runs: 1_000, durationMs: 60_000 }, 1_000_000)
 
 /** Lets everything race everything, as the seed has it; then all is left alone until it is quiet. Returns what went wrong. */
 function runSchedule(seed: number, sweepRules: SweepRules = rules): string[] {
@@ -59,6 +64,7 @@ test('creation, stop, restore, lost runs and clock jumps race the sweep: nothing
   tell({
     cases: schedules,
     breaches: [],
+    missed: named ? missing(schedules, runs, 'schedules') : null,
     notes: [`sweep safety: ${schedules} schedules from seed ${firstSeed}, 0 breaches`],
   })
 }, 3_600_000)

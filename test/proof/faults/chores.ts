@@ -4,12 +4,13 @@ import type { Action } from '../../../domain/reconciliation.ts'
 import type { RegisteredActivities } from '../../../worker/activities.ts'
 import type { Lead } from './desk.ts'
 import type { Ground } from './ground.ts'
+import type { Asked } from './scenarios.ts'
 
 /** A workflow that serves no single session, and calls an activity by itself. */
 export interface Chore {
   readonly workflow: 'reconcile' | 'expire' | 'retention' | 'watchDoors'
-  /** It asks the backend, so that faults between the two are tried as well. */
-  readonly asksBackend?: true
+  /** Whom it asks outside, if anybody: faults between the two are tried as well. */
+  readonly asks?: Asked
   /** Makes what it is to find; `action` is what it is to do about that. */
   readonly prepare?: (ground: Ground, live: SessionId) => Promise<Prepared>
 }
@@ -27,7 +28,7 @@ const retention: Chore = { workflow: 'retention' }
 /** Every activity that serves no single session: its workflow ends right whatever happens, and nothing else comes to harm. */
 export const chores = {
   beginReconciliation: reconcile,
-  surveyProvider: { ...reconcile, asksBackend: true },
+  surveyProvider: { ...reconcile, asks: 'provider' },
   concludeReconciliation: reconcile,
   wakeSession: {
     ...reconcile,
@@ -44,7 +45,7 @@ export const chores = {
   },
   removeUnknown: {
     ...reconcile,
-    asksBackend: true,
+    asks: 'provider',
     prepare: async (ground) => {
       const sessionId = newId('session')
       const name = await ground.strand(sessionId)
@@ -65,7 +66,7 @@ export const chores = {
   stopIdleSessions: expire,
   settleLostDoors: expire,
   forgetDoors: expire,
-  watchDoors: { workflow: 'watchDoors', asksBackend: true },
+  watchDoors: { workflow: 'watchDoors', asks: 'gateway' },
   eraseAccounts: retention,
   pruneEvents: retention,
   pruneSessions: retention,

@@ -34,9 +34,9 @@ export const gatedActivities = (gate: Gate): WorkerInterceptors => ({
 
 /**
  * The provider as its activities see it through the gate. What is let through late reaches the backend however long its
- * caller has been gone, as a request on its way does.
+ * caller has been gone, as a request on its way does; `callMs`: what a call has then.
  */
-export function gatedProvider(provider: ComputeProvider, gate: Gate): ComputeProvider {
+export function gatedProvider(provider: ComputeProvider, gate: Gate, callMs = 30_000): ComputeProvider {
   const through = async <T>(call: () => Promise<T>, failed: T): Promise<T> => {
     const context = Context.current()
     const visit = visitOf(context)
@@ -47,7 +47,7 @@ export function gatedProvider(provider: ComputeProvider, gate: Gate): ComputePro
   }
   const silent = { kind: 'unknown', why: 'the proof keeps the answer' } as const
   const away = { kind: 'unavailable', retryAfterMs: null, detail: silent.why } as const
-  const onItsWay = (call: CallContext): CallContext => ({ ...call, signal: AbortSignal.timeout(30_000) })
+  const onItsWay = (call: CallContext): CallContext => ({ ...call, signal: AbortSignal.timeout(callMs) })
   return {
     ...provider,
     create: async (spec, call) => await through(async () => await provider.create(spec, onItsWay(call)), away),

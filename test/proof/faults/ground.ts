@@ -6,7 +6,8 @@ import { requestAbandon } from '../../../db/operations.ts'
 import type { ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { SessionState } from '../../../domain/lifecycle.ts'
 import type { FakeAccessBackend } from '../../../ports/access/fake/backend.ts'
-import type { HeldInstance, Site } from '../balance.ts'
+import type { ProofBackend } from '../backend.ts'
+import type { Site } from '../balance.ts'
 import { heldDesks } from './outside.ts'
 
 /** Where sessions are led through faults: an installation whose workers go through the gate. */
@@ -20,8 +21,10 @@ export interface Ground extends Site {
   stop(sessionId: SessionId): Promise<void>
   /** An operator gives up on its cleaning. */
   abandon(sessionId: SessionId): Promise<void>
-  /** Ends what runs in the session's instance, by itself. */
-  exit(sessionId: SessionId): void
+  /** Ends what runs in the session's instance, by itself or by somebody else's hand. */
+  exit(sessionId: SessionId): Promise<void>
+  /** How a session ends to which that happens. */
+  readonly exits: ProofBackend['exits']
   /** Puts an instance there that no row knows of; returns its name. */
   strand(sessionId: SessionId): Promise<string>
   /** Waits for a state; `null` when the time is over. */
@@ -40,18 +43,17 @@ export interface StateLine {
 export interface GroundDeps {
   readonly db: Db
   readonly client: Client
-  /** The provider that the further ones are like. */
-  readonly like: ProviderId
-  readonly instances: () => Promise<readonly HeldInstance[]>
-  readonly exit: Ground['exit']
-  readonly strand: Ground['strand']
+  readonly deploymentId: string
+  readonly backend: ProofBackend
   readonly desks?: FakeAccessBackend
 }
 
 const lookEveryMs = 40
+/** The provider that the further ones are like. */
+const like = 'fake'
 
 /** One look at all sessions serves all who wait for one. */
-export function createGround({ db, client, like, instances, exit, strand, desks }: GroundDeps): Ground {
+export function createGround({ db, client, deploymentId, backend, desks }: GroundDeps): Ground {
   let lines: ReadonlyMap<string, StateLine> = new Map()
   let closed = false
   let looked = Promise.withResolvers<void>()
@@ -70,10 +72,11 @@ export function createGround({ db, client, like, instances, exit, strand, desks 
   return {
     db,
     client,
-    instances,
+    instances: async () => await backend.held(deploymentId),
     ...(desks === undefined ? {} : { desks, outside: () => heldDesks(desks) }),
-    exit,
-    strand,
+    exit: async (sessionId) => await backend.exit(deploymentId, sessionId),
+    exits: backend.exits,
+    strand: async (sessionId) => await backend.strand(deploymentId, sessionId),
     async addProvider() {
       const id = `${like}${(added += 1)}` as ProviderId
       await db.transaction().execute(async (trx) => {

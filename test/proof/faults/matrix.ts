@@ -19,7 +19,7 @@ export interface Cell {
 }
 
 const isChore = (activity: ActivityName): activity is ChoreName => Object.hasOwn(chores, activity)
-const sceneOf = (activity: ActivityName): Pick<Chore, 'asksBackend'> =>
+const sceneOf = (activity: ActivityName): Pick<Chore, 'asks'> =>
   isChore(activity) ? chores[activity] : scenarios[activity as SessionActivityName]
 
 /** Every activity that a scenario or a chore leads to. */
@@ -35,9 +35,12 @@ export function activitiesOf(registered: readonly string[]): ActivityName[] {
   return knownActivities
 }
 
-/** Activities that asked a backend although neither table says so: faults between the two are not tried. */
+/** Every activity that asks a provider. */
+export const providerAskers = knownActivities.filter((activity) => sceneOf(activity).asks === 'provider')
+
+/** Activities that asked somebody outside although neither table says so: faults between the two are not tried. */
 export const unsaidAskers = (askers: ReadonlySet<string>): ActivityName[] =>
-  knownActivities.filter((activity) => askers.has(activity) && sceneOf(activity).asksBackend !== true)
+  knownActivities.filter((activity) => askers.has(activity) && sceneOf(activity).asks === undefined)
 
 /** The cells of the matrix: each activity with each fault that can happen to it. */
 export const cellsOf = (
@@ -46,7 +49,7 @@ export const cellsOf = (
   atBackend: readonly Fault[],
 ): Cell[] =>
   activities.flatMap((activity) =>
-    [...anywhere, ...(sceneOf(activity).asksBackend === true ? atBackend : [])]
+    [...anywhere, ...(sceneOf(activity).asks !== undefined ? atBackend : [])]
       .filter((fault) => !(isChore(activity) && fault.stops === true))
       .map((fault) => ({ activity, fault })),
   )
@@ -78,16 +81,22 @@ export interface MatrixRun extends Omit<CaseRun, 'providerId'> {
   /** How many at once. */
   readonly lanes: number
   readonly planned?: (planned: Case) => void
+  readonly stepMs?: number
+  /** None begins after this, ms since the epoch. */
+  readonly until?: number
 }
 
-/** Leads something through each cell. */
+/** Leads something through each cell; through fewer where the time is up before. */
 export async function runCells(run: MatrixRun, cells: readonly Cell[]): Promise<Verdict[]> {
   const providerId = 'fake' as ProviderId
-  return await inTurns(cells, run.lanes, async ({ activity, fault }) =>
-    isChore(activity)
+  const { until = Infinity } = run
+  const verdicts = await inTurns(cells, run.lanes, async ({ activity, fault }) => {
+    if (Date.now() > until) return null
+    return isChore(activity)
       ? await runChore({ ...run, providerId }, activity, fault)
-      : await runCase({ ...run, providerId }, { activity, fault }),
-  )
+      : await runCase({ ...run, providerId }, { activity, fault })
+  })
+  return verdicts.filter((verdict) => verdict !== null)
 }
 
 /** What went wrong, a line each. */

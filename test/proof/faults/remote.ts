@@ -21,9 +21,14 @@ export interface Remote {
 
 type Deed = (...args: never[]) => Promise<unknown>
 
-/** Serves gate and backend on loopback. What is held is held for as long as its caller lives. */
-export async function serveRemote(gate: Gate, provider: ComputeProvider, access: AccessGateway): Promise<Remote> {
-  const call = (): CallContext => ({ signal: AbortSignal.timeout(30_000) })
+/** Serves gate and backend on loopback. What is held is held for as long as its caller lives; a call has `callMs`. */
+export async function serveRemote(
+  gate: Gate,
+  provider: ComputeProvider,
+  access: AccessGateway,
+  callMs = 30_000,
+): Promise<Remote> {
+  const call = (): CallContext => ({ signal: AbortSignal.timeout(callMs) })
   const { create, inspect, remove, list } = provider
   const deeds: Readonly<Record<string, Deed>> = {
     arrive: async (visit: Parameters<Gate['arrive']>[0]) => await gate.arrive(visit, () => {}),

@@ -71,7 +71,7 @@ export async function runCase(run: CaseRun, { activity, fault }: FaultCase): Pro
   const after = before.length > 0 ? before : await balanced(ground, demand, settleMs)
 
   if (scenario.alone === true) await ground.retireProvider(providerId)
-  const ends = [scenario.ends, ...(fault.ends ?? [])]
+  const ends = [scenario.ends === 'exit' ? ground.exits : scenario.ends, ...(fault.ends ?? [])]
   const ended = end === null ? null : `${end.state}:${end.reason}`
   return {
     id: sessionId,

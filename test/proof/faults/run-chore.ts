@@ -21,12 +21,13 @@ export interface ChoreRun {
   readonly live: SessionId
   readonly boundMs: number
   readonly planned?: (planned: Case) => void
+  /** A step of a reconciliation has this for all its tries: one that falls silent is noticed much sooner. */
+  readonly stepMs?: number
 }
 
 /** Steps of a chore are tried for some multiples of this, and there is no heartbeat by which a dead worker is noticed sooner. */
 const transactionMs = { brief: 250, killed: 1_000 }
-/** A step of a reconciliation has this for all its tries: one that falls silent is noticed much sooner. */
-const reconcileStepMs = 8_000
+const usualStepMs = 8_000
 
 /**
  * Leads one run of a chore through one fault, to its end. What a run leaves undone the next one does: only what that leaves is
@@ -79,20 +80,21 @@ const ends: ReadonlySet<string> = new Set(['COMPLETED', 'CONTINUED_AS_NEW'])
 /** How the run ended; `null` when it did not in its time. */
 async function runOnce(run: ChoreRun, { workflow }: Chore, { subject, fault }: Pick<Plan, 'subject' | 'fault'>) {
   const { ground, providerId, boundMs } = run
+  const stepMs = run.stepMs ?? usualStepMs
   const databaseTimeoutMs = fault.deadly === true ? transactionMs.killed : transactionMs.brief
   const inputs: Readonly<Record<Chore['workflow'], ReconcileRun | UpkeepRun | WatchDoorsRun>> = {
     reconcile: {
       providerId,
       timings: {
         ...run.timings,
-        removeTimeoutMs: reconcileStepMs,
+        removeTimeoutMs: stepMs,
         databaseTimeoutMs: Math.min(run.timings.databaseTimeoutMs, transactionMs.killed),
       },
     },
     expire: { timings: { ...run.timings, databaseTimeoutMs } },
     retention: { timings: { ...run.timings, databaseTimeoutMs } },
     // So short that one run of the watch is soon over, and another one goes on.
-    watchDoors: { timings: { ...run.timings, observeRunMs: 50, accessTimeoutMs: reconcileStepMs } },
+    watchDoors: { timings: { ...run.timings, observeRunMs: 50, accessTimeoutMs: stepMs } },
   }
   const { client } = ground
   const workflowId = `${workflow}/${subject}`

@@ -12,6 +12,9 @@ export type ActivityName = keyof RegisteredActivities
 /** Those that serve no single session; `chores.ts` has the rest. */
 export type SessionActivityName = Exclude<ActivityName, ChoreName>
 
+/** Who is outside: what instances are made at, or the gateway to their doors. */
+export type Asked = 'provider' | 'gateway'
+
 /** A session, and where it runs. */
 export interface Subject {
   readonly sessionId: SessionId
@@ -22,8 +25,8 @@ export interface Subject {
 export interface Scenario {
   /** How its wish differs from an ordinary one. */
   readonly wish?: Partial<NewSession>
-  /** It asks the backend, so that faults between the two are tried as well. */
-  readonly asksBackend?: true
+  /** Whom it asks outside, if anybody: faults between the two are tried as well. */
+  readonly asks?: Asked
   /** What it does there concerns others at the same provider: it has one of its own. */
   readonly alone?: true
   /** It serves no session but looks after its provider. */
@@ -32,7 +35,7 @@ export interface Scenario {
   readonly lead?: (ground: Ground, subject: Subject, fault: Fault) => Lead
   /** What happens once it is ready; unless named, its owner stops it. */
   readonly whenReady?: (ground: Ground, subject: Subject, planned: Case) => Promise<void>
-  /** Its end, if no fault brings another one. */
+  /** Its end, if no fault brings another one; `exit`: of one whose instance ends without being asked to. */
   readonly ends: string
 }
 
@@ -62,14 +65,14 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
 
   // Whatever happens to who looks at the provider, that an instance ended is seen.
   observeProvider: {
-    asksBackend: true,
+    asks: 'provider',
     servesProvider: true,
     alone: true,
     whenReady: async (ground, { sessionId }, { happened }) => {
       await happened
-      ground.exit(sessionId)
+      await ground.exit(sessionId)
     },
-    ends: 'failed:exited',
+    ends: 'exit',
   },
 
   // It waits for a provider that takes nobody, until the moment when it asks for its place.
@@ -91,22 +94,22 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
   beginStopping: ordinary,
   releaseReservation: ordinary,
   end: ordinary,
-  createInstance: { ...ordinary, asksBackend: true },
-  awaitReady: { ...ordinary, asksBackend: true },
-  removeInstance: { ...ordinary, asksBackend: true },
+  createInstance: { ...ordinary, asks: 'provider' },
+  awaitReady: { ...ordinary, asks: 'provider' },
+  removeInstance: { ...ordinary, asks: 'provider' },
 
   // Its owner opens the desk, through the gateway outside.
-  settleDoors: { ...atTheDesk, asksBackend: true },
-  closeDoors: { ...atTheDesk, asksBackend: true },
+  settleDoors: { ...atTheDesk, asks: 'gateway' },
+  closeDoors: { ...atTheDesk, asks: 'gateway' },
 
   // Its time is over.
   requestStop: { wish: { lifetimeSeconds: 1 }, whenReady: async () => {}, ends: 'stopped:expired' },
 
   // What runs in it ends by itself, and a list shows it.
   inspectInstance: {
-    asksBackend: true,
-    whenReady: async (ground, { sessionId }) => ground.exit(sessionId),
-    ends: 'failed:exited',
+    asks: 'provider',
+    whenReady: async (ground, { sessionId }) => await ground.exit(sessionId),
+    ends: 'exit',
   },
 
   // Its run is ended by hand, and a stop finds nobody.

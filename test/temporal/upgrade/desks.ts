@@ -1,30 +1,41 @@
-import type { FakeProvider } from '../../../ports/compute/fake/provider.ts'
-import type { CallContext, ComputeProvider, InstanceRef, Removed } from '../../../ports/compute/provider.ts'
+import type {
+  CallContext,
+  ComputeProvider,
+  InstanceRef,
+  InstanceState,
+  Removed,
+} from '../../../ports/compute/provider.ts'
 import type { SessionId } from '../../../domain/ids.ts'
 import { instanceName } from '../../../domain/ids.ts'
 
-/** A backend on which a test holds sessions where it wants them. It outlives every worker. */
-export function createHold(fake: FakeProvider) {
+/** A provider that holds sessions where a test wants them, whatever is behind it. It outlives every worker. */
+export function createHold(behind: ComputeProvider) {
   let starting = false
   let making = true
   const stuck = new Set<string>()
+  const held = new Set<string>()
+  const seen = ({ name }: InstanceRef, state: InstanceState): InstanceState =>
+    held.has(name) && state.kind === 'running' ? { kind: 'pending', reason: 'held' } : state
   const provider: ComputeProvider = {
-    ...fake,
+    ...behind,
     async create(spec, call) {
       while (!making) {
         if (call.signal.aborted) return { kind: 'unavailable', retryAfterMs: null, detail: 'it was left off' }
         await rest()
       }
-      const created = await fake.create(spec, call)
-      if (starting) fake.backend.setState(spec.name, { kind: 'pending', reason: 'held' })
-      return created
+      if (starting) held.add(spec.name)
+      return await behind.create(spec, call)
+    },
+    inspect: async (ref, call) => seen(ref, await behind.inspect(ref, call)),
+    async *list(deploymentId, call) {
+      for await (const one of behind.list(deploymentId, call)) yield { ...one, state: seen(one.ref, one.state) }
     },
     async remove(ref: InstanceRef, call: CallContext): Promise<Removed> {
       while (stuck.has(ref.name)) {
         if (call.signal.aborted) return { kind: 'unknown', why: 'it hangs' }
         await rest()
       }
-      return await fake.remove(ref, call)
+      return await behind.remove(ref, call)
     },
   }
   return {
@@ -33,8 +44,7 @@ export function createHold(fake: FakeProvider) {
     holdStarts: () => void (starting = true),
     letStart() {
       starting = false
-      for (const instance of fake.backend.instances.values())
-        if (instance.state().kind === 'pending') instance.become({ kind: 'running', endpoints: [] })
+      held.clear()
     },
     /** Creates hang until `letMake`. */
     holdCreates: () => void (making = false),

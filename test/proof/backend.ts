@@ -1,0 +1,139 @@
+import { instanceName } from '../../domain/ids.ts'
+import type { SessionId } from '../../domain/ids.ts'
+import type { TemplateSpec } from '../../domain/template.ts'
+import type { ProviderConfig } from '../../platform/config.ts'
+import { dockerSettings } from '../../ports/compute/docker/settings.ts'
+import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
+import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import type { ComputeProvider, InstanceRef, InstanceSpec } from '../../ports/compute/provider.ts'
+import { countAtDocker } from '../../stack/docker.ts'
+import { plainTemplate } from '../setup/template.ts'
+import { listInstances } from './balance.ts'
+import type { HeldInstance } from './balance.ts'
+import { nameOf, openTarget } from './target.ts'
+import type { ProofTarget } from './target.ts'
+import { toldTarget } from './told-target.ts'
+
+/** What a proof sees of a backend, and does to it, beside Carrel: by the port alone, so that any provider will do. */
+export interface ProofBackend {
+  /** As reports name it. */
+  readonly name: string
+  readonly provider: ComputeProvider
+  readonly networks: readonly string[]
+  readonly template: TemplateSpec
+  /** What one call has, ms. */
+  readonly callMs: number
+  /** What its instances are, by the driver's list. */
+  held(deploymentId: string): Promise<HeldInstance[]>
+  /** Ends what runs in an instance, or, where the port cannot, takes the instance away. */
+  exit(deploymentId: string, sessionId: SessionId): Promise<void>
+  /** How a session ends to whose instance that happens. */
+  readonly exits: 'failed:exited' | 'failed:instance_lost'
+  /** Puts an instance there that no row knows of; returns its name. */
+  strand(deploymentId: string, sessionId: SessionId): Promise<string>
+  /** What is there of anything, asked beside the driver where one can ask. */
+  leftovers(deploymentId: string): Promise<string[]>
+  /** Removes whatever is left of the deployments, and lets go of the backend. */
+  close(...deploymentIds: string[]): Promise<void>
+}
+
+const calledMs = 120_000
+const call = () => ({ signal: AbortSignal.timeout(calledMs) })
+
+/** The target's backend, through a driver of the proof's own. */
+export async function openBackend(target: ProofTarget): Promise<ProofBackend> {
+  if (target.provider.kind === 'fake') return fakeProofBackend()
+  await target.prepare()
+  const provider = openTarget(target)
+  const { template, callMs } = target
+  return {
+    // Whatever its kind, the rows of these proofs call it as they call the one in memory.
+    ...common(provider, { ...template, provider: plainTemplate.provider }),
+    name: nameOf(target),
+    networks: target.provider.networks,
+    callMs,
+    exit: async (deploymentId, sessionId) =>
+      await takeAway(provider, { name: instanceName(sessionId, 1), deploymentId }),
+    exits: 'failed:instance_lost',
+    leftovers: async (deploymentId) => await leftoversAt(target.provider, deploymentId),
+  }
+}
+
+/** The backend of a proof that tells the driver's answers apart from the driver: what the operator names, else one in memory. */
+export async function openStageBackend(): Promise<ProofBackend> {
+  const target = toldTarget()
+  return target === null ? fakeProofBackend(50) : await openBackend(target)
+}
+
+/** A backend in this process. */
+export function fakeProofBackend(settleMs = 100) {
+  const backend = createFakeBackend()
+  const provider = createFakeProvider({ backend, endpoint: 'serve', requestTimeoutMs: 500, settleMs })
+  return {
+    ...common(provider, plainTemplate),
+    backend,
+    name: 'fake',
+    networks: ['127.0.0.0/8'],
+    callMs: 3_000,
+    exit: async (_, sessionId) => await Promise.resolve(backend.exit(instanceName(sessionId, 1))),
+    exits: 'failed:exited',
+    leftovers: async () => await Promise.resolve([]),
+  } satisfies ProofBackend & Record<'backend', unknown>
+}
+
+const common = (provider: ComputeProvider, template: TemplateSpec) => ({
+  provider,
+  template,
+  held: async (deploymentId: string) => await listInstances([provider], deploymentId),
+  async strand(deploymentId: string, sessionId: SessionId): Promise<string> {
+    const spec = strandedSpec(template, deploymentId, sessionId)
+    const { kind } = await provider.create(spec, call())
+    if (kind !== 'made' && kind !== 'adopted') throw new Error(`nothing could be stranded: ${kind}`)
+    return spec.name
+  },
+  async close(...deploymentIds: string[]): Promise<void> {
+    for (const deploymentId of deploymentIds)
+      for await (const { ref } of provider.list(deploymentId, call())) await takeAway(provider, ref)
+    await provider.close()
+  },
+})
+
+/** Removes it until that is confirmed. */
+async function takeAway(provider: ComputeProvider, ref: InstanceRef): Promise<void> {
+  const deadline = Date.now() + calledMs
+  while ((await provider.remove(ref, call())).kind !== 'removed')
+    if (Date.now() > deadline) throw new Error(`${ref.name} could not be removed`)
+}
+
+function strandedSpec(template: TemplateSpec, deploymentId: string, sessionId: SessionId): InstanceSpec {
+  const { image, command, environment, capabilities, readiness, egress, lifetimeSeconds, user } = template
+  return {
+    name: instanceName(sessionId, 1),
+    deploymentId,
+    sessionId,
+    generation: 1,
+    image,
+    command,
+    environment,
+    secret: 'nobody knows',
+    // A template's default size is one of its sizes.
+    resources: { sessions: 1, ...template.sizes[template.defaultSize]! },
+    user: typeof user === 'object' && user !== null ? { ...user, gids: [] } : null,
+    capabilities,
+    ports: Object.values(template.doors).map(({ port }) => port),
+    readiness,
+    mounts: [],
+    egress,
+    size: template.defaultSize,
+    terms: template.backend ?? {},
+    lifetimeSeconds,
+    report: null,
+  }
+}
+
+/** Networks and volumes too, which no list of instances shows. Only a Docker daemon is asked beside its driver. */
+export async function leftoversAt({ kind, settings }: ProviderConfig, deploymentId: string): Promise<string[]> {
+  if (kind !== 'docker') return []
+  const counts = await countAtDocker(dockerSettings.parse(settings), deploymentId)
+  return Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`Docker still has ${count} ${what}`]))
+}
