@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import type { CheckFinding } from '../../../domain/provider-check.ts'
+import type { CheckAsk } from '../provider.ts'
+import { ApiError } from './api-error.ts'
+import type { Api } from './api.ts'
+import { allNamespaces } from './find.ts'
+import type { Deps } from './inspect.ts'
+import { pathOf } from './paths.ts'
+import type { KubernetesSettings } from './settings.ts'
+
+/** What the driver does there: `deploy/kubernetes/role.yaml` grants this and no more. */
+export const needed: readonly {
+  readonly group: string
+  readonly resource: string
+  readonly verbs: readonly string[]
+}[] = [
+  { group: '', resource: 'pods', verbs: ['get', 'list', 'create', 'delete'] },
+  { group: '', resource: 'pods/log', verbs: ['get'] },
+  { group: '', resource: 'secrets', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  { group: '', resource: 'services', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  { group: '', resource: 'persistentvolumeclaims', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  { group: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  { group: '', resource: 'events', verbs: ['list'] },
+  { group: '', resource: 'resourcequotas', verbs: ['list'] },
+]
+
+const versionShape = z.object({ major: z.string(), minor: z.string() })
+const reviewShape = z.object({ status: z.object({ allowed: z.boolean().default(false) }) })
+const quotaListShape = z.object({
+  items: z.array(
+    z.object({
+      status: z
+        .object({
+          hard: z.record(z.string(), z.string()).default({}),
+          used: z.record(z.string(), z.string()).default({}),
+        })
+        .default({ hard: {}, used: {} }),
+    }),
+  ),
+})
+const day = 24 * 3_600_000
+
+/** What is missing at the cluster for sessions to run. Makes nothing: reviews of access are questions. */
+export async function checkCluster(
+  { api, settings }: Deps,
+  ask: CheckAsk,
+  signal: AbortSignal,
+): Promise<CheckFinding[]> {
+  try {
+    const { minor } = await api.get('/version', versionShape, signal)
+    const found: CheckFinding[] = [...fromSettings(settings, ask), ...fromClock(api.skewMs())]
+    if (Number.parseInt(minor, 10) < 25)
+      found.push({ code: 'version_unsupported', level: 'missing', about: 'API server' })
+    for (const namespace of allNamespaces(settings)) {
+      const refused = await permissionsMissing(api, namespace, signal)
+      found.push(...refused)
+      if (refused.length === 0) found.push(...(await quotasSpent(api, namespace, signal)))
+    }
+    return [...found, ...expiry(await api.token(), api.now())]
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    return [{ code: error.status === 401 ? 'credentials_refused' : 'unreachable', level: 'missing' }]
+  }
+}
+
+function fromSettings(settings: KubernetesSettings, { templates }: CheckAsk): CheckFinding[] {
+  const found: CheckFinding[] = []
+  if (!settings.networkPoliciesEnforced)
+    found.push({ code: 'not_enforced', level: 'warning', about: 'network policies' })
+  for (const { image, sizes, egress, terms } of templates) {
+    const gpu = terms.kubernetes?.gpuResource ?? settings.gpuResource
+    if (gpu === undefined && sizes.some(({ gpus }) => gpus > 0))
+      found.push({ code: 'named_missing', level: 'missing', about: `gpuResource for ${image}` })
+    if (egress === 'site' && settings.siteNetworks.length === 0)
+      found.push({ code: 'named_missing', level: 'missing', about: `siteNetworks for ${image}` })
+  }
+  return found
+}
+
+const fromClock = (skewMs: number | null): CheckFinding[] =>
+  skewMs !== null && Math.abs(skewMs) > 30_000 ? [{ code: 'clock_skewed', level: 'warning', about: 'API server' }] : []
+
+async function permissionsMissing(api: Api, namespace: string, signal: AbortSignal): Promise<CheckFinding[]> {
+  const asked = needed.flatMap(({ group, resource, verbs }) => verbs.map((verb) => ({ group, resource, verb })))
+  const findings = await Promise.all(
+    asked.map(async ({ group, resource, verb }): Promise<CheckFinding[]> => {
+      const [name, subresource] = resource.split('/')
+      const body = {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: {
+          resourceAttributes: {
+            namespace,
+            group,
+            resource: name,
+            verb,
+            ...(subresource === undefined ? {} : { subresource }),
+          },
+        },
+      }
+      const { status } = await api.create(
+        '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+        body,
+        reviewShape,
+        signal,
+      )
+      if (status.allowed) return []
+      return [{ code: 'permission_missing', level: 'missing', about: `${verb} ${resource} in ${namespace}` }]
+    }),
+  )
+  return findings.flat()
+}
+
+async function quotasSpent(api: Api, namespace: string, signal: AbortSignal): Promise<CheckFinding[]> {
+  const { items } = await api.get(pathOf(namespace, 'resourcequotas'), quotaListShape, signal)
+  return items.flatMap(({ status: { hard, used } }) =>
+    Object.keys(hard)
+      .filter((name) => hard[name] === used[name] && hard[name] !== '0')
+      .map((name): CheckFinding => ({ code: 'quota_exhausted', level: 'warning', about: `${name} in ${namespace}` })),
+  )
+}
+
+/** A token that says when it ends, and will soon. One that is renewed in its file is found young here. */
+function expiry(token: string | null, now: number): CheckFinding[] {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(token?.split('.')[1] ?? '', 'base64url').toString())
+    const { exp } = z.object({ exp: z.number() }).parse(claims)
+    const soon = exp * 1_000 - now < day
+    return soon ? [{ code: 'credentials_expiring', level: 'warning', about: 'token' }] : []
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,23 @@
+import { BlockList, isIP, isIPv6 } from 'node:net'
+
+/** Whether an address lies in one of the networks (IPv4 or IPv6). Throws on a network that is none. */
+export function addressList(networks: readonly string[]): (address: string) => boolean {
+  const list = new BlockList()
+  for (const network of networks) {
+    const { address, bits } = parts(network)
+    list.addSubnet(address, bits, familyOf(address))
+  }
+  return (address) => isIP(address) !== 0 && list.check(address, familyOf(address))
+}
+
+/** Whether the first network is the second, or a part of it. */
+export function liesWithin(inner: string, outer: string): boolean {
+  const [small, large] = [parts(inner), parts(outer)]
+  return small.bits >= large.bits && addressList([outer])(small.address)
+}
+
+const parts = (network: string) => {
+  const [address = '', bits = ''] = network.split('/')
+  return { address, bits: Number(bits) }
+}
+const familyOf = (address: string) => (isIPv6(address) ? 'ipv6' : 'ipv4')

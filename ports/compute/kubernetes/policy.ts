@@ -1,0 +1,121 @@
+import { isIP, isIPv6 } from 'node:net'
+import type {
+  V1NetworkPolicy,
+  V1NetworkPolicyEgressRule,
+  V1NetworkPolicyPeer,
+  V1NetworkPolicyPort,
+  V1NetworkPolicySpec,
+} from '@kubernetes/client-node'
+import type { InstanceSpec } from '../provider.ts'
+import { podSelector } from './around.ts'
+import { labelsOf, objectName } from './names.ts'
+import { liesWithin } from './networks.ts'
+import { ownedBy } from './owner.ts'
+import type { KubernetesSettings, Peer } from './settings.ts'
+import type { Owner } from './shapes.ts'
+
+/** Not the internet: this host, private and shared networks, link-local with the metadata address, benchmarks, multicast. */
+const privateNetworks = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/3',
+]
+/** Never a site's network: loopback, and link-local with the metadata address. */
+const neverSite = ['127.0.0.0/8', '169.254.0.0/16']
+
+/** As the cluster reads it: in the library's model `from` has another name. */
+type Policy = Omit<V1NetworkPolicy, 'spec'> & {
+  readonly spec: Omit<V1NetworkPolicySpec, 'ingress'> & {
+    readonly ingress: readonly { readonly from: V1NetworkPolicyPeer[]; readonly ports: V1NetworkPolicyPort[] }[]
+  }
+}
+
+/** Nobody comes in but Carrel, to the session's own ports; nothing goes out but what its class of egress allows. */
+export function policyManifest(
+  spec: InstanceSpec,
+  namespace: string,
+  owner: Owner,
+  settings: KubernetesSettings,
+): Policy {
+  const { ports, report } = spec
+  const listening = [
+    ...ports.map((port) => ({ protocol: 'TCP', port })),
+    ...(report === null ? [] : [{ protocol: 'TCP', port: report.ports.from, endPort: report.ports.to }]),
+  ]
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: objectName(spec), namespace, labels: labelsOf(spec), ownerReferences: ownedBy(owner) },
+    spec: {
+      podSelector: { matchLabels: podSelector(spec) },
+      policyTypes: ['Ingress', 'Egress'],
+      // An empty list of ports would mean all of them.
+      ingress: listening.length === 0 ? [] : [{ from: settings.reachableFrom.map(peerOf), ports: listening }],
+      egress: [...egressOf(spec, settings), ...reportsOf(spec, settings)],
+    },
+  }
+}
+
+function egressOf({ egress }: InstanceSpec, settings: KubernetesSettings): V1NetworkPolicyEgressRule[] {
+  switch (egress) {
+    case 'none':
+      return []
+    case 'internet': {
+      const outside = [...privateNetworks, ...settings.forbiddenNetworks]
+      return [nameService(settings), ...reaching(['0.0.0.0/0'], outside)]
+    }
+    case 'site': {
+      const outside = [...neverSite, ...settings.forbiddenNetworks]
+      return [nameService(settings), ...reaching(settings.siteNetworks, outside)]
+    }
+    default:
+      return egress satisfies never
+  }
+}
+
+const nameService = ({ nameServers }: KubernetesSettings): V1NetworkPolicyEgressRule => ({
+  to: nameServers.map(peerOf),
+  ports: [
+    { protocol: 'UDP', port: 53 },
+    { protocol: 'TCP', port: 53 },
+  ],
+})
+
+/** One that reports its ports reaches whoever takes the report, and finds it by name. */
+function reportsOf({ report, egress }: InstanceSpec, settings: KubernetesSettings): V1NetworkPolicyEgressRule[] {
+  if (report === null) return []
+  const url = new URL(report.url)
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const itself = isIP(host) === 0 ? [] : [network(`${host}/${isIPv6(host) ? 128 : 32}`, [])]
+  const to = [...settings.reportsTo.map(peerOf), ...itself]
+  const port = Number(url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port)
+  const names = isIP(host) === 0 && egress === 'none' ? [nameService(settings)] : []
+  // An empty list of peers would mean everybody.
+  return to.length === 0 ? names : [...names, { to, ports: [{ protocol: 'TCP', port }] }]
+}
+
+function peerOf(peer: Peer): V1NetworkPolicyPeer {
+  if ('network' in peer) return network(peer.network, [])
+  return {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': peer.namespace } },
+    ...(Object.keys(peer.podLabels).length === 0 ? {} : { podSelector: { matchLabels: { ...peer.podLabels } } }),
+  }
+}
+
+/** An empty list of peers would mean everybody: there is no rule then. */
+function reaching(networks: readonly string[], without: readonly string[]): V1NetworkPolicyEgressRule[] {
+  const open = networks.filter((cidr) => !without.some((outer) => liesWithin(cidr, outer)))
+  return open.length === 0 ? [] : [{ to: open.map((cidr) => network(cidr, without)) }]
+}
+
+/** The cluster takes exceptions only from within the network itself. */
+const network = (cidr: string, without: readonly string[]): V1NetworkPolicyPeer => {
+  const except = [...new Set(without.filter((inner) => liesWithin(inner, cidr)))]
+  return { ipBlock: { cidr, ...(except.length === 0 ? {} : { except }) } }
+}
