@@ -112,7 +112,8 @@ export function createAccessActivities({ db, access, deploymentId, secrets, loca
     if (spec.recording !== undefined) return 'recording_unavailable'
     const { key, endpoints, secret } = facts.instance
     const endpoint = endpoints.find((e) => e.port === portOf(spec, mode))
-    if (endpoint === undefined) return 'not_ready'
+    // A gateway outside would hold no certificate against a pin.
+    if (endpoint === undefined || endpoint.fingerprint !== undefined) return 'not_ready'
     const networks = await networksOf(db, sessionId)
     const located = await locate({ endpoint: { host: endpoint.host, port: endpoint.hostPort }, networks })
     if (located.kind === 'forbidden') return 'address_forbidden'

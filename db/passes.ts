@@ -26,7 +26,7 @@ export interface DoorAccess {
   /** CIDRs in which its endpoints may lie. */
   readonly networks: readonly string[]
   /** Where the door is reached in this mode; `null`: not now. */
-  readonly endpoint: { readonly host: string; readonly port: number } | null
+  readonly endpoint: { readonly host: string; readonly port: number; readonly fingerprint?: string } | null
   /** The session's secret, sealed for its instance; `null`: there is none. */
   readonly secret: Buffer | null
   /** When the pass ends at the latest, ms. */
@@ -122,7 +122,9 @@ export async function checkPass(executor: Executor, pass: string | null, host: D
 
 function endpointAt(endpoints: readonly StoredEndpoint[], port: number): DoorAccess['endpoint'] {
   const found = endpoints.find((endpoint) => endpoint.port === port)
-  return found === undefined ? null : { host: found.host, port: found.hostPort }
+  if (found === undefined) return null
+  const { host, hostPort, fingerprint } = found
+  return { host, port: hostPort, ...(fingerprint === undefined ? {} : { fingerprint }) }
 }
 
 /** What many passes are worth now, in one statement. One that is not in the answer is none any more. */

@@ -17,7 +17,8 @@ import type { ProxyDeps } from './proxy-http.ts'
 import { createProxyUpgrade } from './proxy-upgrade.ts'
 import { createRedeem } from './redeem.ts'
 import { createGatewayServer } from './server.ts'
-import { resolveName } from '../platform/target.ts'
+import type { OwnService } from '../platform/own-services.ts'
+import { locator } from '../platform/target.ts'
 import type { Resolve } from '../platform/target.ts'
 import { createTunnels } from './tunnels.ts'
 import { createUpstream } from './upstream.ts'
@@ -54,6 +55,8 @@ export interface GatewayDeps {
   readonly figures: (live: Live) => Figures
   readonly warn: (message: string, error: unknown) => void
   readonly resolve?: Resolve
+  /** Carrel's own services: no session is there, whatever its row says. */
+  readonly own?: readonly OwnService[]
   readonly watchLimits?: Partial<WatchLimits>
 }
 
@@ -91,7 +94,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     figures,
     report: createDoorReports(doors, warn),
     noteInput: createInputs(doors, warn),
-    resolve: deps.resolve ?? resolveName,
+    locate: locator(deps.own ?? [], deps.resolve),
     openSecret: deps.openSecret,
     frameAncestors,
     firstByteMs: settings.firstByteMs,

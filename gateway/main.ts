@@ -16,7 +16,8 @@ import type { DoorAccess } from './doors.ts'
 import { createFigures } from './figures.ts'
 import { createGateway } from './gateway.ts'
 import { createOutsideDesktop } from './outside.ts'
-import { targetOf } from '../platform/target.ts'
+import { listenerAt, ownServices } from '../platform/own-services.ts'
+import { locator } from '../platform/target.ts'
 
 /** Longer than everything that is waited for at the end, once it is drained. */
 const hardLimitMs = 40_000
@@ -39,6 +40,13 @@ async function main(): Promise<void> {
     return { url: entry.url, token: secrets.decrypt(outsideToken(access.accountId), entry.token).toString() }
   }
   const warn = (message: string, err: unknown) => log.warn({ err }, message)
+  const own = ownServices([
+    config.database.url,
+    settings.apiUrl,
+    listenerAt(settings.host, settings.port),
+    listenerAt(settings.metricsHost, settings.metricsPort),
+    ...settings.guacd,
+  ])
 
   if (settings.origins.byPath === true)
     log.warn('doors are paths of one host: nothing keeps sessions apart from each other in a browser')
@@ -54,7 +62,7 @@ async function main(): Promise<void> {
       const desktops = createDesktops({
         doors,
         live,
-        target: targetOf,
+        target: locator(own),
         openSecret: (access) => (access.secret === null ? null : openSecret({ ...access, secret: access.secret })),
         recordings: settings.guacdRecordings,
         log,
@@ -67,6 +75,7 @@ async function main(): Promise<void> {
     },
     figures: (live) => createFigures(metrics, live),
     warn,
+    own,
   })
 
   let serving = false

@@ -13,8 +13,7 @@ import { pump } from './pump.ts'
 import { framingOf } from './request-headers.ts'
 import type { Framing } from './request-headers.ts'
 import { trailersOf } from './response-headers.ts'
-import { targetOf } from '../platform/target.ts'
-import type { Resolve } from '../platform/target.ts'
+import type { Place, Target } from '../platform/target.ts'
 import type { Tunnels } from './tunnels.ts'
 import { failureOf, UpstreamFailed } from './upstream.ts'
 import type { Upstream } from './upstream.ts'
@@ -25,7 +24,8 @@ export interface ProxyDeps extends OnwardDeps {
   readonly figures: Figures
   readonly report: ReportDoor
   readonly noteInput: NoteInput
-  readonly resolve: Resolve
+  /** Where a session is, asked anew for each connection. */
+  readonly locate: (place: Place) => Promise<Target>
   /** From the end of a request to the first byte of its answer, ms. */
   readonly firstByteMs: number
   /** How long an upload may stand still, ms. */
@@ -58,7 +58,7 @@ export function createProxyHttp(deps: ProxyDeps): ProxyHttp {
   return async (request, response, visit, continues) => {
     const framing = framingOf(request.rawHeaders)
     if (framing.kind === 'unsupported') return refuse(request, response, 'not_implemented')
-    const target = await targetOf(visit.access, deps.resolve)
+    const target = await deps.locate(visit.access)
     if (target.kind !== 'address') return refuse(request, response, 'unreachable')
     if (response.destroyed) return
     if (isInput(request.method ?? '', request.rawHeaders)) deps.noteInput(visit.access)
@@ -74,7 +74,7 @@ interface ExchangeParts {
   readonly visit: Visit
   readonly framing: Framing
   readonly way: Onward
-  readonly target: { readonly host: string; readonly port: number }
+  readonly target: Extract<Target, { kind: 'address' }>
   readonly continues: boolean
   readonly refuse: (request: IncomingMessage, response: ServerResponse, code: keyof typeof notices) => void
 }

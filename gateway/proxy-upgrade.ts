@@ -13,7 +13,6 @@ import { isHeaderText, responseHeaders } from './response-headers.ts'
 import type { Backward } from './response-headers.ts'
 import { splice } from './splice.ts'
 import type { Splice } from './splice.ts'
-import { targetOf } from '../platform/target.ts'
 import type { Opening } from './tunnels.ts'
 import { failureOf, UpstreamFailed } from './upstream.ts'
 
@@ -37,7 +36,7 @@ export function createProxyUpgrade(deps: ProxyDeps): ProxyUpgrade {
   return async (request, socket, head, visit) => {
     socket.on('error', () => socket.destroy())
     if (framingOf(request.rawHeaders).kind !== 'none') return refuse(socket, 'malformed_request')
-    const target = await targetOf(visit.access, deps.resolve)
+    const target = await deps.locate(visit.access)
     if (target.kind !== 'address') return refuse(socket, 'unreachable')
     if (socket.destroyed) return
     let spliced: Splice | null = null
@@ -61,8 +60,7 @@ export function createProxyUpgrade(deps: ProxyDeps): ProxyUpgrade {
     }
     const way = onward(visit, request.rawHeaders, target, deps)
     const asked = deps.upstream.ask({
-      host: target.host,
-      port: target.port,
+      ...target,
       method: 'GET',
       path: way.path,
       headers: [...way.headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket'],

@@ -1,5 +1,7 @@
 import { Agent, request } from 'node:http'
 import type { ClientRequest } from 'node:http'
+import { NotPinned, PinnedAgent } from '../ports/access/pinned.ts'
+import type { PinnedRequest } from '../ports/access/pinned.ts'
 
 /** Why a session gave no answer. */
 export type UpstreamFailure = 'unreachable' | 'timeout' | 'bad_answer'
@@ -17,6 +19,8 @@ export class UpstreamFailed extends Error {
 export interface Ask {
   readonly host: string
   readonly port: number
+  /** It speaks TLS with this certificate alone; without, it speaks plainly. */
+  readonly fingerprint?: string
   readonly method: string
   readonly path: string
   readonly headers: readonly string[]
@@ -37,19 +41,26 @@ export interface Upstream {
 
 /** Connections to sessions. One that is used again was made to the same address, and belongs to the same session. */
 export function createUpstream(): Upstream {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 16, timeout: idleSocketMs, scheduling: 'lifo' })
+  const kept = { keepAlive: true, maxFreeSockets: 16, timeout: idleSocketMs, scheduling: 'lifo' } as const
+  const agent = new Agent(kept)
+  const pinned = new PinnedAgent(kept)
+  const agentFor = (fingerprint: string | undefined, fresh: boolean) => {
+    if (fingerprint === undefined) return fresh ? false : agent
+    return fresh ? new PinnedAgent() : pinned
+  }
   return {
     ask({ fresh, headers, ...where }) {
-      const asked = request({
+      const options: PinnedRequest = {
         ...where,
         headers,
         setHost: false,
-        agent: fresh ? false : agent,
+        agent: agentFor(where.fingerprint, fresh),
         maxHeaderSize,
         insecureHTTPParser: false,
         // The address was checked; a name would be looked up once more.
         lookup: (_name, _options, found) => found(new Error('only addresses are connected to'), ''),
-      })
+      }
+      const asked = request(options)
       asked.on('socket', (socket) => {
         socket.setNoDelay(true)
         if (!socket.connecting) return
@@ -59,7 +70,10 @@ export function createUpstream(): Upstream {
       })
       return asked
     },
-    close: () => agent.destroy(),
+    close: () => {
+      agent.destroy()
+      pinned.destroy()
+    },
   }
 }
 
@@ -76,6 +90,8 @@ const unreachableCodes = new Set([
 /** What a request to a session failed of. */
 export function failureOf(error: unknown): UpstreamFailure {
   if (error instanceof UpstreamFailed) return error.failure
+  // Whoever else answers there is not the session.
+  if (error instanceof NotPinned) return 'unreachable'
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   return unreachableCodes.has(code) ? 'unreachable' : 'bad_answer'
 }

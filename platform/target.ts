@@ -1,18 +1,26 @@
 import { lookup } from 'node:dns/promises'
 import { mayBeReached, parseAddress, parseNetwork } from './addresses.ts'
+import { isOwnService } from './own-services.ts'
+import type { OwnService } from './own-services.ts'
 import { within } from './within.ts'
 
 /** Where to connect: a checked address, never a name that somebody could answer differently the next time. */
 export type Target =
-  | { readonly kind: 'address'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'address'
+      readonly host: string
+      readonly port: number
+      /** Spoken to in TLS alone, and only where this certificate is shown. */
+      readonly fingerprint?: string
+    }
   /** The instance says no address now, or its name has none. */
   | { readonly kind: 'unreachable' }
-  /** Its address is not where its provider's endpoints lie. */
+  /** Its address is not where its provider's endpoints lie, or one of Carrel's own services is there. */
   | { readonly kind: 'forbidden' }
 
 /** Where an instance says that it answers, and where its provider's endpoints lie. */
 export interface Place {
-  readonly endpoint: { readonly host: string; readonly port: number } | null
+  readonly endpoint: { readonly host: string; readonly port: number; readonly fingerprint?: string } | null
   readonly networks: readonly string[]
 }
 
@@ -30,16 +38,26 @@ export const resolveName: Resolve = async (name) => {
   }
 }
 
-/** Decides where the endpoint of a door is, anew for each connection. */
-export async function targetOf({ endpoint, networks }: Place, resolve: Resolve = resolveName): Promise<Target> {
+/** Decides where the endpoint of a door is, anew for each connection. `own`: Carrel's own services, which no endpoint is. */
+export async function targetOf(
+  { endpoint, networks }: Place,
+  resolve: Resolve = resolveName,
+  own: readonly OwnService[] = [],
+): Promise<Target> {
   if (endpoint === null) return { kind: 'unreachable' }
-  const given = parseAddress(endpoint.host)
-  const texts = given === null ? await resolve(endpoint.host) : [endpoint.host]
+  const { host: place, ...rest } = endpoint
+  const given = parseAddress(place)
+  const texts = given === null ? await resolve(place) : [place]
   const addresses = texts.map(parseAddress).filter((address) => address !== null)
   if (addresses.length === 0) return { kind: 'unreachable' }
   const allowed = networks.map(parseNetwork)
-  const chosen = addresses.find((address) => mayBeReached(address, allowed))
-  return chosen === undefined
-    ? { kind: 'forbidden' }
-    : { kind: 'address', host: chosen.toString(), port: endpoint.port }
+  const host = addresses.find((address) => mayBeReached(address, allowed))?.toString()
+  if (host === undefined || (await isOwnService({ host, port: rest.port }, own, resolve))) return { kind: 'forbidden' }
+  return { kind: 'address', host, ...rest }
 }
+
+/** The same, as it is handed on to whoever asks for a place. */
+export const locator =
+  (own: readonly OwnService[], resolve: Resolve = resolveName): ((place: Place) => Promise<Target>) =>
+  async (place) =>
+    await targetOf(place, resolve, own)

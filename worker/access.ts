@@ -4,7 +4,7 @@ import { createWatchDoorsActivities } from '../activities/watch-doors.ts'
 import { withFailures } from '../activities/failures.ts'
 import { readArming } from '../db/epoch.ts'
 import { accessQueue } from '../domain/ids.ts'
-import { targetOf } from '../platform/target.ts'
+import { locator } from '../platform/target.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import type { WorkerDeps } from './deps.ts'
 import { keepWatched } from './door-watch.ts'
@@ -26,7 +26,8 @@ export const accessActivities = (
     timings,
     listener,
     log,
-  }: Pick<WorkerDeps, 'db' | 'deploymentId' | 'secrets' | 'timings' | 'listener' | 'log'>,
+    ownServices = [],
+  }: Pick<WorkerDeps, 'db' | 'deploymentId' | 'secrets' | 'timings' | 'listener' | 'log' | 'ownServices'>,
   access: AccessGateway,
   stopping: AbortSignal,
 ) => ({
@@ -36,7 +37,7 @@ export const accessActivities = (
     deploymentId,
     timings,
     secrets: createInstanceSecrets(secrets),
-    locate: targetOf,
+    locate: locator(ownServices),
   }),
   ...createWatchDoorsActivities({
     db,

@@ -184,6 +184,8 @@ async function openAnew(
 ): Promise<Opening> {
   const target = await deps.target(access)
   if (target.kind !== 'address') return failed('desktop_unreachable', target.kind)
+  // guacd connects by itself, and would hold no certificate against a pin.
+  if (target.fingerprint !== undefined) return failed('desktop_unreachable', 'its port is pinned to a certificate')
   const { spec, mode } = access
   const recording =
     spec.recording === undefined || deps.recordings === null

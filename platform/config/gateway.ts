@@ -113,6 +113,8 @@ export const gatewayPart = z
     port: env.CARREL_GATEWAY_PORT,
     origins: originsOf(env),
     development: env.CARREL_ENV === 'development',
+    /** How callers reach the api; `null`: nobody said. */
+    apiUrl: env.CARREL_PUBLIC_URL ?? null,
     /** Origins of portals whose pages may show doors within themselves. */
     frameAncestors: env.CARREL_FRAME_ANCESTORS,
     /** Whose word about the caller's address counts: the reverse proxies before the gateway. */

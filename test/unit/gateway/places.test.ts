@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { mayBeReached, parseAddress, parseNetwork } from '../../../platform/addresses.ts'
 import { clientAddresses } from '../../../gateway/client-address.ts'
 import { closeFrame, createFrameScanner } from '../../../gateway/frames.ts'
+import { listenerAt, ownServices } from '../../../platform/own-services.ts'
 import { targetOf } from '../../../platform/target.ts'
 import { sharedWith } from '../../../platform/config/gateway.ts'
 
@@ -45,6 +46,43 @@ test('a name is resolved once, and what is connected to is the address that was 
   expect(await at('node7', ['10.0.0.0/8'], '192.168.0.1')).toEqual({ kind: 'forbidden' })
   expect(await at('node7', ['10.0.0.0/8'])).toEqual({ kind: 'unreachable' })
   expect(await targetOf({ endpoint: null, networks: [] })).toEqual({ kind: 'unreachable' })
+})
+
+test('no endpoint is where one of Carrel’s own services listens, by whatever name that is known', async () => {
+  const own = ownServices([
+    'postgres://user:secret@db.internal/carrel',
+    'https://carrel.example.org',
+    'temporal:7233',
+    '[::1]:8080',
+    listenerAt('0.0.0.0', 9090),
+    listenerAt('127.0.0.1', null),
+    null,
+  ])
+  expect(own.map(({ host, port }) => `${host} ${port}`)).toEqual([
+    'db.internal 5432',
+    'carrel.example.org 443',
+    'temporal 7233',
+    '::1 8080',
+    '0.0.0.0 9090',
+  ])
+  const asked: string[] = []
+  const names: Record<string, string[]> = { 'db.internal': ['10.0.0.9'], temporal: ['10.0.0.8', '::ffff:10.0.0.7'] }
+  const resolve = (name: string) => {
+    asked.push(name)
+    return Promise.resolve(names[name] ?? [])
+  }
+  const kindAt = async (host: string, port: number) =>
+    (await targetOf({ endpoint: { host, port }, networks: ['10.0.0.0/8', '127.0.0.1/32', '::1/128'] }, resolve, own))
+      .kind
+  expect(await kindAt('10.0.0.9', 5432)).toBe('forbidden')
+  expect(await kindAt('10.0.0.9', 5433)).toBe('address')
+  expect(await kindAt('10.0.0.7', 7233)).toBe('forbidden')
+  expect(await kindAt('::ffff:10.0.0.8', 7233)).toBe('forbidden')
+  expect(await kindAt('::1', 8080)).toBe('forbidden')
+  expect(await kindAt('127.0.0.1', 9090)).toBe('forbidden')
+  expect(await kindAt('10.0.0.6', 9090)).toBe('address')
+  // Only where the port is the same is a name looked up.
+  expect(new Set(asked)).toEqual(new Set(['db.internal', 'temporal']))
 })
 
 test('who calls is said by those before us alone that are trusted', () => {
