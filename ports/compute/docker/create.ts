@@ -18,6 +18,9 @@ import type { ContainerShape } from './shapes.ts'
 import { containerBody, objection } from './spec.ts'
 import { giveSecret, startContainer } from './start.ts'
 
+/** More processors than the daemon's machine has; of memory it promises more than there is. */
+const tooLarge = /range of cpus/i
+
 export interface CreateDeps {
   readonly engine: Engine
   readonly settings: DockerSettings
@@ -39,7 +42,8 @@ export async function createInstance(deps: CreateDeps, spec: InstanceSpec, call:
       await removeInstance(deps.engine, spec, deps.settings, call.signal)
       return { kind: 'refused', code: error.code, detail: error.message }
     }
-    if (error instanceof EngineError) return { kind: 'unavailable', retryAfterMs: null, detail: error.message }
+    if (error instanceof EngineError)
+      return { kind: 'unavailable', retryAfterMs: error.retryAfterMs, detail: error.message }
     throw error
   }
 }
@@ -114,7 +118,8 @@ async function ensureContainer(
     })
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
-    if (error.status === 400) throw new Refusal('start_failed', error.message)
+    if (error.status === 400)
+      throw new Refusal(tooLarge.test(error.message) ? 'unschedulable' : 'start_failed', error.message)
     if (error.status !== 409) throw error
     return { kind: 'adopted', container: await namesake(engine, spec, names, call.signal, error) }
   }

@@ -1,14 +1,19 @@
 import { IncomingMessage } from 'node:http'
 import type Docker from 'dockerode'
 import type { z } from 'zod'
+import { retryAfterMs } from '../retry-after.ts'
+import { errorShape } from './shapes.ts'
 
 /** What the daemon answered, or why it did not. `status: null`: nothing is known of what the call did. */
 export class EngineError extends Error {
   override readonly name = 'EngineError'
   readonly status: number | null
-  constructor(status: number | null, detail: string) {
+  /** How long it asks to be left alone, where it does. */
+  readonly retryAfterMs: number | null
+  constructor(status: number | null, detail: string, retryAfter: number | null = null) {
     super(detail.slice(0, 500))
     this.status = status
+    this.retryAfterMs = retryAfter
   }
 }
 
@@ -42,10 +47,25 @@ export interface Engine {
 
 const maxJsonBytes = 64 * 1024 * 1024
 const maxLineBytes = 1024 * 1024
-const successes = { 200: true, 201: true, 204: true, 304: true }
+const maxErrorBytes = 64 * 1024
+const successes = new Set<number | undefined>([200, 201, 204, 304])
+/** The modem hands over every answer, also those that say no: what it makes of them has no headers and no bound. */
+const anyStatus = Object.fromEntries(Array.from({ length: 500 }, (_, n) => [100 + n, true]))
 
 export function createEngine(docker: Docker, requestTimeoutMs: number): Engine {
   async function open(method: string, path: string, signal: AbortSignal, request: Request): Promise<IncomingMessage> {
+    const answer = await dialled(method, path, signal, request)
+    if (successes.has(answer.statusCode)) return answer
+    const said = messageOf((await readAll(answer, maxErrorBytes, 'cut')).toString())
+    throw new EngineError(answer.statusCode ?? null, said, retryAfterMs(answer.headers['retry-after']))
+  }
+
+  async function dialled(
+    method: string,
+    path: string,
+    signal: AbortSignal,
+    request: Request,
+  ): Promise<IncomingMessage> {
     return await new Promise((resolve, reject) => {
       const dial = {
         // The modem takes a query only where the path ends in "?", and cuts that sign off again.
@@ -55,7 +75,7 @@ export function createEngine(docker: Docker, requestTimeoutMs: number): Engine {
         ...(request.archive === undefined ? {} : { file: request.archive }),
         abortSignal: signal,
         isStream: true,
-        statusCodes: successes,
+        statusCodes: anyStatus,
       }
       docker.modem.dial(dial, (error, answer) => {
         if (error !== null) reject(error)
@@ -137,10 +157,19 @@ async function readAll(answer: IncomingMessage, maxBytes: number, beyond: 'cut' 
   return Buffer.concat(chunks).subarray(0, maxBytes)
 }
 
+/** The daemon says why in `message`; whatever stands before it says what it likes. */
+function messageOf(body: string): string {
+  try {
+    const { message } = errorShape.parse(JSON.parse(body))
+    return message.trim()
+  } catch {
+    return body.trim()
+  }
+}
+
 function toEngineError(error: unknown): EngineError {
   if (error instanceof EngineError) return error
   if (!(error instanceof Error)) return new EngineError(null, 'unreachable')
-  const { statusCode, code } = error as { statusCode?: number; code?: string } // as the modem and Node make them
-  if (typeof statusCode !== 'number') return new EngineError(null, `unreachable (${code ?? error.message})`)
-  return new EngineError(statusCode, error.message.replace(/^\(HTTP code \d+\) \S+ - /, '').trim())
+  const { code } = error as { code?: string } // as Node makes them
+  return new EngineError(null, `unreachable (${code ?? error.message})`)
 }

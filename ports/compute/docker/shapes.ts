@@ -58,3 +58,4 @@ export const infoShape = z.object({
     .nullish()
     .transform((rows) => rows ?? []),
 })
+export const errorShape = z.object({ message: z.string().min(1) })

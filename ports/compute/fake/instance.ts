@@ -19,7 +19,7 @@ export interface FakeInstance {
 
 /**
  * What the fake makes of a spec. Its command is read as a script: `exit <code>` ends at once, `oom` runs out of
- * memory, anything else (and `null`) runs. It is `pending` for `startMs` first.
+ * memory, `wait` never begins, anything else (and `null`) runs. It is `pending` for `startMs` first.
  */
 export async function startFakeInstance(
   { secret: _secret, ...spec }: InstanceSpec,
@@ -54,6 +54,7 @@ export async function startFakeInstance(
 function scripted(command: readonly string[] | null, endpoints: readonly Endpoint[]): InstanceState {
   if (command?.[0] === 'exit') return { kind: 'exited', exitCode: Number(command[1] ?? 0), outOfMemory: false }
   if (command?.[0] === 'oom') return { kind: 'exited', exitCode: 137, outOfMemory: true }
+  if (command?.[0] === 'wait') return { kind: 'pending', reason: 'waiting' }
   return { kind: 'running', endpoints }
 }
 
