@@ -12,7 +12,9 @@ import type {
   MountSpec,
   ObservedInstance,
   Progress,
+  Running,
 } from '../../ports/compute/provider.ts'
+import type { ComputeFaults, ComputeSpecs, CredentialHarness, ManyHarness, MountHarness } from './compute-facets.ts'
 
 /** Which instance is meant: everything of a spec that is not about what runs. */
 export interface InstanceKey {
@@ -28,58 +30,34 @@ export interface ComputeHarness {
   readonly provider: ComputeProvider
   /** Another driver object on the same backend, as a second worker has one. The harness closes it. */
   another(): ComputeProvider
-  readonly specs: {
-    /** Answers HTTP 200 on port 8080, which is its one port, and runs until it is removed. */
-    server(key: InstanceKey): InstanceSpec
-    /** Starts, and ends by itself at once with this exit code. */
-    exiting(key: InstanceKey, exitCode: number): InstanceSpec
-    /** Uses more memory than it asked for; `undefined` where the backend cannot tell. */
-    readonly outOfMemory?: (key: InstanceKey) => InstanceSpec
-    /** Names an image, or whatever the driver starts from, that does not exist. */
-    missingImage(key: InstanceKey): InstanceSpec
-  }
+  readonly specs: ComputeSpecs
   /** Everything of this deployment in the backend, asked beside the driver: objects of every kind, by name. */
   leftovers(deploymentId: string): Promise<readonly string[]>
   /** `undefined`: nothing stands between driver and backend that could fail. */
   readonly faults: ComputeFaults | undefined
   /** `undefined` exactly where `capabilities.mounts` is false. */
   readonly mounts: MountHarness | undefined
+  readonly credentials?: CredentialHarness
+  readonly many?: ManyHarness
   /** How many objects the driver's list holds per page; `null` where the backend has no pages. */
   readonly pageSize: number | null
+  /** What `specs.server` prints once it listens; `listening` unless said. */
+  readonly printed?: string
+  /** The HTTP status with which `specs.server` answers, `null` for no answer; asked at its first endpoint unless said. */
+  statusOf?(running: Running, key: InstanceKey): Promise<number | null>
+  /** What ended stays to be seen as `exited` for a while, also when it was removed: the backend keeps its records. */
+  readonly keepsEnded?: true
   readonly limits: {
     /** From a create's answer to `running`. */
     readonly startMs: number
-    /** A missing image is refused within. */
+    /** A missing image is told within. */
     readonly imageMissingMs: number
+    /** Whatever else never can run is told within; 10 s unless said. */
+    readonly refusedMs?: number
     /** Any answer while the backend hangs comes within. */
     readonly boundedMs: number
   }
   close(): Promise<void>
-}
-
-/** What may happen between a driver and its backend. */
-export interface ComputeFaults {
-  /** The driver to which it happens; its timeouts should be small. The others may be spared. */
-  readonly provider: ComputeProvider
-  /** The next create takes effect, and its answer is lost on the way back. */
-  loseNextAnswer(): void
-  /** The next create is held on its way; the caller runs into its timeout. `land` lets it take effect after all. */
-  holdNextCreate(): { land(): Promise<void> }
-  /** Connections are refused. */
-  goDown(): void
-  /** Connections are accepted, and nothing is answered for 60 s. */
-  hang(): void
-  /** All is well again. */
-  recover(): void
-}
-
-export interface MountHarness {
-  /** A directory that only root can replace, holding a file `marker` with this text. */
-  safe(): Promise<{ readonly hostPath: string; readonly marker: string }>
-  /** A directory in a place where a user can write, who may replace it by a link to another one. */
-  swappable(): Promise<{ readonly hostPath: string; readonly forbidden: string; swap(): Promise<void> }>
-  /** What the running instance reads at `<target>/marker`; `null` where it reads nothing. */
-  read(ref: InstanceRef, target: string): Promise<string | null>
 }
 
 /** A fresh instance of this deployment. */
@@ -142,7 +120,7 @@ export const isKind =
     kinds.includes(state.kind)
 
 /** Waits until it runs; an exit is a failure. */
-export async function running(h: Harness, key: InstanceKey): Promise<Extract<InstanceState, { kind: 'running' }>> {
+export async function running(h: Harness, key: InstanceKey): Promise<Running> {
   const inspect = () => h().provider.inspect(refOf(key), call())
   const state = await eventually(inspect, isKind('running', 'exited'), h().limits.startMs)
   if (state.kind !== 'running') throw new Error(`it should run: ${JSON.stringify(state)}`)
@@ -153,8 +131,36 @@ export async function running(h: Harness, key: InstanceKey): Promise<Extract<Ins
 export async function removed(h: Harness, key: InstanceKey): Promise<void> {
   const remove = () => h().provider.remove(refOf(key), call())
   await eventually(remove, (answer) => answer.kind === 'removed', 60_000)
-  expect(await h().provider.inspect(refOf(key), call())).toEqual({ kind: 'absent' })
+  await gone(h, key)
 }
+
+/** Holds it to be gone now: absent, or seen to have ended where the backend keeps its records. */
+export async function gone(h: Harness, key: InstanceKey): Promise<void> {
+  const { kind } = await h().provider.inspect(refOf(key), call())
+  expect(h().keepsEnded === true ? ['absent', 'exited'] : ['absent']).toContain(kind)
+}
+
+/** What the driver lists of the deployment, without what has ended where the backend keeps its records. */
+export async function held(h: Harness, deploymentId: string): Promise<ObservedInstance[]> {
+  const all = await listed(h().provider, deploymentId)
+  return h().keepsEnded === true ? all.filter(({ state }) => state.kind !== 'exited') : all
+}
+
+/** Creates what never can run: the word for it, from the create or from what is seen of it, and then nothing is left. */
+export async function told(h: Harness, spec: InstanceSpec, withinMs: number): Promise<string | undefined> {
+  const from = performance.now()
+  const created = await createPatiently(h().provider, spec)
+  const inspect = () => h().provider.inspect(refOf(spec), call())
+  const word =
+    created.kind === 'refused' ? created.code : reasonOf(await eventually(inspect, isKind('exited'), withinMs))
+  expect(performance.now() - from).toBeLessThan(withinMs)
+  if (created.kind === 'refused') await gone(h, spec)
+  else await removed(h, spec)
+  expect(await h().leftovers(spec.deploymentId)).toEqual([])
+  return word
+}
+
+const reasonOf = (state: InstanceState) => (state.kind === 'exited' ? state.reason : undefined)
 
 /** Removes everything of the deployment; what is left after it. */
 export async function sweep(harness: ComputeHarness, deployment: string): Promise<readonly string[]> {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { call, freshKey, made, refOf, removed, running, withMount } from './compute-harness.ts'
-import type { Harness, MountHarness } from './compute-harness.ts'
+import type { MountHarness } from './compute-facets.ts'
+import type { Harness } from './compute-harness.ts'
 
 /** What is mounted is what was checked. */
 export function mountCases(h: Harness, deployment: string): void {

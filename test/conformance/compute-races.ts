@@ -5,7 +5,7 @@ import {
   eventually,
   freshDeployment,
   freshKey,
-  listed,
+  held,
   refOf,
   removed,
   running,
@@ -27,11 +27,11 @@ export function raceCases(h: Harness, deployment: string): void {
     expect(answers.filter((a) => a.kind === 'made').length).toBeLessThanOrEqual(1)
     expect(answers.filter((a) => a.kind === 'adopted').length).toBeGreaterThanOrEqual(9)
     expect(answers.filter((a) => !['made', 'adopted'].includes(a.kind))).toEqual([])
-    expect(await listed(h().provider, deployment)).toHaveLength(1)
+    expect(await held(h, deployment)).toHaveLength(1)
     await running(h, key)
     await removed(h, key)
     expect(await h().leftovers(deployment)).toEqual([])
-  }, 90_000)
+  }, 120_000)
 
   test('remove while creating: whoever wins, the removal after the create leaves nothing', async () => {
     // create: ─ make … ─────────────── answer ─ (the caller sees the tombstone) ─ remove
@@ -44,7 +44,7 @@ export function raceCases(h: Harness, deployment: string): void {
     expect(created.kind).toMatch(/^(made|adopted|unavailable)$/)
     await removed(h, key)
     expect(await h().leftovers(deployment)).toEqual([])
-  }, 60_000)
+  }, 120_000)
 
   test('a create that is cancelled answers soon, and a removal clears what it began', async () => {
     const key = freshKey(deployment)
@@ -59,7 +59,7 @@ export function raceCases(h: Harness, deployment: string): void {
       return await h().leftovers(deployment)
     }
     expect(await eventually(nothing, (left) => left.length === 0, 30_000)).toEqual([])
-  }, 60_000)
+  }, 120_000)
 }
 
 /** Several instances, several deployments. */
@@ -69,12 +69,12 @@ export function listCases(h: Harness, deployment: string): void {
     if (h().pageSize !== null) expect(h().pageSize).toBeLessThan(keys.length)
     const answers = await Promise.all(keys.map((key) => createPatiently(h().provider, h().specs.server(key))))
     for (const answer of answers) expect(answer.kind).toMatch(/^(made|adopted)$/)
-    const seen = await listed(h().provider, deployment)
+    const seen = await held(h, deployment)
     const identity = (k: { sessionId: string; generation: number }) => `${k.sessionId} ${k.generation}`
     expect(seen.map(identity).sort()).toEqual(keys.map(identity).sort())
     expect(seen.map((o) => o.ref.name).sort()).toEqual(keys.map((k) => k.name).sort())
     await Promise.all(keys.map((key) => removed(h, key)))
-    expect(await listed(h().provider, deployment)).toEqual([])
+    expect(await held(h, deployment)).toEqual([])
     expect(await h().leftovers(deployment)).toEqual([])
   }, 120_000)
 
@@ -89,11 +89,11 @@ export function listCases(h: Harness, deployment: string): void {
       expect((await h().provider.create(h().specs.server(theirs), call())).kind).toBe('made')
       await removed(h, ours)
       await running(h, theirs)
-      expect(await listed(h().provider, deployment)).toEqual([])
-      expect(await listed(h().provider, theirs.deploymentId)).toHaveLength(1)
+      expect(await held(h, deployment)).toEqual([])
+      expect(await held(h, theirs.deploymentId)).toHaveLength(1)
     } finally {
       await removed(h, theirs)
     }
     expect(await h().leftovers(theirs.deploymentId)).toEqual([])
-  }, 60_000)
+  }, 120_000)
 }

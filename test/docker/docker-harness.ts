@@ -1,9 +1,12 @@
 import Docker from 'dockerode'
+import { labelsOf, namesOf } from '../../ports/compute/docker/names.ts'
 import { createDockerProvider } from '../../ports/compute/docker/provider.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
 import type { Timings } from '../../domain/timings.ts'
+import type { ManyHarness } from '../conformance/compute-facets.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
+import { eachOf } from '../conformance/many-by-creating.ts'
 import type { SiteOptions } from '../setup/site.ts'
 import { plainTemplate } from '../setup/template.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
@@ -57,6 +60,20 @@ export async function leftovers(deploymentId: string): Promise<string[]> {
     ...all.map((n) => `network ${n.Name}`),
     ...Volumes.map((v) => `volume ${v.Name}`),
   ]
+}
+
+/** Containers that a driver lists, and that never ran: as one is between its making and its start. */
+export const manyContainers: ManyHarness = {
+  make: (keys) =>
+    eachOf(keys, async (key) => {
+      const object = { name: namesOf(key).object, Labels: labelsOf(serverSpec(key)) }
+      await docker.createContainer({ ...object, Image: baseImage, Cmd: ['true'] })
+    }),
+  unmake: (keys) =>
+    eachOf(keys, async (key) => {
+      const container = docker.getContainer(namesOf(key).object)
+      await container.remove({ force: true }).catch(() => undefined)
+    }),
 }
 
 /** What a program in the container prints; it may fail. */

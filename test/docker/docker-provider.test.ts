@@ -1,17 +1,17 @@
 import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { computeConformance } from '../conformance/compute.ts'
-import type { MountHarness } from '../conformance/compute-harness.ts'
-import { containerOf, inside, leftovers, openDocker, serverSpec, socketPath } from './docker-harness.ts'
-import { openSocketProxy } from './socket-proxy.ts'
+import type { MountHarness } from '../conformance/compute-facets.ts'
+import { httpFaults } from '../conformance/http-faults.ts'
+import { createFaultProxy } from '../support/fault-proxy.ts'
+import { containerOf, inside, leftovers, manyContainers, openDocker, serverSpec, socketPath } from './docker-harness.ts'
 
-/** The making of a session's container, which has a name; the one that applies network rules has none. */
-const create = /^POST \/containers\/create\?name=/
+const can = { faults: true, mounts: true, http: true, many: true, refusals: ['unschedulable'] } as const
 
-computeConformance('docker', { faults: true, mounts: true }, async () => {
-  const proxy = await openSocketProxy(socketPath)
+computeConformance('docker', can, async () => {
+  const proxy = await createFaultProxy({ target: `unix://${socketPath}` })
   const [provider, second] = [openDocker(), openDocker()]
-  const faulty = openDocker({ dockerHost: `unix://${proxy.path}`, requestTimeoutMs: 4000 })
+  const faulty = openDocker({ dockerHost: proxy.url.replace('http:', 'tcp:'), requestTimeoutMs: 4000 })
   const mounts = await openMountHarness()
   return {
     provider,
@@ -21,16 +21,22 @@ computeConformance('docker', { faults: true, mounts: true }, async () => {
       exiting: (key, exitCode) => ({ ...serverSpec(key), command: ['sh', '-c', `exit ${exitCode}`] }),
       outOfMemory: (key) => ({ ...serverSpec(key), command: ['perl', '-e', '$x = "x" x (256 << 20)'] }),
       missingImage: (key) => ({ ...serverSpec(key), image: 'registry.invalid/carrel/none:1' }),
+      refused: {
+        unschedulable: (key) => {
+          const spec = serverSpec(key)
+          return { ...spec, resources: { ...spec.resources, cpuMilli: 1_000_000 } }
+        },
+      },
     },
     leftovers,
-    faults: {
+    faults: httpFaults({
       provider: faulty,
-      loseNextAnswer: () => proxy.loseAnswer(create),
-      holdNextCreate: () => proxy.holdRequest(create),
-      goDown: () => proxy.setHealth('down'),
-      hang: () => proxy.setHealth('hanging'),
-      recover: () => proxy.setHealth('up'),
-    },
+      proxies: [proxy],
+      // The making of a session's container, which has a name; the one that applies network rules has none.
+      creating: (method, path) => method === 'POST' && path.startsWith('/containers/create?name='),
+      removing: (method, path) => method === 'DELETE' && path.startsWith('/containers/'),
+    }),
+    many: manyContainers,
     mounts: mounts.harness,
     pageSize: null,
     limits: { startMs: 15_000, imageMissingMs: 5000, boundedMs: 15_000 },

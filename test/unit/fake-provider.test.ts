@@ -5,6 +5,7 @@ import type { InstanceSpec } from '../../ports/compute/provider.ts'
 import { computeConformance } from '../conformance/compute.ts'
 import { call, freshDeployment, freshKey, refOf } from '../conformance/compute-harness.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
+import { manyByCreating } from '../conformance/many-by-creating.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
 
 const server = (key: InstanceKey): InstanceSpec => ({
@@ -23,7 +24,15 @@ const server = (key: InstanceKey): InstanceSpec => ({
   ...plainTerms,
 })
 
-computeConformance('fake', { faults: true, mounts: false }, async () => {
+const can = {
+  faults: true,
+  mounts: false,
+  many: true,
+  pending: true,
+  refusals: ['backend_quota', 'unschedulable', 'template_unfit', 'start_failed'],
+} as const
+
+computeConformance('fake', can, async () => {
   const backend = createFakeBackend()
   const open = () =>
     createFakeProvider({ backend, endpoint: 'serve', startMs: 20, requestTimeoutMs: 100, pageSize: 4, settleMs: 50 })
@@ -36,6 +45,16 @@ computeConformance('fake', { faults: true, mounts: false }, async () => {
       exiting: (key, exitCode) => ({ ...server(key), command: ['exit', `${exitCode}`] }),
       outOfMemory: (key) => ({ ...server(key), command: ['oom'] }),
       missingImage: (key) => ({ ...server(key), image: 'missing:1' }),
+      pending: (key) => ({ ...server(key), command: ['wait'] }),
+      refused: Object.fromEntries(
+        can.refusals.map((code) => [
+          code,
+          (key: InstanceKey) => {
+            backend.refuseNextCreate(code, 'as planned')
+            return server(key)
+          },
+        ]),
+      ),
     },
     leftovers: async (deployment) =>
       [...backend.instances.values()].filter((i) => i.deploymentId === deployment).map((i) => i.name),
@@ -45,8 +64,13 @@ computeConformance('fake', { faults: true, mounts: false }, async () => {
       holdNextCreate: backend.holdNextCreate,
       goDown: backend.goDown,
       hang: backend.hang,
-      recover: backend.goUp,
+      slow: () => backend.setLatency(40),
+      recover() {
+        backend.goUp()
+        backend.setLatency(0)
+      },
     },
+    many: manyByCreating(provider, server),
     mounts: undefined,
     pageSize: 4,
     limits: { startMs: 15_000, imageMissingMs: 5_000, boundedMs: 5_000 },

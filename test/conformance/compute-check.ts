@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { checkCodes } from '../../domain/provider-check.ts'
+import { call } from './compute-harness.ts'
+import type { ComputeHarness } from './compute-harness.ts'
+
+/** What a driver's check promises: it says what is missing in codes, and a backend that is away is a finding. */
+export function checkCases(h: () => ComputeHarness, deployment: string): void {
+  const ask = { deploymentId: deployment, templates: [] }
+
+  test('a check of a backend that is well finds nothing missing', async () => {
+    const { provider } = h()
+    if (provider.check === undefined) return expect(provider).not.toHaveProperty('check')
+    const findings = await provider.check(ask, call())
+    expect(findings.filter(({ level }) => level === 'missing')).toEqual([])
+    for (const { code } of findings) expect(checkCodes).toContain(code)
+  })
+
+  test('a check names the image of a template that is not there, or says that nobody can tell', async () => {
+    const { provider } = h()
+    if (provider.check === undefined) return expect(provider).not.toHaveProperty('check')
+    const image = 'missing-from-every-backend:1'
+    const sizes = [{ name: 'small', cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 }]
+    const templates = [{ image, sizes, egress: 'internet' as const, terms: {} }]
+    const codes = (await provider.check({ ...ask, templates }, call())).map(({ code }) => code)
+    expect(codes.filter((code) => code === 'unreachable' || code === 'credentials_refused')).toEqual([])
+  })
+
+  test('a check of a backend that is away says so, within bounds, and throws nothing', async () => {
+    const { faults, limits } = h()
+    if (faults === undefined) return expect(faults).toBeUndefined()
+    if (faults.provider.check === undefined) return expect(faults.provider).not.toHaveProperty('check')
+    await faults.goDown()
+    try {
+      const began = performance.now()
+      const codes = (await faults.provider.check(ask, call())).map(({ code }) => code)
+      expect(codes).toContain('unreachable')
+      expect(performance.now() - began).toBeLessThan(limits.boundedMs)
+    } finally {
+      await faults.recover()
+    }
+  })
+}
