@@ -1,0 +1,83 @@
+import type { CloudApi } from './api.ts'
+import { CloudError } from './cloud-error.ts'
+import { everything } from './pages.ts'
+import { Refusal } from './refusal.ts'
+import { flavorPage, imagePage, networkPage } from './shapes.ts'
+import type { Image, Network } from './shapes.ts'
+
+/** What settings and templates call by name, and the cloud by id. */
+export interface Named {
+  /** `null` for a name that is none, or is more than one. */
+  network(name: string, signal: AbortSignal): Promise<Network | null>
+  /** The flavour's id. Throws `Refusal`. */
+  flavor(name: string, signal: AbortSignal): Promise<string>
+  /** Throws `Refusal`. */
+  image(name: string, signal: AbortSignal): Promise<string>
+}
+
+const keptMs = 300_000
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** What was found is kept for some minutes; what was not is looked for each time. */
+export function createNamed(api: CloudApi): Named {
+  const kept = new Map<string, { readonly until: number; readonly value: unknown }>()
+  async function remembered<T>(key: string, find: () => Promise<T>): Promise<T> {
+    const known = kept.get(key)
+    // What stands under a key was put there by the same `find`.
+    if (known !== undefined && known.until > Date.now()) return known.value as T
+    const value = await find()
+    if (value === null) return value
+    if (kept.size > 500) kept.clear()
+    kept.set(key, { until: Date.now() + keptMs, value })
+    return value
+  }
+  return {
+    network: (name, signal) => remembered(`network ${name}`, () => findNetwork(api, name, signal)),
+    flavor: (name, signal) => remembered(`flavor ${name}`, () => findFlavor(api, name, signal)),
+    // Not kept: an image of a name is replaced by a newer one, and its id is what must not be stale.
+    image: (name, signal) => findImage(api, name, signal),
+  }
+}
+
+async function findNetwork(api: CloudApi, name: string, signal: AbortSignal): Promise<Network | null> {
+  const query = uuid.test(name) ? { id: name } : { name }
+  const found = await api.get('network', '/networks', networkPage, signal, { query })
+  const [network, another] = found.filter((n) => n.id === name || n.name === name)
+  return network === undefined || another !== undefined ? null : network
+}
+
+async function findFlavor(api: CloudApi, name: string, signal: AbortSignal): Promise<string> {
+  const all = await everything(api, 'compute', '/flavors', flavorPage, signal, { limit: 500 })
+  const flavor = all.find((f) => f.name === name) ?? all.find((f) => f.id === name)
+  if (flavor === undefined) throw new Refusal('template_unfit', `nova: no flavor ${name}`)
+  return flavor.id
+}
+
+async function findImage(api: CloudApi, name: string, signal: AbortSignal): Promise<string> {
+  const query = uuid.test(name) ? { id: name } : { name, sort: 'created_at:desc' }
+  const { projectId } = await api.token(signal)
+  const found = await api.get('image', '/images', imagePage, signal, { query }).catch((error: unknown) => {
+    // Glance calls a name that it cannot have a wrong request.
+    if (error instanceof CloudError && error.status === 400) throw new Refusal('image_missing', error.message)
+    throw error
+  })
+  const all = found.filter((i) => i.id === name || i.name === name)
+  const image = pickImage(all, projectId)
+  if (image !== null) return image.id
+  const [other] = all
+  const why = other === undefined ? 'no image' : `${other.status} or another's: image`
+  throw new Refusal('image_missing', `glance: ${why} ${name}`)
+}
+
+/**
+ * Of several by one name the project's own goes before a public one, and the newest before older ones. One that somebody else
+ * shared is taken by its id alone: anybody may give theirs any name.
+ */
+export function pickImage(found: readonly Image[], projectId: string): Image | null {
+  const usable = found.filter(({ status }) => status === 'active')
+  const own = usable.filter(({ owner }) => owner === projectId)
+  const open = usable.filter(({ visibility }) => visibility === 'public')
+  const newest = (images: readonly Image[]) =>
+    [...images].sort((a, b) => b.created_at.localeCompare(a.created_at))[0] ?? null
+  return newest(own) ?? newest(open)
+}

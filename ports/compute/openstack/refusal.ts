@@ -1,0 +1,39 @@
+import type { RefusalCode } from '../../../domain/errors.ts'
+import type { CloudError } from './cloud-error.ts'
+
+/** Ends a create with an answer that trying again would not change. It does not leave this folder. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly code: RefusalCode
+  /** `detail` is for operators, in the cloud's words; capped. */
+  constructor(code: RefusalCode, detail: string) {
+    super(detail.slice(0, 500))
+    this.code = code
+  }
+}
+
+/** What the words of a refused request mean. The first that fits counts. */
+const meanings: readonly (readonly [RegExp, RefusalCode])[] = [
+  [/quota|exceeds allowed|maximum number of/i, 'backend_quota'],
+  [
+    /can not find requested image|image .*(not found|could not be found|is not active|is unacceptable)/i,
+    'image_missing',
+  ],
+  [
+    /flavor|invalid key_name|availability zone|network .* could not be found|volume type|unable to find (network|security_group)/i,
+    'template_unfit',
+  ],
+]
+
+/**
+ * What an answer says about a create: refused for good, or `null` where asking again may help. Time-outs, too many requests, a cloud
+ * in trouble and refused credentials are of the latter kind; so is a conflict, which is somebody else at work on the same.
+ */
+export function refusalOf(error: CloudError): Refusal | null {
+  const { status, message } = error
+  if (status === 409 && /quota/i.test(message)) return new Refusal('backend_quota', message)
+  // Cinder says so of its quota, and names a time after which it is no better.
+  if (status === 413 && /quota|limit/i.test(message)) return new Refusal('backend_quota', message)
+  if (status === null || status >= 500 || [401, 404, 408, 409, 413, 429].includes(status)) return null
+  return new Refusal(meanings.find(([words]) => words.test(message))?.[1] ?? 'start_failed', message)
+}

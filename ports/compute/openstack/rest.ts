@@ -1,0 +1,63 @@
+import type { InstanceRef, InstanceState } from '../provider.ts'
+import { CloudError } from './cloud-error.ts'
+import { findServers } from './everything.ts'
+import { inspectInstance } from './inspect.ts'
+import { checkNames } from './names.ts'
+import { consoleOutput } from './shapes.ts'
+import type { Ground } from './surroundings.ts'
+
+/** What brings a server back, by what it rests in. */
+const wakings: Readonly<Record<string, string>> = {
+  SHELVED: 'unshelve',
+  SHELVED_OFFLOADED: 'unshelve',
+  PAUSED: 'unpause',
+  SUSPENDED: 'resume',
+}
+
+/**
+ * Shelves it, or brings it back, and says what it is then: Nova takes its time, and `pending` is told meanwhile. What rests already, or
+ * runs already, is left alone. One that no machine has room for stays `paused`.
+ */
+export async function rest(
+  ground: Ground,
+  ref: InstanceRef,
+  wish: 'pause' | 'resume',
+  networks: readonly string[],
+  signal: AbortSignal,
+): Promise<InstanceState> {
+  checkNames(ref)
+  try {
+    const [server] = await findServers(ground.api, ref, signal)
+    const state = await inspectInstance(ground.api, ref, networks, signal)
+    const action = wish === 'pause' ? (state.kind === 'running' ? 'shelve' : undefined) : wakings[server?.status ?? '']
+    if (server === undefined || action === undefined || state.kind === 'pending') return state
+    await ground.api.done('compute', 'POST', `/servers/${server.id}/action`, signal, { body: { [action]: null } })
+  } catch (error) {
+    if (!(error instanceof CloudError)) throw error
+    // A conflict: it is not any more what it was when we looked.
+    if (error.status !== 409) return { kind: 'unknown', why: error.message }
+  }
+  return await inspectInstance(ground.api, ref, networks, signal)
+}
+
+const mostBytes = 64 * 1024
+
+/** The end of what it wrote to its console; empty where that cannot be read. */
+export async function readConsole(
+  ground: Ground,
+  ref: InstanceRef,
+  lines: number,
+  signal: AbortSignal,
+): Promise<string> {
+  try {
+    const [server] = await findServers(ground.api, ref, signal)
+    if (server === undefined) return ''
+    const body = { 'os-getConsoleOutput': { length: lines } }
+    const path = `/servers/${server.id}/action`
+    const { output } = await ground.api.post('compute', path, consoleOutput, signal, { body })
+    return Buffer.from(output).subarray(-mostBytes).toString('utf8')
+  } catch (error) {
+    if (error instanceof CloudError) return ''
+    throw error
+  }
+}

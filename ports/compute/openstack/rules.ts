@@ -1,0 +1,130 @@
+import type { InstanceSpec } from '../provider.ts'
+import { subtract } from './networks.ts'
+import type { OpenstackSettings } from './settings.ts'
+import type { GroupRule } from './shapes.ts'
+
+/** One permission of a session's security group; what no rule permits does not pass. IPv6 has none. */
+export interface Rule {
+  readonly direction: 'ingress' | 'egress'
+  readonly protocol: 'tcp' | 'udp' | null
+  /** `null`: all ports. */
+  readonly ports: { readonly from: number; readonly to: number } | null
+  readonly network: string
+}
+
+type Nets = Pick<
+  OpenstackSettings,
+  'gatewayNetworks' | 'controlNetworks' | 'siteNetworks' | 'forbiddenNetworks' | 'resolvers'
+>
+
+/** Not the internet: this host, private and shared networks, link-local with the metadata address, benchmarks, multicast. */
+const privateNetworks = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/3',
+]
+
+/** Never a site's network: loopback, and link-local with the metadata address. */
+const neverSite = ['127.0.0.0/8', '169.254.0.0/16']
+
+type Asked = Pick<InstanceSpec, 'ports' | 'report' | 'egress'>
+
+/** In only from the gateway and to the session's own ports; out as its class says, and to where it reports. */
+export function rulesOf(spec: Asked, nets: Nets): Rule[] {
+  const doors = spec.report === null ? runs(spec.ports) : [spec.report.ports]
+  const entries = nets.gatewayNetworks.flatMap((network) =>
+    doors.map((ports): Rule => ({ direction: 'ingress', protocol: 'tcp', ports, network })),
+  )
+  return [...entries, ...exits(spec, nets), ...reporting(spec, nets)]
+}
+
+function exits({ egress }: Asked, { siteNetworks, forbiddenNetworks, resolvers }: Nets): Rule[] {
+  const names = resolvers.flatMap((address): Rule[] =>
+    (['udp', 'tcp'] as const).map((protocol) => ({
+      direction: 'egress',
+      protocol,
+      ports: { from: 53, to: 53 },
+      network: `${address}/32`,
+    })),
+  )
+  const all = (networks: readonly string[]): Rule[] => [
+    ...networks.map((network): Rule => ({ direction: 'egress', protocol: null, ports: null, network })),
+    ...names,
+  ]
+  switch (egress) {
+    case 'none':
+      return []
+    case 'internet':
+      return all(subtract(['0.0.0.0/0'], [...privateNetworks, ...forbiddenNetworks]))
+    case 'site':
+      return all(subtract(siteNetworks, [...neverSite, ...forbiddenNetworks]))
+    default:
+      return egress satisfies never
+  }
+}
+
+function reporting({ report }: Asked, { controlNetworks }: Nets): Rule[] {
+  if (report === null) return []
+  const { protocol, port } = new URL(report.url)
+  const at = port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port)
+  return controlNetworks.map((network) => ({
+    direction: 'egress',
+    protocol: 'tcp',
+    ports: { from: at, to: at },
+    network,
+  }))
+}
+
+/** Neighbouring ports as one run: quotas count rules. */
+function runs(ports: readonly number[]): { from: number; to: number }[] {
+  const found: { from: number; to: number }[] = []
+  for (const port of [...new Set(ports)].sort((a, b) => a - b)) {
+    const last = found.at(-1)
+    if (last !== undefined && last.to + 1 === port) last.to = port
+    else found.push({ from: port, to: port })
+  }
+  return found
+}
+
+/** What must be done to the rules that are there: what is missing, and which are too many. */
+export function ruleChanges(
+  wanted: readonly Rule[],
+  present: readonly GroupRule[],
+): { readonly missing: readonly Rule[]; readonly surplus: readonly string[] } {
+  const keys = new Set(wanted.map(keyOfWanted))
+  const there = new Map(present.map((rule) => [keyOfPresent(rule), rule.id]))
+  return {
+    missing: [...new Map(wanted.map((rule) => [keyOfWanted(rule), rule])).entries()].flatMap(([key, rule]) =>
+      there.has(key) ? [] : [rule],
+    ),
+    surplus: present.filter((rule) => !keys.has(keyOfPresent(rule))).map(({ id }) => id),
+  }
+}
+
+/** Networks by their first address, as Neutron may keep them. */
+const clean = (network: string): string => subtract([network], [])[0] ?? network
+
+const keyOfWanted = ({ direction, protocol, ports, network }: Rule): string =>
+  [direction, 'IPv4', protocol ?? '', ports?.from ?? '', ports?.to ?? '', clean(network)].join(' ')
+
+function keyOfPresent(rule: GroupRule): string {
+  const everywhere = rule.ethertype === 'IPv4' && (rule.remote_group_id ?? null) === null ? '0.0.0.0/0' : 'elsewhere'
+  const ports = [rule.port_range_min ?? '', rule.port_range_max ?? '']
+  return [rule.direction, rule.ethertype, rule.protocol ?? '', ...ports, rule.remote_ip_prefix ?? everywhere].join(' ')
+}
+
+/** As `POST /v2.0/security-group-rules` takes it. */
+export const ruleBody = (group: string, { direction, protocol, ports, network }: Rule): object => ({
+  security_group_id: group,
+  direction,
+  ethertype: 'IPv4',
+  ...(protocol === null ? {} : { protocol }),
+  ...(ports === null ? {} : { port_range_min: ports.from, port_range_max: ports.to }),
+  remote_ip_prefix: clean(network),
+})
