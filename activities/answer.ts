@@ -1,35 +1,59 @@
+import { recordWords } from '../db/backend-words.ts'
 import type { Db } from '../db/connect.ts'
 import { noteOperatorDetail } from '../db/endings.ts'
 import { readInstance, recordRunning } from '../db/instances.ts'
 import type { InstanceRow } from '../db/instances.ts'
+import { newWords } from '../domain/backend-words.ts'
+import type { KnownWords } from '../domain/backend-words.ts'
 import type { FailReason } from '../domain/lifecycle.ts'
-import type { ReadinessSpec } from '../domain/template.ts'
+import type { ReadinessSpec, TemplateSpec } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import { probeHttp, probeTcp } from '../ports/access/probe.ts'
-import type { CallContext, ComputeProvider, Endpoint, InstanceRef, InstanceState } from '../ports/compute/provider.ts'
+import type {
+  CallContext,
+  ComputeProvider,
+  Endpoint,
+  InstanceRef,
+  InstanceState,
+  Running,
+} from '../ports/compute/provider.ts'
+import type { Locate } from './access.ts'
 import { createProgressLine } from './progress.ts'
 import type { ProgressLine } from './progress.ts'
 import { pause } from './pause.ts'
+import { placeReported } from './reported.ts'
 import { verdictOf } from './verdict.ts'
 
 export type Readiness =
   { readonly kind: 'ready' } | { readonly kind: 'gone'; readonly reason: FailReason } | { readonly kind: 'withdrawn' }
+
+/** What of a template says when its instance answers, and who says where. */
+export type Expectation = Pick<TemplateSpec, 'readiness' | 'reportedPorts'>
+
+export interface WatchDeps {
+  readonly db: Db
+  readonly provider: ComputeProvider
+  /** Where a host is that a backend names; held against the provider's networks. */
+  readonly locate: Locate
+}
 
 const soonestKnockMs = 50
 const latestKnockMs = 500
 /** How often the observer's news are read, and how often the backend itself is asked should there be none. */
 const newsMs = 500
 const inspectMs = 10_000
+/** The same while the observer lists it: the list would show what there is to see. */
+const listedInspectMs = 60_000
 /** A start says where it is within its last lines; drivers cap them in bytes as well. */
 const readableLines = 5_000
 
 /** Waits for instances until they answer, are gone, or must be. The provider is listed for all of them by its observer; here only doors are knocked at. */
-export function createWatch({ db, provider }: { readonly db: Db; readonly provider: ComputeProvider }) {
+export function createWatch({ db, provider, locate }: WatchDeps) {
   /** Ends when the instance answers as its template says, or is gone, or must be. Rejects when the call is ended. */
-  return async (key: SessionKey, readiness: ReadinessSpec, call: CallContext): Promise<Readiness> => {
+  return async (key: SessionKey, expected: Expectation, call: CallContext): Promise<Readiness> => {
     const line = createProgressLine(db, key)
     try {
-      return await watch(key, readiness, call, line)
+      return await watch(key, expected, call, line)
     } finally {
       await line.close()
     }
@@ -37,33 +61,48 @@ export function createWatch({ db, provider }: { readonly db: Db; readonly provid
 
   async function watch(
     key: SessionKey,
-    readiness: ReadinessSpec,
+    { readiness, reportedPorts }: Expectation,
     call: CallContext,
     line: ProgressLine,
   ): Promise<Readiness> {
+    const reports = reportedPorts !== undefined
+    let running: Running | null = null
     let endpoints: readonly Endpoint[] | null = null
     let row: InstanceRow | null = null
+    let words: KnownWords = { pendingReason: null, expectedAt: null, endsAt: null }
     let inspectedAt = 0
     let newsAt = 0
     let seen: string | null = null
+    let isNews = false
     const since = Date.now()
     for (;;) {
       const now = Date.now()
       if (now - newsAt >= newsMs) {
         newsAt = now
+        isNews = true
         row = await readInstance(db, key)
         if (row === null || row.tombstoned) return { kind: 'withdrawn' }
+        if (running === null && row.pendingReason !== null) sayPending(line, row.pendingReason)
       }
-      const known = { reached: endpoints !== null, seen, sinceMs: now - inspectedAt }
+      const known = { reached: running !== null, seen, sinceMs: now - inspectedAt, listed: row?.listed === true }
       if (row !== null && worthAsking(known, row.seen)) {
         inspectedAt = now
         seen = row.seen
         const state = await provider.inspect(row.ref, call)
         const verdict = verdictOf(state)
-        if (verdict.kind === 'gone') return await gone(key, row, verdict.reason)
-        endpoints = await runningAt(key, state, endpoints)
+        if (verdict.kind === 'gone') return await gone(key, row, verdict.reason, state)
+        words = await noteWords(key, words, state)
+        if (state.kind === 'running') running = state
+        if (state.kind === 'running' && !reports) endpoints = await runningAt(key, state, endpoints)
         say(line, state, readiness)
       }
+      if (row !== null && running !== null && reports && endpoints === null && isNews) {
+        const placed = await placeReported({ db, locate }, key, row.reported, running)
+        if (placed.kind === 'refused') return await refused(key, placed.detail)
+        if (placed.kind === 'placed') endpoints = placed.endpoints
+        else line.say({ message: `Started, waiting for ${placed.for}`, percent: null })
+      }
+      isNews = false
       if (row !== null && endpoints !== null && (await answers(row, readiness, endpoints, call)))
         return { kind: 'ready' }
       await pause(nextKnockMs(Date.now() - since), call.signal)
@@ -72,12 +111,19 @@ export function createWatch({ db, provider }: { readonly db: Db; readonly provid
 
   async function runningAt(
     key: SessionKey,
-    state: InstanceState,
+    state: Running,
     known: readonly Endpoint[] | null,
   ): Promise<readonly Endpoint[] | null> {
-    if (state.kind !== 'running') return known
     if (JSON.stringify(known) !== JSON.stringify(state.endpoints)) await recordRunning(db, key, state.endpoints)
     return state.endpoints
+  }
+
+  /** What the backend says of the instance's future, where the observer has not written it yet. */
+  async function noteWords(key: SessionKey, known: KnownWords, state: InstanceState): Promise<KnownWords> {
+    const words = newWords(known, state)
+    if (words === null) return known
+    await recordWords(db, [{ ...key, ...words }])
+    return words
   }
 
   async function answers(
@@ -92,26 +138,34 @@ export function createWatch({ db, provider }: { readonly db: Db; readonly provid
     }
     const door = endpoints.find((e) => e.port === readiness.port)
     if (door === undefined) return false
-    const target = { host: door.host, port: door.hostPort }
+    const { host, hostPort: port, fingerprint } = door
+    const target = { host, port, ...(fingerprint === undefined ? {} : { fingerprint }) }
     return readiness.kind === 'tcp'
       ? await probeTcp(target, call.signal)
       : await probeHttp({ ...target, path: readiness.path, status: readiness.status }, call.signal)
   }
 
-  async function gone(key: SessionKey, row: InstanceRow, reason: FailReason): Promise<Readiness> {
-    await noteLogs({ db, provider }, key, row.ref)
+  async function gone(key: SessionKey, row: InstanceRow, reason: FailReason, state: InstanceState): Promise<Readiness> {
+    await noteEnd({ db, provider }, key, row.ref, state)
     return { kind: 'gone', reason }
+  }
+
+  async function refused(key: SessionKey, detail: string): Promise<Readiness> {
+    await noteOperatorDetail(db, key, detail)
+    return { kind: 'gone', reason: 'start_failed' }
   }
 }
 
-/** Keeps for operators what the instance printed last, where its backend tells. */
-export async function noteLogs(
+/** Keeps for operators why the instance is over, as its backend says, and what it printed last, where that tells. */
+export async function noteEnd(
   { db, provider }: { readonly db: Db; readonly provider: ComputeProvider },
   key: SessionKey,
   ref: InstanceRef,
+  state: InstanceState,
 ): Promise<void> {
-  if (provider.logs === undefined) return
-  const text = await provider.logs(ref, 50, { signal: AbortSignal.timeout(10_000) }).catch(() => '')
+  const detail = state.kind === 'exited' ? (state.detail ?? '') : ''
+  const printed = await provider.logs?.(ref, 50, { signal: AbortSignal.timeout(10_000) }).catch(() => '')
+  const text = [detail, printed ?? ''].filter((part) => part !== '').join('\n\n')
   if (text !== '') await noteOperatorDetail(db, key, text)
 }
 
@@ -121,17 +175,27 @@ export const nextKnockMs = (waitedMs: number): number =>
 
 /** Whether the backend itself is asked: the observer saw something new, or nobody asked for long. `sinceMs`: the last time. */
 export function worthAsking(
-  known: { readonly reached: boolean; readonly seen: string | null; readonly sinceMs: number },
+  known: {
+    readonly reached: boolean
+    readonly seen: string | null
+    readonly sinceMs: number
+    readonly listed?: boolean
+  },
   news: string | null,
 ): boolean {
-  if (known.sinceMs >= inspectMs) return true
+  // What the list shows to be waiting, as it was, needs no asking for each by itself.
+  const isListed = known.listed === true && news === 'pending'
+  if (known.sinceMs >= (isListed ? listedInspectMs : inspectMs)) return true
   if (known.reached) return news !== known.seen && news !== 'running'
   return news !== known.seen || (news === 'running' && known.sinceMs >= newsMs * 2)
 }
 
 function say(line: ProgressLine, state: InstanceState, readiness: ReadinessSpec): void {
-  if (state.kind === 'pending') line.say({ message: `Waiting for the machine: ${state.reason}`, percent: null })
+  if (state.kind === 'pending') sayPending(line, state.reason)
   if (state.kind !== 'running') return
   const what = readiness.kind === 'log' ? 'the start to finish' : `port ${readiness.port}`
   line.say({ message: `Started, waiting for ${what}`, percent: null })
 }
+
+const sayPending = (line: ProgressLine, reason: string): void =>
+  line.say({ message: `Waiting for the machine: ${reason}`, percent: null })

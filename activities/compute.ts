@@ -1,8 +1,18 @@
 import { Context } from '@temporalio/activity'
 import type { Db } from '../db/connect.ts'
+import { continuedBy } from '../db/continued.ts'
 import { noteOperatorDetail, toQueued } from '../db/endings.ts'
-import { beginInstance, readInstance, recordMade, recordRemoved, recordSeen, tombstone } from '../db/instances.ts'
-import type { InstanceRow } from '../db/instances.ts'
+import {
+  beginInstance,
+  readInstance,
+  recordMade,
+  recordRemoved,
+  recordSeen,
+  recordUsage,
+  tombstone,
+} from '../db/instances.ts'
+import type { InstanceRow, ReportToken } from '../db/instances.ts'
+import { isPastItsTime } from '../db/lifetime.ts'
 import { readLaunch } from '../db/launch.ts'
 import type { Launch } from '../db/launch.ts'
 import { dispatch } from '../db/dispatch.ts'
@@ -21,10 +31,12 @@ import type {
   InstanceSpec,
   InstanceState,
 } from '../ports/compute/provider.ts'
-import { createWatch, noteLogs } from './answer.ts'
+import type { Locate } from './access.ts'
+import { createWatch, noteEnd } from './answer.ts'
 import type { Readiness } from './answer.ts'
 import { whileDisarmed } from './failures.ts'
 import { specify } from './instance-spec.ts'
+import type { Opened } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
 import { confirmRemoval, requireRemoved } from './removal.ts'
@@ -35,6 +47,9 @@ import type { Inspection } from './verdict.ts'
 export interface InstanceSecrets {
   mint(key: SessionKey): Buffer
   open(key: SessionKey, sealed: Buffer): string
+  /** What an instance may report its ports with, once. */
+  mintReport(key: SessionKey): ReportToken
+  openReport(key: SessionKey, sealed: Buffer): string
   /** Opens a session's secret parameters. */
   parameters(key: SessionKey, sealed: Buffer | null): Readonly<Record<string, ParameterValue>>
 }
@@ -44,6 +59,10 @@ export interface ComputeDeps {
   readonly providerId: ProviderId
   readonly provider: ComputeProvider
   readonly secrets: InstanceSecrets
+  /** Where a host is that a backend names; held against the provider's networks. */
+  readonly locate: Locate
+  /** Where instances report their ports; without it those that do are not made. */
+  readonly reportUrl?: string
   readonly timings: Timings
   /** Aborts when the worker begins to stop: waiting is left to the next one. */
   readonly stopping: AbortSignal
@@ -60,10 +79,13 @@ export type Creation =
 
 /** How often a long call says that it lives, as a part of its heartbeat timeout. */
 const heartbeatsPerTimeout = 5
+/** A backend's books are asked for so long. */
+const usageMs = 10_000
 
 /** What is done at one provider. Every deed is named by session and generation, so that repeats are harmless. */
-export function createComputeActivities({ db, providerId, provider, secrets, timings, stopping }: ComputeDeps) {
-  const watch = createWatch({ db, provider })
+export function createComputeActivities(deps: ComputeDeps) {
+  const { db, providerId, provider, secrets, locate, timings, stopping } = deps
+  const watch = createWatch({ db, provider, locate })
   return {
     /**
      * Makes the instance, or finds the one an earlier attempt made. Where that is asked for, waits up to `waitMs` for its answer: most
@@ -71,16 +93,19 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
      */
     async createInstance({ waitMs = 0, ...key }: SessionKey & { readonly waitMs?: number }): Promise<Creation> {
       const since = Date.now()
-      const row = await beginInstance(db, key, providerId, secrets.mint(key))
+      const launch = await readLaunch(db, key)
+      const report = launch.template.reportedPorts === undefined ? null : secrets.mintReport(key)
+      const row = await beginInstance(db, key, providerId, secrets.mint(key), report)
       if (row.tombstoned) return { kind: 'withdrawn' }
       if (row.disarmed) throw whileDisarmed()
-      const launch = await readLaunch(db, key)
       const specified = specify(key, launch, {
         secret: secrets.open(key, row.secret),
         parameters: secrets.parameters(key, launch.secretParameters),
+        report: reportOf(row),
       })
       if (specified.kind === 'refused') return await refuse(key, 'start_failed', specified.detail)
-      const created = await create(specified.spec, key)
+      const continued = await continuedBy(db, key)
+      const created = await create({ ...specified.spec, ...(continued && { continues: continued.ref }) }, key)
       const made = created.kind === 'made' || created.kind === 'adopted' ? created.ref : null
       if (await noteMade(key, made)) return await withdraw(made ?? row.ref, made !== null)
       switch (created.kind) {
@@ -115,8 +140,12 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
       const row = await readInstance(db, key)
       if (row === null) throw new Error('The tombstone that was just written is not there.')
       if (row.disarmed) throw whileDisarmed()
-      const removed = await alive(timings, async (call) => await confirmRemoval(provider, row, call))
-      requireRemoved(removed)
+      await alive(timings, async (call) => {
+        // What is over may be forgotten there, and what runs is not reckoned up yet: the last answer of the two counts.
+        await noteUsage(key, row.ref, call)
+        requireRemoved(await confirmRemoval(provider, row, call))
+        await noteUsage(key, row.ref, call)
+      })
       await recordRemoved(db, key)
     },
 
@@ -126,8 +155,10 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
       if (row === null || row.tombstoned) return { kind: 'fine' }
       const state = await alive(timings, async (call) => await inspectSettled(provider, row, call))
       const verdict = verdictOf(state)
-      if (verdict.kind === 'gone') await noteLogs({ db, provider }, key, row.ref)
-      else if (state.kind === 'running') await recordSeen(db, key, 'running')
+      // The backend ended it when its time was over: that is how it ends, and not that it went wrong.
+      if (verdict.kind === 'gone' && state.kind === 'exited' && (await isPastItsTime(db, key))) return { kind: 'fine' }
+      if (verdict.kind === 'gone') await noteEnd({ db, provider }, key, row.ref, state)
+      else if (state.kind === 'running' || state.kind === 'paused') await recordSeen(db, key, state.kind)
       return verdict
     },
   }
@@ -150,11 +181,24 @@ export function createComputeActivities({ db, providerId, provider, secrets, tim
     if (ms <= 0) return {}
     const over = AbortSignal.any([stopping, AbortSignal.timeout(ms)])
     try {
-      return { readiness: await alive(timings, async (call) => await watch(key, template.readiness, call), over) }
+      return { readiness: await alive(timings, async (call) => await watch(key, template, call), over) }
     } catch {
       Context.current().cancellationSignal.throwIfAborted()
       return {}
     }
+  }
+
+  function reportOf({ key, reportToken }: InstanceRow): NonNullable<Opened['report']> | null {
+    if (reportToken === null || deps.reportUrl === undefined) return null
+    return { url: deps.reportUrl, token: secrets.openReport(key, reportToken) }
+  }
+
+  /** Keeps what the backend says that it used, where it counts. Nothing waits for that longer than 10 s, and nothing fails by it. */
+  async function noteUsage(key: SessionKey, ref: InstanceRef, { signal }: CallContext): Promise<void> {
+    if (provider.usage === undefined || provider.capabilities.usage !== true) return
+    const bounded = { signal: AbortSignal.any([signal, AbortSignal.timeout(usageMs)]) }
+    const usage = await provider.usage(ref, bounded).catch(() => null)
+    if (usage !== null) await recordUsage(db, key, usage)
   }
 
   /** Keeps what was made, if anything. Returns whether it must not exist any more. */

@@ -1,10 +1,9 @@
 import type { Launch } from '../db/launch.ts'
-import { portOf } from '../domain/doors.ts'
 import { instanceName } from '../domain/ids.ts'
-import { doorModes } from '../domain/template.ts'
-import type { ParameterValue } from '../domain/template.ts'
+import { portsOf } from '../domain/report.ts'
+import type { ParameterValue, ReportedPorts } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
-import type { InstanceSpec } from '../ports/compute/provider.ts'
+import type { InstanceSpec, ReportSpec } from '../ports/compute/provider.ts'
 
 /** What cannot be made from what the server knows; `detail` is for operators. */
 export type Specified =
@@ -14,13 +13,18 @@ export type Specified =
 export interface Opened {
   readonly secret: string
   readonly parameters: Readonly<Record<string, ParameterValue>>
+  /** Where an instance of a template that says so reports its ports, and with what. */
+  readonly report?: { readonly url: string; readonly token: string } | null
 }
 
 /** Puts together what is to run. Callers' words come in through declared parameters alone. */
-export function specify(key: SessionKey, launch: Launch, { secret, parameters }: Opened): Specified {
+export function specify(key: SessionKey, launch: Launch, { secret, parameters, report = null }: Opened): Specified {
   const { template } = launch
   if (launch.missing.length > 0)
     return { kind: 'refused', detail: `No storage source on this provider for: ${launch.missing.join(', ')}` }
+  const { reportedPorts } = template
+  if (reportedPorts !== undefined && report === null)
+    return { kind: 'refused', detail: 'Its instance reports its ports, and nobody said where: CARREL_REPORT_URL.' }
   const user = userOf(launch)
   if (user === undefined)
     return { kind: 'refused', detail: 'The template runs as its account, which has no POSIX user.' }
@@ -38,14 +42,15 @@ export function specify(key: SessionKey, launch: Launch, { secret, parameters }:
       resources: launch.resources,
       user,
       capabilities: template.capabilities,
-      ports: portsOf(launch),
+      ports: portsOf(template),
       readiness: template.readiness,
       mounts: launch.mounts,
       egress: template.egress,
       size: launch.size,
       terms: template.backend ?? {},
       lifetimeSeconds: launch.lifetimeSeconds,
-      report: null,
+      report: reportOf(reportedPorts, report),
+      projectId: launch.projectId,
     },
   }
 }
@@ -74,8 +79,8 @@ function parameterEnvironment(
   return Object.fromEntries(named)
 }
 
-function portsOf({ template }: Launch): readonly number[] {
-  const ready = template.readiness.kind === 'log' ? [] : [template.readiness.port]
-  const doors = Object.values(template.doors).flatMap((door) => doorModes.map((mode) => portOf(door, mode)))
-  return [...new Set([...doors, ...ready])]
+function reportOf(ports: ReportedPorts | undefined, report: Opened['report']): ReportSpec | null {
+  if (ports === undefined || report === null || report === undefined) return null
+  const { from, to, tls } = ports
+  return { ...report, ports: { from, to }, ...(tls === true ? { tls } : {}) }
 }

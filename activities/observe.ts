@@ -1,15 +1,21 @@
 import { databaseTime } from '../db/connect.ts'
 import type { Db } from '../db/connect.ts'
+import { recordWords } from '../db/backend-words.ts'
 import { expectedInstances, recordObservations } from '../db/instances.ts'
+import type { ExpectedInstance } from '../db/instances.ts'
 import { recordObserved } from '../db/provider-health.ts'
+import { newWords } from '../domain/backend-words.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import { observationKey, observe } from '../domain/observation.ts'
 import type { Sighting } from '../domain/observation.ts'
 import type { Timings } from '../domain/timings.ts'
-import type { CallContext, ComputeProvider } from '../ports/compute/provider.ts'
+import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
 import { alive } from './compute.ts'
 import { pause } from './pause.ts'
 import { wholeList } from './whole-list.ts'
+import type { PresentInstance } from './whole-list.ts'
+
+type PresentState = PresentInstance['state']
 
 export interface ObserveDeps {
   readonly db: Db
@@ -44,18 +50,31 @@ export function createObserveActivities({ db, providerId, provider, deploymentId
     const listedAt = await databaseTime(db)
     const listed = await sightings(call)
     const expected = await expectedInstances(db, providerId)
-    if (listed !== null) await recordObservations(db, observe(expected, listed, listedAt))
+    if (listed !== null) {
+      const seen = new Map([...listed].map(([key, state]): [string, Sighting] => [key, state.kind]))
+      await recordObservations(db, observe(expected, seen, listedAt))
+      await recordWords(db, expected.flatMap(wordsFrom(listed)))
+    }
     return expected.some((e) => e.sessionState === 'provisioning' || e.sessionState === 'resuming')
   }
 
+  /** What is new in a list's words of each instance. */
+  function wordsFrom(listed: ReadonlyMap<string, InstanceState>) {
+    return ({ sessionId, generation, ...known }: ExpectedInstance) => {
+      const state = listed.get(observationKey(sessionId, generation))
+      const words = state === undefined ? null : newWords(known, state)
+      return words === null ? [] : [{ sessionId, generation, ...words }]
+    }
+  }
+
   /** What each instance is seen as; `null` where the provider could not be listed to its end. How it went is noted. */
-  async function sightings(call: CallContext): Promise<ReadonlyMap<string, Sighting> | null> {
+  async function sightings(call: CallContext): Promise<ReadonlyMap<string, PresentState> | null> {
     const startedAt = Date.now()
     const listed = await wholeList(provider, deploymentId, call)
     const error = listed === null ? 'The provider does not answer.' : null
     await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error })
     if (listed === null) return null
-    return new Map(listed.map((i) => [observationKey(i.sessionId, i.generation), i.state.kind]))
+    return new Map(listed.map((i) => [observationKey(i.sessionId, i.generation), i.state]))
   }
 }
 

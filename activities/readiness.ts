@@ -4,6 +4,7 @@ import { readLaunch } from '../db/launch.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
+import type { Locate } from './access.ts'
 import { createWatch } from './answer.ts'
 import type { Readiness } from './answer.ts'
 import { alive } from './compute.ts'
@@ -12,20 +13,21 @@ import { leftToOthers } from './failures.ts'
 export interface ReadinessDeps {
   readonly db: Db
   readonly provider: ComputeProvider
+  readonly locate: Locate
   readonly timings: Timings
   /** Aborts when the worker begins to stop: waiting is left to the next one. */
   readonly stopping: AbortSignal
 }
 
 /** Waits until instances answer that did not while they were made. */
-export function createReadinessActivities({ db, provider, timings, stopping }: ReadinessDeps) {
-  const watch = createWatch({ db, provider })
+export function createReadinessActivities({ db, provider, locate, timings, stopping }: ReadinessDeps) {
+  const watch = createWatch({ db, provider, locate })
   return {
     /** Ends when the instance answers as its template says, or is gone, or must be. The state's own limit bounds it. */
     async awaitReady(key: SessionKey): Promise<Readiness> {
       const { template } = await readLaunch(db, key)
       try {
-        return await alive(timings, async (call) => await watch(key, template.readiness, call), stopping)
+        return await alive(timings, async (call) => await watch(key, template, call), stopping)
       } catch (error) {
         const isLeft = stopping.aborted && !Context.current().cancellationSignal.aborted
         throw isLeft ? leftToOthers(timings.providerRetryMs) : error

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { AuditEntry } from '../db/audit.ts'
 import type { IntentKey } from '../db/idempotency.ts'
+import type { Reporter } from '../db/reports.ts'
 import type { FoundSession } from '../db/session-queries.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
@@ -27,6 +28,8 @@ export interface Variables {
   operation: string
   /** Set on every route but the public ones, before anything else of the route runs. */
   principal: Principal
+  /** Set on routes that are for instances: who reports. */
+  reporter: Reporter
   /** Set on routes that create, before their handler. */
   intent: IntentKey
   /** Set on routes whose subject is `shownSession`, before their handler. */

@@ -8,6 +8,7 @@ import type { AppContext, AppEnv } from './env.ts'
 import { problemOf } from './failures.ts'
 import { intentOf } from './intent.ts'
 import { createRateLimit } from './rate-limit.ts'
+import { createReporterGuard } from './reports/reporter.ts'
 
 interface Before extends Guarded {
   readonly operationId: string
@@ -22,7 +23,11 @@ export interface Guards {
   before(route: Before): MiddlewareHandler<AppEnv>
   /** After validation. */
   around(
-    route: Pick<Before, 'right' | 'subject'> & { readonly creates: boolean; readonly reasoned: boolean },
+    route: Pick<Before, 'right' | 'subject'> & {
+      readonly creates: boolean
+      readonly reasoned: boolean
+      readonly unsaid: readonly string[]
+    },
     handle: Handle,
   ): Handle
 }
@@ -30,12 +35,19 @@ export interface Guards {
 export function createGuards(settings: { readonly rateLimitPerMinute: number }): Guards {
   const touches = createTouches()
   const limit = createRateLimit(settings.rateLimitPerMinute)
+  const letReport = createReporterGuard()
   return {
     before: (route) =>
       async function guard(c: AppContext, next) {
         const { operationId, right, hasBody } = route
         c.set('operation', operationId)
         if (rights[right].scope === null) {
+          if (rights[right].relation === 'instance') {
+            return await letReport(c, async () => {
+              if (hasBody) await checkBody(c)
+              await next()
+            })
+          }
           if (rights[right].relation === 'capability') checkCapability(c)
           if (hasBody) await checkBody(c)
           return await next()
@@ -50,9 +62,9 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
           await next()
         })
       },
-    around: ({ right, subject, creates, reasoned }, handle) =>
+    around: ({ right, subject, creates, reasoned, unsaid }, handle) =>
       async function decide(c) {
-        if (reasoned) c.set('said', validBody(c))
+        if (reasoned) c.set('said', withholding(validBody(c), unsaid))
         if (subject !== undefined) await checkRelation(c, right, subject)
         if (creates) c.set('intent', await intentOf(c))
         return await handle(c)
@@ -62,6 +74,15 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
 
 /** The body as its schema gave it, after validation. A handler's own context has its type; here it is whatever route it is. */
 const validBody = (c: AppContext) => c.req.valid('json' as never) as Readonly<Record<string, unknown>>
+
+/** What a command says, without the values of what may be secret: the audit is read by more people than may know them. */
+function withholding(said: Readonly<Record<string, unknown>>, unsaid: readonly string[]) {
+  const named = unsaid.flatMap((name) => {
+    const value = said[name]
+    return value === undefined ? [] : [[name, typeof value === 'object' && value !== null ? Object.keys(value) : []]]
+  })
+  return { ...said, ...Object.fromEntries(named) }
+}
 
 /** Lets what happens inside happen, and audits how it ended; a refusal before `next` is thrown on. */
 async function audited(c: AppContext, route: Guarded, inside: () => Promise<void>): Promise<void> {

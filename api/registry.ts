@@ -8,11 +8,15 @@ import { maintenanceRoutes } from './maintenance/routes.ts'
 import { previewRoutes } from './previews/routes.ts'
 import { memberRoutes } from './projects/member-routes.ts'
 import { projectRoutes } from './projects/routes.ts'
+import { providerCheckRoutes } from './providers/check-routes.ts'
+import { providerRegistryRoutes } from './providers/registry-routes.ts'
 import { providerRoutes } from './providers/routes.ts'
 import { quotaRoutes } from './quotas/routes.ts'
 import { reconciliationRoutes } from './reconciliations/routes.ts'
+import { reportRoutes } from './reports/routes.ts'
 import type { Route } from './route.ts'
 import { sessionOperationRoutes } from './sessions/operation-routes.ts'
+import { sessionPauseRoutes } from './sessions/pause-routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
 import { statusRoutes } from './status/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
@@ -22,6 +26,7 @@ import { whoamiRoutes } from './whoami/routes.ts'
 /** Every route there is. The rights matrix is generated from it; what is not here is not served. */
 export const routes: readonly Route[] = [
   ...sessionRoutes,
+  ...sessionPauseRoutes,
   ...sessionOperationRoutes,
   ...previewRoutes,
   ...connectionRoutes,
@@ -37,7 +42,10 @@ export const routes: readonly Route[] = [
   ...whoamiRoutes,
   ...statusRoutes,
   ...codecRoutes,
+  ...reportRoutes,
   ...providerRoutes,
+  ...providerRegistryRoutes,
+  ...providerCheckRoutes,
   ...reconciliationRoutes,
   ...maintenanceRoutes,
 ]

@@ -9,6 +9,7 @@ import type { Db, Executor } from './connect.ts'
 import { endPasses } from './connections.ts'
 import { recordEvent } from './events.ts'
 import { tombstone } from './instances.ts'
+import { lifetimeEnd } from './lifetime.ts'
 import { endAllDoors } from './outside-accounts.ts'
 import { plainText } from './plain-text.ts'
 import { giveUpProbe } from './provider-health.ts'
@@ -21,14 +22,14 @@ interface MovedAt {
   readonly providerId: ProviderId
 }
 
-/** Ready: the template's lifetime counts from now. */
+/** Ready: the template's lifetime counts from now, as far as its backend lets it live. */
 export async function toReady(db: Db, key: SessionKey): Promise<MovedAt> {
   return await db.transaction().execute(async (trx) => {
     const moved = await move(trx, { key, from: ['provisioning'], to: 'ready', set: { ready_at: 'now' } })
     if (moved.kind === 'moved') {
       await trx
         .updateTable('session')
-        .set({ lifetime_ends_at: sql<Date>`now() + lifetime_seconds * interval '1 second'` })
+        .set({ lifetime_ends_at: lifetimeEnd, expected_start_at: null })
         .where('id', '=', key.sessionId)
         .execute()
     }
@@ -40,7 +41,7 @@ export async function toReady(db: Db, key: SessionKey): Promise<MovedAt> {
 export async function toQueued(db: Db, key: SessionKey, waitingFor: WaitingFor): Promise<Moved> {
   return await move(db, {
     key,
-    from: ['provisioning'],
+    from: ['provisioning', 'resuming'],
     to: 'queued',
     set: { waiting_for: waitingFor },
     data: { waitingFor },

@@ -1,10 +1,11 @@
 import { sql } from 'kysely'
 import { instanceName } from '../domain/ids.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { KnownWords } from '../domain/backend-words.ts'
 import type { Expected, Observation } from '../domain/observation.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor } from './connect.ts'
-import type { StoredEndpoint, StoredRef } from './schema.ts'
+import type { StoredEndpoint, StoredRef, StoredReport, StoredUsage } from './schema.ts'
 
 export interface InstanceRow {
   readonly key: SessionKey
@@ -16,21 +17,39 @@ export interface InstanceRow {
   /** Whether a create has answered: if not, its outcome is unknown. */
   readonly made: boolean
   readonly endpoints: readonly StoredEndpoint[]
+  /** Sealed: what it may report its ports with; `null`: it may not. */
+  readonly reportToken: Buffer | null
+  /** What it said of itself. */
+  readonly reported: StoredReport | null
+  /** What the backend's list says that it waits for. */
+  readonly pendingReason: string | null
   readonly seen: Expected['seen']
+  /** Its provider was listed to its end lately: what a list shows of it is news. */
+  readonly listed: boolean
   readonly tombstoned: boolean
   /** The installation must not act until an operator arms it. */
   readonly disarmed: boolean
 }
 
+/** What an instance may report with: sealed for its row, and the hash that it is known by. */
+export interface ReportToken {
+  readonly sealed: Buffer
+  readonly hash: Buffer
+}
+
+/** So long a list is news, seconds. */
+const listIsNewsSeconds = 30
+
 /**
- * Commits that an instance of this generation is about to exist, before anything is made. `secret` is kept only by the first
- * call. A tombstoned row says that nothing may be made any more.
+ * Commits that an instance of this generation is about to exist, before anything is made. `secret` and `report` are kept only by
+ * the first call. A tombstoned row says that nothing may be made any more.
  */
 export async function beginInstance(
   db: Db,
   key: SessionKey,
   providerId: ProviderId,
   secret: Buffer,
+  report: ReportToken | null = null,
 ): Promise<InstanceRow> {
   await db
     .insertInto('instance')
@@ -40,6 +59,8 @@ export async function beginInstance(
       provider_id: providerId,
       name: instanceName(key.sessionId, key.generation),
       secret,
+      report_token: report?.sealed ?? null,
+      report_hash: report?.hash ?? null,
     })
     // Of two who insert at once the second may meet the unique name first: every conflict means that the row is there.
     .onConflict((c) => c.doNothing())
@@ -56,6 +77,11 @@ export async function readInstance(executor: Executor, key: SessionKey): Promise
     .select((eb) => [
       eb.selectFrom('installation').select('deployment_id').as('deployment_id'),
       eb.selectFrom('installation').select('disarmed_at').as('disarmed_at'),
+      eb
+        .selectFrom('provider_health as h')
+        .select(sql<boolean>`h.observed_at > now() - ${listIsNewsSeconds}::int * interval '1 second'`.as('listed'))
+        .whereRef('h.provider_id', '=', 'instance.provider_id')
+        .as('listed'),
     ])
     .where('session_id', '=', key.sessionId)
     .where('generation', '=', key.generation)
@@ -69,7 +95,11 @@ export async function readInstance(executor: Executor, key: SessionKey): Promise
     ref: row.ref ?? { name: row.name, deploymentId: row.deployment_id ?? '' },
     made: row.ref !== null,
     endpoints: row.endpoints,
+    reportToken: row.report_token,
+    reported: row.reported,
+    pendingReason: row.pending_reason,
     seen: row.seen,
+    listed: row.listed === true,
     tombstoned: row.tombstoned_at !== null,
     disarmed: row.disarmed_at !== null,
   }
@@ -102,14 +132,18 @@ export async function recordMade(db: Db, key: SessionKey, ref: StoredRef): Promi
 export async function recordRunning(db: Db, key: SessionKey, endpoints: readonly StoredEndpoint[]): Promise<void> {
   await db
     .updateTable('instance')
-    .set({ endpoints: JSON.stringify(endpoints), seen: 'running' })
+    .set({ endpoints: JSON.stringify(endpoints), seen: 'running', pending_reason: null })
     .where('session_id', '=', key.sessionId)
     .where('generation', '=', key.generation)
     .execute()
 }
 
 /** An inspection found the suspicion of the list to be wrong, or right: what was seen is what stands. */
-export async function recordSeen(db: Db, key: SessionKey, seen: 'running' | 'exited' | 'absent'): Promise<void> {
+export async function recordSeen(
+  db: Db,
+  key: SessionKey,
+  seen: 'running' | 'paused' | 'exited' | 'absent',
+): Promise<void> {
   await db
     .updateTable('instance')
     .set({ seen })
@@ -141,17 +175,27 @@ export async function tombstone(db: Db, key: SessionKey, providerId: ProviderId)
     .execute()
 }
 
-/** The backend confirmed that nothing is left of it. */
-export async function recordRemoved(db: Db, key: SessionKey): Promise<void> {
+/** What it used by the backend's own numbers; what is known already stands where the backend does not know any more. */
+export async function recordUsage(db: Db, key: SessionKey, usage: StoredUsage): Promise<void> {
   await db
     .updateTable('instance')
-    .set({ removed_at: sql<Date>`coalesce(removed_at, now())`, secret: Buffer.alloc(0) })
+    .set({ usage: JSON.stringify(usage) })
     .where('session_id', '=', key.sessionId)
     .where('generation', '=', key.generation)
     .execute()
 }
 
-export interface ExpectedInstance extends Expected {
+/** The backend confirmed that nothing is left of it. */
+export async function recordRemoved(db: Db, key: SessionKey): Promise<void> {
+  await db
+    .updateTable('instance')
+    .set({ removed_at: sql<Date>`coalesce(removed_at, now())`, secret: Buffer.alloc(0), report_token: null })
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .execute()
+}
+
+export interface ExpectedInstance extends Expected, KnownWords {
   readonly sessionId: SessionId
 }
 
@@ -163,6 +207,7 @@ export async function expectedInstances(executor: Executor, providerId: Provider
       join.onRef('s.id', '=', 'i.session_id').onRef('s.generation', '=', 'i.generation'),
     )
     .select(['i.session_id', 'i.generation', 'i.seen', 'i.made_at', 's.state'])
+    .select(['i.pending_reason', 'i.ends_at', 's.expected_start_at'])
     .where('i.provider_id', '=', providerId)
     .where('i.removed_at', 'is', null)
     .where('i.tombstoned_at', 'is', null)
@@ -175,6 +220,9 @@ export async function expectedInstances(executor: Executor, providerId: Provider
     sessionState: row.state,
     seen: row.seen,
     madeAt: row.made_at?.getTime() ?? null,
+    pendingReason: row.pending_reason,
+    endsAt: row.ends_at?.getTime() ?? null,
+    expectedAt: row.expected_start_at?.getTime() ?? null,
   }))
 }
 

@@ -11,6 +11,8 @@ import * as outsideReconciliation from './migrations/2026-11-27-outside-reconcil
 import * as guests from './migrations/2026-11-28-guests.ts'
 import * as volumes from './migrations/2026-11-29-volumes.ts'
 import * as registry from './migrations/2026-11-30-registry.ts'
+import * as reports from './migrations/2026-12-01-reports.ts'
+import * as pausing from './migrations/2026-12-02-pause.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -23,9 +25,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-11-27-outside-reconciliation': outsideReconciliation,
   '2026-11-28-guests': guests,
   '2026-11-29-volumes': volumes,
+  '2026-11-30-registry': registry,
+  '2026-12-01-reports': reports,
+  '2026-12-02-pause': pausing,
 }
 
-  '2026-11-30-registry': registry,
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */
 export async function migrateToLatest(url: string): Promise<readonly string[]> {
   const db = connect({ url, poolSize: 2, statementTimeoutMs: 5 * 60_000, name: 'carrel-migrate' })

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { Db } from './connect.ts'
 
 /**
- * Gives back what the session's generation holds, with its line of usage. A tombstone stays, also where nothing was held yet:
+ * Gives back what the session's generation holds, with its line of usage, by the backend's own numbers where it counts. A tombstone stays, also where nothing was held yet:
  * an admission that comes late finds it and reserves nothing. Repeats change nothing.
  */
 export async function releaseReservation(db: Db, key: SessionKey): Promise<void> {
@@ -15,11 +15,14 @@ export async function releaseReservation(db: Db, key: SessionKey): Promise<void>
       select id, ${key.generation}::int, owner_id, project_id, provider_id, 0, 0, 0, 0, 0, now() from session
       on conflict (session_id, generation) do update set released_at = now() where reservation.released_at is null
       returning *)
-    insert into session_usage (session_id, generation, account_id, project_id, provider_id, template_id, template_version,
-      sessions, cpu_milli, memory_mib, disk_mib, gpus, used_from, used_to, reason)
-    select r.session_id, r.generation, r.account_id, r.project_id, r.provider_id, s.template_id, s.template_version,
-      r.sessions, r.cpu_milli, r.memory_mib, r.disk_mib, r.gpus, r.reserved_at, r.released_at, s.reason
-    from released r join session s on s.id = r.session_id where r.sessions > 0
+    insert into session_usage (session_id, generation, part, account_id, project_id, provider_id, template_id, template_version,
+      sessions, cpu_milli, memory_mib, disk_mib, gpus, used_from, used_to, reason, wall_seconds, cpu_seconds, gpu_seconds)
+    select r.session_id, r.generation, r.part, r.account_id, r.project_id, r.provider_id, s.template_id, s.template_version,
+      r.sessions, r.cpu_milli, r.memory_mib, r.disk_mib, r.gpus, r.reserved_at, r.released_at, s.reason,
+      (i.usage ->> 'wallSeconds')::float8, (i.usage ->> 'cpuSeconds')::float8, (i.usage ->> 'gpuSeconds')::float8
+    from released r join session s on s.id = r.session_id
+    left join instance i on i.session_id = r.session_id and i.generation = r.generation
+    where r.sessions > 0
     on conflict do nothing
   `.execute(db)
 }

@@ -49,6 +49,21 @@ export interface StoredEndpoint {
   readonly port: number
   readonly host: string
   readonly hostPort: number
+  /** It speaks TLS with the one certificate of this SHA-256. */
+  readonly fingerprint?: string
+}
+
+/** What an instance said of itself, once; its ports as the template calls them. */
+export interface StoredReport {
+  readonly ports: Readonly<Record<string, number>>
+  readonly fingerprint?: string
+}
+
+/** By the backend's own numbers. */
+export interface StoredUsage {
+  readonly wallSeconds: number
+  readonly cpuSeconds: number
+  readonly gpuSeconds: number
 }
 
 export interface StoredRef {
@@ -183,6 +198,8 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables, Regis
     cleanup_overdue_at: NullableTime
     operator_detail: string | null
     progress_at: NullableTime
+    /** When its backend means to begin it, where it says so. */
+    expected_start_at: NullableTime
     abandon_requested_at: NullableTime
     outside: Generated<boolean>
     /** When retention cleared what was personal in it. */
@@ -199,7 +216,8 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables, Regis
     seen_version: Generated<number>
     next_try_at: TimeDefault
     tries: Generated<number>
-  } & ResourceColumns
+  } & ResourceColumns &
+    PauseColumns
   instance: {
     session_id: SessionId
     generation: number
@@ -211,6 +229,16 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables, Regis
     seen: 'pending' | 'running' | 'paused' | 'exited' | 'absent' | null
     created_at: TimeDefault
     made_at: NullableTime
+    /** Sealed: what it may report its ports with, once. Its hash stays when it is gone. */
+    report_token: Buffer | null
+    report_hash: Buffer | null
+    reported: NullableJson<StoredReport>
+    reported_at: NullableTime
+    /** What the backend says that it waits for. */
+    pending_reason: string | null
+    /** When the backend itself will end it. */
+    ends_at: NullableTime
+    usage: NullableJson<StoredUsage>
     tombstoned_at: NullableTime
     removed_at: NullableTime
   }
@@ -220,12 +248,15 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables, Regis
     account_id: AccountId
     project_id: ProjectId
     provider_id: ProviderId
+    /** Counts what the generation held one after the other. */
+    part: Generated<number>
     reserved_at: TimeDefault
     released_at: NullableTime
   } & ResourceColumns
   session_usage: {
     session_id: SessionId
     generation: number
+    part: Generated<number>
     account_id: AccountId
     project_id: ProjectId
     provider_id: ProviderId
@@ -234,6 +265,9 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables, Regis
     used_from: Time
     used_to: Time
     reason: Reason | null
+    wall_seconds: number | null
+    cpu_seconds: number | null
+    gpu_seconds: number | null
   } & ResourceColumns
   session_event: {
     session_id: SessionId

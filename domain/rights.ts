@@ -32,6 +32,7 @@ export const rights = {
   'session:list': { scope: 'read', relation: 'any' },
   'session:read': { scope: 'read', relation: 'session-reader' },
   'session:stop': { scope: 'sessions', relation: 'session-owner' },
+  'session:pause': { scope: 'sessions', relation: 'session-owner' },
   'session:connect': { scope: 'sessions', relation: 'session-user' },
   'session:guests': { scope: 'read', relation: 'session-host' },
   'session:share': { scope: 'sessions', relation: 'session-host' },
@@ -40,11 +41,13 @@ export const rights = {
   'event:list': { scope: 'read', relation: 'any' },
   'event:read': { scope: 'read', relation: 'session-reader' },
   'self:read': { scope: 'read', relation: 'any' },
+  'provider:admin': { scope: 'admin', relation: 'admin' },
   'metrics:read': { scope: 'read', relation: 'operator' },
   'operate:read': { scope: 'admin', relation: 'operator' },
   'operate:write': { scope: 'admin', relation: 'operator' },
   'status:read': { scope: null, relation: 'public' },
   'codec:decode': { scope: null, relation: 'capability' },
+  'instance:report': { scope: null, relation: 'instance' },
 } as const satisfies Record<string, { scope: Scope | null; relation: string }>
 export type Right = keyof typeof rights
 
@@ -81,7 +84,7 @@ export const mayTry = (actor: Actor, right: Right): boolean => !actor.disabled &
 
 /** Whether a right is decided by what the actor is to the thing, so that the thing must be looked up first. */
 export function needsRelation(right: Right): boolean {
-  const free = ['public', 'capability', 'any', 'self', 'admin', 'operator']
+  const free = ['public', 'capability', 'instance', 'any', 'self', 'admin', 'operator']
   return !free.includes(rights[right].relation)
 }
 
@@ -91,7 +94,7 @@ export function needsRelation(right: Right): boolean {
  */
 export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' | 'no' | 'hidden' {
   const needed = rights[right].relation
-  if (needed === 'public' || needed === 'capability') return 'yes'
+  if (needed === 'public' || needed === 'capability' || needed === 'instance') return 'yes'
   if (!mayTry(actor, right)) return 'no'
   const role = relation.projectRole ?? null
   switch (needed) {

@@ -1,4 +1,5 @@
 import { doorFaults } from './door-check.ts'
+import { desktopProtocols, portsOf } from './report.ts'
 import { resolveParameters } from './template.ts'
 import type { ParameterSpec, TemplateSpec } from './template.ts'
 
@@ -10,7 +11,14 @@ export interface TemplateFault {
 
 /** What no schema of single fields sees: whether the parts of a template fit together. Empty: they do. */
 export function templateFaults(spec: TemplateSpec): TemplateFault[] {
-  return [...sizeFaults(spec), ...parameterFaults(spec), ...allDoorFaults(spec), ...mountFaults(spec)]
+  return [
+    ...sizeFaults(spec),
+    ...parameterFaults(spec),
+    ...allDoorFaults(spec),
+    ...mountFaults(spec),
+    ...reportingFaults(spec),
+    ...flavorFaults(spec),
+  ]
 }
 
 function sizeFaults({ sizes, defaultSize }: TemplateSpec): TemplateFault[] {
@@ -67,4 +75,39 @@ function mountFaults({ mounts }: TemplateSpec): TemplateFault[] {
       ? []
       : [{ pointer: `/mounts/${index}/kind`, message: `${kind} is allowed above already.` }],
   )
+}
+
+/** Where its instances may choose their ports, and whether everybody who connects to them could hold a certificate against a pin. */
+function reportingFaults(spec: TemplateSpec): TemplateFault[] {
+  const { reportedPorts, doors } = spec
+  if (reportedPorts === undefined) return []
+  const { from, to, tls } = reportedPorts
+  const needed = portsOf(spec).length
+  if (to - from + 1 < needed)
+    return [{ pointer: '/reportedPorts/to', message: `Expected room for ${needed} ports from ${from} on.` }]
+  if (tls !== true) return []
+  return Object.entries(doors).flatMap(([name, { protocol }]) =>
+    desktopProtocols.includes(protocol)
+      ? [
+          {
+            pointer: `/doors/${name}/protocol`,
+            message: 'Desktops are not reached by TLS: with it, every door is `http`.',
+          },
+        ]
+      : [],
+  )
+}
+
+/** At an OpenStack each size is a flavour. */
+function flavorFaults({ sizes, backend }: TemplateSpec): TemplateFault[] {
+  const flavors = backend?.openstack?.flavors
+  if (flavors === undefined) return []
+  const pointer = '/backend/openstack/flavors'
+  const missing = Object.keys(sizes)
+    .filter((size) => !Object.hasOwn(flavors, size))
+    .map((size) => ({ pointer, message: `Expected the flavour of the size ${size}, too.` }))
+  const strange = Object.keys(flavors)
+    .filter((size) => !Object.hasOwn(sizes, size))
+    .map((size) => ({ pointer: `${pointer}/${size}`, message: 'The template has no such size.' }))
+  return [...missing, ...strange]
 }

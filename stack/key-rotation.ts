@@ -7,7 +7,8 @@ import {
   instanceSecret,
   keyIdOf,
   outsidePassword,
-  outsideToken, providerSecrets,
+  outsideToken,
+  providerSecrets,
   reportToken,
   sealMark,
   SecretUnreadable,
@@ -56,11 +57,12 @@ const tries = 5
 const places: Readonly<Record<SealedColumn, (row: SealedRow) => SecretPlace>> = {
   // The row is of the table that its column names.
   'instance.secret': ({ id, generation }) => instanceSecret({ sessionId: id as SessionId, generation }),
+  'instance.report_token': ({ id, generation }) => reportToken({ sessionId: id as SessionId, generation }),
   'session.secret_parameters': ({ id }) => sessionParameters(id),
   'outside_account.password': ({ id }) => outsidePassword(id),
   'outside_account.token': ({ id }) => outsideToken(id),
-}
   'provider.secrets': ({ id }) => providerSecrets(id),
+}
 
 /** What to write for these rows, and which of them cannot be read. */
 export function planBatch(

@@ -1,5 +1,7 @@
+import { createCheckActivities, createCheckBooksActivities } from '../activities/check.ts'
 import { createComputeActivities } from '../activities/compute.ts'
 import { createObserveActivities } from '../activities/observe.ts'
+import { createPausingActivities } from '../activities/pausing.ts'
 import { createReadinessActivities } from '../activities/readiness.ts'
 import { createReconcileActivities } from '../activities/reconcile.ts'
 import { createSessionActivities } from '../activities/session.ts'
@@ -7,6 +9,7 @@ import { createSurveyActivities } from '../activities/survey.ts'
 import { createUpkeepActivities } from '../activities/upkeep.ts'
 import type { ProviderRow } from '../db/providers.ts'
 import { defaultRetention } from '../domain/retention.ts'
+import { locator } from '../platform/target.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
 import { createRuns } from '../starter/runs.ts'
 import type { accessActivities } from './access.ts'
@@ -24,6 +27,7 @@ export function coreActivities({
   return {
     ...createSessionActivities({ db, timings }),
     ...createReconcileActivities({ db, runs: createRuns(client) }),
+    ...createCheckBooksActivities({ db }),
     ...createUpkeepActivities({ db, retention, warn: (found, message) => log.warn(found, message) }),
   }
 }
@@ -44,24 +48,42 @@ export function providerActivities(
     timings,
     deploymentId,
     secrets,
-  }: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'deploymentId' | 'secrets'>,
+    ownServices = [],
+    reportUrl,
+  }: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'deploymentId' | 'secrets' | 'ownServices' | 'reportUrl'>,
   { row, provider, stopping }: OpenProvider,
 ) {
+  const locate = locator(ownServices)
   const { createInstance, removeInstance, inspectInstance } = createComputeActivities({
     db,
     providerId: row.id,
     provider,
     secrets: createInstanceSecrets(secrets),
+    locate,
+    ...(reportUrl === undefined ? {} : { reportUrl }),
+    timings,
+    stopping,
+  })
+  const { pauseInstance, resumeInstance } = createPausingActivities({
+    db,
+    providerId: row.id,
+    provider,
     timings,
     stopping,
   })
   return {
-    start: { createInstance, ...createReadinessActivities({ db, provider, timings, stopping }) },
+    start: {
+      createInstance,
+      resumeInstance,
+      ...createReadinessActivities({ db, provider, locate, timings, stopping }),
+    },
     care: {
       removeInstance,
       inspectInstance,
+      pauseInstance,
       ...createObserveActivities({ db, providerId: row.id, provider, deploymentId, timings, stopping }),
       ...createSurveyActivities({ db, providerId: row.id, provider, deploymentId, runs: createRuns(client) }),
+      ...createCheckActivities({ db, providerId: row.id, provider, deploymentId }),
     },
   }
 }

@@ -7,6 +7,7 @@ import type { ProviderRow } from '../db/providers.ts'
 import type { Retention } from '../domain/retention.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Logger } from '../platform/logging.ts'
+import type { OwnService } from '../platform/own-services.ts'
 import type { Secrets } from '../platform/secrets.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
@@ -23,7 +24,14 @@ export interface WorkerDeps {
   readonly timings: Timings
   readonly secrets: Secrets
   readonly deploymentId: string
-  readonly openProvider: (row: ProviderRow) => ComputeProvider
+  /** Makes the driver of a provider. `sealed`: what of its settings is secret. */
+  readonly openProvider: (row: ProviderRow, sealed: Buffer | null) => ComputeProvider
+  /** Carrel's own services: no endpoint of an instance is there. */
+  readonly ownServices?: readonly OwnService[]
+  /** Where instances report their ports; without it templates whose instances do cannot be started. */
+  readonly reportUrl?: string
+  /** Told of a state of an instance that the provider's driver does not name. */
+  readonly countUnnamed?: (provider: string) => void
   /** Reaches the gateway outside; without it this worker does not serve it. Opened anew whenever its queue is. */
   readonly openAccess?: () => AccessGateway
   /** Told of tunnels at the gateway outside that were ended because Postgres did not answer. */

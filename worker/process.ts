@@ -11,14 +11,15 @@ import { createLogger } from '../platform/logging.ts'
 import type { Logger } from '../platform/logging.ts'
 import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
 import { createSecrets } from '../platform/secrets.ts'
+import { listenerAt, ownServices } from '../platform/own-services.ts'
 import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
 import { createGuacamoleGateway } from '../ports/access/guacamole/gateway.ts'
 import { guacamoleSettings } from '../ports/access/guacamole/settings.ts'
-import { openProvider } from '../ports/compute/drivers.ts'
 import { createAccessAccounts } from './access-accounts.ts'
 import { readBuiltBundle } from './built-bundle.ts'
 import type { WorkerDeps } from './deps.ts'
+import { createOpening } from './opening.ts'
 import { rolesOf } from './roles.ts'
 import { startWorker } from './worker.ts'
 
@@ -40,7 +41,16 @@ export async function runWorkerProcess(
   openOtherwise?: WorkerDeps['openProvider'],
   openAccessOtherwise?: WorkerDeps['openAccess'],
 ): Promise<void> {
-  const config = readConfig(['database', 'temporal', 'keys', 'worker', 'guacamole', 'timings'])
+  const config = readConfig([
+    'database',
+    'temporal',
+    'keys',
+    'worker',
+    'guacamole',
+    'timings',
+    'providerNetworks',
+    'reports',
+  ])
   const log = createLogger({ process: 'worker', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
   Runtime.install({ shutdownSignals: [], logger: temporalLogger(log) })
@@ -51,6 +61,11 @@ export async function runWorkerProcess(
     'outside_unverified_total',
     'Tunnels at the gateway outside that were ended because Postgres did not answer',
   )
+  const unnamed = metrics.counter(
+    'provider_unnamed_states_total',
+    'Sightings of instances in a state that the driver of their provider does not name',
+    ['provider'],
+  )
   const db = connect({ url: config.database.url, poolSize: 20, name: 'carrel-worker' })
   const listener = createListener(config.database.url, (message) => log.warn(message))
   const connection = await NativeConnection.connect({ address: config.temporal.address })
@@ -60,6 +75,14 @@ export async function runWorkerProcess(
   const roles = rolesOf(config.worker.roles)
   const { workflowBundle: bundle } = config.worker
   const secrets = createSecrets(keyring)
+  const openByConfig = createOpening(
+    {
+      development: config.environment === 'development',
+      weakIsolationAllowedFor: config.worker.weakIsolationAllowedFor,
+      backendNetworks: config.providerNetworks,
+    },
+    secrets,
+  )
   const outside = config.guacamole === null ? null : guacamoleSettings.parse(config.guacamole)
 
   const { promise: asked, resolve: leave } = Promise.withResolvers<number>()
@@ -83,16 +106,17 @@ export async function runWorkerProcess(
       deploymentId,
       log,
       countUnverified: (tunnels) => unverified.inc(tunnels),
-      openProvider: (row) =>
-        openOtherwise?.(row) ??
-        openProvider({
-          id: row.id,
-          kind: row.kind,
-          settings: row.settings,
-          networks: row.networks,
-          development: config.environment === 'development',
-          weakIsolationAllowedFor: config.worker.weakIsolationAllowedFor,
-        }),
+      countUnnamed: (provider) => unnamed.inc({ provider }),
+      ownServices: ownServices([
+        config.database.url,
+        config.temporal.address,
+        config.temporal.uiUrl,
+        config.reports.apiUrl,
+        config.reports.url,
+        listenerAt(config.worker.metricsHost, config.worker.metricsPort),
+      ]),
+      ...(config.reports.url === null ? {} : { reportUrl: config.reports.url }),
+      openProvider: (row, sealed) => openOtherwise?.(row, sealed) ?? openByConfig(row, sealed),
       ...(outside === null
         ? {}
         : {

@@ -3,9 +3,11 @@ import { withFailures } from '../activities/failures.ts'
 import type { ProviderRow } from '../db/providers.ts'
 import { careQueue, startQueue } from '../domain/ids.ts'
 import { providerActivities } from './activities.ts'
+import { tellingOfStates } from '../ports/compute/told-states.ts'
 import type { WorkerDeps } from './deps.ts'
 import { footingOf } from './footing.ts'
 import { keepObserved } from './observer.ts'
+import { keepCapabilities, openDriver } from './standing.ts'
 import { run } from './run.ts'
 import type { Running } from './run.ts'
 
@@ -20,7 +22,10 @@ export async function startProvider(
   failed: (error: unknown) => void,
 ): Promise<Running> {
   const { log } = deps
-  const provider = deps.openProvider(row)
+  const provider = tellingOfStates(await openDriver(deps, row), (state) => {
+    deps.countUnnamed?.(row.id)
+    log.warn({ provider: row.id, state: state.slice(0, 200) }, 'a backend is in a state that its driver does not name')
+  })
   const stopping = new AbortController()
   const { start, care } = providerActivities(deps, { row, provider, stopping: stopping.signal })
   const report = (activity: string, error: unknown) =>
@@ -53,9 +58,11 @@ export async function startProvider(
     throw error
   }
   const leaveOff = await keepObserved(deps, row)
+  const standing = keepCapabilities(deps, row.id, provider)
   return {
     async stop() {
       leaveOff()
+      await standing.stop()
       await close()
     },
   }

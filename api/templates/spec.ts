@@ -1,10 +1,14 @@
 import { z } from '@hono/zod-openapi'
+import { isolations } from '../../domain/capabilities.ts'
 import { doorNamePattern } from '../../domain/doors.ts'
 import { doorModes, doorProtocols, sharings } from '../../domain/template.ts'
 import type { TemplateSpec } from '../../domain/template.ts'
+import { leastReportedPort } from '../../domain/report.ts'
 import { templateFaults } from '../../domain/template-check.ts'
 import { idPattern } from '../../domain/ids.ts'
+import { classPattern } from '../../domain/provider-kinds.ts'
 import { line } from '../fields.ts'
+import { backendTermsOf, BackendTermsFields } from './backend-terms.ts'
 
 const name = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'Expected a short lower-case name.')
 const variable = z
@@ -13,6 +17,7 @@ const variable = z
   .refine((text) => !text.startsWith('CARREL_'), 'Names with CARREL_ are Carrel’s own.')
 const plainId = z.string().regex(idPattern)
 const port = z.int().min(1).max(65_535)
+const reportedPort = z.int().min(leastReportedPort).max(65_535)
 const amount = z.int().min(0).max(2_147_483_647)
 const seconds = (max: number) => z.int().min(1).max(max)
 const day = 86_400
@@ -120,7 +125,22 @@ export const TemplateFields = z
   .strictObject({
     title: line(200),
     description: z.string().trim().max(4_000),
-    provider: z.union([z.strictObject({ id: plainId }), z.strictObject({ kind: name })]),
+    provider: z
+      .union([
+        z.strictObject({ id: plainId }),
+        z.strictObject({ kind: name }),
+        z.strictObject({ class: z.string().regex(classPattern, 'Expected the name of a class of providers.') }),
+      ])
+      .openapi({ description: 'One provider, or the best of a kind, or of a class that operators gave providers' }),
+    requires: z
+      .strictObject({
+        pause: z.boolean().optional(),
+        isolation: z.enum(isolations).optional(),
+        diskLimit: z.boolean().optional(),
+      })
+      .optional()
+      .openapi({ description: 'What the provider must be able to do beside what the rest of the template needs' }),
+    backend: BackendTermsFields.optional(),
     image: z.string().regex(/^[\x21-\x7e]{1,500}$/, 'Expected an image name.'),
     command: z.array(z.string().max(4_000)).min(1).max(100).nullable().default(null),
     environment: z.record(variable, z.string().max(4_000)).default({}).openapi({
@@ -159,6 +179,13 @@ export const TemplateFields = z
       .nullable()
       .default(null),
     visibleTo: z.array(Visible).min(1).max(200),
+    reportedPorts: z
+      .strictObject({ from: reportedPort, to: reportedPort, tls: z.boolean().optional() })
+      .optional()
+      .openapi({
+        description:
+          'The instance chooses where in this range its doors listen, and reports it. `tls`: they speak TLS with a certificate of the session’s own, whose fingerprint is reported; needed where others use the same machine',
+      }),
     sharing: z
       .enum(sharings)
       .optional()
@@ -167,15 +194,20 @@ export const TemplateFields = z
   .openapi('TemplateSpec')
 
 /** A template's spec, with its defaults, its parts checked against each other. */
-export const TemplateSpecSchema = TemplateFields.transform(({ sharing, ...fields }): TemplateSpec => ({
-  ...fields,
-  ...(sharing === undefined ? {} : { sharing }),
-  parameters: mapValues(fields.parameters, (parameter) => present(parameter)),
-  doors: mapValues(fields.doors, ({ readOnly, ...door }) => ({
-    ...present(door),
-    ...(readOnly === undefined ? {} : { readOnly: present(readOnly) }),
-  })),
-})).superRefine((spec, context) => {
+export const TemplateSpecSchema = TemplateFields.transform(
+  ({ sharing, requires, backend, reportedPorts, ...fields }): TemplateSpec => ({
+    ...fields,
+    ...(sharing === undefined ? {} : { sharing }),
+    ...(requires === undefined ? {} : { requires: present(requires) }),
+    ...(reportedPorts === undefined ? {} : { reportedPorts: present(reportedPorts) }),
+    ...(backend === undefined ? {} : { backend: backendTermsOf(backend) }),
+    parameters: mapValues(fields.parameters, (parameter) => present(parameter)),
+    doors: mapValues(fields.doors, ({ readOnly, ...door }) => ({
+      ...present(door),
+      ...(readOnly === undefined ? {} : { readOnly: present(readOnly) }),
+    })),
+  }),
+).superRefine((spec, context) => {
   for (const { pointer, message } of templateFaults(spec))
     context.addIssue({ code: 'custom', path: pointer.slice(1).split('/'), message })
 })

@@ -4,7 +4,9 @@ import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf,
 import { doorsPart, gatewayPart } from './gateway.ts'
 import { desktopsPart, guacamolePart } from './guacamole.ts'
 import { keys } from './keys.ts'
+import { providerNetworksPart } from './provider-networks.ts'
 import { providersPart } from './providers.ts'
+import { reportsPart } from './reports.ts'
 import { retention } from './retention.ts'
 import { storageSource } from './storage-sources.ts'
 
@@ -144,6 +146,8 @@ export const parts = {
   desktops: desktopsPart,
   guacamole: guacamolePart,
   providers: providersPart,
+  providerNetworks: providerNetworksPart,
+  reports: reportsPart,
   seed: z
     .object({
       CARREL_TEMPLATES_FILE: jsonFile(z.array(template)).optional(),

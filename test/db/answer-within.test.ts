@@ -3,7 +3,9 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { createComputeActivities } from '../../activities/compute.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import { withTimings } from '../../domain/timings.ts'
+import { locator } from '../../platform/target.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import { plainSecrets } from '../setup/plain-secrets.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Rows } from '../setup/rows.ts'
 
@@ -21,7 +23,8 @@ test.each([60_000, 60_001])('a create that has %i ms left waits for the answer i
     db: rows.db,
     providerId: 'fake' as ProviderId,
     provider: createFakeProvider({ endpoint: 'serve' }),
-    secrets: { mint: () => Buffer.from('secret'), open: () => 'secret', parameters: () => ({}) },
+    secrets: plainSecrets,
+    locate: locator([]),
     timings: withTimings({}),
     stopping: new AbortController().signal,
   })

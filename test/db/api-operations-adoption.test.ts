@@ -8,7 +8,9 @@ import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import type { SessionState } from '../../domain/lifecycle.ts'
 import { findDrift } from '../../domain/reconciliation.ts'
 import { defaultTimings } from '../../domain/timings.ts'
+import { locator } from '../../platform/target.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
+import { plainSecrets } from '../setup/plain-secrets.ts'
 import { secrets, startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
 import { holding } from '../setup/blocked.ts'
@@ -91,13 +93,14 @@ test('an instance whose session waits for one is unknown until it is adopted, an
       ...provider,
       create: async ({ name: n, deploymentId }) => ({ kind: 'adopted', ref: { name: n, deploymentId } }),
     },
+    locate: locator([]),
     secrets: {
+      ...plainSecrets,
       mint: () => Buffer.from('another'),
       open: (key, sealed) =>
         secrets
           .decrypt({ table: 'instance', column: 'secret', id: `${key.sessionId}/${key.generation}` }, sealed)
           .toString(),
-      parameters: () => ({}),
     },
     timings: defaultTimings,
     stopping: new AbortController().signal,

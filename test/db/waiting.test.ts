@@ -13,8 +13,10 @@ import { wakeForRetry } from '../../db/waiting.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { withTimings } from '../../domain/timings.ts'
+import { locator } from '../../platform/target.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { holding } from '../setup/blocked.ts'
+import { plainSecrets } from '../setup/plain-secrets.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
 import { plainTemplate } from '../setup/template.ts'
@@ -64,7 +66,8 @@ describe('who waits when the breaker opens', () => {
         ...createFakeProvider(),
         create: async () => ({ kind: 'unavailable', retryAfterMs: null, detail: 'nobody answers' }),
       },
-      secrets: { mint: () => Buffer.from('secret'), open: () => 'secret', parameters: () => ({}) },
+      secrets: plainSecrets,
+      locate: locator([]),
       timings,
       stopping: new AbortController().signal,
     })
