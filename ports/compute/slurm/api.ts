@@ -120,7 +120,7 @@ const numberOf = ({ error_code: submitting, error_number: other }: Fault): numbe
 function failureOf(reply: Reply): SlurmFailure {
   const fault = faultOf(reply)
   const detail = fault === null ? `answered ${reply.status}, and nothing that is understood` : fault.detail
-  return new SlurmFailure(detail, fault?.code ?? null, reply.retryAfterMs)
+  return new SlurmFailure(detail, { code: fault?.code ?? null, status: reply.status, retryAfterMs: reply.retryAfterMs })
 }
 
 function understood<T>(body: unknown, shape: z.ZodType<T>): T {

@@ -6,12 +6,22 @@ export class SlurmFailure extends Error {
   override readonly name = 'SlurmFailure'
   /** Slurm's own number (slurm_errno.h); `null` where there was none. */
   readonly code: number | null
+  /** Of the answer; `null`: there was none. */
+  readonly status: number | null
   /** Where the answer asked to wait. */
   readonly retryAfterMs: number | null
   /** `detail` is for operators, in the backend's words; capped. */
-  constructor(detail: string, code: number | null = null, retryAfterMs: number | null = null) {
+  constructor(
+    detail: string,
+    {
+      code = null,
+      status = null,
+      retryAfterMs = null,
+    }: Partial<Pick<SlurmFailure, 'code' | 'status' | 'retryAfterMs'>> = {},
+  ) {
     super(detail.slice(0, 500))
     this.code = code
+    this.status = status
     this.retryAfterMs = retryAfterMs
   }
 }

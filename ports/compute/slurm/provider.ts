@@ -2,6 +2,7 @@ import { createBackendReach } from '../backend-reach.ts'
 import type { BackendReach } from '../backend-reach.ts'
 import type { CallContext, ComputeProvider, Created, InstanceSpec } from '../provider.ts'
 import { createApi } from './api.ts'
+import { checkProvider } from './check.ts'
 import { createInstance } from './create.ts'
 import { createLocate } from './hosts.ts'
 import { inspectInstance } from './inspect.ts'
@@ -26,7 +27,8 @@ export function createSlurmProvider(
   }: { readonly networks: readonly string[]; readonly reach?: BackendReach },
 ): ComputeProvider {
   const wire = createWire(settings, reach)
-  const api = createApi(wire, createTokens(settings), settings)
+  const tokens = createTokens(settings)
+  const api = createApi(wire, tokens, settings)
   const roll = createRoll((signal) => api.jobs(signal))
   const locate = createLocate(settings, networks)
   const missing = createMissing(settings.lostAfterMs)
@@ -64,6 +66,7 @@ export function createSlurmProvider(
     remove: (ref, { signal }) => removeInstance(deps, ref, signal),
     list: (deploymentId, { signal }) => listInstances(deps, deploymentId, signal),
     usage: (ref, { signal }) => usageOf(deps, ref, signal),
+    check: (ask, { signal }) => checkProvider({ api, tokens, settings }, ask, signal),
     close: () => wire.close(),
   }
 }

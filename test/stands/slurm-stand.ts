@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises'
+import { SignJWT } from 'jose'
+import { readJobName } from '../../ports/compute/slurm/names.ts'
+import { slurmSettings } from '../../ports/compute/slurm/settings.ts'
+import type { SlurmSettings } from '../../ports/compute/slurm/settings.ts'
+
+/** A cluster that the environment points to, with the key by which tokens for it are signed. */
+export interface SlurmStand {
+  readonly url: string
+  readonly keyFile: string
+  /** As whom sessions run. */
+  readonly user: { readonly name: string; readonly uid: number; readonly gid: number }
+  /** Where its nodes are reached. */
+  readonly nodeAddresses: Readonly<Record<string, string>>
+}
+
+/**
+ * Reads `CARREL_STAND_SLURM_URL` (of slurmrestd), `CARREL_STAND_SLURM_KEY_FILE` (its jwt_hs256.key), `CARREL_STAND_SLURM_USER`
+ * (`name:uid:gid`) and `CARREL_STAND_SLURM_NODES` (`node=address,…`).
+ */
+export function slurmStand(env: NodeJS.ProcessEnv = process.env): SlurmStand {
+  const wanted = (name: string, otherwise?: string) => {
+    const value = env[name] ?? otherwise
+    if (value === undefined || value === '') throw new Error(`${name} is not set`)
+    return value
+  }
+  const [name = '', uid, gid] = wanted('CARREL_STAND_SLURM_USER', 'carrel:20001:20001').split(':')
+  const nodes = wanted('CARREL_STAND_SLURM_NODES', 'node1=127.0.0.1')
+  return {
+    url: wanted('CARREL_STAND_SLURM_URL'),
+    keyFile: wanted('CARREL_STAND_SLURM_KEY_FILE'),
+    user: { name, uid: Number(uid), gid: Number(gid) },
+    nodeAddresses: Object.fromEntries(nodes.split(',').map((pair) => pair.split('=', 2) as [string, string])),
+  }
+}
+
+/** As an operator would write them. */
+export const settingsOf = (stand: SlurmStand, other: Readonly<Record<string, unknown>> = {}): SlurmSettings =>
+  slurmSettings.parse({
+    url: stand.url,
+    auth: 'key',
+    keyFile: stand.keyFile,
+    user: stand.user.name,
+    nodeAddresses: stand.nodeAddresses,
+    ...other,
+  })
+
+/** A token for any user; by another key it is one that the cluster does not take. */
+export async function tokenFor(stand: SlurmStand, user: string, otherKey?: Uint8Array): Promise<string> {
+  return await new SignJWT({ sun: user })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setIssuedAt()
+    .setExpirationTime('1h')
+    .sign(otherKey ?? (await readFile(stand.keyFile)))
+}
+
+export interface ShownJob {
+  readonly job_id: number
+  readonly name: string
+  readonly user_name: string
+  readonly job_state: string
+  readonly batch_host: string
+}
+
+const ended = ['COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'OUT_OF_MEMORY', 'NODE_FAIL', 'PREEMPTED']
+
+/** The deployment's jobs that have not ended, asked beside the driver. */
+export async function liveJobs(stand: SlurmStand, deploymentId: string): Promise<readonly ShownJob[]> {
+  const answer = await fetch(`${stand.url}/slurm/v0.0.38/jobs`, {
+    headers: {
+      'x-slurm-user-name': stand.user.name,
+      'x-slurm-user-token': await tokenFor(stand, stand.user.name),
+      connection: 'close',
+    },
+    signal: AbortSignal.timeout(40_000),
+  })
+  // slurmrestd's own shape.
+  const { errors, jobs } = (await answer.json()) as { errors: unknown[]; jobs: ShownJob[] }
+  if (answer.status !== 200 || errors.length > 0) throw new Error('the cluster does not tell of its jobs')
+  return jobs.filter(
+    ({ name, user_name, job_state }) =>
+      !ended.includes(job_state) && readJobName(name, deploymentId, user_name) !== null,
+  )
+}
+
+export const leftoversOf =
+  (stand: SlurmStand) =>
+  async (deploymentId: string): Promise<string[]> =>
+    (await liveJobs(stand, deploymentId)).map(({ job_id, name, job_state }) => `job ${job_id} ${name} ${job_state}`)
