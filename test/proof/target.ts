@@ -53,7 +53,19 @@ export function proofTarget(choice: TargetChoice): ProofTarget {
   const template = choice.template ?? own.template
   if (template === null)
     throw new Error(`what runs at a provider of the kind ${provider.kind} must be said: name its template`)
+  const unfit = unfitness(template)
+  if (unfit !== null) throw new Error(`the template does not fit: ${unfit}`)
   return { ...own, choice, template: { ...template, provider: { id: provider.id } } }
+}
+
+/** Why the proof cannot start a template as it is, or not look through its door; `null`: it can. */
+function unfitness({ doors, parameters }: TemplateSpec): string | null {
+  const { web } = doors
+  if (web === undefined || web.protocol !== 'http' || !web.modes.includes('control'))
+    return 'it needs a door web, of http, for control'
+  if (web.secret !== undefined) return 'its door must let one in without a secret'
+  const asked = Object.entries(parameters).filter(([, { default: usual }]) => usual === undefined)
+  return asked.length === 0 ? null : `nobody answers for its parameter ${asked.map(([name]) => name).join(', ')}`
 }
 
 type Brought = Omit<ProofTarget, 'choice' | 'template'> & { readonly template: TemplateSpec | null }

@@ -39,6 +39,18 @@ test('of a kind for which the proof has nothing to run, its operator says what',
   })
 })
 
+test('a template that nobody could start or look into as it is does not fit', () => {
+  const of = (more: Partial<typeof plainTemplate>) => () =>
+    proofTarget({ provider: lab, directory: '', template: { ...plainTemplate, ...more } })
+  const web = { protocol: 'http', port: 80, modes: ['control'] } as const
+  expect(of({ doors: { desk: web } })).toThrow('it needs a door web')
+  expect(of({ doors: { web: { ...web, secret: { header: 'x-token', value: '{secret}' } } } })).toThrow(
+    'without a secret',
+  )
+  expect(of({ parameters: { branch: { type: 'string' } } })).toThrow('its parameter branch')
+  expect(of({ parameters: { branch: { type: 'string', default: 'main' } } })).not.toThrow()
+})
+
 test('tests are told the same target, by a file that nobody else reads', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'carrel-target-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
