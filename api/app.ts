@@ -6,6 +6,7 @@ import { readGrounds } from '../db/grounds.ts'
 import type { GroundsAsk } from '../db/grounds.ts'
 import { answeredOf } from '../db/outside-uses.ts'
 import type { OutsideAsking } from '../db/outside-uses.ts'
+import { endedChecksOf } from '../db/provider-checks.ts'
 import { endedOf } from '../db/reconciliation-asks.ts'
 import { decidedOf, findBearersAndSessions } from '../db/session-queries.ts'
 import type { BearerAsk } from '../db/session-queries.ts'
@@ -64,6 +65,9 @@ export function createApp(deps: ApiDeps): Api {
     }),
     openings: createAwaited({
       ...waits,
+    checked: createAwaited({
+      channel: 'carrel_provider_check',
+      settledOf: (ids) => endedChecksOf(deps.db, ids),
       channel: 'carrel_access',
       // It is told for a session; who waits for which of its doors is found by asking.
       listener: { on: (channel, heard) => deps.listener.on(channel, () => heard('')) },

@@ -2,7 +2,7 @@ import type { Bearer } from '../db/bearers.ts'
 import type { Db } from '../db/connect.ts'
 import type { Grounds, GroundsAsk } from '../db/grounds.ts'
 import type { DoorOrigins } from '../domain/doors.ts'
-import type { ReconciliationId, SessionId } from '../domain/ids.ts'
+import type { CheckId, ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
 import type { BearerAndSession, BearerAsk } from '../db/session-queries.ts'
@@ -41,6 +41,10 @@ export interface ApiSettings {
   readonly directDoors: boolean
   /** The random part of the codec endpoint's path; `null`: there is no such endpoint. */
   readonly codecCapability: string | null
+  /** Where providers that are made through the API may lie: their backends, and their sessions. Absent: nowhere. */
+  readonly providerNetworks?: readonly string[]
+  /** Whether the `fake` kind may be made. */
+  readonly development?: boolean
   /** The origin of the Temporal UI, which alone may call the codec endpoint from a page. */
   readonly temporalUiOrigin: string | null
 }
@@ -60,6 +64,8 @@ export interface ApiDeps {
   readonly mintInstanceSecret: (key: SessionKey) => Buffer
   /** Seals a session's secret parameters for its row. */
   readonly sealParameters: (id: SessionId, text: string) => Buffer
+  /** Seals the secrets of a provider for its row. */
+  readonly sealProviderSecrets: (id: ProviderId, text: string) => Buffer
   /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */
   readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
   /** False from the moment the process is asked to end. */
@@ -81,8 +87,11 @@ export interface Services extends ApiDeps {
   readonly announce: (id: SessionId) => void
   /** Settled when they are no longer `requested`. */
   readonly decisions: Awaited<SessionId>
-  /** Settled when they have ended. */
+  /** Settled when nothing is asked about their resting that is not. */
+  readonly pauses: Awaited<SessionId>
+  /** These and the next are settled when they have ended. */
   readonly reconciled: Awaited<ReconciliationId>
+  readonly checked: Awaited<CheckId>
   /** Settled when the gateway outside has answered; by what was asked, as JSON. */
   readonly openings: Awaited<string>
   readonly streams: OpenStreams

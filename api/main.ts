@@ -5,7 +5,14 @@ import { ConfigInvalid, readConfig } from '../platform/config.ts'
 import { createKeyring } from '../platform/keyring.ts'
 import { createLogger } from '../platform/logging.ts'
 import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
-import { bodyDigest, createSecrets, instanceSecret, newInstanceSecret, sessionParameters } from '../platform/secrets.ts'
+import {
+  bodyDigest,
+  createSecrets,
+  instanceSecret,
+  newInstanceSecret,
+  providerSecrets,
+  sessionParameters,
+} from '../platform/secrets.ts'
 import { decodeForDisplay } from '../platform/temporal/codec.ts'
 import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
@@ -17,7 +24,7 @@ import { createServer } from './server.ts'
 const hardLimitMs = 25_000
 
 async function main(): Promise<void> {
-  const config = readConfig(['database', 'temporal', 'keys', 'api', 'doors', 'desktops', 'timings'])
+  const config = readConfig(['database', 'temporal', 'keys', 'api', 'doors', 'desktops', 'providerNetworks', 'timings'])
   const log = createLogger({ process: 'api', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
   const metrics = createMetrics('api')
@@ -50,6 +57,8 @@ async function main(): Promise<void> {
       doors: config.api.directDoors ? null : config.doors,
       directDoors: config.api.directDoors,
       desktopsOutside: config.desktops.outside && !config.api.directDoors,
+      providerNetworks: config.providerNetworks,
+      development: config.environment === 'development',
       codecCapability: config.api.codecCapability,
       temporalUiOrigin: config.temporal.uiUrl === null ? null : new URL(config.temporal.uiUrl).origin,
     },
@@ -57,6 +66,7 @@ async function main(): Promise<void> {
     openInstanceSecret: (key, sealed) => secrets.decrypt(instanceSecret(key), sealed).toString(),
     mintInstanceSecret: (key) => secrets.encrypt(instanceSecret(key), newInstanceSecret()),
     sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
+    sealProviderSecrets: (id, text) => secrets.encrypt(providerSecrets(id), text),
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
     isServing: () => serving,
   })

@@ -41,6 +41,8 @@ type Contract = Omit<RouteConfig, 'path' | 'operationId' | 'summary' | 'tags' | 
   readonly replaces?: true
   /** Its body has a `reason`; the audit keeps it, and all else that the body says: nothing secret. */
   readonly reasoned?: true
+  /** Members of its body whose values the audit never keeps, only the names of what is in them. */
+  readonly unsaid?: readonly string[]
   /** Statuses of problems beside those that every route has. */
   readonly refusals?: readonly ProblemStatus[]
 }
@@ -70,7 +72,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
   handler: RouteHandler<R, AppEnv>,
 ): Route {
   const { right, subject, about, request, responses, refusals = [], ...marks } = contract
-  const { creates = false, replaces = false, reasoned = false, ...rest } = marks
+  const { creates = false, replaces = false, reasoned = false, unsaid = [], ...rest } = marks
   if (needsRelation(right) && subject === undefined)
     throw new Error(`${contract.operationId}: the right ${right} is about a thing, and the route names none.`)
   const open = rights[right].scope === null
@@ -109,7 +111,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
         ...(open ? {} : { security: [{ token: [] }] }),
         middleware: guards.before({ operationId: contract.operationId, right, subject, about, hasBody }),
       })
-      app.openapi(config, guards.around({ right, subject, creates, reasoned }, handler as never) as never)
+      app.openapi(config, guards.around({ right, subject, creates, reasoned, unsaid }, handler as never) as never)
     },
   }
 }

@@ -18,14 +18,14 @@ const isLimited = `num_nonnulls(${resources.map(([column]) => limit(column)).joi
 export const candidates = `
     select p.id, p.kind, p.classes, p.disabled_at is null and p.draining_at is null as open,
       coalesce(h.state, 'closed') = 'closed' as healthy, h.capabilities,
-      case when only.one then 0
+      case when alone.so then 0
         else (select count(*)::int from session where provider_id = p.id and ended_at is null) end as load,
-      case when only.one or not ${isLimited} then null
+      case when alone.so or not ${isLimited} then null
         else json_build_object('limits', json_build_object(${each(limit)}), 'held', (
           select json_build_object(${each((column) => `coalesce(sum(${column}), 0)`)}) from reservation
           where provider_id = p.id and released_at is null)) end as quota
     from provider p
-      cross join (select (select count(*) from provider) = 1 as one) only
+      cross join (select (select count(*) from provider) = 1 as so) alone
       join quota_default d on d.payer_kind = 'provider'
       left join quota q on q.payer_kind = 'provider' and q.payer_id = p.id
       left join provider_health h on h.provider_id = p.id`

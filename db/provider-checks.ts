@@ -40,10 +40,7 @@ export async function askCheck(
   trx: Trx,
   { id, providerId, requestedBy }: Pick<ProviderCheck, 'id' | 'providerId' | 'requestedBy'>,
 ): Promise<void> {
-  await trx
-    .insertInto('provider_check')
-    .values({ id, provider_id: providerId, requested_by: requestedBy })
-    .execute()
+  await trx.insertInto('provider_check').values({ id, provider_id: providerId, requested_by: requestedBy }).execute()
 }
 
 /** The check, if it is one of this provider. */
@@ -110,11 +107,7 @@ export async function beginCheck(executor: Executor, id: CheckId): Promise<boole
 }
 
 /** Says what was found, once: whoever says it later changes nothing. */
-export async function concludeCheck(
-  executor: Executor,
-  id: CheckId,
-  findings: readonly CheckFinding[],
-): Promise<void> {
+export async function concludeCheck(executor: Executor, id: CheckId, findings: readonly CheckFinding[]): Promise<void> {
   const kept = tidyFindings(findings)
   await executor
     .updateTable('provider_check')

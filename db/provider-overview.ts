@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
+import type { Capabilities } from '../domain/capabilities.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { SessionState } from '../domain/lifecycle.ts'
+import type { CheckCode } from '../domain/provider-check.ts'
 import type { DriftKind } from '../domain/reconciliation.ts'
 import { nothing } from '../domain/resources.ts'
 import type { Resources } from '../domain/resources.ts'
@@ -10,12 +12,23 @@ import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
 import { resourcesOf, resourceSums } from './resource-columns.ts'
 
-/** A provider as operators see it: no settings, no text of its backend. */
+/** A provider as operators see it: nothing secret, no text of its backend. */
 export interface ProviderOverview {
   readonly id: ProviderId
   readonly kind: string
   readonly origin: 'configuration' | 'api'
   readonly startLimit: number
+  readonly networks: readonly string[]
+  readonly classes: readonly string[]
+  /** What was given by the API; `null` of one that configuration made: its settings may name files. */
+  readonly settings: Readonly<Record<string, unknown>> | null
+  /** Which secrets it was given. */
+  readonly secretNames: readonly string[]
+  readonly version: number
+  /** What its driver says of itself; `null`: no worker has made it yet. */
+  readonly capabilities: Capabilities | null
+  /** Why the last worker that tried could not make its driver. */
+  readonly openFault: CheckCode | null
   readonly disabledAt: Date | null
   readonly drainingSince: Date | null
   readonly breaker: {
@@ -46,7 +59,8 @@ const providers = (executor: Executor) =>
     .leftJoin('provider_health as h', 'h.provider_id', 'p.id')
     .leftJoin('sweep as w', 'w.provider_id', 'p.id')
     .leftJoin('beat as b', (join) => join.on('b.role', '=', sql<string>`${providerRole('')} || p.id`))
-    .select(['p.id', 'p.kind', 'p.origin', 'p.start_limit', 'p.disabled_at', 'p.draining_at'])
+    .select(['p.id', 'p.kind', 'p.origin', 'p.start_limit', 'p.disabled_at', 'p.draining_at', 'p.version'])
+    .select(['p.networks', 'p.classes', 'p.settings', 'p.secret_names', 'h.capabilities', 'h.open_fault'])
     .select(['h.state as breaker', 'h.since', 'h.retry_at', 'h.failures', 'h.observed_at', 'b.at as served_at'])
     .select(['w.disarmed_at', 'w.withheld', 'w.last_run_at', 'w.last_whole_at'])
 type Row = Awaited<ReturnType<ReturnType<typeof providers>['executeTakeFirstOrThrow']>>
@@ -85,6 +99,13 @@ async function overviews(executor: Executor, rows: readonly Row[]): Promise<Prov
       kind: row.kind,
       origin: row.origin,
       startLimit: row.start_limit,
+      networks: row.networks,
+      classes: row.classes,
+      settings: row.origin === 'api' ? row.settings : null,
+      secretNames: row.secret_names,
+      version: row.version,
+      capabilities: row.capabilities,
+      openFault: row.open_fault,
       disabledAt: row.disabled_at,
       drainingSince: row.draining_at,
       breaker: {

@@ -88,9 +88,9 @@ export async function lockProvider(trx: Trx, id: ProviderId): Promise<LockedProv
 }
 
 export interface ProviderChange {
-  readonly startLimit?: number
-  readonly networks?: readonly string[]
-  readonly classes?: readonly string[]
+  readonly startLimit?: number | undefined
+  readonly networks?: readonly string[] | undefined
+  readonly classes?: readonly string[] | undefined
   readonly settings?: ProviderSettings
 }
 

@@ -13,6 +13,9 @@ export function parseAddress(text: string): Address | null {
   return ipaddr.process(text)
 }
 
+/** Whether a text is a network such as 10.1.0.0/16. */
+export const isNetwork = (text: string): boolean => /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(text) && ipaddr.isValidCIDR(text)
+
 const mostKnown = 1_000
 const known = new Map<string, Network>()
 
@@ -42,5 +45,20 @@ export function mayBeReached(address: Address, networks: readonly Network[]): bo
   return networks.some(
     (network) =>
       isWithin(address, network) && (place === undefined || (network[1] >= place[1] && isWithin(network[0], place))),
+  )
+}
+
+/**
+ * Whether everything in a network lies within those that are allowed. One of the special places must be named by an allowed network
+ * that lies within that place.
+ */
+export function isAllowedNetwork(text: string, allowed: readonly Network[]): boolean {
+  const [base, bits] = parseNetwork(text)
+  const place = special.find((network) => network[1] <= bits && isWithin(base, network))
+  return allowed.some(
+    (network) =>
+      network[1] <= bits &&
+      isWithin(base, network) &&
+      (place === undefined || (network[1] >= place[1] && isWithin(network[0], place))),
   )
 }

@@ -1,10 +1,12 @@
 import type { Client } from '@temporalio/client'
 import { claimDeliveries, hurryDeliveries, nextDeliveryInMs } from '../db/deliveries.ts'
+import { claimChecks } from '../db/provider-checks.ts'
 import { claimReconciliations } from '../db/reconciliation.ts'
 import type { Db } from '../db/connect.ts'
 import { recordDependency } from '../db/dependencies.ts'
 import type { Listener } from '../db/listen.ts'
 import type { Timings } from '../domain/timings.ts'
+import { startCheck } from './checks.ts'
 import { deliver } from './deliver.ts'
 import { checkGround } from './ground.ts'
 import type { Ground } from './ground.ts'
@@ -63,14 +65,16 @@ export function createStarter({
         woken = true
         wake()
       }
-      /** When somebody last looked for reconciliations that operators asked for: seldom, beside the sessions. */
+      /** When somebody last looked for reconciliations and checks that operators asked for: seldom, beside the sessions. */
       let askedAt = Number.NEGATIVE_INFINITY
+      const asked = () => {
+        askedAt = Number.NEGATIVE_INFINITY
+        call()
+      }
       const unsubscribes = [
         listener.on('carrel_wake', call),
-        listener.on('carrel_reconciliation', () => {
-          askedAt = Number.NEGATIVE_INFINITY
-          call()
-        }),
+        listener.on('carrel_reconciliation', asked),
+        listener.on('carrel_provider_check', asked),
       ]
 
       const rest = async (ms: number) => {
@@ -107,6 +111,8 @@ export function createStarter({
           askedAt = performance.now()
           for (const ask of await claimReconciliations(db, room - claimed.length))
             attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
+          for (const ask of await claimChecks(db, 1))
+            attempt(`The start of check ${ask.id}`, startCheck(client, ask, timings))
         }
         if (patient) return await rest(pollMs)
         if (claimed.length > 0 && claimed.length === room) return

@@ -2,6 +2,7 @@ import type { RetryPolicy } from '@temporalio/common'
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow'
 import type { AccessActivities } from '../activities/access.ts'
+import type { CheckActivities, CheckBooksActivities } from '../activities/check.ts'
 import type { ComputeActivities } from '../activities/compute.ts'
 import type { ObserveActivities } from '../activities/observe.ts'
 import type { ReadinessActivities } from '../activities/readiness.ts'
@@ -148,6 +149,24 @@ export function observerOf(timings: Timings, providerId: string) {
 
 /** What is open at the gateway outside, tick by tick. */
 export function doorWatchOf(timings: Timings) {
+/** Looks at a provider for an operator who may wait: for half a minute nobody may come to it, and then it has a minute. */
+export function checkOf(timings: Timings, providerId: string) {
+  return proxyActivities<CheckActivities>({
+    ...atProvider(timings, careQueue(providerId as ProviderId)),
+    scheduleToStartTimeout: timings.inspectTimeoutMs,
+    startToCloseTimeout: timings.inspectTimeoutMs * checkTimes,
+    scheduleToCloseTimeout: timings.inspectTimeoutMs * checkTimes * 2,
+    summary: 'looks what is missing at the provider',
+  })
+}
+
+const checkTimes = 2
+
+/** Says how a check ended that nobody carried out. */
+export function checkBooksOf(timings: Timings) {
+  return proxyLocalActivities<CheckBooksActivities>(repeated(timings))
+}
+
   return proxyActivities<WatchDoorsActivities>({
     ...atProvider(timings, accessQueue),
     startToCloseTimeout: timings.observeRunMs + timings.accessTimeoutMs,

@@ -1,3 +1,4 @@
+export { checkProviderWorkflow } from './check.ts'
 export { expireWorkflow } from './expire.ts'
 export { interceptors } from './interceptors.ts'
 export { observeWorkflow } from './observe.ts'

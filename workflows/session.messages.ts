@@ -43,6 +43,13 @@ export interface ReconcileRun {
 /** The input of the scheduled `expire` and `retention`. */
 export interface UpkeepRun {
   readonly timings: Timings
+/** The input of `check/<provider>/<check>`. */
+export interface CheckRun {
+  readonly providerId: string
+  readonly checkId: string
+  readonly timings: Timings
+}
+
 }
 
 /** How it ended; the reason is one of the closed list. */
@@ -60,6 +67,7 @@ export const workflowNames = {
   expire: 'expireWorkflow',
   retention: 'retentionWorkflow',
 } as const
+  check: 'checkProviderWorkflow',
 export const lookAgain = 'lookAgain'
 
 /** What an operator can search sessions by in Temporal. Keywords; ids and states only. */

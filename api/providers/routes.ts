@@ -5,6 +5,7 @@ import { deedOf } from '../env.ts'
 import { idOf, reason } from '../fields.ts'
 import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
 import { route } from '../route.ts'
+import { etag } from '../versions.ts'
 import { drain, readProvider, undrain } from './commands.ts'
 import { presentProvider, ProviderDocument } from './schemas.ts'
 import { providerOfPath } from './subject.ts'
@@ -40,7 +41,11 @@ const getOne = route(
     request: { params },
     responses: { 200: json(ProviderDocument, 'The provider') },
   },
-  async (c) => c.json(presentProvider(await readProvider(c.var.services.db, c.req.valid('param').providerId)), 200),
+  async (c) => {
+    const provider = await readProvider(c.var.services.db, c.req.valid('param').providerId)
+    c.header('etag', etag(provider.version))
+    return c.json(presentProvider(provider), 200)
+  },
 )
 
 const drainOne = route(

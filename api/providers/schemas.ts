@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { ProviderOverview } from '../../db/provider-overview.ts'
+import type { Capabilities as CapabilitiesSaid } from '../../domain/capabilities.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
 import { isServed } from '../status/dependencies.ts'
@@ -8,12 +9,42 @@ import { id, isoOrNull, nullableTime, resources } from '../fields.ts'
 const counts = (names: readonly string[], what: string) =>
   z.record(z.string(), z.int()).openapi({ description: `${what}; what is not named is 0. Today: ${names.join(', ')}.` })
 
+const Capabilities = z
+  .object({
+    pause: z.boolean(),
+    gpu: z.boolean(),
+    diskLimit: z.boolean(),
+    isolation: z.string(),
+    egress: z.array(z.string()),
+    mounts: z.boolean(),
+    logs: z.boolean(),
+  })
+  .openapi('Capabilities')
+
 export const ProviderDocument = z
   .object({
     id,
     kind: z.string().openapi({ example: 'docker' }),
     origin: z.enum(['configuration', 'api']),
     startLimit: z.int().openapi({ description: 'How many sessions may begin there at once' }),
+    networks: z.array(z.string()).openapi({ description: 'Where its instances may be reached' }),
+    classes: z.array(z.string()).openapi({ description: 'What templates may name in place of the provider' }),
+    settings: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .openapi({ description: 'What the API was given; `null` of one that configuration made' }),
+    secrets: z.array(z.string()).openapi({ description: 'Which secrets it was given, by name. Nobody reads them' }),
+    version: z.int(),
+    capabilities: Capabilities.nullable().openapi({
+      description: 'What its driver says of itself; `null`: no worker has made it yet. Open to growth',
+    }),
+    openFault: z
+      .string()
+      .nullable()
+      .openapi({
+        description: 'Why no worker could make its driver: a code as in checks',
+        example: 'settings_invalid',
+      }),
     disabledAt: nullableTime.openapi({ description: 'Since when it is out of service' }),
     drainingSince: nullableTime.openapi({ description: 'Since when no session begins there, by an operator' }),
     breaker: z
@@ -47,12 +78,19 @@ export const ProviderDocument = z
   })
   .openapi('Provider')
 
-/** A provider as operators see it: no settings, and no words of its backend. */
+/** A provider as operators see it: nothing secret, and no words of its backend. */
 export const presentProvider = (provider: ProviderOverview): z.infer<typeof ProviderDocument> => ({
   id: provider.id,
   kind: provider.kind,
   origin: provider.origin,
   startLimit: provider.startLimit,
+  networks: [...provider.networks],
+  classes: [...provider.classes],
+  settings: provider.settings,
+  secrets: [...provider.secretNames],
+  version: provider.version,
+  capabilities: provider.capabilities === null ? null : presentCapabilities(provider.capabilities),
+  openFault: provider.openFault,
   disabledAt: isoOrNull(provider.disabledAt),
   drainingSince: isoOrNull(provider.drainingSince),
   breaker: {
@@ -74,4 +112,14 @@ export const presentProvider = (provider: ProviderOverview): z.infer<typeof Prov
     lastWholeAt: isoOrNull(provider.sweep.lastWholeAt),
   },
   drift: Object.fromEntries(provider.drift.map(({ kind, count }) => [kind, count])),
+})
+
+const presentCapabilities = ({ egress, pause, gpu, diskLimit, isolation, mounts, logs }: CapabilitiesSaid) => ({
+  pause,
+  gpu,
+  diskLimit,
+  isolation,
+  egress: [...egress],
+  mounts,
+  logs,
 })

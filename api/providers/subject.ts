@@ -1,7 +1,7 @@
 import { providerExists } from '../../db/providers.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { ProviderId } from '../../domain/ids.ts'
-import type { RouteSubject } from '../access.ts'
+import type { About, RouteSubject } from '../access.ts'
 
 /** The provider that the path names. It is nobody's own. */
 export const providerOfPath: RouteSubject = {
@@ -12,3 +12,9 @@ export const providerOfPath: RouteSubject = {
     return idPattern.test(id) && (await providerExists(c.var.services.db, id as ProviderId)) ? {} : null
   },
 }
+
+/** The provider that the body of a new one names. */
+export const providerOfNewBody: About = (said) => ({
+  kind: 'provider',
+  id: typeof said?.['id'] === 'string' ? said['id'] : null,
+})

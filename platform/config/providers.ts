@@ -1,22 +1,30 @@
 import { z } from 'zod'
+import { classPattern, providerKinds } from '../../domain/provider-kinds.ts'
+import type { ProviderKind } from '../../domain/provider-kinds.ts'
 import { cidr, identifier, json, jsonFile, listOf } from './fields.ts'
 
 /** A provider as the site configures it; `settings` is checked by the driver of its kind. */
 export interface ProviderConfig {
   readonly id: string
-  readonly kind: 'docker' | 'process' | 'fake'
+  readonly kind: ProviderKind
   /** How many sessions may be starting there at once. */
   readonly startLimit: number
   /** Where its instances may be reached; an endpoint outside is refused. */
   readonly networks: readonly string[]
+  /** What templates may name in place of the provider itself. */
+  readonly classes?: readonly string[] | undefined
   readonly settings: Readonly<Record<string, unknown>>
 }
 
 const provider: z.ZodType<ProviderConfig> = z.strictObject({
   id: identifier,
-  kind: z.enum(['docker', 'process', 'fake'], { error: 'must be docker, process or fake' }),
+  kind: z.enum(providerKinds, { error: `must be one of ${providerKinds.join(', ')}` }),
   startLimit: z.int().min(1).max(1_000).default(4),
   networks: z.array(cidr).default([]),
+  classes: z
+    .array(z.string().regex(classPattern, { error: 'must be a short lower-case name' }))
+    .max(20)
+    .optional(),
   settings: z.record(z.string(), z.unknown()).default({}),
 })
 
@@ -28,6 +36,9 @@ function weaknessOf({ kind, settings }: ProviderConfig): string | null {
     return "sessions of the kind process share the host's kernel, network and files with Carrel itself"
   if (kind === 'docker' && settings['egressEnforcement'] === 'best_effort')
     return 'with egressEnforcement best_effort a session may reach what its template does not allow'
+  if (kind === 'kubernetes' && settings['networkPoliciesEnforced'] !== true)
+    return 'without networkPoliciesEnforced nobody has said that the cluster keeps its pods apart'
+  if (kind === 'slurm') return "jobs share the cluster's nodes, network and files"
   return null
 }
 

@@ -264,6 +264,7 @@ function createAppOn(like: TestApi, { isServing = true, url }: { isServing?: boo
     sealParameters: () => Buffer.alloc(0),
     openInstanceSecret: () => '',
     mintInstanceSecret: () => Buffer.alloc(0),
+    sealProviderSecrets: () => Buffer.alloc(0),
     decodePayloads: (payloads) => payloads,
     isServing: () => isServing,
   })

@@ -6,6 +6,7 @@ import { capability, notebook, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
 import { doorRequests } from '../setup/door-requests.ts'
 import { operatorRequests } from '../setup/operator-requests.ts'
+import { providerRequests } from '../setup/provider-requests.ts'
 
 /**
  * Who asks. `owner` owns the session; it and `editor` are editors of the session's project, `lead` owns the project.
@@ -81,6 +82,13 @@ const matrix: Readonly<Record<string, Row>> = {
   undrainProvider: operators,
   startReconciliation: operators,
   listReconciliations: operators,
+  createProvider: admins,
+  patchProvider: admins,
+  disableProvider: admins,
+  enableProvider: admins,
+  checkProvider: operators,
+  listProviderChecks: operators,
+  getProviderCheck: operators,
   getReconciliation: operators,
   armReconciliation: operators,
   adoptInstance: operators,
@@ -149,6 +157,7 @@ afterAll(() => api.close())
 
 const matches = { headers: { 'if-match': '*' } }
 
+    .updateTable('provider_health')
 /** A request of the operation that nothing but rights would refuse, on fresh things where it uses them up. */
 const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask }> | { path: string; ask?: Ask }>> = {
   createSession: () => ({ path: '/v1/sessions', ask: { body: wish(), headers: { prefer: 'respond-async' } } }),
@@ -227,6 +236,10 @@ describe.each(routes)('$operationId', (route) => {
       const { token, headers } = people[persona]
       const { path, ask = {} } = (await requests[route.operationId]?.()) ?? { path: route.path }
       const answer = await api.call(route.method, path, {
+  ...providerRequests(
+    () => api,
+    () => world.owner,
+  ),
         ...ask,
         ...(token === null ? {} : { token }),
         headers: { ...ask.headers, ...headers },

@@ -44,7 +44,8 @@ export const importTable: Readonly<Record<Exclude<Folder, 'test'>, ImportRule>> 
   api: {
     folders: ['db', 'platform', 'starter', 'ports/identity'],
     types: ['workflows'],
-    files: [messages],
+    // What the settings of a provider may be has one home, beside the driver that takes them; nothing else of the drivers is open.
+    files: [messages, { folder: 'ports', ending: '/compute/api-settings.ts' }],
     packages: [
       'hono',
       '@hono/*',

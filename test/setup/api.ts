@@ -15,7 +15,7 @@ import { scopes as allScopes } from '../../domain/rights.ts'
 import type { Role, Scope } from '../../domain/rights.ts'
 import { createKeyring } from '../../platform/keyring.ts'
 import { createMetrics } from '../../platform/metrics.ts'
-import { bodyDigest, createSecrets, sessionParameters } from '../../platform/secrets.ts'
+import { bodyDigest, createSecrets, providerSecrets, sessionParameters } from '../../platform/secrets.ts'
 import { decodeForDisplay } from '../../platform/temporal/codec.ts'
 import { createMigratedDatabase } from './database.ts'
 
@@ -32,6 +32,8 @@ const settings: ApiSettings = {
   directDoors: true,
   codecCapability: capability,
   temporalUiOrigin: 'http://127.0.0.1:8233',
+  providerNetworks: ['10.0.0.0/8'],
+  development: true,
 }
 
 /** An id of whatever kind the answer is about: tests go on to look its row up. */
@@ -171,6 +173,7 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
       mintInstanceSecret: ({ sessionId, generation }) =>
         secrets.encrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, 'minted'),
       sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
+      sealProviderSecrets: (id, text) => secrets.encrypt(providerSecrets(id), text),
       decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
       isServing: () => true,
     })

@@ -8,7 +8,7 @@ const { gate, openProvider, openAccess } = openRemote(process.env['TEST_REMOTE']
 
 runWorkerProcess(
   gatedActivities(gate),
-  (row) => gatedProvider(openProvider(row), gate),
+  (row, sealed) => gatedProvider(openProvider(row, sealed), gate),
   () => gatedAccess(openAccess(), gate),
 ).catch((error: unknown) => {
   console.error(error)

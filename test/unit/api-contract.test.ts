@@ -23,6 +23,7 @@ const { description, app } = createApp({
   openInstanceSecret: () => '',
   mintInstanceSecret: () => Buffer.alloc(0),
   sealParameters: () => Buffer.alloc(0),
+  sealProviderSecrets: () => Buffer.alloc(0),
   decodePayloads: (payloads) => payloads,
   isServing: () => true,
 })

@@ -50,9 +50,28 @@ test.each([
   ['api', 'api/sessions/x.ts', `import type { s } from '../../workflows/session/session.ts'`, true],
   ['api', 'api/x.ts', `import { d } from '../ports/compute/provider.ts'`, false],
   ['api', 'api/x.ts', `import { d } from '../ports/identity/oidc.ts'`, true],
+  ['api', 'api/x.ts', `import { k } from '../ports/compute/api-settings.ts'`, true],
+  ['api', 'api/x.ts', `import { k } from '../ports/compute/docker/settings.ts'`, false],
   ['db', 'db/migrate.ts', `import { readConfig } from '../platform/config.ts'`, true],
   ['db', 'db/events.ts', `import { readConfig } from '../platform/config.ts'`, false],
 ] as const)('%s: in %s, `%s` is allowed: %s', (folder, file, text, allowed) => {
   const [one] = importsOf(file, text)
   expect(one === undefined ? undefined : isAllowed(folder, importTable[folder], one)).toBe(allowed)
+})
+
+test('what the api takes from the drivers of providers is schemas, and nothing that reaches a backend', () => {
+  const seen = new Set<string>()
+  const packages = new Set<string>()
+  const follow = (file: string): void => {
+    if (seen.has(file)) return
+    seen.add(file)
+    for (const { target, typeOnly } of importsOf(file)) {
+      if (typeOnly) continue
+      if (target.endsWith('.ts')) follow(target)
+      else packages.add(target)
+    }
+  }
+  follow('ports/compute/api-settings.ts')
+  expect(seen.size).toBeGreaterThan(2)
+  expect([...packages].filter((name) => !['zod', 'node:net', 'node:path'].includes(name))).toEqual([])
 })

@@ -4,6 +4,8 @@ import { Agent as HttpsAgent } from 'node:https'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import Docker from 'dockerode'
+import { createBackendReach } from '../backend-reach.ts'
+import type { BackendReach } from '../backend-reach.ts'
 import type { DockerSettings } from './settings.ts'
 import { openSshAgent } from './ssh.ts'
 
@@ -29,8 +31,8 @@ const nothingFromEnvironment = {
 } as const satisfies Docker.DockerOptions
 
 /** Makes ready to speak to the daemon; connects with the first call. Throws where certificates cannot be read. */
-export function openConnection(settings: DockerSettings): Connection {
-  const options = { ...nothingFromEnvironment, ...transport(settings) }
+export function openConnection(settings: DockerSettings, reach: BackendReach = createBackendReach(null)): Connection {
+  const options = { ...nothingFromEnvironment, ...transport(settings, reach) }
   return { docker: new Docker(briefly(options)), close: () => options.agent.destroy() }
 }
 
@@ -43,7 +45,7 @@ function briefly(options: Options): Options {
   return options
 }
 
-function transport(settings: DockerSettings): Options {
+function transport(settings: DockerSettings, { lookup }: BackendReach): Options {
   const url = new URL(settings.dockerHost)
   switch (url.protocol) {
     case 'unix:':
@@ -53,10 +55,18 @@ function transport(settings: DockerSettings): Options {
       return { host: 'docker', port: 80, agent: openSshAgent(url, settings) }
     default: {
       const address = { host: url.hostname, port: Number(url.port) }
-      if (settings.certPath === undefined) return { ...address, agent: new HttpAgent({ keepAlive: true }) }
-      const read = (file: string) => readFileSync(join(settings.certPath ?? '', file))
-      const credentials = { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') }
-      return { ...address, ...credentials, protocol: 'https', agent: new HttpsAgent({ keepAlive: true }) }
+      const credentials = credentialsOf(settings)
+      if (credentials === null) return { ...address, agent: new HttpAgent({ keepAlive: true, lookup }) }
+      return { ...address, ...credentials, protocol: 'https', agent: new HttpsAgent({ keepAlive: true, lookup }) }
     }
   }
+}
+
+function credentialsOf({ certPath, caCertificate, clientCertificate, clientKey }: DockerSettings) {
+  if (certPath !== undefined) {
+    const read = (file: string) => readFileSync(join(certPath, file))
+    return { ca: read('ca.pem'), cert: read('cert.pem'), key: read('key.pem') }
+  }
+  if (caCertificate === undefined || clientCertificate === undefined || clientKey === undefined) return null
+  return { ca: caCertificate, cert: clientCertificate, key: clientKey }
 }

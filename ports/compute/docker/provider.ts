@@ -1,4 +1,6 @@
+import type { BackendReach } from '../backend-reach.ts'
 import type { Capabilities, ComputeProvider } from '../provider.ts'
+import { checkDaemon } from './check.ts'
 import { openConnection } from './connection.ts'
 import { createInstance } from './create.ts'
 import { createDiskLimit } from './disk.ts'
@@ -17,9 +19,9 @@ import type { DockerSettings } from './settings.ts'
  */
 export function createDockerProvider(
   settings: DockerSettings,
-  { networks }: { readonly networks: readonly string[] },
+  { networks, reach }: { readonly networks: readonly string[]; readonly reach?: BackendReach },
 ): ComputeProvider {
-  const connection = openConnection(settings)
+  const connection = openConnection(settings, reach)
   const engine = createEngine(connection.docker, settings.requestTimeoutMs)
   const rules = egressRules(settings)
   const egress = createEgressGuard(engine, rules)
@@ -48,6 +50,7 @@ export function createDockerProvider(
       return listInstances(engine, deploymentId, networks, signal)
     },
     logs: (ref, lines, { signal }) => readLogs(engine, ref, lines, signal),
+    check: (ask, { signal }) => checkDaemon(deps, ask, signal),
     async close() {
       await egress.idle()
       connection.close()

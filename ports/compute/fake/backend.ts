@@ -12,7 +12,7 @@ export type CreatePlan =
   /** It is on its way until `landed`; the caller sees a timeout. */
   | { readonly kind: 'hold'; readonly landed: Promise<void> }
 
-export type CallKind = 'create' | 'inspect' | 'remove' | 'list' | 'pause' | 'resume' | 'logs'
+export type CallKind = 'create' | 'inspect' | 'remove' | 'list' | 'pause' | 'resume' | 'logs' | 'check'
 
 /**
  * The make-believe machine behind one or several fake drivers (one driver object per worker, as in life), and the
@@ -62,7 +62,8 @@ export function createFakeBackend(): FakeBackend {
 
   return {
     instances,
-    calls: { create: 0, inspect: 0, remove: 0, list: 0, pause: 0, resume: 0, logs: 0 },
+    volumes: new Map(),
+    calls: { create: 0, inspect: 0, remove: 0, list: 0, pause: 0, resume: 0, logs: 0, check: 0 },
     get health() {
       return health
     },

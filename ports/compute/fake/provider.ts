@@ -1,3 +1,4 @@
+import type { CheckFinding } from '../../../domain/provider-check.ts'
 import { ProviderUnreachable } from '../provider.ts'
 import type {
   CallContext,
@@ -25,6 +26,8 @@ export interface FakeOptions {
   readonly settleMs?: number
   readonly imageExists?: (image: string) => boolean
   readonly capabilities?: Partial<Capabilities>
+  /** What it is let in by; the backend refuses the word `refused`. */
+  readonly password?: string | undefined
 }
 
 /** The fake driver; `backend` holds its controls. */
@@ -187,3 +190,10 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
     }
   })
 }
+    async check({ templates }, call) {
+      const reached = await reach('check', call)
+      if (reached !== 'reached') return [{ code: 'unreachable', level: 'missing' }]
+      if (options.password === 'refused') return [{ code: 'credentials_refused', level: 'missing' }]
+      const images = [...new Set(templates.map(({ image }) => image))].filter((image) => !imageExists(image))
+      return images.map((about): CheckFinding => ({ code: 'image_missing', level: 'missing', about }))
+    },

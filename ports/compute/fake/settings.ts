@@ -6,5 +6,15 @@ export const fakeSettings = z
     /** `serve`: each running instance answers HTTP on loopback. */
     endpoint: z.enum(['nowhere', 'serve']).default('serve'),
     startMs: z.int().min(0).default(0),
+    /** What its check asks for; whatever it is, `refused` is refused. */
+    password: z.string().min(1).max(1_000).optional(),
   })
   .readonly()
+
+/** What it can be told by the API: the same, the password apart. */
+export const fakeApiSettings = z.strictObject({
+  endpoint: z.enum(['nowhere', 'serve']).default('serve'),
+  startMs: z.int().min(0).default(0),
+})
+
+export const fakeSecretFields = ['password'] as const

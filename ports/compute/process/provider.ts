@@ -1,4 +1,5 @@
 import { ProviderUnreachable, type CallContext, type ComputeProvider, type ObservedInstance } from '../provider.ts'
+import { checkMachine } from './check.ts'
 import { createInstance, createLimitMs } from './create.ts'
 import { createNetworkCheck } from './endpoints.ts'
 import { detailOf } from './files.ts'
@@ -46,6 +47,7 @@ export function createProcessProvider(
     remove: (ref, call) => removeInstance(ref, call, deps),
     list: (deploymentId, call) => listInstances(deploymentId, call, deps),
     logs: (ref, lines) => readLogs(ref, lines, deps),
+    check: (ask) => checkMachine(deps, ask),
     close: () => Promise.resolve(), // nothing is held open: what runs has no tie to this process
   }
 }
