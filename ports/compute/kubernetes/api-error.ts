@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { retryAfterMs as readRetryAfter } from '../retry-after.ts'
 
 /** What the cluster answered, or why it did not. */
 export class ApiError extends Error {
@@ -41,8 +42,8 @@ const statusShape = z.object({
 export function errorOf(status: number, body: string, retryAfter: string | undefined): ApiError {
   const parsed = statusShape.safeParse(json(body))
   const told = parsed.success ? parsed.data : null
-  const seconds = Number(retryAfter ?? told?.details?.retryAfterSeconds ?? Number.NaN)
-  const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, 3_600) * 1_000 : null
+  const seconds = told?.details?.retryAfterSeconds
+  const retryAfterMs = readRetryAfter(retryAfter ?? (seconds === undefined ? null : `${Math.trunc(seconds)}`))
   if (told === null)
     return new ApiError(foreignStatus(status), `HTTP ${status}, and no word of a cluster`, { retryAfterMs })
   const causes = told.details?.causes.map(({ reason }) => reason) ?? []

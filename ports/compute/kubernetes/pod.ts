@@ -1,5 +1,6 @@
 import type { V1Container, V1EnvVar, V1Pod, V1PodSecurityContext } from '@kubernetes/client-node'
 import type { InstanceSpec } from '../provider.ts'
+import { reportEnvironment } from '../report-environment.ts'
 import { labelsOf, objectName } from './names.ts'
 import { gpuResource } from './objection.ts'
 import { variableKey } from './owner.ts'
@@ -74,7 +75,7 @@ function environmentOf(spec: InstanceSpec, object: string): V1EnvVar[] {
     ...(spec.report === null
       ? []
       : [
-          { name: 'CARREL_REPORT_URL', value: spec.report.url },
+          ...Object.entries(reportEnvironment(spec.report)).map(([name, value]) => ({ name, value })),
           { name: 'CARREL_REPORT_TOKEN_FILE', value: `${secretDirectory}/report-token` },
         ]),
   ]

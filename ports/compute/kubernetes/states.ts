@@ -25,7 +25,7 @@ export type Reading =
       readonly reason?: FailReason
       readonly detail?: string
     }
-  | { readonly kind: 'unknown'; readonly why: string }
+  | { readonly kind: 'unknown'; readonly why: string; readonly unnamed?: string }
 
 type Waiting = {
   readonly kind: 'pending' | 'failing' | 'hopeless'
@@ -91,8 +91,7 @@ export function readPod(pod: Pod, stage: Stage | null): Reading {
   if (stage === 'pausing') return { kind: 'pending', reason: 'it is being paused' }
   if (status.phase === 'Failed' || status.phase === 'Succeeded') return ended(pod)
   if (metadata.deletionTimestamp !== undefined) return { kind: 'unknown', why: 'it is being deleted' }
-  if (status.phase !== 'Pending' && status.phase !== 'Running')
-    return { kind: 'unknown', why: `a phase that is not known: ${status.phase.slice(0, 40)}` }
+  if (status.phase !== 'Pending' && status.phase !== 'Running') return unnamed('phase', status.phase)
 
   const scheduled = conditionOf(pod, 'PodScheduled')
   if (scheduled === undefined) return { kind: 'pending', reason: 'it waits for a machine' }
@@ -104,6 +103,12 @@ export function readPod(pod: Pod, stage: Stage | null): Reading {
   if (state.waiting !== undefined) return waitingFor(state.waiting, scheduled.lastTransitionTime)
   if (state.running === undefined) return { kind: 'pending', reason: 'its container is being made' }
   return readiness(pod)
+}
+
+/** The cluster's word is in no table. */
+const unnamed = (what: string, word: string): Reading => {
+  const said = `${what} ${word.slice(0, 40)}`
+  return { kind: 'unknown', why: `a state that is not known: ${said}`, unnamed: said }
 }
 
 function unscheduled({ reason, message, lastTransitionTime }: Condition): Reading {
@@ -118,7 +123,7 @@ function waitingFor(
   placed: string | null | undefined,
 ): Reading {
   const means = reason === '' ? waiting['ContainerCreating'] : waiting[reason]
-  if (means === undefined) return { kind: 'unknown', why: `it waits for what is not known: ${reason.slice(0, 40)}` }
+  if (means === undefined) return unnamed('waiting', reason)
   const { kind, code = 'start_failed' } = means
   const detail = `${reason}: ${message}`
   switch (kind) {

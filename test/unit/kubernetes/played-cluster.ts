@@ -1,0 +1,55 @@
+import { createServer } from 'node:https'
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createKubernetesProvider } from '../../../ports/compute/kubernetes/provider.ts'
+import type { ComputeProvider } from '../../../ports/compute/provider.ts'
+import { makeServerCertificate } from '../../support/certificates.ts'
+import { settingsWith } from './ground.ts'
+
+export interface Played {
+  readonly status: number
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface PlayedCluster {
+  readonly provider: ComputeProvider
+  /** Of each request: `GET /path?query`, and what it was authorized with. */
+  readonly requests: { readonly line: string; readonly authorization: string | undefined }[]
+  close(): Promise<void>
+}
+
+/** Answers each request as the test says; there is no cluster behind it. */
+export async function playCluster(
+  answer: (line: string, request: IncomingMessage) => Played,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<PlayedCluster> {
+  const { ca, key, cert } = await makeServerCertificate()
+  const requests: { line: string; authorization: string | undefined }[] = []
+  const server = createServer({ key, cert }, (request, response) => {
+    const line = `${request.method} ${decodeURIComponent(request.url ?? '')}`
+    requests.push({ line, authorization: request.headers.authorization })
+    const { status, body, headers } = answer(line, request)
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  // A server that listens on a port has such an address.
+  const { port } = server.address() as AddressInfo
+  const where = { inCluster: false, server: `https://127.0.0.1:${port}`, ca, token: 'a-token', requestTimeoutMs: 2_000 }
+  const provider = createKubernetesProvider(settingsWith({ ...where, ...settings }), { networks: ['10.0.0.0/8'] })
+  return {
+    provider,
+    requests,
+    async close() {
+      await provider.close()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+export const json = (status: number, body: object): Played => ({ status, body: JSON.stringify(body) })
+
+/** As a cluster says no. */
+export const no = (code: number, reason: string, message = ''): Played =>
+  json(code, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code, reason, message })

@@ -1,0 +1,88 @@
+import { afterEach, expect, test } from 'vitest'
+import { labelsOf, objectName } from '../../../ports/compute/kubernetes/names.ts'
+import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
+import { call, listed } from '../../conformance/compute-harness.ts'
+import { deploymentId, specWith } from './ground.ts'
+import { json, no, playCluster } from './played-cluster.ts'
+import type { PlayedCluster } from './played-cluster.ts'
+
+let cluster: PlayedCluster | undefined
+afterEach(async () => {
+  await cluster?.close()
+  cluster = undefined
+})
+
+const ref = { name: 'carrel-s1-1', deploymentId }
+const owners = (from: number, to: number, more = '') =>
+  json(200, {
+    metadata: { continue: more },
+    items: Array.from({ length: to - from }, (_, n) => ({
+      metadata: {
+        name: `o${from + n}`,
+        uid: `u${from + n}`,
+        labels: { ...labelsOf(specWith({ name: `carrel-s${from + n}-1` })), 'carrel.stage': 'pausing' },
+      },
+    })),
+  })
+const empty = json(200, { metadata: {}, items: null })
+
+test('a list goes on page by page, and is begun anew when the cluster has forgotten where it was', async () => {
+  let forgets = 1
+  cluster = await playCluster((line) => {
+    if (!line.includes('/secrets')) return empty
+    if (!line.includes('continue=')) return owners(0, 2, 'next')
+    return forgets-- > 0 ? no(410, 'Expired', 'The provided continue parameter is too old') : owners(2, 3)
+  })
+  const all = await listed(cluster.provider, deploymentId)
+  expect(all.map((one) => one.ref.name)).toEqual(['carrel-s0-1', 'carrel-s1-1', 'carrel-s2-1'])
+  expect(all.every(({ state }) => state.kind === 'paused')).toBe(true)
+  const lines = cluster.requests.map(({ line }) => line).filter((line) => line.includes('/secrets'))
+  expect(lines.map((line) => line.includes('continue=next'))).toEqual([false, true, false, true])
+  // Never from a cache, which knows no pages and may be late.
+  expect(lines.join('\n')).not.toContain('resourceVersion')
+})
+
+test('a list that is forgotten again and again is no short list', async () => {
+  cluster = await playCluster((line) => (line.includes('continue=') ? no(410, 'Expired') : owners(0, 2, 'next')))
+  await expect(listed(cluster.provider, deploymentId)).rejects.toThrow(ProviderUnreachable)
+})
+
+test.each([
+  ['a page for people', { status: 404, body: '<html>nothing here</html>' }],
+  ['a login somewhere else', { status: 302, body: '', headers: { location: 'https://127.0.0.1:1/' } }],
+  ['too much', { status: 200, body: `{"metadata":{"name":"${'x'.repeat(33 << 20)}","uid":"u"}}` }],
+  ['another kind of thing', { status: 200, body: '{"metadata":{}}' }],
+])('%s in place of an answer: nothing is known, and it is not believed to be gone', async (_, played) => {
+  cluster = await playCluster(() => played)
+  expect((await cluster.provider.inspect(ref, call())).kind).toBe('unknown')
+})
+
+test('what lives in another namespace is found there, and is made where its project is', async () => {
+  const own = { projectNamespaces: { p1: 'carrel-p1' } }
+  cluster = await playCluster(
+    (line) => (line.startsWith('GET') ? no(404, 'NotFound') : no(403, 'Forbidden', 'exceeded quota: q')),
+    own,
+  )
+  expect(await cluster.provider.inspect(ref, call())).toEqual({ kind: 'absent' })
+  const asked = new Set(cluster.requests.map(({ line }) => /namespaces\/([^/]+)/.exec(line)?.[1]))
+  expect(asked).toEqual(new Set(['carrel-sessions', 'carrel-p1']))
+  expect(cluster.requests[0]?.authorization).toBe('Bearer a-token')
+
+  // What a test calls a project.
+  const spec = specWith({ projectId: 'p1' as never })
+  expect(await cluster.provider.create(spec, call())).toMatchObject({ kind: 'refused', code: 'backend_quota' })
+  const made = cluster.requests.find(({ line }) => line.startsWith('POST'))
+  expect(made?.line).toContain('/namespaces/carrel-p1/secrets')
+})
+
+test('a name that somebody else has is not taken over', async () => {
+  const stranger = { metadata: { name: objectName(ref), uid: 'u', labels: {} }, data: {} }
+  cluster = await playCluster((line) => {
+    if (line.startsWith('POST')) return no(409, 'AlreadyExists', 'secrets already exists')
+    if (line.includes('labelSelector=')) return empty
+    return line.includes('/secrets/') ? json(200, stranger) : no(404, 'NotFound')
+  })
+  expect(await cluster.provider.create(specWith(), call())).toMatchObject({ kind: 'refused', code: 'start_failed' })
+  expect(cluster.requests.filter(({ line }) => !/^(GET|POST)/.test(line))).toEqual([])
+  expect(await cluster.provider.inspect(ref, call())).toEqual({ kind: 'absent' })
+})
