@@ -101,7 +101,11 @@ test(
   async () => {
     // every session, in its own place:  ── activity ──✗
     // the next worker:                                  ── goes on ── ended, nothing is left
-    const every = cellsOf(target === null ? knownActivities : providerAskers, deadlyAnywhere, deadlyAtBackend)
+    const every = cellsOf(
+      target === null ? knownActivities : providerAskers(backend.provider.capabilities),
+      deadlyAnywhere,
+      deadlyAtBackend,
+    )
     const all = long ? every : fewerOf(every, 1)
     const who = await addAccount(site.db)
     const run = { ground, desk, who, timings, boundMs: 400_000, stepMs: 5_000 + backend.callMs }

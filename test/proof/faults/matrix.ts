@@ -1,8 +1,9 @@
 import type { ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { Timings } from '../../../domain/timings.ts'
+import type { Capabilities } from '../../../ports/compute/provider.ts'
 import { inTurns } from '../in-turns.ts'
 import { chores } from './chores.ts'
-import type { Chore, ChoreName } from './chores.ts'
+import type { ChoreName } from './chores.ts'
 import type { Case, Desk } from './desk.ts'
 import type { Fault } from './faults.ts'
 import type { Ground } from './ground.ts'
@@ -10,7 +11,7 @@ import { runCase } from './run-case.ts'
 import type { CaseRun, Verdict } from './run-case.ts'
 import { runChore } from './run-chore.ts'
 import { scenarios } from './scenarios.ts'
-import type { ActivityName, SessionActivityName } from './scenarios.ts'
+import type { ActivityName, Scenario, SessionActivityName } from './scenarios.ts'
 
 /** One activity and one fault. */
 export interface Cell {
@@ -19,7 +20,7 @@ export interface Cell {
 }
 
 const isChore = (activity: ActivityName): activity is ChoreName => Object.hasOwn(chores, activity)
-const sceneOf = (activity: ActivityName): Pick<Chore, 'asks'> =>
+const sceneOf = (activity: ActivityName): Pick<Scenario, 'asks' | 'needs'> =>
   isChore(activity) ? chores[activity] : scenarios[activity as SessionActivityName]
 
 /** Every activity that a scenario or a chore leads to. */
@@ -35,8 +36,12 @@ export function activitiesOf(registered: readonly string[]): ActivityName[] {
   return knownActivities
 }
 
-/** Every activity that asks a provider. */
-export const providerAskers = knownActivities.filter((activity) => sceneOf(activity).asks === 'provider')
+/** Every activity that asks a provider, of one that can do this much. */
+export const providerAskers = (capabilities: Capabilities): ActivityName[] =>
+  knownActivities.filter((activity) => {
+    const { asks, needs } = sceneOf(activity)
+    return asks === 'provider' && (needs === undefined || capabilities[needs])
+  })
 
 /** Activities that asked somebody outside although neither table says so: faults between the two are not tried. */
 export const unsaidAskers = (askers: ReadonlySet<string>): ActivityName[] =>

@@ -27,6 +27,8 @@ export interface Scenario {
   readonly wish?: Partial<NewSession>
   /** Whom it asks outside, if anybody: faults between the two are tried as well. */
   readonly asks?: Asked
+  /** What its provider must be able to do, or it is never called. */
+  readonly needs?: 'pause'
   /** What it does there concerns others at the same provider: it has one of its own. */
   readonly alone?: true
   /** It serves no session but looks after its provider. */
