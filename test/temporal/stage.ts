@@ -13,7 +13,6 @@ import { readInstallation } from '../../db/installation.ts'
 import { insertSession, requestStop } from '../../db/intents.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { createListener } from '../../db/listen.ts'
-import type { ProviderRow } from '../../db/providers.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId, ProviderId, SessionId } from '../../domain/ids.ts'
 import type { SessionState, StopReason } from '../../domain/lifecycle.ts'
@@ -85,7 +84,7 @@ type Variant = Pick<
   | 'countUnverified'
 >
 interface WorkerOptions extends Variant {
-  readonly openProvider?: (row: Pick<ProviderRow, 'id'>) => ComputeProvider
+  readonly openProvider?: WorkerDeps['openProvider']
 }
 
 /** A database, a Temporal namespace of its own, and one provider, `fake` by its row: the spine without its api. */
@@ -144,6 +143,7 @@ export async function createStage(options: StageOptions) {
     deploymentId,
     timings: all,
     keyring,
+    listener,
     foreign,
     failures,
     namespace,
