@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
-import type { Reason, StopReason } from '../domain/lifecycle.ts'
+import type { FailReason, Reason, StopReason } from '../domain/lifecycle.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Look, SessionKey } from '../domain/session.ts'
 import { admitSession } from '../db/admission.ts'
@@ -12,6 +12,10 @@ import { dispatch } from '../db/dispatch.ts'
 import { abandonSession, endSession, markCleanupOverdue, toReady, toStopping } from '../db/endings.ts'
 import { requestStop } from '../db/intents.ts'
 import { lookAt } from '../db/look.ts'
+import { backToPaused, backToReady, toNextGeneration, toPaused, toPausing, toReadyAgain } from '../db/pauses.ts'
+import type { PauseKey } from '../db/pauses.ts'
+import { readmitSession } from '../db/readmission.ts'
+import type { Readmitted } from '../db/readmission.ts'
 import { releaseReservation } from '../db/reservations.ts'
 import type { Moved } from '../db/transitions.ts'
 import { pendingUndo } from '../db/undo.ts'
@@ -49,9 +53,33 @@ export function createSessionActivities({ db, timings }: SessionDeps) {
       await dispatch(db, input.providerId as ProviderId, timings.createTimeoutMs)
     },
 
-    /** The instance answers: the session is ready, its lifetime begins, and the next one may begin. */
-    becomeReady: async (key: SessionKey): Promise<Moved> => {
-      const { moved, providerId } = await toReady(db, key)
+    /**
+     * The instance answers: the session is ready, its lifetime begins, and the next one may begin. `resumed`: it was paused, by that
+     * wish it goes on, with the time that it had.
+     */
+    becomeReady: async ({ resumed, ...key }: SessionKey & { readonly resumed?: number }): Promise<Moved> => {
+      const ready = resumed === undefined ? toReady(db, key) : toReadyAgain(db, { ...key, number: resumed })
+      const { moved, providerId } = await ready
+      await next(providerId)
+      return moved
+    },
+
+    /** It is to rest: from here nobody comes in any more. */
+    beginPausing: async (key: PauseKey): Promise<Moved> => await toPausing(db, key),
+
+    /** It rests, and gives back what it needs only as it runs; or it could not be paused, and runs on. */
+    endPausing: async ({ outcome, ...key }: PauseKey & { readonly outcome: 'paused' | 'runs' }): Promise<Moved> =>
+      await (outcome === 'paused' ? toPaused(db, key) : backToReady(db, key)),
+
+    /** Decides whether a paused session may hold again what it runs with; makes it so. */
+    readmit: async (key: PauseKey): Promise<Readmitted> => await readmitSession(db, key),
+
+    /** It goes on as its next generation: what it stood on went as it was paused. */
+    beginAnew: async (key: PauseKey): Promise<Moved> => await toNextGeneration(db, key),
+
+    /** It could not be resumed, and rests on. Who waited for its place may begin. */
+    stayPaused: async ({ reason, ...key }: PauseKey & { readonly reason: FailReason }): Promise<Moved> => {
+      const { moved, providerId } = await backToPaused(db, key, reason)
       await next(providerId)
       return moved
     },

@@ -8,6 +8,7 @@ import { answeredOf } from '../db/outside-uses.ts'
 import type { OutsideAsking } from '../db/outside-uses.ts'
 import { endedChecksOf } from '../db/provider-checks.ts'
 import { endedOf } from '../db/reconciliation-asks.ts'
+import { settledPauses } from '../db/pause-wishes.ts'
 import { decidedOf, findBearersAndSessions } from '../db/session-queries.ts'
 import type { BearerAsk } from '../db/session-queries.ts'
 import { listSessions } from '../db/session-list.ts'
@@ -58,16 +59,19 @@ export function createApp(deps: ApiDeps): Api {
     recordWish: together(limits, async (wishes: readonly RecordableWish[]) => await recordWishes(deps.db, wishes)),
     announce: createAnnouncer(deps.db),
     decisions: createAwaited({ ...waits, channel: 'carrel_event', settledOf: (ids) => decidedOf(deps.db, ids) }),
+    pauses: createAwaited({ ...waits, channel: 'carrel_event', settledOf: (ids) => settledPauses(deps.db, ids) }),
     reconciled: createAwaited({
       ...waits,
       channel: 'carrel_reconciliation',
       settledOf: (ids) => endedOf(deps.db, ids),
     }),
-    openings: createAwaited({
-      ...waits,
     checked: createAwaited({
+      ...waits,
       channel: 'carrel_provider_check',
       settledOf: (ids) => endedChecksOf(deps.db, ids),
+    }),
+    openings: createAwaited({
+      ...waits,
       channel: 'carrel_access',
       // It is told for a session; who waits for which of its doors is found by asking.
       listener: { on: (channel, heard) => deps.listener.on(channel, () => heard('')) },

@@ -119,7 +119,8 @@ async function reject(trx: Trx, key: SessionKey, refused: Extract<Admission, { k
   })
 }
 
-async function payersOf(executor: Executor, sessionId: SessionId) {
+/** Who answers for what the session holds, and where it runs. Maintenance stays as it is until the transaction ends. */
+export async function payersOf(executor: Executor, sessionId: SessionId) {
   const row = await executor
     .selectFrom('session')
     .select(['owner_id', 'project_id', 'provider_id', heldMaintenance.as('held')])

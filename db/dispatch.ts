@@ -6,6 +6,7 @@ import type { WaitingFor } from '../domain/lifecycle.ts'
 import { waitForLocks } from './connect.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { lockPayers } from './admission.ts'
+import { isWishOpen } from './pause-wishes.ts'
 import { providerGate } from './provider-gate.ts'
 import { move } from './transitions.ts'
 
@@ -31,12 +32,13 @@ export async function dispatch(
     if (gate.queued === 0) return []
     const chosen = count === 0 ? [] : (await inOrder(trx, providerId)).slice(0, count).sort(byId)
     const begun: SessionId[] = []
-    for (const { sessionId, generation } of chosen) {
+    for (const { sessionId, generation, resumes } of chosen) {
       const moved = await move(trx, {
         key: { sessionId, generation },
         from: ['queued'],
-        to: 'provisioning',
-        set: { dispatched_at: 'now', waiting_for: null },
+        ...(resumes
+          ? { to: 'resuming', set: { waiting_for: null } }
+          : { to: 'provisioning', set: { dispatched_at: 'now', waiting_for: null } }),
         wake: true,
       })
       if (moved.kind === 'moved') begun.push(sessionId)
@@ -82,12 +84,14 @@ export async function explainWaiting(trx: Trx, providerId: ProviderId, waitingFo
 interface WaitingRow extends Waiting {
   readonly sessionId: SessionId
   readonly generation: number
+  /** It was paused, and goes on. */
+  readonly resumes: boolean
 }
 
 async function inOrder(executor: Executor, providerId: ProviderId): Promise<WaitingRow[]> {
   const rows = await executor
     .selectFrom('session')
-    .select(['id', 'generation', 'owner_id', 'queued_at', 'requested_at'])
+    .select(['id', 'generation', 'owner_id', 'queued_at', 'requested_at', isWishOpen('session').as('resumes')])
     .where('provider_id', '=', providerId)
     .where('state', '=', 'queued')
     .where('ended_at', 'is', null)
@@ -98,6 +102,7 @@ async function inOrder(executor: Executor, providerId: ProviderId): Promise<Wait
   const waiting = rows.map((row): WaitingRow => ({
     sessionId: row.id,
     generation: row.generation,
+    resumes: row.resumes,
     accountId: row.owner_id,
     queuedAt: (row.queued_at ?? row.requested_at).getTime(),
   }))
@@ -112,7 +117,7 @@ async function historyOf(
   const { rows } = await sql<{ account: string; beginning: number; last: Date | null }>`
     select account,
       (select count(*)::int from session where provider_id = ${providerId} and owner_id = account
-        and state = 'provisioning' and ended_at is null) as beginning,
+        and state in ('provisioning', 'resuming') and ended_at is null) as beginning,
       (select max(dispatched_at) from session where provider_id = ${providerId} and owner_id = account) as last
     from unnest(${accounts}::text[]) as account
   `.execute(executor)

@@ -8,7 +8,7 @@ export interface SessionVersion {
   readonly id: SessionId
   /** When the server started, as it says itself. */
   readonly server: string
-  /** The transaction that wrote the row, and when its provider is tried again. */
+  /** The transaction that wrote the row, when its provider is tried again, and whether that can pause. */
   readonly version: string
 }
 
@@ -18,7 +18,7 @@ export interface KeptSession extends Omit<SessionVersion, 'id'> {
 
 /**
  * Sessions as they were read, for whoever finds by a cheap statement that they are still so. All that a view shows is in the
- * session's row, in its provider's `retry_at`, or never changes: a template's name, a version of it. A transaction leaves one
+ * session's row, in its provider's health, or never changes: a template's name, a version of it. A transaction leaves one
  * state of a row to be seen by others, and a server does not use a transaction's number, of 32 bits, twice within the time that
  * a view is kept. So the same version of the same session on the same server, in whatever snapshot, is the same view.
  */

@@ -4,10 +4,12 @@ import { askInMs } from '../domain/dispatch.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import { isSuspicious } from '../domain/observation.ts'
+import type { PauseWish, ResumesBy } from '../domain/pausing.ts'
 import type { Look } from '../domain/session.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Db } from './connect.ts'
 import { maintenanceRole, outagesSince } from './beats.ts'
+import { continuedBy } from './continued.ts'
 import { readInstance } from './instances.ts'
 import { outsideState } from './outside-uses.ts'
 import { providerGate } from './provider-gate.ts'
@@ -36,6 +38,11 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     lifetime_ends_at: Date | null
     queue_limit_seconds: number
     start_limit_seconds: number
+    pause_wish: PauseWish | null
+    pause_wish_number: number
+    pause_settled_number: number
+    resumes_by: ResumesBy | null
+    remade_number: number
     maintenance: boolean
     now: Date
   }>`
@@ -43,6 +50,7 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     where s.id = ${sessionId}
     returning s.state, s.generation, s.provider_id, s.project_id, s.stop_reason, s.requested_at, s.queued_at, s.dispatched_at,
       s.state_since, s.abandon_requested_at, s.outside, s.expires_at, s.lifetime_ends_at, s.queue_limit_seconds, s.start_limit_seconds,
+      s.pause_wish, s.pause_wish_number, s.pause_settled_number, s.resumes_by, s.remade_number,
       (select maintenance_since is not null from installation) as maintenance, now() as now
   `.execute(db)
   const row = rows[0]
@@ -52,7 +60,11 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
   // with what the others held before it waited, and note as seen what it did not see.
   const mayBeSuspect = standing.includes(row.state)
   const instance = mayBeSuspect ? await readInstance(db, { sessionId, generation: row.generation }) : null
-  const outside = row.outside ? await outsideState(db, { sessionId, generation: row.generation }) : null
+  const key = { sessionId, generation: row.generation }
+  // What is made anew has doors of its own: those of what was paused end for good.
+  const areDoorsOver = row.state === 'paused' && row.resumes_by === 'remakes'
+  const outside = row.outside ? await outsideState(db, key, areDoorsOver) : null
+  const continued = row.remade_number > 0 ? await continuedBy(db, key) : null
   const gate = row.state === 'queued' ? await providerGate(db, row.provider_id) : null
   const isUndecided = row.state === 'requested'
   const outages = await outagesSince(db, row.provider_id, row.requested_at, isUndecided ? [maintenanceRole] : [])
@@ -84,6 +96,17 @@ export async function lookAt(db: Db, sessionId: SessionId, timings: Timings): Pr
     suspect: instance !== null && instance.seen !== null && isSuspicious(row.state, instance.seen),
     retryInMs: gate === null ? null : askInMs(gate),
     ...(outside === null ? {} : { outside }),
+    ...(row.pause_wish_number === 0
+      ? {}
+      : {
+          pause: {
+            number: row.pause_wish_number,
+            wish: row.pause_wish_number > row.pause_settled_number ? row.pause_wish : null,
+            resumesBy: row.resumes_by ?? 'wakes',
+            remade: row.remade_number === row.pause_wish_number,
+            continues: continued?.key.generation ?? null,
+          },
+        }),
     abandon: row.abandon_requested_at !== null,
   }
 }

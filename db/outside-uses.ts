@@ -97,17 +97,26 @@ export async function dueUses(executor: Executor, key: SessionKey): Promise<DueU
 }
 
 export interface OutsideState {
-  /** Somebody waits to be let in, or must not be any more. */
+  /** Somebody waits to be let in, or must not be any more; or they are over, and not closed yet. */
   readonly due: boolean
+  /** Of this generation they never open again. */
+  readonly over?: boolean
 }
 
 /** How the doors of a session stand outside, for its workflow. Read after the session's row. */
-export async function outsideState(executor: Executor, { sessionId, generation }: SessionKey): Promise<OutsideState> {
-  const { rows } = await sql<OutsideState>`
+export async function outsideState(
+  executor: Executor,
+  { sessionId, generation }: SessionKey,
+  areDoorsOver = false,
+): Promise<OutsideState> {
+  const { rows } = await sql<{ due: boolean; closed: boolean }>`
     select exists (select from outside_use where session_id = ${sessionId} and generation = ${generation}
-        and ${isDue}) as due
+        and ${isDue}) as due,
+      exists (select from outside_doors where session_id = ${sessionId} and generation = ${generation}
+        and closed_at is not null) as closed
   `.execute(executor)
-  return rows[0] ?? { due: false }
+  const { due = false, closed = false } = rows[0] ?? {}
+  return areDoorsOver ? { due: !closed, over: true } : { due }
 }
 
 /** The account enters there now. An answer to an earlier asking than the last is kept, too: it is as good. */

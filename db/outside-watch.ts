@@ -18,7 +18,7 @@ const keyOf = ({ sessionId, door, mode, accountId }: Omit<OutsideUse, 'generatio
 
 /**
  * The uses that stand outside though nobody may come by them any more: no pass for them is good, and no ticket is about to
- * become one. Of sessions that are ready: every other one closes its doors by itself, or has.
+ * become one. Not of sessions that end: those close their doors by themselves, or have.
  */
 export async function worthlessUses(executor: Executor): Promise<OutsideUse[]> {
   const standing = await standingUses(executor)
@@ -31,7 +31,8 @@ export async function worthlessUses(executor: Executor): Promise<OutsideUse[]> {
 }
 
 const isStanding = sql`u.noted_at is not null and u.withdraw_at is null and u.withdrawn_at is null
-  and exists (select from session s where s.id = u.session_id and s.generation = u.generation and s.state = 'ready')`
+  and exists (select from session s where s.id = u.session_id and s.generation = u.generation
+    and s.ended_at is null and s.state <> 'stopping')`
 
 async function standingUses(executor: Executor): Promise<readonly StandingUse[]> {
   const { rows } = await sql<StandingUse>`
@@ -64,7 +65,8 @@ async function goodUses(executor: Executor): Promise<ReadonlySet<string>> {
 
 async function mayCome(executor: Executor, { sessionId, accountId, mode }: OutsideUse): Promise<boolean> {
   const facts = await doorFacts(executor, sessionId, accountId)
-  return facts !== null && allows(usableMode(facts.use, facts.account, facts, Date.now()), mode)
+  if (facts?.use.state !== 'ready') return false
+  return allows(usableMode(facts.use, facts.account, facts, Date.now()), mode)
 }
 
 /** The accounts that are to be removed outside. */

@@ -17,7 +17,7 @@ export const gateQuery = (providerId: ProviderId): RawBuilder<GateRow> => sql<Ga
   select p.start_limit, (p.disabled_at is null and p.draining_at is null and not ${neverServed(sql.ref('p.id'))}) as open,
     coalesce(h.state, 'closed') as breaker,
     floor(extract(epoch from h.retry_at) * 1000)::float8 as retry_at,
-    (select count(*)::int from session where provider_id = p.id and state = 'provisioning' and ended_at is null) as provisioning,
+    (select count(*)::int from session where provider_id = p.id and state in ('provisioning', 'resuming') and ended_at is null) as provisioning,
     (select count(*)::int from session where provider_id = p.id and state = 'queued' and ended_at is null
       and stop_requested_at is null) as queued,
     floor(extract(epoch from now()) * 1000)::float8 as now

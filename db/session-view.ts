@@ -1,6 +1,7 @@
 import { expiry } from '../domain/deadlines.ts'
 import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
 import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
+import type { PauseWish, ResumeRefusal } from '../domain/pausing.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { DoorSpec, ParameterValue } from '../domain/template.ts'
 import { resourcesOf } from './resource-columns.ts'
@@ -29,6 +30,8 @@ export interface SessionView {
   readonly stateSince: Date
   /** When its provider is tried again, where it waits for that. */
   readonly retryAt: Date | null
+  /** When its backend means to begin it, where it waits there and the backend says so. */
+  readonly expectedStartAt: Date | null
   readonly requestedAt: Date
   readonly queuedAt: Date | null
   readonly readyAt: Date | null
@@ -40,6 +43,12 @@ export interface SessionView {
   readonly operatorDetail: string | null
   /** Why it does not work as it should although it is ready, and since when. */
   readonly degraded: { readonly reason: string; readonly since: Date } | null
+  /** What was asked about its resting, and is not done. */
+  readonly pauseWish: PauseWish | null
+  /** Ready at a provider that can pause it. */
+  readonly pausable: boolean
+  /** Why it is still paused, although it was to go on. */
+  readonly resumeRefusal: ResumeRefusal | null
 }
 
 /** A session's row as JSON gives it: one value that is parsed at once costs a third of forty that are parsed one by one. */
@@ -69,6 +78,7 @@ export interface SessionRow {
   readonly generation: number
   readonly state_since: string
   readonly retry_at: string | null
+  readonly expected_start_at: string | null
   readonly requested_at: string
   readonly queued_at: string | null
   readonly ready_at: string | null
@@ -81,12 +91,16 @@ export interface SessionRow {
   readonly operator_detail: string | null
   readonly degraded_at: string | null
   readonly degraded_reason: string | null
+  readonly resume_refusal: ResumeRefusal | null
+  readonly pause_wish: PauseWish | null
+  readonly pausable: boolean
   readonly version: string
 }
 
 /** Another one where anything that changes in a view is another one: see `KeptSessions`. Of a session `s` with its `health`. */
-export const sessionVersion = `s.xmin || coalesce(' ' || h.retry_at, '')`
-export const health = `left join provider_health h on h.provider_id = s.provider_id and h.state = 'open' and s.state = 'queued'`
+export const sessionVersion = `s.xmin || coalesce(' ' || h.retry_at, '') || case when c.provider_id is null then '' else ' p' end`
+export const health = `left join provider_health h on h.provider_id = s.provider_id and h.state = 'open' and s.state = 'queued'
+  left join provider_health c on c.provider_id = s.provider_id and s.state = 'ready' and c.capabilities @> '{"pause": true}'`
 /** When the server started: another server, and a restored one, has another time. */
 export const serverStart = 'pg_postmaster_start_time()::text'
 
@@ -95,7 +109,8 @@ export const sessionColumns = `s.id, s.name, s.owner_id, s.started_by, s.project
   t.name as template_name, s.provider_id, s.size, s.parameters, s.mounts, s.sessions, s.cpu_milli, s.memory_mib, s.disk_mib,
   s.gpus, v.spec -> 'doors' as doors, s.state, s.reason, s.refusal, s.waiting_for, s.generation, s.state_since, h.retry_at,
   s.requested_at, s.queued_at, s.ready_at, s.ended_at, s.expires_at, s.lifetime_ends_at, s.stop_requested_at,
-  s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail, s.degraded_at, s.degraded_reason,
+  s.expected_start_at, s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail, s.degraded_at, s.degraded_reason, s.resume_refusal,
+  case when s.pause_wish_number > s.pause_settled_number then s.pause_wish end as pause_wish, c.provider_id is not null as pausable,
   ${sessionVersion} as version`
 export const sessionJoined = `session s
   join template t on t.id = s.template_id
@@ -107,6 +122,9 @@ const dateFrom = (text: string): Date => new Date(/^\d{5}/.test(text) ? `+0${tex
 const time = (text: string | null): Date | null => (text === null ? null : dateFrom(text))
 const ms = (text: string | null): number | null => (text === null ? null : dateFrom(text).getTime())
 const dateOf = (at: number | null): Date | null => (at === null ? null : new Date(at))
+
+/** States in which a backend may let a session wait. */
+const awaitsBackend: readonly SessionState[] = ['provisioning', 'resuming']
 
 export const sessionView = (row: SessionRow): SessionView => ({
   id: row.id,
@@ -128,6 +146,7 @@ export const sessionView = (row: SessionRow): SessionView => ({
   generation: row.generation,
   stateSince: dateFrom(row.state_since),
   retryAt: time(row.retry_at),
+  expectedStartAt: awaitsBackend.includes(row.state) ? time(row.expected_start_at) : null,
   requestedAt: dateFrom(row.requested_at),
   queuedAt: time(row.queued_at),
   readyAt: time(row.ready_at),
@@ -141,4 +160,8 @@ export const sessionView = (row: SessionRow): SessionView => ({
     row.state === 'ready' && row.degraded_at !== null && row.degraded_reason !== null
       ? { reason: row.degraded_reason, since: new Date(row.degraded_at) }
       : null,
+  pauseWish: row.pause_wish,
+  pausable: row.pausable,
+  // A later wish takes its place, and is not decided yet.
+  resumeRefusal: row.state === 'paused' && row.pause_wish === null ? row.resume_refusal : null,
 })

@@ -24,6 +24,7 @@ export async function readKnown(
     made_at: Date | null
     held: number[]
     unconfirmed: number[]
+    continued: number[]
     begun: boolean
     seen: boolean
   }>`
@@ -31,7 +32,9 @@ export async function readKnown(
       exists (select from instance b where b.session_id = s.id and b.generation = s.generation) as begun,
       array(select generation from reservation r where r.session_id = s.id and r.released_at is null order by 1) as held,
       array(select generation from instance t where t.session_id = s.id and t.tombstoned_at is not null
-        and t.removed_at is null order by 1) as unconfirmed
+        and t.removed_at is null order by 1) as unconfirmed,
+      array(select generation from instance c where c.session_id = s.id and c.generation < s.generation
+        and c.tombstoned_at is null and c.removed_at is null order by 1) as continued
     from session s left join instance i on i.session_id = s.id and i.generation = s.generation
       and i.tombstoned_at is null and i.removed_at is null
       and s.state in ('provisioning', 'ready', 'pausing', 'paused', 'resuming')
@@ -48,6 +51,7 @@ export async function readKnown(
     instanceBegun: row.begun,
     held: row.held,
     unconfirmed: row.unconfirmed,
+    continued: row.continued,
     seenByWorkflow: row.seen,
   }))
 }

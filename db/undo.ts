@@ -33,12 +33,20 @@ export async function pendingUndo(executor: Executor, sessionId: SessionId): Pro
     generation: i.generation,
   }))
   const coming = { step: 'removeInstance' as const, providerId: session.provider_id, generation: session.generation }
+  const doors = await executor
+    .selectFrom('outside_doors')
+    .select('generation')
+    .where('session_id', '=', sessionId)
+    .where('generation', '<', session.generation)
+    .where('closed_at', 'is', null)
+    .execute()
   return {
     generation: session.generation,
     steps: [
       { step: 'releaseReservation', generation: session.generation },
       ...removals,
       ...(begun || session.dispatched_at === null ? [] : [coming]),
+      ...doors.map(({ generation }) => ({ step: 'closeDoors' as const, generation })),
       ...(session.outside ? [{ step: 'closeDoors' as const, generation: session.generation }] : []),
     ],
   }

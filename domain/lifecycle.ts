@@ -24,11 +24,11 @@ export interface Phase {
 /** What may follow each state, and which limit bounds it. Nothing else in Carrel knows. */
 export const lifecycle = {
   requested: { next: ['queued', 'provisioning', 'rejected', 'stopping'], limit: 'decision' },
-  queued: { next: ['provisioning', 'stopping'], limit: 'queue' },
+  queued: { next: ['provisioning', 'resuming', 'paused', 'stopping'], limit: 'queue' },
   provisioning: { next: ['ready', 'queued', 'stopping'], limit: 'start' },
   ready: { next: ['pausing', 'stopping'], limit: 'lifetime' },
   pausing: { next: ['paused', 'ready', 'stopping'], limit: 'pause' },
-  paused: { next: ['resuming', 'stopping'], limit: 'lifetime' },
+  paused: { next: ['resuming', 'queued', 'stopping'], limit: 'lifetime' },
   resuming: { next: ['ready', 'paused', 'queued', 'stopping'], limit: 'pause' },
   stopping: { next: ['stopped', 'failed'], limit: 'never' },
   stopped: { next: [] },

@@ -42,10 +42,11 @@ export function observe(
 export const observationKey = (sessionId: string, generation: number): string => `${sessionId}/${generation}`
 
 /**
- * Ended or missing is news in every state; only a session that should run is surprised by a pause, or by an instance that is
- * half made: so a backend lists one of which a part disappeared.
+ * Ended or missing is news in every state. Only a session that should run is surprised by a pause, or by an instance that is
+ * half made: so a backend lists one of which a part disappeared. And only one that is paused by an instance that runs.
  */
 export function isSuspicious(state: SessionState, seen: Sighting | 'absent'): boolean {
   if (seen === 'exited' || seen === 'absent') return true
+  if (seen === 'running') return state === 'paused'
   return (seen === 'paused' || seen === 'pending') && state === 'ready'
 }

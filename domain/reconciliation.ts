@@ -49,6 +49,8 @@ export interface Known {
   readonly held: readonly number[]
   /** Generations whose instance was to go, and nobody confirmed that it went. */
   readonly unconfirmed: readonly number[]
+  /** Earlier generations of which the present one takes over what they stored. */
+  readonly continued?: readonly number[]
   /** Whether a run has ever looked at it: only then is a missing one missed. */
   readonly seenByWorkflow: boolean
   /** What Temporal itself says of its runs; `unknown` when it was not asked, or did not answer. */
@@ -170,8 +172,12 @@ export function findDrift(survey: Survey): Drift[] {
   ]
 }
 
-/** A generation that has ended never lives again: what is left of it may go, whoever looks. */
-const isOver = (row: Known, generation: number): boolean => isEnd(row.state) || generation < row.generation
+/**
+ * A generation that has ended never lives again: what is left of it may go, whoever looks. But one that is only paused has not
+ * ended before the next has taken over what it stored.
+ */
+const isOver = (row: Known, generation: number): boolean =>
+  isEnd(row.state) || (generation < row.generation && row.continued?.includes(generation) !== true)
 
 function ofSession(k: Known, listed: ReadonlySet<string>, listedAt: number): Drift[] {
   const about = { subject: k.sessionId, sessionId: k.sessionId, generation: k.generation }

@@ -47,7 +47,7 @@ export async function deliver({ db, client, timings, ground }: DeliverDeps, deli
 }
 
 async function startSession(client: Client, delivery: Delivery, timings: Timings): Promise<void> {
-  const run: SessionRun = { sessionId: delivery.sessionId, timings, undo: [] }
+  const run: SessionRun = { sessionId: delivery.sessionId, timings, undo: [], shown: delivery.state }
   await client.workflow.start(workflowNames.session, {
     workflowId: sessionWorkflowId(delivery.sessionId),
     taskQueue: coreQueue,

@@ -5,6 +5,7 @@ import type { AccessActivities } from '../activities/access.ts'
 import type { CheckActivities, CheckBooksActivities } from '../activities/check.ts'
 import type { ComputeActivities } from '../activities/compute.ts'
 import type { ObserveActivities } from '../activities/observe.ts'
+import type { PausingActivities } from '../activities/pausing.ts'
 import type { ReadinessActivities } from '../activities/readiness.ts'
 import type { ReconcileActivities } from '../activities/reconcile.ts'
 import type { SessionActivities } from '../activities/session.ts'
@@ -80,7 +81,12 @@ export function startOf(timings: Timings, providerId: string) {
     startToCloseTimeout: timings.readyTimeoutMs,
     summary: 'waits until the instance answers',
   })
-  return { createInstance, awaitReady }
+  const { resumeInstance } = proxyActivities<PausingActivities>({
+    ...atProvider(timings, startQueue(providerId as ProviderId)),
+    startToCloseTimeout: timings.createTimeoutMs,
+    summary: 'wakes the instance',
+  })
+  return { createInstance, awaitReady, resumeInstance }
 }
 
 /** What looks after instances: never behind a start. Removal is repeated for ever. */
@@ -95,7 +101,12 @@ export function careOf(timings: Timings, providerId: string) {
     startToCloseTimeout: timings.inspectTimeoutMs,
     summary: 'looks whether the instance is as it should be',
   })
-  return { removeInstance, inspectInstance }
+  const { pauseInstance } = proxyActivities<PausingActivities>({
+    ...atProvider(timings, careQueue(providerId as ProviderId)),
+    startToCloseTimeout: timings.createTimeoutMs,
+    summary: 'puts the instance to rest',
+  })
+  return { removeInstance, inspectInstance, pauseInstance }
 }
 
 /** What is done at the gateway outside, repeated until it answers. */
@@ -138,24 +149,13 @@ export function surveyOf(timings: Timings, providerId: string) {
   })
 }
 
-/** The provider's list, tick by tick. */
-export function observerOf(timings: Timings, providerId: string) {
-  return proxyActivities<ObserveActivities>({
-    ...atProvider(timings, careQueue(providerId as ProviderId)),
-    startToCloseTimeout: timings.observeRunMs + timings.inspectTimeoutMs,
-    summary: 'lists the provider, tick by tick',
-  })
-}
-
-/** What is open at the gateway outside, tick by tick. */
-export function doorWatchOf(timings: Timings) {
 /** Looks at a provider for an operator who may wait: for half a minute nobody may come to it, and then it has a minute. */
 export function checkOf(timings: Timings, providerId: string) {
   return proxyActivities<CheckActivities>({
     ...atProvider(timings, careQueue(providerId as ProviderId)),
     scheduleToStartTimeout: timings.inspectTimeoutMs,
     startToCloseTimeout: timings.inspectTimeoutMs * checkTimes,
-    scheduleToCloseTimeout: timings.inspectTimeoutMs * checkTimes * 2,
+    scheduleToCloseTimeout: timings.inspectTimeoutMs * (checkTimes + 1),
     summary: 'looks what is missing at the provider',
   })
 }
@@ -167,6 +167,17 @@ export function checkBooksOf(timings: Timings) {
   return proxyLocalActivities<CheckBooksActivities>(repeated(timings))
 }
 
+/** The provider's list, tick by tick. */
+export function observerOf(timings: Timings, providerId: string) {
+  return proxyActivities<ObserveActivities>({
+    ...atProvider(timings, careQueue(providerId as ProviderId)),
+    startToCloseTimeout: timings.observeRunMs + timings.inspectTimeoutMs,
+    summary: 'lists the provider, tick by tick',
+  })
+}
+
+/** What is open at the gateway outside, tick by tick. */
+export function doorWatchOf(timings: Timings) {
   return proxyActivities<WatchDoorsActivities>({
     ...atProvider(timings, accessQueue),
     startToCloseTimeout: timings.observeRunMs + timings.accessTimeoutMs,

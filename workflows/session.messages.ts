@@ -1,4 +1,5 @@
 import type { SessionId } from '../domain/ids.ts'
+import type { SessionState } from '../domain/lifecycle.ts'
 import type { Timings } from '../domain/timings.ts'
 
 /** A step of undoing, noted before the step it undoes. Data, so that it survives continue-as-new. */
@@ -14,6 +15,8 @@ export interface SessionRun {
   readonly undo: readonly UndoStep[]
   /** Set by a run that continues an earlier one: what it found the session in. */
   readonly phase?: 'ready'
+  /** Of a run that a starter began: the state that it says to be found by. */
+  readonly shown?: SessionState
 }
 
 /** The input of `teardown/<id>`, for a session whose own workflow is gone: the undo list is read from the rows. */
@@ -40,9 +43,6 @@ export interface ReconcileRun {
   readonly reconciliationId?: string
 }
 
-/** The input of the scheduled `expire` and `retention`. */
-export interface UpkeepRun {
-  readonly timings: Timings
 /** The input of `check/<provider>/<check>`. */
 export interface CheckRun {
   readonly providerId: string
@@ -50,6 +50,9 @@ export interface CheckRun {
   readonly timings: Timings
 }
 
+/** The input of the scheduled `expire` and `retention`. */
+export interface UpkeepRun {
+  readonly timings: Timings
 }
 
 /** How it ended; the reason is one of the closed list. */
@@ -64,10 +67,10 @@ export const workflowNames = {
   observe: 'observeWorkflow',
   watchDoors: 'watchDoorsWorkflow',
   reconcile: 'reconcileWorkflow',
+  check: 'checkProviderWorkflow',
   expire: 'expireWorkflow',
   retention: 'retentionWorkflow',
 } as const
-  check: 'checkProviderWorkflow',
 export const lookAgain = 'lookAgain'
 
 /** What an operator can search sessions by in Temporal. Keywords; ids and states only. */

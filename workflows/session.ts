@@ -9,31 +9,34 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow'
-import { ActivityFailure, ApplicationFailure, defineSearchAttributeKey, TimeoutFailure } from '@temporalio/common'
-import type { Inspection } from '../activities/verdict.ts'
+import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
-import type { Look, SessionKey } from '../domain/session.ts'
-import type { Timings } from '../domain/timings.ts'
-import { accessOf, booksOf, careOf, hastyBooksOf } from './activity-proxies.ts'
+import type { Look } from '../domain/session.ts'
+import { booksOf, hastyBooksOf } from './activity-proxies.ts'
 import { Attention } from './attention.ts'
 import { Errand } from './errand.ts'
 import { orCallForHelp } from './failing.ts'
+import { heldUp, unlessHeldUp } from './held-up.ts'
+import { Resting } from './resting.ts'
+import type { PauseSeen } from './resting.ts'
 import { lookAgain, searchAttributes } from './session.messages.ts'
 import type { SessionEnd, SessionRun } from './session.messages.ts'
 import { begin } from './start.ts'
 import type { StartOutcome } from './start.ts'
+import { isDue, soonest, tend } from './tend.ts'
 import { undoAll, UndoCourse, UndoList } from './undo.ts'
 
 const stateAttribute = defineSearchAttributeKey(searchAttributes.state, 'KEYWORD')
 
-/** What a deadline means that has passed. `ready` and `paused` end by the system's own wish, like everybody's. */
+/**
+ * What a deadline means that has passed. `ready` and `paused` end by the system's own wish, like everybody's; what `pausing` and
+ * `resuming` come to depends on what became of the instance.
+ */
 const overdue: Partial<Record<SessionState, Reason>> = {
   requested: 'internal',
   queued: 'capacity_timeout',
   provisioning: 'start_timeout',
-  pausing: 'internal',
-  resuming: 'internal',
 }
 
 /**
@@ -59,9 +62,10 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
   const books = booksOf(timings)
   const undo = new UndoList(run.undo)
   let start = null as Errand<StartOutcome> | null
+  const resting = new Resting(timings, attention, undo)
   let undoing = null as Errand<void> | null
   const course = new UndoCourse()
-  let shown: SessionState | null = null
+  let shown: SessionState | null = run.phase === 'ready' ? null : (run.shown ?? null)
   let renewAt: number | null = null
 
   for (;;) {
@@ -79,6 +83,7 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
       return await finish(seen.state)
     }
     if (seen.state !== 'provisioning') start = start?.abandon() ?? null
+    resting.attend(seen.state)
     if (seen.outside !== undefined) undo.note({ step: 'closeDoors', generation: seen.generation })
     if (seen.state === 'stopping' && seen.abandon) {
       await books.abandon(key)
@@ -93,6 +98,10 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
       await books.end(key)
       continue
     }
+    if (seen.stop === null && seen.state === 'queued' && isDue(seen) && isResuming(seen) && !seen.pause.remade) {
+      await resting.giveUpWaiting(key, seen)
+      continue
+    }
     const reason = reasonToEnd(seen)
     if (reason !== null) {
       await books.beginStopping({ key, reason })
@@ -102,7 +111,8 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
       await books.requestStop({ sessionId, reason: 'admin' })
       continue
     }
-    if (start === null && workflowInfo().continueAsNewSuggested) await again({ ...run, undo: undo.steps })
+    if (start === null && !resting.isBusy && workflowInfo().continueAsNewSuggested)
+      await again({ ...run, undo: undo.steps })
 
     switch (seen.state) {
       case 'requested': {
@@ -143,18 +153,28 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
         }
         if (isDue(seen)) {
           await books.requestStop({ sessionId, reason: 'expired' })
+        } else if (seen.pause?.wish === 'pause') {
+          await books.beginPausing({ ...key, number: seen.pause.number })
         } else {
           const dueInMs = renewAt === null ? seen.dueInMs : soonest(seen.dueInMs, renewAt - Date.now())
-          const gone = await tend(key, { ...seen, dueInMs }, timings, attention)
-          if (gone !== null) await books.beginStopping({ key, reason: gone })
+          const found = await tend(key, { ...seen, dueInMs }, timings, attention)
+          if (found?.kind === 'gone') await books.beginStopping({ key, reason: found.reason })
+          if (found?.kind === 'fine' && wasAsked(seen)) await resting.putBack(key, { ...seen, dueInMs }, found)
         }
         break
       case 'paused':
         if (isDue(seen)) await books.requestStop({ sessionId, reason: 'expired' })
+        else if (wasAsked(seen)) await resting.paused(key, seen)
         else await attention.wait(seen.dueInMs, 'its time is over')
         break
       case 'pausing':
+        if (wasAsked(seen)) await resting.pausing(key, seen)
+        else await attention.wait(seen.dueInMs, 'its time is over')
+        break
       case 'resuming':
+        if (wasAsked(seen)) await resting.resuming(key, seen)
+        else await attention.wait(seen.dueInMs, 'its time is over')
+        break
       case 'stopped':
       case 'failed':
       case 'rejected':
@@ -166,49 +186,16 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
   }
 }
 
-/**
- * Looks after a session that is ready: its instance where that is suspicious, its doors outside where something is due there,
- * beside one another. Returns why it is over, where its instance is gone.
- */
-async function tend(key: SessionKey, seen: Look, timings: Timings, attention: Attention): Promise<Reason | null> {
-  const look = seen.suspect ? new Errand(() => careOf(timings, seen.providerId).inspectInstance(key)) : null
-  const settling = seen.outside?.due === true ? new Errand(() => accessOf(timings).settleDoors(key)) : null
-  const answered = () => look?.settled() === true || settling?.settled() === true
-  await attention.wait(seen.dueInMs, 'its time is over', answered)
-  const rest = soonest(seen.dueInMs, timings.inspectTimeoutMs)
-  const inspected = look?.settled() === true
-  const inspection = look === null ? null : inspectionOf(look)
-  if (inspection?.kind === 'gone') {
-    settling?.abandon()
-    return inspection.reason
-  }
-  if (look !== null && (settling === null || inspected))
-    await attention.wait(rest, 'looks at the instance again', settling?.settled)
-  if (settling !== null && !wentWell(settling)) await attention.wait(rest, 'turns to the gateway again')
-  return null
-}
-
 /** Why the session must leave its state now: somebody wants it, or its time there is over. */
 function reasonToEnd(seen: Look): Reason | null {
   if (seen.stop !== null) return seen.stop
   return isDue(seen) ? (overdue[seen.state] ?? null) : null
 }
 
-const isDue = (seen: Look): boolean => seen.dueInMs !== null && seen.dueInMs <= 0
+const wasAsked = (seen: Look): seen is PauseSeen => seen.pause !== undefined
 
-const heldUp = 'the books are held up: tries again'
-
-/** Of a deed that others hold up nobody knows whether it was done: `null`. The rows tell, and the workflow looks again. */
-async function unlessHeldUp<T>(deed: Promise<T>): Promise<{ readonly done: T } | null> {
-  try {
-    return { done: await deed }
-  } catch (error) {
-    const cause = error instanceof ActivityFailure ? error.cause : error
-    if (cause instanceof TimeoutFailure) return null
-    if (cause instanceof ApplicationFailure && cause.nonRetryable !== true) return null
-    throw error
-  }
-}
+/** It is admitted again, and waits for its turn. */
+const isResuming = (seen: Look): seen is PauseSeen => seen.pause?.wish === 'resume'
 
 /** A start that failed in a way that no repeat mends is Carrel's own fault. */
 function outcomeOf(start: Errand<StartOutcome>): StartOutcome {
@@ -218,29 +205,6 @@ function outcomeOf(start: Errand<StartOutcome>): StartOutcome {
     return { kind: 'failed', reason: 'internal' }
   }
 }
-
-/** An inspection that is not over, or failed, tells nothing of the instance. */
-function inspectionOf(look: Errand<Inspection>): Inspection | null {
-  try {
-    return look.settled() ? look.result : look.abandon()
-  } catch {
-    return null
-  }
-}
-
-/** Whether an errand is not to be waited for again: it is done, or was left for whoever called. */
-function wentWell(errand: Errand<void>): boolean {
-  if (!errand.settled()) errand.abandon()
-  try {
-    errand.done()
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** The earliest of some times; `null` is never. */
-const soonest = (...times: readonly (number | null)[]): number => Math.min(...times.map((t) => t ?? Infinity))
 
 /** What an operator sees of the session in Temporal's UI. */
 function show(seen: Look): void {

@@ -18,6 +18,12 @@ export class UndoList {
     if (!this.#steps.some((s) => JSON.stringify(s) === noted)) this.#steps.push(step)
   }
 
+  /** What was made in the generation is gone. */
+  forget(generation: number): void {
+    const left = this.#steps.filter((s) => s.generation !== generation || s.step === 'closeDoors')
+    this.#steps.splice(0, this.#steps.length, ...left)
+  }
+
   get steps(): readonly UndoStep[] {
     return this.#steps
   }

@@ -24,6 +24,7 @@ export function viewOf(session: NewSession, { id, version, name, spec }: Templat
     generation: 1,
     stateSince: recordedAt,
     retryAt: null,
+    expectedStartAt: null,
     requestedAt: recordedAt,
     queuedAt: null,
     readyAt: null,
@@ -34,5 +35,8 @@ export function viewOf(session: NewSession, { id, version, name, spec }: Templat
     abandonRequestedAt: null,
     operatorDetail: null,
     degraded: null,
+    pauseWish: null,
+    pausable: false,
+    resumeRefusal: null,
   }
 }

@@ -2,7 +2,10 @@ import { z } from '@hono/zod-openapi'
 import type { SessionView } from '../../db/session-view.ts'
 import { modesOf } from '../../domain/doors.ts'
 import { reasonSentences, sessionStates } from '../../domain/lifecycle.ts'
+import { actionsOf, pauseWishes, sessionActions } from '../../domain/pausing.ts'
+import type { ResumeRefusal } from '../../domain/pausing.ts'
 import { mountKinds } from './mounts.ts'
+import { ViolationDocument } from '../problem.ts'
 import { id, idOf, iso, isoOrNull, line, moment, nullableTime, resources, time } from '../fields.ts'
 
 const parameterValue = z.union([z.string().max(1_000), z.number(), z.boolean()])
@@ -59,6 +62,9 @@ export const SessionDocument = z
     stateSince: time,
     waitingFor: z.string().nullable().openapi({ description: 'Today: provider_busy, provider_unavailable.' }),
     retryAt: nullableTime.openapi({ description: 'When its provider, which does not answer, is tried again' }),
+    expectedStartAt: nullableTime.openapi({
+      description: 'When its backend, in whose queue it waits, means to begin it; its own forecast, which moves',
+    }),
     position: z.int().nullable().openapi({ description: 'In the queue, 0 is next; `null` in lists' }),
     etaSeconds: z.int().nullable().openapi({ description: 'Until it should begin, where recent starts tell' }),
     doors: z.array(Door),
@@ -73,6 +79,22 @@ export const SessionDocument = z
       .object({ reason: z.string().openapi({ description: 'Open to growth. Today: door_unreachable.' }), since: time })
       .nullable()
       .openapi({ description: 'Of a ready session: what does not work as it should. It is repaired by itself' }),
+    actions: z.array(z.string()).openapi({
+      description: `What may be asked of it as it is, by who has the right. Open to growth. Today: ${sessionActions.join(', ')}.`,
+    }),
+    wish: z
+      .string()
+      .nullable()
+      .openapi({ description: `What was asked of it and is not done. Today: ${pauseWishes.join(', ')}.` }),
+    resumeRefusal: z
+      .object({
+        code: z
+          .string()
+          .openapi({ description: 'Open to growth. Today: exceeds_limit, quota_exceeded, resume_failed.' }),
+        violations: z.array(ViolationDocument),
+      })
+      .nullable()
+      .openapi({ description: 'Why it is still paused, although it was to go on' }),
     cleanupOverdue: z.boolean(),
     cleanupOverdueAt: nullableTime.optional().openapi({ description: 'For operators' }),
     abandonRequestedAt: nullableTime.optional().openapi({ description: 'For operators' }),
@@ -108,6 +130,7 @@ export function presentSession(
     stateSince: iso(session.stateSince),
     waitingFor: session.waitingFor,
     retryAt: isoOrNull(session.retryAt),
+    expectedStartAt: isoOrNull(session.expectedStartAt),
     position: waiting?.position ?? null,
     etaSeconds: waiting?.etaSeconds ?? null,
     doors: Object.entries(session.doors).map(([name, door]) => ({
@@ -124,10 +147,23 @@ export function presentSession(
     generation: session.generation,
     degraded:
       session.degraded === null ? null : { reason: session.degraded.reason, since: iso(session.degraded.since) },
+    actions: actionsOf({
+      state: session.state,
+      stopRequested: session.stopRequestedAt !== null,
+      wish: session.pauseWish,
+      pausable: session.pausable,
+    }),
+    wish: session.pauseWish,
+    resumeRefusal: session.resumeRefusal === null ? null : presentRefusal(session.resumeRefusal),
     cleanupOverdue: session.cleanupOverdueAt !== null && session.endedAt === null,
     ...(operator ? forOperators(session) : {}),
   }
 }
+
+const presentRefusal = (refusal: ResumeRefusal) => ({
+  code: refusal.code,
+  violations: refusal.code === 'resume_failed' ? [] : refusal.violations.map((v) => ({ ...v, payer: { ...v.payer } })),
+})
 
 const forOperators = (session: SessionView) => ({
   cleanupOverdueAt: isoOrNull(session.cleanupOverdueAt),

@@ -188,6 +188,7 @@ export interface ComputeProvider {
    * Where paused instances are remade, what ran is gone, and what it stored stays under this name until it is removed, or taken over.
    */
   pause?(ref: InstanceRef, call: CallContext): Promise<InstanceState>
+  /** Runs it again. `running`, or `pending` on its way there; `paused`: the backend would not. Only where what is paused wakes. */
   resume?(ref: InstanceRef, call: CallContext): Promise<InstanceState>
   /** The last `lines` lines of what it printed, for operators and for readiness by log; capped at 64 KiB. */
   logs?(ref: InstanceRef, lines: number, call: CallContext): Promise<string>

@@ -6,6 +6,7 @@ import { capability, notebook, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
 import { doorRequests } from '../setup/door-requests.ts'
 import { operatorRequests } from '../setup/operator-requests.ts'
+import { allPausable } from '../setup/pausable.ts'
 import { providerRequests } from '../setup/provider-requests.ts'
 
 /**
@@ -43,6 +44,8 @@ const matrix: Readonly<Record<string, Row>> = {
   getSession: '! ? + + + + + + + ? +',
   deleteSession: '! ? - - + - + + + ? +',
   stopSession: '! ? - - + - + + + ? +',
+  pauseSession: '! ? - - + - + + + ? +',
+  resumeSession: '! ? - - + - + + + ? +',
   openConnection: '! ? - - + - + - - ? -',
   getConnections: '! ? + + + + + + + ? +',
   listLiveTunnels: '! ? - - + + + - + ? +',
@@ -80,8 +83,6 @@ const matrix: Readonly<Record<string, Row>> = {
   getProvider: operators,
   drainProvider: operators,
   undrainProvider: operators,
-  startReconciliation: operators,
-  listReconciliations: operators,
   createProvider: admins,
   patchProvider: admins,
   disableProvider: admins,
@@ -89,6 +90,8 @@ const matrix: Readonly<Record<string, Row>> = {
   checkProvider: operators,
   listProviderChecks: operators,
   getProviderCheck: operators,
+  startReconciliation: operators,
+  listReconciliations: operators,
   getReconciliation: operators,
   armReconciliation: operators,
   adoptInstance: operators,
@@ -155,9 +158,20 @@ beforeAll(async () => {
 })
 afterAll(() => api.close())
 
+const soon = { headers: { prefer: 'respond-async' } }
+
+/** A session of the world's owner that may be asked to rest, or to go on. */
+async function restable(state: 'ready' | 'paused'): Promise<SessionId> {
+  const { templateId, projectId, owner } = world
+  const made = await api.call('POST', '/v1/sessions', { token: owner.token, body: { templateId, projectId }, ...soon })
+  const id: SessionId = made.body.id
+  await api.db.updateTable('session').set({ state }).where('id', '=', id).execute()
+  await allPausable(api.db)
+  return id
+}
+
 const matches = { headers: { 'if-match': '*' } }
 
-    .updateTable('provider_health')
 /** A request of the operation that nothing but rights would refuse, on fresh things where it uses them up. */
 const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask }> | { path: string; ask?: Ask }>> = {
   createSession: () => ({ path: '/v1/sessions', ask: { body: wish(), headers: { prefer: 'respond-async' } } }),
@@ -165,6 +179,8 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
   getSession: () => ({ path: `/v1/sessions/${world.sessionId}` }),
   deleteSession: () => ({ path: `/v1/sessions/${world.sessionId}` }),
   stopSession: () => ({ path: `/v1/sessions/${world.sessionId}/stop` }),
+  pauseSession: async () => ({ path: `/v1/sessions/${await restable('ready')}/pause`, ask: soon }),
+  resumeSession: async () => ({ path: `/v1/sessions/${await restable('paused')}/resume`, ask: soon }),
   openConnection: () => ({ path: `/v1/sessions/${world.sessionId}/connections`, ask: { body: { door: 'web' } } }),
   getSessionEvents: () => ({ path: `/v1/sessions/${world.sessionId}/events` }),
   createTemplate: () => ({ path: '/v1/templates', ask: { body: { name: `m${Date.now()}`, spec: notebook } } }),
@@ -218,6 +234,10 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
     () => api,
     () => world,
   ),
+  ...providerRequests(
+    () => api,
+    () => world.owner,
+  ),
   decodePayloads: () => ({ path: `/v1/admin/codec/${capability}/decode`, ask: { body: { payloads: [] } } }),
 }
 
@@ -236,10 +256,6 @@ describe.each(routes)('$operationId', (route) => {
       const { token, headers } = people[persona]
       const { path, ask = {} } = (await requests[route.operationId]?.()) ?? { path: route.path }
       const answer = await api.call(route.method, path, {
-  ...providerRequests(
-    () => api,
-    () => world.owner,
-  ),
         ...ask,
         ...(token === null ? {} : { token }),
         headers: { ...ask.headers, ...headers },

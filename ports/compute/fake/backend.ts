@@ -20,6 +20,8 @@ export type CallKind = 'create' | 'inspect' | 'remove' | 'list' | 'pause' | 'res
  */
 export interface FakeBackend {
   readonly instances: Map<string, FakeInstance>
+  /** What instances stored, where what is paused is remade: the name of each volume, and the instance that has it. */
+  readonly volumes: Map<string, string>
   /** How often each call reached it. */
   readonly calls: Record<CallKind, number>
   readonly health: 'up' | 'down' | 'hanging'

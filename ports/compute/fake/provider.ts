@@ -86,6 +86,7 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
     const began = making.get(key)
     if (began !== undefined) await began
     if (backend.instances.has(key)) return { kind: 'adopted', ref: refOf(spec) }
+    if (!store(spec)) return { kind: 'refused', code: 'start_failed', detail: 'what it continues is not there' }
     const begun = startFakeInstance(spec, { endpoint, startMs })
     making.set(key, begun)
     const instance = await begun
@@ -97,6 +98,17 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
     backend.instances.set(key, instance)
     return { kind: 'made', ref: refOf(spec) }
   }
+
+  /** Gives it a volume, or the one of the instance that it continues. Returns whether there is one. */
+  function store({ continues, ...spec }: InstanceSpec): boolean {
+    if (capabilities.resume !== 'remakes') return true
+    if (continues === undefined) backend.volumes.set(`volume of ${keyOf(spec)}`, keyOf(spec))
+    const taken = continues === undefined ? [] : volumesOf(continues)
+    for (const volume of taken) backend.volumes.set(volume, keyOf(spec))
+    return volumesOf(spec).length > 0
+  }
+  const volumesOf = (ref: Pick<InstanceRef, 'name' | 'deploymentId'>) =>
+    [...backend.volumes].flatMap(([volume, owner]) => (owner === keyOf(ref) ? [volume] : []))
 
   async function planned(plan: CreatePlan, spec: InstanceSpec, call: CallContext): Promise<Created> {
     switch (plan.kind) {
@@ -124,8 +136,12 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
   async function change(kind: 'pause' | 'resume', ref: InstanceRef, call: CallContext): Promise<InstanceState> {
     const state = await inspect(ref, call, kind)
     const instance = backend.instances.get(keyOf(ref))
-    if (kind === 'pause' && state.kind === 'running') instance?.become({ kind: 'paused' })
-    if (kind === 'resume' && state.kind === 'paused') instance?.become({ kind: 'running', endpoints: [] })
+    const remakes = capabilities.resume === 'remakes'
+    if (kind === 'pause' && state.kind === 'running') {
+      instance?.become({ kind: 'paused' })
+      if (remakes) instance?.end()
+    }
+    if (kind === 'resume' && !remakes && state.kind === 'paused') instance?.become({ kind: 'running', endpoints: [] })
     return instance?.state() ?? state
   }
 
@@ -148,6 +164,7 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
       if (reached !== 'reached') return { kind: 'unknown', why: reached }
       backend.instances.get(keyOf(ref))?.end()
       backend.instances.delete(keyOf(ref))
+      for (const volume of volumesOf(ref)) backend.volumes.delete(volume)
       return { kind: 'removed' }
     },
     async *list(deploymentId, call) {
@@ -173,6 +190,13 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
         .map((port) => `listening on ${port}\n`)
         .join('')
     },
+    async check({ templates }, call) {
+      const reached = await reach('check', call)
+      if (reached !== 'reached') return [{ code: 'unreachable', level: 'missing' }]
+      if (options.password === 'refused') return [{ code: 'credentials_refused', level: 'missing' }]
+      const images = [...new Set(templates.map(({ image }) => image))].filter((image) => !imageExists(image))
+      return images.map((about): CheckFinding => ({ code: 'image_missing', level: 'missing', about }))
+    },
     close: () => Promise.resolve(),
   }
 }
@@ -190,10 +214,3 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
     }
   })
 }
-    async check({ templates }, call) {
-      const reached = await reach('check', call)
-      if (reached !== 'reached') return [{ code: 'unreachable', level: 'missing' }]
-      if (options.password === 'refused') return [{ code: 'credentials_refused', level: 'missing' }]
-      const images = [...new Set(templates.map(({ image }) => image))].filter((image) => !imageExists(image))
-      return images.map((about): CheckFinding => ({ code: 'image_missing', level: 'missing', about }))
-    },

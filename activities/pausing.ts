@@ -1,0 +1,124 @@
+import { ApplicationFailure, Context } from '@temporalio/activity'
+import type { Db } from '../db/connect.ts'
+import { readInstance, recordSeen } from '../db/instances.ts'
+import type { InstanceRow } from '../db/instances.ts'
+import { isStill } from '../db/pauses.ts'
+import type { PauseKey } from '../db/pauses.ts'
+import type { ProviderId } from '../domain/ids.ts'
+import type { FailReason, SessionState } from '../domain/lifecycle.ts'
+import type { FailureType } from '../domain/errors.ts'
+import type { Timings } from '../domain/timings.ts'
+import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
+import { alive } from './compute.ts'
+import { leftToOthers, whileDisarmed } from './failures.ts'
+import { pause } from './pause.ts'
+import { createTurns } from './turns.ts'
+import { verdictOf } from './verdict.ts'
+
+export interface PausingDeps {
+  readonly db: Db
+  readonly providerId: ProviderId
+  readonly provider: ComputeProvider
+  readonly timings: Timings
+  /** Aborts when the worker begins to stop: waiting is left to the next one. */
+  readonly stopping: AbortSignal
+}
+
+/** What came of it at the backend. */
+export type Rested =
+  | { readonly kind: 'paused' }
+  /** The backend would not, or runs it again: it runs. */
+  | { readonly kind: 'runs' }
+  | { readonly kind: 'gone'; readonly reason: FailReason }
+  /** Nobody wants it any more. */
+  | { readonly kind: 'withdrawn' }
+
+export type Woken =
+  | Rested
+  /** The provider does not answer: the session waits again, and everything that stands stays. */
+  | { readonly kind: 'unavailable' }
+
+const soonestLookMs = 100
+const latestLookMs = 2_000
+
+/** Puts instances to rest at one provider, and wakes them. Named by session, generation and wish: what comes late does nothing. */
+export function createPausingActivities({ db, providerId, provider, timings, stopping }: PausingDeps) {
+  const turns = createTurns(db, providerId, timings)
+  return {
+    /** Has the backend put the instance to rest, and waits until it says that it does. One that rests already is paused. */
+    async pauseInstance(key: PauseKey): Promise<Rested> {
+      const row = await standing(key, ['pausing', 'paused'])
+      if (row === null) return { kind: 'withdrawn' }
+      if (!provider.capabilities.pause || provider.pause === undefined) return { kind: 'runs' }
+      const state = await patiently(async (call) => {
+        const asked = (await provider.pause?.(row.ref, call)) ?? { kind: 'unknown', why: 'it cannot pause' }
+        return await settle(row, asked, call)
+      })
+      if (state.kind === 'unknown') throw silent()
+      return await note(key, state)
+    },
+
+    /** Has the backend run it again, and waits until it does. */
+    async resumeInstance(key: PauseKey): Promise<Woken> {
+      const row = await standing(key, ['resuming', 'ready'])
+      if (row === null) return { kind: 'withdrawn' }
+      if (provider.resume === undefined) return { kind: 'paused' }
+      const state = await patiently(async (call) => {
+        const asked = (await provider.resume?.(row.ref, call)) ?? { kind: 'paused' }
+        return await settle(row, asked, call)
+      })
+      if (state.kind === 'unknown') {
+        // A call that was ended from here says nothing about the provider.
+        Context.current().cancellationSignal.throwIfAborted()
+        if (!(await isStill(db, key, ['resuming']))) throw silent()
+        await turns.unavailable(key, { retryAfterMs: null, detail: state.why })
+        return { kind: 'unavailable' }
+      }
+      await turns.answered()
+      return await note(key, state)
+    },
+  }
+
+  /** The instance, where it may be touched. */
+  async function standing(key: PauseKey, states: readonly SessionState[]): Promise<InstanceRow | null> {
+    const row = await readInstance(db, key)
+    if (row === null || row.tombstoned || !(await isStill(db, key, states))) return null
+    if (row.disarmed) throw whileDisarmed()
+    return row
+  }
+
+  /** Asks the backend until it has come to rest or runs, or is gone, or cannot be told. */
+  async function settle(row: InstanceRow, asked: InstanceState, call: CallContext): Promise<InstanceState> {
+    let state = asked
+    for (let waitMs = soonestLookMs; state.kind === 'pending'; waitMs = Math.min(latestLookMs, waitMs * 2)) {
+      await pause(waitMs, call.signal)
+      state = await provider.inspect(row.ref, call)
+    }
+    return state
+  }
+
+  async function patiently(deed: (call: CallContext) => Promise<InstanceState>): Promise<InstanceState> {
+    try {
+      return await alive(timings, deed, stopping)
+    } catch (error) {
+      const isLeft = stopping.aborted && !Context.current().cancellationSignal.aborted
+      throw isLeft ? leftToOthers(timings.providerRetryMs) : error
+    }
+  }
+
+  async function note(key: PauseKey, state: InstanceState): Promise<Rested> {
+    const verdict = verdictOf(state)
+    if (verdict.kind === 'gone') return verdict
+    const isPaused = state.kind === 'paused'
+    await recordSeen(db, key, isPaused ? 'paused' : 'running')
+    return { kind: isPaused ? 'paused' : 'runs' }
+  }
+}
+
+/** Of what the backend was asked nobody knows what came: it is asked again. */
+function silent(): ApplicationFailure {
+  const type: FailureType = 'provider_unreachable'
+  return ApplicationFailure.retryable('The provider did not say what became of it.', type)
+}
+
+export type PausingActivities = ReturnType<typeof createPausingActivities>
