@@ -13,6 +13,8 @@ import { readPod } from './states.ts'
 
 const soonestMs = 100
 const latestMs = 1_000
+/** Most Pods run after this; why one does not is asked for later. */
+const usualMs = 3_000
 
 /**
  * Watches a Pod until it runs or ended, for as long as the settings say. Throws `Refusal` as soon as it is sure that it never
@@ -21,10 +23,13 @@ const latestMs = 1_000
 export async function watchStart(deps: Deps, namespace: string, name: string, call: CallContext): Promise<void> {
   const { api, settings } = deps
   const until = Date.now() + settings.watchMs
+  const patientFrom = Date.now() + usualMs
   for (let pauseMs = soonestMs; ; pauseMs = Math.min(latestMs, pauseMs * 1.5)) {
     const pod: Pod | null = await orNull(api.get(pathOf(namespace, 'pods', name), podShape, call.signal))
     if (pod === null) throw new ApiError(404, 'it was removed while it was made')
-    const reading = await explain(api, pod, readPod(pod, null), call.signal)
+    const shown = readPod(pod, null)
+    const hurried = shown.kind === 'pending' && Date.now() < patientFrom
+    const reading = hurried ? shown : await explain(api, pod, shown, call.signal)
     switch (reading.kind) {
       case 'running':
       case 'unknown':
