@@ -1,5 +1,6 @@
+import { endedChecksOf } from '../../../db/provider-checks.ts'
 import { newId } from '../../../domain/ids.ts'
-import type { SessionId } from '../../../domain/ids.ts'
+import type { CheckId, SessionId } from '../../../domain/ids.ts'
 import type { Action } from '../../../domain/reconciliation.ts'
 import type { RegisteredActivities } from '../../../worker/activities.ts'
 import type { Lead } from './desk.ts'
@@ -8,17 +9,37 @@ import type { Asked } from './scenarios.ts'
 
 /** A workflow that serves no single session, and calls an activity by itself. */
 export interface Chore {
-  readonly workflow: 'reconcile' | 'expire' | 'retention' | 'watchDoors'
+  readonly workflow: 'reconcile' | 'expire' | 'retention' | 'watchDoors' | 'check'
   /** Whom it asks outside, if anybody: faults between the two are tried as well. */
   readonly asks?: Asked
+  /** It is about a provider that nobody serves. */
+  readonly unserved?: true
   /** Makes what it is to find; `action` is what it is to do about that. */
   readonly prepare?: (ground: Ground, live: SessionId) => Promise<Prepared>
 }
 
 export interface Prepared {
-  readonly action: Action
+  readonly action?: Action
+  readonly checkId?: CheckId
   /** What must be true when it is done; in words where it is not. */
   readonly breaches?: () => Promise<string[]>
+}
+
+/** An operator's wish, which nobody but the chore sees to. */
+const askForCheck: Chore['prepare'] = async ({ db }, live) => {
+  const id = newId('check')
+  const { provider_id, owner_id } = await db
+    .selectFrom('session')
+    .select(['provider_id', 'owner_id'])
+    .where('id', '=', live)
+    .executeTakeFirstOrThrow()
+  const never = new Date('9999-01-01')
+  const wish = { id, provider_id, requested_by: owner_id, next_try_at: never }
+  await db.insertInto('provider_check').values(wish).execute()
+  return {
+    checkId: id,
+    breaches: async () => ((await endedChecksOf(db, [id])).length === 1 ? [] : [`the check ${id} has not ended`]),
+  }
 }
 
 const reconcile: Chore = { workflow: 'reconcile' }
@@ -58,6 +79,8 @@ export const chores = {
       }
     },
   },
+  checkProvider: { workflow: 'check', asks: 'provider', prepare: askForCheck },
+  abandonCheck: { workflow: 'check', unserved: true, prepare: askForCheck },
   stopOverdueSessions: expire,
   forgetKeys: expire,
   forgetReconciliations: expire,

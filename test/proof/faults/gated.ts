@@ -47,12 +47,20 @@ export function gatedProvider(provider: ComputeProvider, gate: Gate, callMs = 30
   }
   const silent = { kind: 'unknown', why: 'the proof keeps the answer' } as const
   const away = { kind: 'unavailable', retryAfterMs: null, detail: silent.why } as const
+  const unreachable = { code: 'unreachable', level: 'missing' } as const
   const onItsWay = (call: CallContext): CallContext => ({ ...call, signal: AbortSignal.timeout(callMs) })
   return {
     ...provider,
     create: async (spec, call) => await through(async () => await provider.create(spec, onItsWay(call)), away),
     inspect: async (ref, call) => await through(async () => await provider.inspect(ref, onItsWay(call)), silent),
+    ...gatedRest(provider, async (ask, ref, call) => await through(async () => await ask(ref, onItsWay(call)), silent)),
     remove: async (ref, call) => await through(async () => await provider.remove(ref, onItsWay(call)), silent),
+    ...(provider.check === undefined
+      ? {}
+      : {
+          check: async (ask, call) =>
+            (await through(async () => (await provider.check?.(ask, onItsWay(call))) ?? [], null)) ?? [unreachable],
+        }),
     async *list(deploymentId, call) {
       const listed = await through(async () => await all(provider.list(deploymentId, call)), null)
       if (listed === null) throw new ProviderUnreachable(silent.why)
@@ -60,6 +68,17 @@ export function gatedProvider(provider: ComputeProvider, gate: Gate, callMs = 30
     },
   }
 }
+
+type Ask = NonNullable<ComputeProvider['pause']>
+
+/** Of a driver that pauses nothing there is nothing to go through the gate. */
+const gatedRest = (
+  { pause, resume }: ComputeProvider,
+  through: (ask: Ask, ...asked: Parameters<Ask>) => ReturnType<Ask>,
+): Pick<ComputeProvider, 'pause' | 'resume'> => ({
+  ...(pause === undefined ? {} : { pause: async (ref, call) => await through(pause, ref, call) }),
+  ...(resume === undefined ? {} : { resume: async (ref, call) => await through(resume, ref, call) }),
+})
 
 /** Everything of a list, page by page. */
 export async function all<T>(things: AsyncIterable<T>): Promise<T[]> {

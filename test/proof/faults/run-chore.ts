@@ -1,8 +1,8 @@
 import { coreQueue, newId } from '../../../domain/ids.ts'
-import type { ProviderId, SessionId } from '../../../domain/ids.ts'
+import type { CheckId, ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { Timings } from '../../../domain/timings.ts'
 import { workflowNames } from '../../../workflows/session.messages.ts'
-import type { ReconcileRun, UpkeepRun, WatchDoorsRun } from '../../../workflows/session.messages.ts'
+import type { CheckRun, ReconcileRun, UpkeepRun, WatchDoorsRun } from '../../../workflows/session.messages.ts'
 import { chores, planning } from './chores.ts'
 import type { Chore, ChoreName } from './chores.ts'
 import type { Case, Desk, Plan } from './desk.ts'
@@ -28,6 +28,8 @@ export interface ChoreRun {
 /** Steps of a chore are tried for some multiples of this, and there is no heartbeat by which a dead worker is noticed sooner. */
 const transactionMs = { brief: 250, killed: 1_000 }
 const usualStepMs = 8_000
+/** Whoever waits for nobody need not wait long. */
+const unservedMs = 300
 
 /**
  * Leads one run of a chore through one fault, to its end. What a run leaves undone the next one does: only what that leaves is
@@ -39,7 +41,8 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
   const began = performance.now()
   const prepared = (await chore.prepare?.(ground, live)) ?? null
   const id = newId('session')
-  const plan = { activity, lead: planning(prepared?.action ?? null) }
+  const checkId = prepared?.checkId ?? null
+  const plan = { activity, lead: planning(prepared?.action ?? null), checkId }
   const planned = desk.plan({ ...plan, subject: id, fault })
   run.planned?.(planned)
   const first = await runOnce(run, chore, { ...plan, subject: id, fault })
@@ -78,11 +81,15 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
 const ends: ReadonlySet<string> = new Set(['COMPLETED', 'CONTINUED_AS_NEW'])
 
 /** How the run ended; `null` when it did not in its time. */
-async function runOnce(run: ChoreRun, { workflow }: Chore, { subject, fault }: Pick<Plan, 'subject' | 'fault'>) {
+async function runOnce(
+  run: ChoreRun,
+  { workflow, unserved }: Chore,
+  { subject, fault, checkId }: Pick<Plan, 'subject' | 'fault'> & { readonly checkId: CheckId | null },
+) {
   const { ground, providerId, boundMs } = run
   const stepMs = run.stepMs ?? usualStepMs
   const databaseTimeoutMs = fault.deadly === true ? transactionMs.killed : transactionMs.brief
-  const inputs: Readonly<Record<Chore['workflow'], ReconcileRun | UpkeepRun | WatchDoorsRun>> = {
+  const inputs: Readonly<Record<Chore['workflow'], ReconcileRun | UpkeepRun | WatchDoorsRun | CheckRun>> = {
     reconcile: {
       providerId,
       timings: {
@@ -93,6 +100,11 @@ async function runOnce(run: ChoreRun, { workflow }: Chore, { subject, fault }: P
     },
     expire: { timings: { ...run.timings, databaseTimeoutMs } },
     retention: { timings: { ...run.timings, databaseTimeoutMs } },
+    check: {
+      providerId: unserved === true ? 'nobodys' : providerId,
+      checkId: checkId ?? '',
+      timings: { ...run.timings, databaseTimeoutMs, inspectTimeoutMs: unserved === true ? unservedMs : stepMs },
+    },
     // So short that one run of the watch is soon over, and another one goes on.
     watchDoors: { timings: { ...run.timings, observeRunMs: 50, accessTimeoutMs: stepMs } },
   }
