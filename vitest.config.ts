@@ -19,6 +19,8 @@ const shapes: Record<string, Shape> = {
   temporal: { testTimeout: 2 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
   docker: { testTimeout: 3 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
   e2e: { testTimeout: 5 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
+  // No part of `npm test`: what real backends that the configuration points to are put to, by `npm run test:stands`.
+  stands: { testTimeout: 5 * minute, globalSetup: [postgres, temporal], maxWorkers: 1 },
 }
 
 export default defineConfig({

@@ -1,4 +1,5 @@
 import type { RefusalCode } from '../../domain/errors.ts'
+import type { MountSource } from '../../domain/volumes.ts'
 import type { ComputeProvider, InstanceRef, InstanceSpec, InstanceState } from '../../ports/compute/provider.ts'
 import type { Garbage } from '../support/fault-handlers.ts'
 import type { InstanceKey } from './compute-harness.ts'
@@ -9,6 +10,8 @@ export interface Facets {
   readonly faults: boolean
   /** `capabilities.mounts`, and the harness has `mounts`. */
   readonly mounts: boolean
+  /** Said as false: no directory is mounted that anybody could swap. */
+  readonly swaps?: boolean
   /** The harness has `faults.http`. */
   readonly http?: boolean
   /** The harness has `many`. */
@@ -93,10 +96,10 @@ export interface ManyHarness {
 }
 
 export interface MountHarness {
-  /** A directory that only root can replace, holding a file `marker` with this text. */
-  safe(): Promise<{ readonly hostPath: string; readonly marker: string }>
-  /** A directory in a place where a user can write, who may replace it by a link to another one. */
-  swappable(): Promise<{ readonly hostPath: string; readonly forbidden: string; swap(): Promise<void> }>
+  /** What only the site's operator can replace, holding a file `marker` with this text. */
+  safe(): Promise<{ readonly source: MountSource; readonly marker: string }>
+  /** A directory in a place where a user can write, who may replace it by a link to another one; left out where nothing mounts directories. */
+  swappable?(): Promise<{ readonly hostPath: string; readonly forbidden: string; swap(): Promise<void> }>
   /** What the running instance reads at `<target>/marker`; `null` where it reads nothing. */
   read(ref: InstanceRef, target: string): Promise<string | null>
 }

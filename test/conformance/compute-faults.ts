@@ -103,7 +103,7 @@ export function faultCases(h: Harness, deployment: string): void {
     expect(await h().provider.remove(refOf(key), call())).toEqual({ kind: 'removed' })
     await late.land()
     const list = () => held(h, deployment)
-    const [zombie] = await eventually(list, (all) => all.length === 1, 10_000)
+    const [zombie] = await eventually(list, (all) => all.length === 1, h().limits.startMs)
     expect(zombie).toMatchObject({ sessionId: key.sessionId, generation: key.generation })
     await removed(h, key)
     expect(await list()).toEqual([])

@@ -131,7 +131,7 @@ export function httpCases(h: Harness, deployment: string): void {
     }
     expect(number).toBeGreaterThan(0)
     expect(number).toBeLessThan(mostWrites)
-  }, 300_000)
+  }, 600_000)
 
   test('whichever answer of a create is lost, a removal clears what it left', async () => {
     let number = 0
@@ -152,7 +152,7 @@ export function httpCases(h: Harness, deployment: string): void {
       if (!happened) break
     }
     expect(number).toBeGreaterThan(0)
-  }, 300_000)
+  }, 600_000)
 
   test('a removal whose answer is lost is done by the next', async () => {
     const key = await present()

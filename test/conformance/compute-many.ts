@@ -46,7 +46,7 @@ export function manyCases(h: Harness, can: Facets): void {
     const left = () => h().leftovers(deployment)
     expect(await eventually(left, (all) => all.length === 0, 60_000)).toEqual([])
     expect(await held(h, deployment)).toEqual([])
-  }, 300_000)
+  }, 600_000)
 
   // list:   page 1 … its last one ─────────── page 2 ("after that last one") …
   // remove: ─────────────────────── that one

@@ -44,7 +44,7 @@ export function computeConformance(name: string, can: Facets, setup: () => Promi
         expect(h().faults?.http).toBeUndefined())
     credentialCases(h, deployment, can)
     checkCases(h, deployment)
-    if (can.mounts) mountCases(h, deployment)
+    if (can.mounts) mountCases(h, deployment, can)
     else
       test('WITHOUT MOUNTS: this driver mounts nothing, and says so', () => {
         expect(h().mounts).toBeUndefined()

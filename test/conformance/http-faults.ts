@@ -9,6 +9,8 @@ export interface HttpFaultOptions {
   readonly proxies: readonly FaultProxy[]
   /** The request that makes the instance. */
   readonly creating: Match
+  /** The one that can be held, and take effect after everything was removed; `creating` unless said. */
+  readonly holding?: Match
   /** The one that ends it. */
   readonly removing: Match
   /** Which requests change something; all but GET, HEAD and OPTIONS unless said. */
@@ -21,7 +23,7 @@ const changes: Match = (method) => !['GET', 'HEAD', 'OPTIONS'].includes(method)
 
 /** The faults of any backend that is reached by HTTP, for its conformance harness. */
 export function httpFaults(options: HttpFaultOptions): ComputeFaults {
-  const { provider, proxies, creating, removing, writing = changes, slowMs = 200 } = options
+  const { provider, proxies, creating, holding = creating, removing, writing = changes, slowMs = 200 } = options
   const all = async (deed: (proxy: FaultProxy) => Promise<void>) => void (await Promise.all(proxies.map(deed)))
   /** Of several proxies one takes it. */
   const once = (match: Match): Match => {
@@ -36,7 +38,7 @@ export function httpFaults(options: HttpFaultOptions): ComputeFaults {
     provider,
     loseNextAnswer: () => loseNext(creating),
     holdNextCreate() {
-      const first = once(creating)
+      const first = once(holding)
       const held = proxies.map((proxy) => proxy.holdNext(first))
       // Whichever holds it; of the others none has a request.
       return { land: async () => await Promise.any(held.map(async (each) => await each.land())) }

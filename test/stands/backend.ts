@@ -1,0 +1,36 @@
+import type { ProviderConfig } from '../../platform/config.ts'
+import type { TemplateSpec } from '../../domain/template.ts'
+import type { SessionId } from '../../domain/ids.ts'
+import type { FaultProxy } from '../support/fault-proxy.ts'
+import type { Site } from '../setup/site.ts'
+
+/** A real backend as whoever proves something on it needs it: `openBackend()` of `<name>-backend.ts` beside this file. */
+export interface RealBackend {
+  readonly name: string
+  /** As an installation's configuration has it. */
+  readonly provider: ProviderConfig
+  /** The least that can be a session there, with the door `web`; which provider it names is of no matter. */
+  readonly template: TemplateSpec
+  /** Whether something answers behind that door; in the instances of a hypervisor that is not one nothing runs. */
+  readonly answers: boolean
+  /** What processes of the installation need to be told, beside what every one is. */
+  readonly variables?: Readonly<Record<string, string>>
+  /** Does what a guest would do that really ran, such as to report that it has begun; it is called once the session is asked for. */
+  playGuest?(site: Site, sessionId: SessionId): Promise<void>
+  /** Everything of the deployment there, asked by the backend's own API: objects of every kind, by name. */
+  leftovers(deploymentId: string): Promise<readonly string[]>
+  /** The same backend by way of proxies. */
+  viaProxies?(): Promise<{ readonly provider: ProviderConfig; readonly proxies: readonly FaultProxy[] }>
+  /** The plain thing, without Carrel: what a small script would do with the same API. */
+  readonly raw?: RawBackend
+  close(): Promise<void>
+}
+
+export interface RawBackend {
+  /** Makes the same as the template says, and returns once it runs or answers, as the session would be ready. */
+  start(): Promise<string>
+  /** Removes it, and returns once the backend shows nothing of it. */
+  stop(started: string): Promise<void>
+}
+
+export type OpenBackend = () => Promise<RealBackend>

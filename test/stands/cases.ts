@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { OpenBackend, RealBackend } from './backend.ts'
+import { wholeFlow } from './flow.ts'
+import { longOutage, outage, shortOutage } from './outage.ts'
+import { createStandSite } from './site.ts'
+import type { StandSite } from './site.ts'
+import { stopsDuringCreate } from './stops-during-create.ts'
+
+const minute = 60_000
+/** Asks for the long form: sixty seconds of outage with ten sessions in each phase. */
+const isLong = (process.env['CARREL_STANDS_LONG'] ?? '') !== ''
+
+/** What a whole installation does on a real backend, as a suite: call it in the backend's test file. */
+export function standCases(name: string, open: OpenBackend): void {
+  describe(`sessions on ${name}`, () => {
+    let backend: RealBackend
+    let stand: StandSite
+    beforeAll(async () => {
+      backend = await open()
+      stand = await createStandSite(backend)
+    }, 5 * minute)
+    afterAll(async () => {
+      await stand?.close()
+      await backend?.close()
+    }, 2 * minute)
+
+    test(
+      'a whole session: asked for, ready, entered by its door, stopped, and nothing is left',
+      async () => {
+        await wholeFlow(stand, backend)
+      },
+      10 * minute,
+    )
+
+    test(
+      'stop is pressed at 20 points in time spread over a create: nothing is left',
+      async () => {
+        await stopsDuringCreate(stand, backend)
+      },
+      20 * minute,
+    )
+
+    test(
+      'the backend hangs with sessions in every phase: nothing changes wrongly, and all is right soon after',
+      async () => {
+        if (backend.viaProxies === undefined) return expect(backend).not.toHaveProperty('viaProxies')
+        const { startBeforeMs, startMeanwhileMs, allRightAfterMs } = await outage(
+          backend,
+          isLong ? longOutage : shortOutage,
+        )
+        const whole = (ms: number) => `${Math.round(ms)} ms`
+        console.log(
+          `${name}: starts on the other provider took ${whole(startBeforeMs)}, and ${whole(startMeanwhileMs)} while it hung; all was right after ${whole(allRightAfterMs)}`,
+        )
+      },
+      20 * minute,
+    )
+  })
+}

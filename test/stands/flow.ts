@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto'
+import { request } from 'node:http'
+import { expect } from 'vitest'
+import { clientOf } from '../setup/site.ts'
+import { enterDoor } from '../support/doors/enter.ts'
+import type { RealBackend } from './backend.ts'
+import { becomesReady, nothingLeft, stop, wish } from './sessions.ts'
+import type { StandSite } from './site.ts'
+
+/** A whole session as its user has it: asked for, ready, entered by its door, ended; and then nothing is left. */
+export async function wholeFlow(stand: StandSite, backend: RealBackend): Promise<void> {
+  const id = await wish(stand, backend)
+  await becomesReady(stand, id)
+  const door = await openDoor(stand, id)
+  if (backend.answers) expect(await door()).toBe(200)
+  expect(await stop(stand, id)).toBe('stopped')
+  expect(await door()).not.toBe(200)
+  await nothingLeft(stand, backend)
+}
+
+/** Goes in by the door `web`; returns what asks there, as a browser that is in: the status of the answer. */
+async function openDoor({ api, site, gatewayPort }: StandSite, id: string): Promise<() => Promise<number | undefined>> {
+  const { status, body } = await clientOf(api.url, site.user.token)(
+    'POST',
+    `/v1/sessions/${id}/connections`,
+    { door: 'web', mode: 'control' },
+    { 'idempotency-key': randomBytes(12).toString('hex') },
+  )
+  expect(status).toBe(201)
+  const { headers } = await enterDoor(gatewayPort, new URL(String(body['url'])))
+  return async () =>
+    await new Promise((resolve, reject) => {
+      const asking = request(
+        { host: '127.0.0.1', port: gatewayPort, path: '/', headers, timeout: 30_000 },
+        (answer) => {
+          answer.resume()
+          resolve(answer.statusCode)
+        },
+      )
+      asking.once('timeout', () => asking.destroy(new Error('the gateway did not answer'))).once('error', reject)
+      asking.end()
+    })
+}

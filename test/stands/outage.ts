@@ -1,0 +1,139 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect } from 'vitest'
+import type { SessionId } from '../../domain/ids.ts'
+import { median } from '../bench/figures.ts'
+import { timed } from '../bench/rounds.ts'
+import { plainTemplate } from '../setup/template.ts'
+import type { RealBackend } from './backend.ts'
+import { becomesReady, nothingLeft, wish } from './sessions.ts'
+import { besideName, createStandSite } from './site.ts'
+import type { StandSite } from './site.ts'
+
+export interface Outage {
+  /** Sessions in each phase when it begins. */
+  readonly perPhase: number
+  readonly forMs: number
+  /** Starts on the other provider, before and meanwhile. */
+  readonly starts: number
+  /** Whether the other provider's starts are held to take no longer meanwhile: only on a machine that does nothing else. */
+  readonly isStrict: boolean
+}
+
+export const shortOutage: Outage = { perPhase: 2, forMs: 15_000, starts: 5, isStrict: false }
+export const longOutage: Outage = { perPhase: 10, forMs: 60_000, starts: 20, isStrict: true }
+
+/** What became of the other provider's starts, ms. */
+export interface OutageFigures {
+  readonly startBeforeMs: number
+  readonly startMeanwhileMs: number
+  readonly allRightAfterMs: number
+}
+
+/** Once it is back, everything must be as it should within this. */
+const rightWithinMs = 60_000
+/** As its own template says, and no longer than this may a start on the other provider take in comparison. */
+const mostSlower = 1.2
+
+const beside = {
+  provider: {
+    id: 'beside',
+    kind: 'fake',
+    startLimit: 5,
+    networks: ['127.0.0.0/8'],
+    classes: [],
+    settings: { endpoint: 'serve', startMs: 200 },
+  } as const,
+  template: plainTemplate,
+}
+
+/**
+ * The backend stops answering, as a process that is stopped, with sessions in every phase, and goes on after a while. Nobody's
+ * session changes wrongly meanwhile, another provider's starts go on, and all is right soon after.
+ */
+export async function outage(backend: RealBackend, how: Outage = shortOutage): Promise<OutageFigures> {
+  const reached = await backend.viaProxies?.()
+  if (reached === undefined) throw new Error(`nothing stands between ${backend.name} and its driver that could hang`)
+  const { provider, proxies } = reached
+  const each = async (deed: (proxy: (typeof proxies)[number]) => Promise<void>) => await Promise.all(proxies.map(deed))
+  const stand = await createStandSite(backend, { provider, beside, startLimit: how.perPhase })
+  try {
+    const sessions = await inEveryPhase(stand, backend, how)
+    const startBeforeMs = await startsBeside(stand, how.starts)
+    await sessions.begin()
+    await each((proxy) => proxy.freeze())
+    const from = performance.now()
+    await sessions.end()
+    const startMeanwhileMs = await startsBeside(stand, how.starts)
+    while (performance.now() - from < how.forMs) {
+      sessions.hold(await stand.portal.states())
+      await delay(500)
+    }
+    sessions.hold(await stand.portal.states())
+    const back = performance.now()
+    await each((proxy) => proxy.pass())
+    await expect
+      .poll(async () => sessions.wrong(await stand.portal.states()), { timeout: rightWithinMs, interval: 500 })
+      .toEqual([])
+    const allRightAfterMs = performance.now() - back
+    await endAll(stand)
+    await nothingLeft(stand, backend)
+    if (how.isStrict) expect(startMeanwhileMs).toBeLessThan(startBeforeMs * mostSlower)
+    return { startBeforeMs, startMeanwhileMs, allRightAfterMs }
+  } finally {
+    await each((proxy) => proxy.close())
+    await stand.close()
+  }
+}
+
+/** Sessions that are ready and stay so, that are being ended, that start, and that wait for a place. */
+async function inEveryPhase(stand: StandSite, backend: RealBackend, { perPhase }: Outage) {
+  const some = async () => await Promise.all(Array.from({ length: perPhase }, () => wish(stand, backend)))
+  const [staying, ending] = [await some(), await some()]
+  for (const id of [...staying, ...ending]) await becomesReady(stand, id)
+  const starting: SessionId[] = []
+  const stateOf = (states: ReadonlyMap<string, string>, id: string) => `${states.get(id)}`
+  return {
+    /** As many as may start at once, and as many again, which wait. */
+    async begin() {
+      starting.push(...(await some()), ...(await some()))
+    },
+    async end() {
+      for (const id of ending) await stand.portal.remove(id)
+    },
+    /** Fails where a session became what nobody can know it to be while the backend says nothing. */
+    hold(states: ReadonlyMap<string, string>) {
+      expect(staying.map((id) => stateOf(states, id))).toEqual(staying.map(() => 'ready'))
+      // A removal that nobody confirmed is not done. What had been confirmed before it hung may have ended.
+      expect(ending.filter((id) => !['ready', 'stopping'].includes(stateOf(states, id)))).toEqual([])
+      expect(starting.filter((id) => ['failed', 'rejected', 'stopped'].includes(stateOf(states, id)))).toEqual([])
+    },
+    /** Which sessions are not yet what they should be once it answers again. */
+    wrong: (states: ReadonlyMap<string, string>) => [
+      ...[...staying, ...starting].filter((id) => stateOf(states, id) !== 'ready').map((id) => `${id} is not ready`),
+      ...ending.filter((id) => stateOf(states, id) !== 'stopped').map((id) => `${id} is not stopped`),
+    ],
+  }
+}
+
+/** How long sessions of the other provider take to be ready, one after the other: the median, ms. */
+async function startsBeside({ portal }: StandSite, count: number): Promise<number> {
+  const templateId = await portal.templateId(besideName)
+  const took: number[] = []
+  for (let n = 0; n < count; n++) {
+    let id = ''
+    const ms = await timed(async () => {
+      id = await portal.create(templateId)
+      expect(await portal.until(id, ['ready'])).toBe('ready')
+    })
+    took.push(ms)
+    await portal.remove(id)
+  }
+  return median(took)
+}
+
+async function endAll({ portal }: StandSite): Promise<void> {
+  const over = new Set(['stopped', 'failed', 'rejected'])
+  for (const [id, state] of await portal.states()) if (!over.has(state)) await portal.remove(id)
+  const living = async () => [...(await portal.states()).values()].filter((state) => !over.has(state))
+  await expect.poll(living, { timeout: 120_000, interval: 500 }).toEqual([])
+}

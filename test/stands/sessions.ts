@@ -1,0 +1,42 @@
+import { expect } from 'vitest'
+import type { SessionId } from '../../domain/ids.ts'
+import type { RealBackend } from './backend.ts'
+import type { StandSite } from './site.ts'
+
+/** Asks for a session on the backend, and lets its guest do its part. */
+export async function wish({ portal, templateId, site }: StandSite, backend: RealBackend): Promise<SessionId> {
+  // The api made it.
+  const id = (await portal.create(templateId)) as SessionId
+  // Its session may be over before it has done anything.
+  void backend.playGuest?.(site, id).catch(() => undefined)
+  return id
+}
+
+/** Waits until the session is ready; another end is a failure, with what its events say. */
+export async function becomesReady({ portal, site }: StandSite, id: SessionId): Promise<void> {
+  const state = await portal.until(id, ['ready'])
+  if (state === 'ready') return
+  const { rows } = await site.db
+    .selectFrom('session_event')
+    .select(['type', 'data'])
+    .where('session_id', '=', id)
+    .orderBy('seq')
+    .execute()
+    .then((all) => ({ rows: all }))
+  throw new Error(`it became ${state}, not ready: ${JSON.stringify(rows)}`)
+}
+
+/** Ends a session, and waits until it is over; its end. */
+export async function stop({ portal }: StandSite, id: SessionId): Promise<string> {
+  await portal.remove(id)
+  return await portal.until(id, ['stopped'])
+}
+
+/** Nothing of the installation is left at the backend, by the backend's own words, and no row believes that something is. */
+export async function nothingLeft({ site }: StandSite, backend: RealBackend): Promise<void> {
+  await expect
+    .poll(async () => await backend.leftovers(site.deploymentId), { timeout: 60_000, interval: 500 })
+    .toEqual([])
+  const rows = await site.db.selectFrom('instance').select('name').where('removed_at', 'is', null).execute()
+  expect(rows).toEqual([])
+}
