@@ -187,8 +187,10 @@ test('back again: a run that recorded the change goes on where its way is known,
   expect(await instances()).toEqual([])
 })
 
-/** Whether a worker tried a task of the session's run and found that its history is not its own. */
+/** Whether a task of the session's run is tried in vain. Its history tells only of a first try, which may have been too slow. */
 async function isStuck(id: SessionId): Promise<boolean> {
+  const { raw } = await stage.client.workflow.getHandle(sessionWorkflowId(id)).describe()
+  if ((raw.pendingWorkflowTask?.attempt ?? 0) >= 3) return true
   const { events } = await historyOf(id)
   return (events ?? []).some((e) => (e.workflowTaskFailedEventAttributes?.failure?.message ?? '') !== '')
 }
