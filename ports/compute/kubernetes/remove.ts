@@ -12,6 +12,9 @@ import type { AnyObject } from './shapes.ts'
 
 const lookMs = 200
 
+/** The owner goes last: as long as anything of it is there, a list shows it. */
+const propagationOf = (kind: Kind) => ({ propagationPolicy: kind === 'secrets' ? 'Foreground' : 'Background' })
+
 /**
  * Removes the Pod, and once it is gone whatever carries the instance's labels: its network rules stand for as long as it runs.
  * `removed` only when the cluster, asked again, shows nothing.
@@ -56,7 +59,7 @@ async function clear(
     }
     await Promise.all(
       left.flatMap(({ kind, objects }) =>
-        objects.map(async (object) => await removeOne(api, kind, object, { propagationPolicy: 'Foreground' }, signal)),
+        objects.map(async (object) => await removeOne(api, kind, object, propagationOf(kind), signal)),
       ),
     )
     await wait(lookMs, undefined, { signal })
