@@ -31,7 +31,14 @@ export class CloudsFault extends Error {
   override readonly name = 'CloudsFault'
 }
 
-const text = z.union([z.string(), z.number()]).transform(String)
+const text = z.string()
+/** As YAML 1.1 has them, which other readers of the file speak. */
+const flag = text.transform((word, context) => {
+  if (/^(true|yes|on|y)$/i.test(word)) return true
+  if (/^(false|no|off|n)$/i.test(word)) return false
+  context.addIssue({ code: 'custom', message: 'true or false' })
+  return z.NEVER
+})
 const region = z.union([text, z.object({ name: text })]).transform((r) => (typeof r === 'string' ? r : r.name))
 const auth = z
   .object({
@@ -62,8 +69,8 @@ const one = z
     regions: z.array(region),
     interface: text,
     endpoint_type: text,
-    verify: z.boolean(),
-    insecure: z.boolean(),
+    verify: flag,
+    insecure: flag,
     cacert: text,
     identity_api_version: text,
     profile: text,
@@ -115,7 +122,8 @@ export function cloudOf(clouds: string, name: string, secure: string | null = nu
 function entryOf(content: string, name: string): unknown {
   let document: unknown
   try {
-    document = parse(content)
+    // All words as they are written: an id of digits alone is no number.
+    document = parse(content, { schema: 'failsafe', merge: true })
   } catch {
     throw new CloudsFault('clouds.yaml is no YAML')
   }

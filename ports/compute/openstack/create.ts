@@ -67,8 +67,6 @@ async function refuse(deps: CreateDeps, spec: InstanceSpec, refusal: Refusal, ca
   return { kind: 'refused', code: refusal.code, detail: refusal.message }
 }
 
-const lookAgainMs = 500
-
 async function makeOrAdopt(deps: CreateDeps, spec: InstanceSpec, call: CallContext): Promise<Created> {
   const { api, settings, claimed } = deps
   const { signal } = call
@@ -97,7 +95,7 @@ async function makeOrAdopt(deps: CreateDeps, spec: InstanceSpec, call: CallConte
       }
     }
     // Somebody else is at it; by chance, so that two who gave way to one another do not meet again.
-    await wait(lookAgainMs * (0.3 + Math.random()), undefined, { signal }).catch(() => undefined)
+    await wait(settings.lookAgainMs * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined)
   }
 }
 

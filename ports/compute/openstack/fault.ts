@@ -4,7 +4,7 @@ import type { Answer } from './wire.ts'
 
 // Nova: {"forbidden": {"code": 403, "message": …}}, Neutron: {"NeutronError": {"type": …, "message": …}},
 // Keystone: {"error": {"code": 401, "message": …}}, Glance and what stands before them: {"message": …, "code": "404 Not Found"}.
-const told = z.object({ message: z.string(), type: z.string().optional(), code: z.unknown() })
+const told = z.object({ message: z.string(), type: z.string().optional() })
 const wrapped = z.record(z.string(), told)
 const bare = z.object({ message: z.string(), code: z.string() })
 

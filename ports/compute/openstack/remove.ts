@@ -9,7 +9,6 @@ import { serverAlone } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
 import { tolerant } from './surroundings.ts'
 
-const gapMs = 250
 /** What is being deleted is told so again after so many looks: Nova forgets when a machine of its own dies. */
 const remindAfter = 40
 
@@ -39,7 +38,7 @@ export async function removeInstance(ground: Ground, ref: InstanceRef, signal: A
         await tolerant(api.done('compute', 'POST', `/servers/${id}/action`, both, { body: { forceDelete: null } }))
       if (withoutServer >= 2) await removeSurroundings(api, left, both)
       // After a deed the next look comes at once; before, there is something to wait for.
-      if (withoutServer < 2 || withoutAny > 0) await wait(gapMs, undefined, { signal: both })
+      if (withoutServer < 2 || withoutAny > 0) await wait(settings.lookAgainMs, undefined, { signal: both })
     }
     return { kind: 'unknown', why: 'it is still there' }
   } catch (error) {

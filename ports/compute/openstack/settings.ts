@@ -66,6 +66,8 @@ const tuned = {
   removeTimeoutMs: z.int().min(1_000).max(600_000).default(90_000),
   /** Who finds the beginning of another's create waits so long for its end, then ends it. */
   takeOverMs: z.int().min(0).max(300_000).default(20_000),
+  /** Between two looks at what takes its time. */
+  lookAgainMs: z.int().min(10).max(60_000).default(300),
   /** A create whose answer was lost may still take effect within this time. */
   settleMs: z.int().min(0).max(60_000).default(20_000),
 }

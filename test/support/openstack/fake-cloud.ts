@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { json } from 'node:stream/consumers'
+
+type Thing = Record<string, unknown> & { id: string }
+interface Reply {
+  readonly status: number
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+export interface Seen {
+  readonly method: string
+  /** Without the service's own prefix, with the query. */
+  readonly path: string
+  readonly service: string
+  readonly body: unknown
+  readonly headers: IncomingMessage['headers']
+}
+
+/** A cloud in memory that speaks as much as a driver asks: for what no real one here has (volumes), and for exact moments. */
+export interface FakeCloud {
+  readonly authUrl: string
+  readonly requests: Seen[]
+  readonly things: Record<'servers' | 'ports' | 'security_groups' | 'floatingips' | 'volumes' | 'images', Thing[]>
+  /** Answers instead of the cloud; `undefined`: the cloud answers. */
+  instead: (seen: Seen) => Reply | undefined
+  tokenSeconds: number
+  close(): Promise<void>
+}
+
+const project = 'a'.repeat(32)
+const named = {
+  flavors: [{ id: 'f1', name: 'm1.small' }],
+  networks: [
+    { id: 'net-1', name: 'inside' },
+    { id: 'net-2', name: 'outside', 'router:external': true },
+  ],
+}
+
+export async function openFakeCloud(): Promise<FakeCloud> {
+  const things: FakeCloud['things'] = {
+    servers: [],
+    ports: [],
+    security_groups: [],
+    floatingips: [],
+    volumes: [],
+    images: [
+      { id: randomUUID(), name: 'desk', status: 'active', owner: project, visibility: 'private', created_at: '2026' },
+    ],
+  }
+  const rules = new Map<string, Thing[]>()
+  const cloud = {
+    requests: [] as Seen[],
+    things,
+    instead: (() => undefined) as FakeCloud['instead'],
+    tokenSeconds: 3600,
+  }
+  let [base, tokens] = ['', 0]
+
+  const server = createServer((request, response) => {
+    void (async () => {
+      const body: unknown = request.method === 'POST' ? await json(request).catch(() => null) : null
+      const [, service = '', ...rest] = (request.url ?? '').split('/')
+      const seen = { method: request.method ?? '', service, path: `/${rest.join('/')}`, body, headers: request.headers }
+      cloud.requests.push(seen)
+      const reply = cloud.instead(seen) ?? answer(seen)
+      response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers })
+      response.end(reply.body === undefined ? '' : JSON.stringify(reply.body))
+    })()
+  })
+
+  function answer(seen: Seen): Reply {
+    const url = new URL(seen.path, 'http://any')
+    const [kind = '', id = '', action = ''] = url.pathname.split('/').slice(2)
+    if (seen.service === 'identity') return seen.method === 'POST' ? signIn() : { status: 404, body: {} }
+    if (seen.service === 'compute' && kind === 'flavors') return { status: 200, body: { flavors: named.flavors } }
+    if (seen.service === 'network' && kind === 'networks')
+      return { status: 200, body: { networks: named.networks.filter((n) => n.name === url.searchParams.get('name')) } }
+    if (kind === 'security-group-rules') return seen.method === 'POST' ? addRules(seen.body) : dropRule(id)
+    const list = kind === 'security-groups' ? 'security_groups' : kind
+    const all = things[list as keyof typeof things] as Thing[] | undefined
+    if (all === undefined) return { status: 404, body: { message: 'Not Found', code: '404 Not Found' } }
+    if (seen.method === 'POST' && action === '') return make(list, seen.body)
+    const found = all.find((thing) => thing.id === id)
+    if (seen.method === 'GET' && (id === '' || id === 'detail')) return page(list, all, url.searchParams)
+    if (found === undefined)
+      return {
+        status: 404,
+        body: { [seen.service === 'network' ? 'NeutronError' : 'itemNotFound']: { message: 'gone', code: 404 } },
+      }
+    if (seen.method === 'DELETE') {
+      all.splice(all.indexOf(found), 1)
+      return { status: 204 }
+    }
+    return { status: 200, body: { [list.replace(/s$/, '')]: found } }
+  }
+
+  function signIn(): Reply {
+    const services = ['compute', 'network', 'image', 'block-storage']
+    const catalog = services.map((type) => ({
+      type,
+      endpoints: [
+        { interface: 'public', region_id: 'RegionOne', url: `${base}/${type}${type === 'compute' ? '/v2.1' : ''}` },
+      ],
+    }))
+    const [issued, expires] = [Date.now(), Date.now() + cloud.tokenSeconds * 1000].map((ms) =>
+      new Date(ms).toISOString(),
+    )
+    const token = {
+      issued_at: issued,
+      expires_at: expires,
+      catalog,
+      project: { id: project },
+      user: { id: 'u' },
+      roles: [{ name: 'member' }],
+    }
+    return { status: 201, headers: { 'x-subject-token': `token-${++tokens}` }, body: { token } }
+  }
+
+  function make(list: string, body: unknown): Reply {
+    const [given] = Object.values(body as Record<string, Record<string, unknown>>)
+    const thing: Thing = { ...given, id: randomUUID() }
+    if (list === 'servers')
+      Object.assign(thing, { status: 'ACTIVE', created: `${things.servers.length}`, addresses: addressesOf(thing) })
+    if (list === 'volumes') thing['status'] = 'available'
+    if (list === 'security_groups') {
+      rules.set(
+        thing.id,
+        ['IPv4', 'IPv6'].map((ethertype) => ({ id: randomUUID(), direction: 'egress', ethertype })),
+      )
+      thing['security_group_rules'] = rules.get(thing.id)
+    }
+    things[list as keyof typeof things].push(thing)
+    return { status: list === 'servers' ? 202 : 201, body: { [list.replace(/s$/, '')]: thing } }
+  }
+
+  function addressesOf(thing: Thing) {
+    const [{ port }] = thing['networks'] as [{ port: string }]
+    const floating = things.floatingips.some((f) => f['port_id'] === port)
+    const own = { addr: '10.0.0.7', version: 4, 'OS-EXT-IPS:type': 'fixed' }
+    return { inside: floating ? [own, { addr: '203.0.113.7', version: 4, 'OS-EXT-IPS:type': 'floating' }] : [own] }
+  }
+
+  function addRules(body: unknown): Reply {
+    const { security_group_rules } = body as { security_group_rules: Record<string, unknown>[] }
+    for (const rule of security_group_rules)
+      rules.get(String(rule['security_group_id']))?.push({ ...rule, id: randomUUID() })
+    return { status: 201, body: {} }
+  }
+  function dropRule(id: string): Reply {
+    for (const all of rules.values()) {
+      const at = all.findIndex((rule) => rule.id === id)
+      if (at >= 0) all.splice(at, 1)
+    }
+    return { status: 204 }
+  }
+
+  function page(list: string, all: readonly Thing[], query: URLSearchParams): Reply {
+    const tags = (query.get('tags') ?? '').split(',').filter((tag) => tag !== '')
+    const fits = (thing: Thing) =>
+      tags.every((tag) => (thing['tags'] as string[]).includes(tag)) &&
+      ['name', 'description'].every((field) => !query.has(field) || query.get(field) === thing[field])
+    const found = all.filter(fits)
+    const marker = query.get('marker')
+    const from = marker === null ? 0 : found.findIndex(({ id }) => id === marker) + 1
+    if (marker !== null && from === 0)
+      return { status: 400, body: { badRequest: { code: 400, message: `marker [${marker}] not found` } } }
+    const items = found.slice(from, from + Number(query.get('limit') ?? 1000))
+    const more = from + items.length < found.length
+    return {
+      status: 200,
+      body: {
+        [list]: items,
+        ...(more ? { [`${list}_links`]: [{ rel: 'next', href: 'http://elsewhere.invalid/' }] } : {}),
+      },
+    }
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  base = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
+  return Object.assign(cloud, {
+    authUrl: `${base}/identity`,
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  })
+}

@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest'
+import { catalogShape, endpointOf, identityUrl } from '../../../ports/compute/openstack/catalog.ts'
+import { cloudOf } from '../../../ports/compute/openstack/clouds.ts'
+import { openstackApiSettings, openstackSettings } from '../../../ports/compute/openstack/settings.ts'
+import { signInBody } from '../../../ports/compute/openstack/token.ts'
+import { plainSettings } from './specs.ts'
+
+const clouds = `
+clouds:
+  app:
+    auth_type: v3applicationcredential
+    auth:
+      auth_url: https://cloud.example.org:5000/v3
+      application_credential_id: 01230000000000000000000000000000
+      application_credential_secret: hush
+    region_name: north
+    interface: internal
+    identity_api_version: 3
+    compute_endpoint_override: http://127.0.0.1:8774/v2.1
+  person:
+    auth:
+      auth_url: https://cloud.example.org:5000
+      username: ada
+      password: hush
+      project_name: study
+      user_domain_name: People
+      project_domain_id: default
+    regions: [{ name: south }, north]
+    verify: no
+    cacert: /etc/ssl/cloud.pem
+  odd: { auth: { auth_url: 'https://x/v3', username: a, project_id: p }, auth_type: v3oidcpassword }
+  old: { auth: { auth_url: 'https://x/v2.0', username: a, password: b, project_name: c }, identity_api_version: '2.0' }
+  bare: { profile: someone }
+  wrong: { auth: { auth_url: 'https://x/v3' }, verify: perhaps }
+`
+
+test('an application credential is read, with its region, interface and addresses of its own', () => {
+  expect(cloudOf(clouds, 'app')).toEqual({
+    authUrl: 'https://cloud.example.org:5000/v3',
+    credentials: { kind: 'application_credential', id: '01230000000000000000000000000000', secret: 'hush' },
+    regionName: 'north',
+    interface: 'internal',
+    verify: true,
+    caFile: null,
+    endpoints: { compute: 'http://127.0.0.1:8774/v2.1' },
+  })
+})
+
+test('a password is read, by names within domains', () => {
+  const cloud = cloudOf(clouds, 'person')
+  expect(cloud).toMatchObject({ regionName: 'south', interface: 'public', verify: false, caFile: '/etc/ssl/cloud.pem' })
+  expect(signInBody(cloud.credentials)).toEqual({
+    auth: {
+      identity: {
+        methods: ['password'],
+        password: { user: { name: 'ada', domain: { name: 'People' }, password: 'hush' } },
+      },
+      scope: { project: { name: 'study', domain: { id: 'default' } } },
+    },
+  })
+})
+
+test('an application credential names no scope', () => {
+  expect(signInBody({ kind: 'application_credential', id: 'i', secret: 's' })).toEqual({
+    auth: { identity: { methods: ['application_credential'], application_credential: { id: 'i', secret: 's' } } },
+  })
+})
+
+test('secure.yaml goes before clouds.yaml', () => {
+  const secure = 'clouds: { person: { auth: { password: newer } } }'
+  expect(cloudOf(clouds, 'person', secure).credentials).toMatchObject({ password: 'newer' })
+})
+
+test.each([
+  ['odd', /auth_type/],
+  ['old', /version 3/],
+  ['bare', /auth_url/],
+  ['wrong', /verify/],
+  ['none', /no cloud none/],
+])('the cloud %s is refused, and no value of it is told', (name, why) => {
+  expect(() => cloudOf(clouds, name)).toThrow(why)
+  expect(() => cloudOf(clouds, name)).not.toThrow(/hush/)
+})
+
+test.each(['clouds: [', 'nothing: here', ''])('%j is no clouds.yaml', (text) => {
+  expect(() => cloudOf(text, 'app')).toThrow(/clouds.yaml/)
+})
+
+test('settings name a file with a cloud, or an address with a credential, and not both', () => {
+  const { network, gatewayNetworks } = plainSettings
+  const rest = { network, gatewayNetworks }
+  expect(openstackSettings.safeParse(plainSettings).success).toBe(true)
+  expect(openstackSettings.safeParse({ ...rest, cloudsFile: '/etc/clouds.yaml', cloud: 'app' }).success).toBe(true)
+  expect(openstackSettings.safeParse({ ...rest, cloudsFile: '/etc/clouds.yaml' }).success).toBe(false)
+  expect(openstackSettings.safeParse({ ...plainSettings, cloudsFile: '/a', cloud: 'app' }).success).toBe(false)
+  expect(openstackSettings.safeParse(rest).success).toBe(false)
+  expect(openstackSettings.safeParse({ ...plainSettings, authUrl: 'https://me:pw@cloud/v3' }).success).toBe(false)
+  expect(openstackSettings.safeParse({ ...plainSettings, gatewayNetworks: [] }).success).toBe(false)
+  expect(openstackSettings.safeParse({ ...plainSettings, metadata: { 'carrel.name': 'x' } }).success).toBe(false)
+})
+
+test('what the API gives holds no path and no secret, and is whole once the secret is put to it', () => {
+  const { applicationCredentialSecret, ...open } = plainSettings
+  expect(openstackApiSettings.safeParse(plainSettings).success).toBe(false)
+  for (const path of ['cloudsFile', 'applicationCredentialSecretFile'])
+    expect(openstackApiSettings.safeParse({ ...open, [path]: '/etc/x' }).success).toBe(false)
+  const parsed = openstackApiSettings.parse(open)
+  expect(openstackSettings.safeParse({ ...parsed, applicationCredentialSecret }).success).toBe(true)
+})
+
+test('a service is found by region and interface, and its version is put to an address that has none', () => {
+  const at = (url: string, region_id: string, kind = 'public') => ({ interface: kind, region_id, url })
+  const catalog = catalogShape.parse([
+    { type: 'compute', endpoints: [at('http://south/v2.1', 'south'), at('http://north/compute/v2.1/', 'north')] },
+    { type: 'network', endpoints: [at('http://north:9696/', 'north'), at('http://inner:9696', 'north', 'internal')] },
+    { type: 'volumev3', endpoints: [at('http://north/v3/abc', 'north')] },
+    { type: 'image', endpoints: [] },
+  ])
+  const north = { regionName: 'north', interface: 'public', endpoints: {} } as const
+  expect(endpointOf(catalog, 'compute', north)).toBe('http://north/compute/v2.1')
+  expect(endpointOf(catalog, 'network', north)).toBe('http://north:9696/v2.0')
+  expect(endpointOf(catalog, 'network', { ...north, interface: 'internal' })).toBe('http://inner:9696/v2.0')
+  expect(endpointOf(catalog, 'volume', north)).toBe('http://north/v3/abc')
+  expect(endpointOf(catalog, 'image', north)).toBeNull()
+  expect(endpointOf(catalog, 'image', { ...north, endpoints: { image: 'http://own' } })).toBe('http://own/v2')
+  expect(['http://a:5000', 'http://a:5000/v3/', 'http://a:5000/v2.0'].map(identityUrl)).toEqual(
+    Array.from({ length: 3 }, () => 'http://a:5000/v3'),
+  )
+})

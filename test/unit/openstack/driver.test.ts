@@ -1,0 +1,233 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { ObservedInstance } from '../../../ports/compute/provider.ts'
+import { openFakeCloud } from '../../support/openstack/fake-cloud.ts'
+import type { FakeCloud } from '../../support/openstack/fake-cloud.ts'
+import { call, openCloud, specOf } from './specs.ts'
+
+let cloud: FakeCloud
+beforeEach(async () => {
+  cloud = await openFakeCloud()
+})
+afterEach(async () => {
+  await cloud.close()
+})
+
+const left = () => Object.entries(cloud.things).flatMap(([kind, all]) => (kind === 'images' ? [] : all.map(() => kind)))
+const asked = (method: string, path: RegExp) => cloud.requests.filter((r) => r.method === method && path.test(r.path))
+const volumeTerms = { openstack: { flavors: { small: 'm1.small' }, boot: 'volume' as const } }
+
+test('a machine on a volume, with a floating address: made, found running, removed in order', async () => {
+  const provider = openCloud(cloud, { floatingNetwork: 'outside' })
+  const spec = specOf({ terms: volumeTerms })
+  const ref = { name: spec.name, deploymentId: spec.deploymentId }
+  expect(await provider.create(spec, call)).toMatchObject({ kind: 'made', ref })
+  expect(left().sort()).toEqual(['floatingips', 'ports', 'security_groups', 'servers', 'volumes'])
+  expect(cloud.things.volumes).toMatchObject([{ size: 10, metadata: { 'carrel.name': spec.name } }])
+  expect(cloud.things.floatingips).toMatchObject([{ port_id: cloud.things.ports[0]?.id }])
+  expect(await provider.inspect(ref, call)).toMatchObject({ kind: 'running', endpoints: [{ host: '203.0.113.7' }] })
+
+  expect(await provider.remove(ref, call)).toEqual({ kind: 'removed' })
+  expect(left()).toEqual([])
+  const removals = asked('DELETE', /servers|ports|floatingips|volumes|security-groups\//).map(
+    ({ path }) => path.split('/')[2],
+  )
+  expect(removals).toEqual(['servers', 'ports', 'floatingips', 'volumes', 'security-groups'])
+  await provider.close()
+})
+
+test('the server is seen gone twice before anything around it is removed', async () => {
+  const provider = openCloud(cloud)
+  const spec = specOf()
+  await provider.create(spec, call)
+  cloud.requests.length = 0
+  await provider.remove(spec, call)
+  const told = cloud.requests.map(({ method, path }) => `${method} ${path.split(/[/?]/)[2]}`)
+  const [gone, port] = [told.indexOf('DELETE servers'), told.indexOf('DELETE ports')]
+  expect(told.slice(gone, port).filter((t) => t === 'GET servers').length).toBeGreaterThanOrEqual(2)
+  await provider.close()
+})
+
+test('a server that the cloud keeps in case it was a mistake is deleted for good', async () => {
+  const provider = openCloud(cloud)
+  const spec = specOf()
+  const created = await provider.create(spec, call)
+  const server = cloud.things.servers[0]
+  let kept = true
+  cloud.instead = ({ method, path }) => {
+    if (!kept || server === undefined || !path.includes(`/servers/${server.id}`)) return undefined
+    if (method === 'POST') kept = !path.endsWith('/action')
+    if (method === 'DELETE') cloud.things.servers.length = 0
+    return method === 'GET' ? { status: 200, body: { server: { ...server, status: 'SOFT_DELETED' } } } : { status: 204 }
+  }
+  expect(await provider.remove('ref' in created ? created.ref : spec, call)).toEqual({ kind: 'removed' })
+  expect(asked('POST', /action$/).map(({ body }) => body)).toContainEqual({ forceDelete: null })
+  expect(left()).toEqual([])
+  await provider.close()
+})
+
+test('a token is renewed before it ends, and once after it was refused', async () => {
+  const provider = openCloud(cloud)
+  const ref = specOf()
+  const signIns = () => asked('POST', /auth\/tokens$/).length
+  await provider.inspect(ref, call)
+  await provider.inspect(ref, call)
+  expect(signIns()).toBe(1)
+  const revoked = 'token-1'
+  cloud.instead = ({ headers }) => (headers['x-auth-token'] === revoked ? { status: 401, body: {} } : undefined)
+  expect(await provider.inspect(ref, call)).toEqual({ kind: 'absent' })
+  expect(signIns()).toBe(2)
+  cloud.instead = ({ service }) => (service === 'identity' ? undefined : { status: 401, body: {} })
+  expect((await provider.inspect(ref, call)).kind).toBe('unknown')
+  expect(signIns()).toBe(3)
+  await provider.close()
+
+  cloud.instead = () => undefined
+  cloud.tokenSeconds = 0
+  const brief = openCloud(cloud)
+  await brief.inspect(ref, call)
+  await brief.inspect(ref, call)
+  expect(signIns()).toBeGreaterThan(4)
+  await brief.close()
+})
+
+test('ten calls at once sign in once', async () => {
+  const provider = openCloud(cloud)
+  await Promise.all(Array.from({ length: 10 }, () => provider.inspect(specOf(), call)))
+  expect(asked('POST', /auth\/tokens$/)).toHaveLength(1)
+  await provider.close()
+})
+
+test('each service is spoken to in one version of its words', async () => {
+  const provider = openCloud(cloud)
+  await provider.create(specOf({ terms: volumeTerms }), call)
+  const versions = (service: string) =>
+    new Set(cloud.requests.filter((r) => r.service === service).map((r) => r.headers['openstack-api-version']))
+  expect(versions('compute')).toEqual(new Set(['compute 2.60']))
+  expect(versions('block-storage')).toEqual(new Set(['volume 3.0']))
+  await provider.close()
+})
+
+test('a redirect is not followed, and an answer of another kind is not believed', async () => {
+  const provider = openCloud(cloud)
+  const ref = specOf()
+  cloud.instead = ({ service }) =>
+    service === 'compute' ? { status: 302, headers: { location: 'http://127.0.0.1:1/' } } : undefined
+  expect(await provider.inspect(ref, call)).toMatchObject({ kind: 'unknown', why: 'nova: 302' })
+  cloud.instead = ({ service }) => (service === 'compute' ? { status: 200, body: { servers: 'none' } } : undefined)
+  expect((await provider.inspect(ref, call)).kind).toBe('unknown')
+  cloud.instead = ({ service }) => (service === 'compute' ? { status: 404 } : undefined)
+  expect((await provider.inspect(ref, call)).kind).toBe('unknown')
+  expect((await provider.remove(ref, call)).kind).toBe('unknown')
+  await provider.close()
+})
+
+test('what is around a machine that is not there yet is listed as waiting', async () => {
+  const provider = openCloud(cloud, { pageSize: 2, floatingNetwork: 'outside' })
+  const specs = Array.from({ length: 5 }, () => specOf())
+  for (const spec of specs) await provider.create(spec, call)
+  cloud.things.servers.splice(0, 2)
+  const seen: ObservedInstance[] = []
+  for await (const each of provider.list(specs[0]?.deploymentId ?? '', call)) seen.push(each)
+  expect(seen.map(({ state }) => state.kind).sort()).toEqual(['pending', 'pending', 'running', 'running', 'running'])
+  expect(seen.map(({ ref }) => ref.name).sort()).toEqual(specs.map(({ name }) => name).sort())
+  await provider.close()
+})
+
+test('a list goes on though the one after which it should go on is gone', async () => {
+  const provider = openCloud(cloud, { pageSize: 2 })
+  const specs = Array.from({ length: 5 }, () => specOf())
+  for (const spec of specs) await provider.create(spec, call)
+  const names: string[] = []
+  for await (const { ref } of provider.list(specs[0]?.deploymentId ?? '', call)) {
+    names.push(ref.name)
+    if (names.length === 2) cloud.things.servers.splice(1, 1)
+  }
+  expect(names.sort()).toEqual(specs.map(({ name }) => name).sort())
+  await provider.close()
+})
+
+test('two workers that make the same at once come to one, and neither takes what is the other’s', async () => {
+  const drivers = [openCloud(cloud), openCloud(cloud), openCloud(cloud)]
+  for (let round = 0; round < 5; round++) {
+    const spec = specOf()
+    const answers = await Promise.all(drivers.map((driver) => driver.create(spec, call)))
+    expect(answers.map(({ kind }) => kind).sort()).toEqual(['adopted', 'adopted', 'made'])
+    expect(cloud.things.servers.filter((s) => s['name'] === spec.name)).toHaveLength(1)
+    expect(cloud.things.security_groups.filter((s) => s['name'] === spec.name)).toHaveLength(1)
+  }
+  await Promise.all(drivers.map((driver) => driver.close()))
+})
+
+test('what another worker began and left is ended by the next, after a while', async () => {
+  const dying = openCloud(cloud)
+  const spec = specOf()
+  cloud.instead = ({ method, path }) => (method === 'POST' && path.endsWith('/ports') ? { status: 503 } : undefined)
+  expect((await dying.create(spec, call)).kind).toBe('unavailable')
+  cloud.instead = () => undefined
+  expect(left()).toEqual(['security_groups'])
+  const next = openCloud(cloud)
+  expect((await next.create(spec, call)).kind).toBe('made')
+  expect(left().sort()).toEqual(['ports', 'security_groups', 'servers'])
+  await Promise.all([dying.close(), next.close()])
+})
+
+test('a refused server leaves nothing behind, and says the cloud’s own words to operators', async () => {
+  const provider = openCloud(cloud, { floatingNetwork: 'outside' })
+  const message = 'Quota exceeded for instances: Requested 1, but already used 1 of 1 instances'
+  cloud.instead = ({ method, path }) =>
+    method === 'POST' && path.endsWith('/servers')
+      ? { status: 403, body: { forbidden: { code: 403, message } } }
+      : undefined
+  expect(await provider.create(specOf({ terms: volumeTerms }), call)).toEqual({
+    kind: 'refused',
+    code: 'backend_quota',
+    detail: `nova: 403 ${message}`,
+  })
+  expect(left()).toEqual([])
+  await provider.close()
+})
+
+test('a floating address of somebody else’s is never taken', async () => {
+  const provider = openCloud(cloud, { floatingNetwork: 'outside' })
+  const [mine, theirs] = [specOf(), specOf()]
+  cloud.things.floatingips.push({ id: 'free', description: '', port_id: '' })
+  cloud.things.floatingips.push({
+    id: 'theirs',
+    description: `carrel ${theirs.deploymentId} ${theirs.name}`,
+    port_id: '',
+  })
+  await provider.create(mine, call)
+  expect(cloud.things.floatingips.map((f) => [f.id, f['port_id']]).slice(0, 2)).toEqual([
+    ['free', ''],
+    ['theirs', ''],
+  ])
+  await provider.remove(mine, call)
+  expect(cloud.things.floatingips.map(({ id }) => id)).toEqual(['free', 'theirs'])
+  await provider.close()
+})
+
+test('no more servers are asked for at once than the settings allow', async () => {
+  const provider = openCloud(cloud, { parallelBoots: 2 })
+  let [now, most] = [0, 0]
+  cloud.instead = ({ method, path }) => {
+    if (method === 'POST' && path.endsWith('/servers')) most = Math.max(most, ++now)
+    if (method === 'GET' && path.includes('/servers/detail') && now > 0) now -= 1
+    return undefined
+  }
+  await Promise.all(Array.from({ length: 8 }, () => provider.create(specOf(), call)))
+  expect(cloud.things.servers).toHaveLength(8)
+  expect(most).toBeLessThanOrEqual(2)
+  await provider.close()
+})
+
+test('a check names what is missing, in codes', async () => {
+  const provider = openCloud(cloud, { network: 'nowhere' })
+  const sizes = [{ name: 'small', cpuMilli: 1, memoryMib: 1, diskMib: 1, gpus: 0 }]
+  const terms = { openstack: { flavors: { small: 'm9.none' } } }
+  const templates = [{ image: 'none', sizes, egress: 'none' as const, terms }]
+  const findings = (await provider.check?.({ deploymentId: 'd', templates }, call)) ?? []
+  expect(findings.map(({ code, about }) => `${code} ${about}`)).toEqual(
+    expect.arrayContaining(['named_missing network nowhere', 'named_missing flavor m9.none', 'image_missing none']),
+  )
+  await provider.close()
+})

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+import { faultOf, retryAfter } from '../../../ports/compute/openstack/fault.ts'
+import { refusalOf } from '../../../ports/compute/openstack/refusal.ts'
+
+const read = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  faultOf('nova', { status, body, header: (name) => headers[name] ?? null })
+
+test.each([
+  [
+    403,
+    {
+      forbidden: { code: 403, message: 'Quota exceeded for instances: Requested 1, but already used 1 of 1 instances' },
+    },
+    'backend_quota',
+  ],
+  [
+    409,
+    { NeutronError: { type: 'OverQuota', message: "Quota exceeded for resources: ['security_group'].", detail: '' } },
+    'backend_quota',
+  ],
+  [
+    413,
+    {
+      overLimit: {
+        code: 413,
+        message: 'VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota',
+      },
+    },
+    'backend_quota',
+  ],
+  [400, { badRequest: { code: 400, message: 'Can not find requested image' } }, 'image_missing'],
+  [400, { badRequest: { code: 400, message: 'Image 0d5a is not active.' } }, 'image_missing'],
+  [400, { badRequest: { code: 400, message: 'Flavor m9 could not be found.' } }, 'template_unfit'],
+  [400, { badRequest: { code: 400, message: "Flavor's disk is too small for requested image." } }, 'template_unfit'],
+  [400, { badRequest: { code: 400, message: 'Invalid key_name provided.' } }, 'template_unfit'],
+  [400, { badRequest: { code: 400, message: 'The requested availability zone is not available' } }, 'template_unfit'],
+  [400, { badRequest: { code: 400, message: 'Invalid input for field/attribute server.' } }, 'start_failed'],
+  [
+    403,
+    { forbidden: { code: 403, message: "Policy doesn't allow os_compute_api:servers:create to be performed." } },
+    'start_failed',
+  ],
+] as const)('%i %j refuses a create as %s', (status, body, code) => {
+  expect(refusalOf(read(status, body))?.code).toBe(code)
+})
+
+test.each([401, 404, 408, 409, 429, 500, 502, 503, 504])('%i refuses nothing: it may be otherwise later', (status) => {
+  expect(
+    refusalOf(read(status, { conflictingRequest: { code: status, message: 'Port x is still in use.' } })),
+  ).toBeNull()
+})
+
+test('only what a service says itself of a thing that is not there means that it is gone', () => {
+  expect(read(404, { itemNotFound: { code: 404, message: 'Instance a could not be found.' } }).gone).toBe(true)
+  expect(
+    read(404, { NeutronError: { type: 'PortNotFound', message: 'Port a could not be found.', detail: '' } }).gone,
+  ).toBe(true)
+  expect(read(404, { message: 'Not Found<br />', code: '404 Not Found', title: 'Not Found' }).gone).toBe(false)
+  expect(read(404, undefined).gone).toBe(false)
+  expect(read(500, { itemNotFound: { code: 404, message: 'x' } }).gone).toBe(false)
+})
+
+test('an operator reads the words of the service, without marks and capped', () => {
+  const { message } = read(401, {
+    message: 'This server could not verify<br /><br />\n that',
+    code: '401 Unauthorized',
+  })
+  expect(message).toBe('nova: 401 This server could not verify that')
+  expect(read(400, { badRequest: { message: 'y'.repeat(9_000) } }).message).toHaveLength(500)
+  expect(read(502, undefined).message).toBe('nova: 502')
+})
+
+test('how long to leave it alone is read as seconds or as a date, and never as more than an hour', () => {
+  const now = Date.parse('2026-01-01T00:00:00Z')
+  expect(retryAfter('7', now)).toBe(7_000)
+  expect(retryAfter('Thu, 01 Jan 2026 00:01:00 GMT', now)).toBe(60_000)
+  expect(retryAfter('Wed, 31 Dec 2025 00:00:00 GMT', now)).toBe(0)
+  expect(retryAfter('9999999', now)).toBe(3_600_000)
+  expect(retryAfter('soon', now)).toBeNull()
+  expect(retryAfter(null, now)).toBeNull()
+})
