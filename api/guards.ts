@@ -73,16 +73,20 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
 }
 
 /** The body as its schema gave it, after validation. A handler's own context has its type; here it is whatever route it is. */
-const validBody = (c: AppContext) => c.req.valid('json' as never) as Readonly<Record<string, unknown>>
+const validBody = (c: AppContext): Said => c.req.valid('json' as never)
+type Said = Readonly<Record<string, unknown>>
 
 /** What a command says, without the values of what may be secret: the audit is read by more people than may know them. */
-function withholding(said: Readonly<Record<string, unknown>>, unsaid: readonly string[]) {
-  const named = unsaid.flatMap((name) => {
-    const value = said[name]
-    return value === undefined ? [] : [[name, typeof value === 'object' && value !== null ? Object.keys(value) : []]]
-  })
-  return { ...said, ...Object.fromEntries(named) }
+function withholding(said: Said, unsaid: readonly string[]): Said {
+  const kept = Object.entries(said).map(([name, value]): [string, unknown] => [
+    name,
+    unsaid.includes(name) ? namesIn(value) : value,
+  ])
+  return Object.fromEntries(kept)
 }
+
+const namesIn = (value: unknown): string[] =>
+  typeof value === 'object' && value !== null ? Object.keys(value) : []
 
 /** Lets what happens inside happen, and audits how it ended; a refusal before `next` is thrown on. */
 async function audited(c: AppContext, route: Guarded, inside: () => Promise<void>): Promise<void> {

@@ -54,16 +54,18 @@ export async function patchProvider(
   asked: z.output<typeof ProviderPatch>,
   versions: readonly number[] | null,
 ): Promise<ProviderOverview> {
-  const { settings, secrets, reason: _reason, ...plain } = asked
+  const { settings, secrets, startLimit, networks, classes } = asked
   const said = settings === undefined ? deed : withSettings(deed, settings)
   await change(db, said, { kind: 'provider', id }, async (trx) => {
     const present = await writable(trx, id)
     if (versions !== null && !versions.includes(present.version)) throw changedMeanwhile()
-    if (plain.networks !== undefined) checkNetworks(plain.networks, rules)
+    if (networks !== undefined) checkNetworks(networks, rules)
     const both = bothOf(present, settings, secrets)
     if (both !== null) checkSettings(kindOf(present.kind, rules), both, rules)
     await changeProvider(trx, id, {
-      ...plain,
+      startLimit,
+      networks,
+      classes,
       ...(both === null ? {} : { settings: sealedSettings(id, both.settings, both.secrets, sealProviderSecrets) }),
     })
   })

@@ -1,5 +1,5 @@
 import { newId } from '../../domain/ids.ts'
-import type { AccountId, ProviderId } from '../../domain/ids.ts'
+import type { ProviderId } from '../../domain/ids.ts'
 import type { Ask, Person, TestApi } from './api.ts'
 
 /** A provider as the API makes it: nothing answers at its address, and no worker asks. */
@@ -42,7 +42,7 @@ export function providerRequests(api: () => TestApi, owner: () => Person) {
     listProviderChecks: () => ({ path: '/v1/providers/fake/checks' }),
     getProviderCheck: async () => {
       const id = newId('check')
-      const row = { id, provider_id: 'fake' as ProviderId, requested_by: owner().id as AccountId }
+      const row = { id, provider_id: 'fake' as ProviderId, requested_by: owner().id }
       await api().db.insertInto('provider_check').values(row).execute()
       return { path: `/v1/providers/fake/checks/${id}` }
     },

@@ -3,7 +3,7 @@ import type { Timings } from '../../../domain/timings.ts'
 import type { Capabilities } from '../../../ports/compute/provider.ts'
 import { inTurns } from '../in-turns.ts'
 import { chores } from './chores.ts'
-import type { ChoreName } from './chores.ts'
+import type { Chore, ChoreName } from './chores.ts'
 import type { Case, Desk } from './desk.ts'
 import type { Fault } from './faults.ts'
 import type { Ground } from './ground.ts'
@@ -20,8 +20,9 @@ export interface Cell {
 }
 
 const isChore = (activity: ActivityName): activity is ChoreName => Object.hasOwn(chores, activity)
+const choreOf = (activity: ChoreName): Chore => chores[activity]
 const sceneOf = (activity: ActivityName): Pick<Scenario, 'asks' | 'needs'> =>
-  isChore(activity) ? chores[activity] : scenarios[activity as SessionActivityName]
+  isChore(activity) ? choreOf(activity) : scenarios[activity as SessionActivityName]
 
 /** Every activity that a scenario or a chore leads to. */
 // The keys of both tables are names of activities.
