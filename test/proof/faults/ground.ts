@@ -2,8 +2,10 @@ import type { Client } from '@temporalio/client'
 import { sql } from 'kysely'
 import type { Db } from '../../../db/connect.ts'
 import { requestStop } from '../../../db/intents.ts'
+import { requestPause, settledPauses } from '../../../db/pause-wishes.ts'
 import { requestAbandon } from '../../../db/operations.ts'
 import type { ProviderId, SessionId } from '../../../domain/ids.ts'
+import type { PauseWish } from '../../../domain/pausing.ts'
 import type { SessionState } from '../../../domain/lifecycle.ts'
 import type { FakeAccessBackend } from '../../../ports/access/fake/backend.ts'
 import type { ProofBackend } from '../backend.ts'
@@ -19,6 +21,10 @@ export interface Ground extends Site {
   /** Whether the provider lets nobody begin. */
   drain(providerId: ProviderId, draining: boolean): Promise<void>
   stop(sessionId: SessionId): Promise<void>
+  /** Somebody asks that it rests, or goes on. */
+  askPause(sessionId: SessionId, wish: PauseWish): Promise<void>
+  /** Waits until nothing is asked about its resting that is not done, or it ends. */
+  untilSettled(sessionId: SessionId, withinMs: number): Promise<void>
   /** An operator gives up on its cleaning. */
   abandon(sessionId: SessionId): Promise<void>
   /** Ends what runs in the session's instance, by itself or by somebody else's hand. */
@@ -104,6 +110,13 @@ export function createGround({ db, client, deploymentId, backend, desks }: Groun
     },
     async stop(sessionId) {
       await db.transaction().execute(async (trx) => await requestStop(trx, sessionId, 'user'))
+    },
+    async askPause(sessionId, wish) {
+      await db.transaction().execute(async (trx) => await requestPause(trx, sessionId, wish))
+    },
+    async untilSettled(sessionId, withinMs) {
+      const deadline = Date.now() + withinMs
+      while (Date.now() < deadline && (await settledPauses(db, [sessionId])).length === 0) await looked.promise
     },
     async abandon(sessionId) {
       await db.transaction().execute(async (trx) => await requestAbandon(trx, sessionId, { force: true }))

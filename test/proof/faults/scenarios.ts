@@ -1,6 +1,8 @@
 import { sessionWorkflowId } from '../../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { NewSession } from '../../../db/intents.ts'
+import { endStates } from '../../../domain/lifecycle.ts'
+import type { SessionState } from '../../../domain/lifecycle.ts'
 import type { RegisteredActivities } from '../../../worker/activities.ts'
 import type { ChoreName } from './chores.ts'
 import type { Case, Lead } from './desk.ts'
@@ -54,6 +56,26 @@ const atTheDesk: Scenario = {
   },
 }
 
+/** It rests, goes on, and is stopped. `whenPaused`: what happens in between. */
+const resting = (whenPaused: (ground: Ground, subject: Subject) => Promise<void> = async () => {}): Scenario => ({
+  ...ordinary,
+  needs: 'pause',
+  whenReady: async (ground, subject) => {
+    const { sessionId } = subject
+    await ground.askPause(sessionId, 'pause')
+    const paused = await ground.until(sessionId, ['paused', ...over], patientMs)
+    if (paused?.state !== 'paused') return
+    await whenPaused(ground, subject)
+    await ground.askPause(sessionId, 'resume')
+    await ground.untilSettled(sessionId, patientMs)
+    await ground.stop(sessionId)
+  },
+})
+
+const over: readonly SessionState[] = ['stopping', ...endStates]
+/** Of what takes longer the proof sees that it never ended. */
+const patientMs = 60_000
+
 /** With `chores`, one for every activity that any worker registers; the compiler and the suite know which are missing. */
 export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
   // Its run fails for good as it removes, and somebody else goes on.
@@ -99,6 +121,27 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
   createInstance: { ...ordinary, asks: 'provider' },
   awaitReady: { ...ordinary, asks: 'provider' },
   removeInstance: { ...ordinary, asks: 'provider' },
+
+  // Its owner has it rest, and go on.
+  beginPausing: resting(),
+  endPausing: resting(),
+  readmit: resting(),
+  pauseInstance: { ...resting(), asks: 'provider' },
+  resumeInstance: { ...resting(), asks: 'provider' },
+  // As where what was paused went, and the next generation continues it.
+  beginAnew: resting(async ({ db }, { sessionId }) => {
+    await db.updateTable('session').set({ resumes_by: 'remakes' }).where('id', '=', sessionId).execute()
+  }),
+  // Its provider would not have it go on.
+  stayPaused: {
+    ...resting(),
+    lead:
+      () =>
+      ({ activity, place }, calls) =>
+        activity === 'resumeInstance' && place === 'before' && calls('stayPaused') === 0
+          ? { instead: { kind: 'paused' } }
+          : null,
+  },
 
   // Its owner opens the desk, through the gateway outside.
   settleDoors: { ...atTheDesk, asks: 'gateway' },
