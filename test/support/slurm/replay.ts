@@ -12,7 +12,7 @@ import { slurmSettings } from '../../../ports/compute/slurm/settings.ts'
 import type { Job, JobRecord } from '../../../ports/compute/slurm/shapes.ts'
 import { usageOf } from '../../../ports/compute/slurm/usage.ts'
 import type { Reply, Wire } from '../../../ports/compute/slurm/wire.ts'
-import type { InstanceRef, InstanceSpec } from '../../../ports/compute/provider.ts'
+import type { InstanceRef, InstanceSpec, ObservedInstance } from '../../../ports/compute/provider.ts'
 import type { SessionId } from '../../../domain/ids.ts'
 import { call } from '../../conformance/compute-harness.ts'
 import { plainTerms } from '../../setup/plain-terms.ts'
@@ -134,7 +134,11 @@ export function replaying(answers: Answers, other: Readonly<Record<string, unkno
     create: (asked: InstanceSpec = spec) => createInstance(deps, asked, call()),
     inspect: (ref: InstanceRef) => inspectInstance(deps, ref, signal),
     remove: (ref: InstanceRef) => removeInstance(deps, ref, signal),
-    list: () => Array.fromAsync(listInstances(deps, spec.deploymentId, signal)),
+    async list() {
+      const all: ObservedInstance[] = []
+      for await (const each of listInstances(deps, spec.deploymentId, signal)) all.push(each)
+      return all
+    },
     usage: (ref: InstanceRef) => usageOf(deps, ref, signal),
     check: { api, tokens, settings, signal },
   }

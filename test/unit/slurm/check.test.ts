@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { checkProvider } from '../../../ports/compute/slurm/check.ts'
+import { call } from '../../conformance/compute-harness.ts'
+import { answer, jobs, replaying } from '../../support/slurm/replay.ts'
+
+const list = (key: string, ...names: readonly string[]) => ({
+  status: 200,
+  body: { errors: [], [key]: names.map((name) => ({ name })) },
+  retryAfterMs: null,
+})
+const well = {
+  'GET ping': answer('ping'),
+  'GET jobs': jobs(),
+  'GET partitions': list('partitions', 'cpu'),
+  'GET db/qos': list('QOS', 'normal'),
+  'GET db/accounts': list('accounts', 'research'),
+}
+const check = async (answers: Parameters<typeof replaying>[0], terms = {}, image = 'node') => {
+  const { signal } = call()
+  const ask = {
+    deploymentId: 'd',
+    templates: [{ image, sizes: [], egress: 'internet' as const, terms: { slurm: terms } }],
+  }
+  return await checkProvider(replaying(answers).check, ask, signal)
+}
+
+test('all that the templates name is there: nothing is found', async () => {
+  expect(await check(well, { partition: 'cpu', qos: 'normal', account: 'research' })).toEqual([])
+})
+
+test('what is missing is named', async () => {
+  expect(await check(well, { partition: 'gpu', qos: 'high', account: 'chem' }, 'lab')).toEqual([
+    { code: 'image_missing', level: 'missing', about: 'lab' },
+    { code: 'named_missing', level: 'missing', about: 'partition gpu' },
+    { code: 'named_missing', level: 'missing', about: 'QOS high' },
+    { code: 'named_missing', level: 'missing', about: 'account chem' },
+  ])
+})
+
+test('an accounting that does not answer is said, and is not taken for one that knows no names', async () => {
+  const answers = { ...well, 'GET db/qos': answer('dbd-down-get') }
+  expect(await check(answers, { qos: 'normal' })).toEqual([{ code: 'not_checked', level: 'warning', about: 'QOS' }])
+})
+
+test('a bad token and a controller that is away look alike to the controller, and are told apart by the accounting', async () => {
+  const away = { ...well, 'GET ping': answer('ctld-down-ping'), 'GET db/job/1': answer('slurmdb-job-unknown') }
+  expect(await check(away)).toEqual([{ code: 'unreachable', level: 'missing' }])
+  const refused = { ...away, 'GET db/job/1': answer('auth-bad-signature-slurmdb') }
+  expect(await check(refused)).toEqual([{ code: 'credentials_refused', level: 'missing', about: 'token' }])
+})
+
+test('an interface that is not there, and a door that stays shut', async () => {
+  expect(await check({ 'GET ping': answer('version-unknown') })).toMatchObject([{ code: 'version_unsupported' }])
+  expect(await check({ 'GET ping': answer('auth-no-headers') })).toMatchObject([{ code: 'credentials_refused' }])
+})

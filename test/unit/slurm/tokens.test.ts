@@ -1,0 +1,127 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { decodeJwt, jwtVerify, SignJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { SlurmFailure } from '../../../ports/compute/slurm/failure.ts'
+import { slurmApiSettings, slurmSecretFields, slurmSettings } from '../../../ports/compute/slurm/settings.ts'
+import { createTokens } from '../../../ports/compute/slurm/tokens.ts'
+
+const key = Buffer.alloc(32, 7)
+const url = 'http://127.0.0.1:6820'
+let directory = ''
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'carrel-tokens-'))
+})
+afterAll(async () => await rm(directory, { recursive: true, force: true }))
+
+const until = async (exp: number) =>
+  await new SignJWT({ sun: 'slurm' }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(exp).sign(key)
+const seconds = (ms: number) => Math.floor(ms / 1_000)
+
+describe('tokens that Carrel signs', () => {
+  let clock = Date.now()
+  const settings = slurmSettings.parse({
+    url,
+    auth: 'key',
+    key: key.toString('base64'),
+    user: 'reader',
+    tokenSeconds: 600,
+  })
+  const tokens = createTokens(settings, () => clock)
+
+  test('say whose they are and until when, as Slurm reads it', async () => {
+    const { user, token } = await tokens.as('alice')
+    expect(user).toBe('alice')
+    const { payload, protectedHeader } = await jwtVerify(token, key)
+    expect(protectedHeader.alg).toBe('HS256')
+    expect(payload).toEqual({ sun: 'alice', iat: seconds(clock), exp: seconds(clock) + 600 })
+    expect(decodeJwt((await tokens.reader()).token)).toMatchObject({ sun: 'reader' })
+  })
+
+  test('are used for half of their time', async () => {
+    const { token } = await tokens.as('alice')
+    clock += 299_000
+    expect((await tokens.as('alice')).token).toBe(token)
+    clock += 2_000
+    expect((await tokens.as('alice')).token).not.toBe(token)
+  })
+
+  test.each(['root', 'slurm', 'nobody', 'a b', ''])('are never made for %j', async (user) => {
+    await expect(tokens.as(user)).rejects.toThrow(SlurmFailure)
+  })
+})
+
+describe('a token from a file', () => {
+  const tokenFile = () => join(directory, 'token')
+  const settings = () => slurmSettings.parse({ url, auth: 'token', tokenFile: tokenFile(), user: 'slurm' })
+
+  test('names whoever a job is of, and is read again for each use', async () => {
+    const tokens = createTokens(settings())
+    const [first, second] = [await until(seconds(Date.now()) + 60), await until(seconds(Date.now()) + 120)]
+    await writeFile(tokenFile(), first)
+    expect(await tokens.as('alice')).toEqual({ user: 'alice', token: first })
+    await writeFile(tokenFile(), `SLURM_JWT=${second}\n`)
+    expect(await tokens.reader()).toEqual({ user: 'slurm', token: second })
+    expect(await tokens.expiresAt()).toBe((seconds(Date.now()) + 120) * 1_000)
+  })
+
+  test.each([
+    ['that is over', async () => await until(seconds(Date.now()) + 2)],
+    ['that is none', () => Promise.resolve('nonsense')],
+  ])('%s is not shown to Slurm, which would not say so', async (_, text) => {
+    await writeFile(tokenFile(), await text())
+    await expect(createTokens(settings()).reader()).rejects.toThrow(SlurmFailure)
+  })
+
+  test('that cannot be read is said without its path', async () => {
+    await rm(tokenFile(), { force: true })
+    await expect(createTokens(settings()).reader()).rejects.toThrow('the token file cannot be read')
+  })
+
+  test('may be one for each user', async () => {
+    const each = slurmSettings.parse({ url, auth: 'files', tokenFile: join(directory, '{user}.jwt'), user: 'reader' })
+    const token = await until(seconds(Date.now()) + 60)
+    await writeFile(join(directory, 'alice.jwt'), token)
+    expect(await createTokens(each).as('alice')).toEqual({ user: 'alice', token })
+    await expect(createTokens(each).as('../alice')).rejects.toThrow(SlurmFailure)
+  })
+})
+
+describe('settings', () => {
+  const good = { url, auth: 'key', keyFile: '/etc/slurm/jwt_hs256.key', user: 'reader' }
+  const faults = (other: Record<string, unknown>) =>
+    (slurmSettings.safeParse({ ...good, ...other }).error?.issues ?? []).map(({ path }) => path.join('.'))
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['two keys', { key: key.toString('base64') }, 'key'],
+    ['no key', { keyFile: undefined }, 'key'],
+    ['no token', { auth: 'token', keyFile: undefined }, 'token'],
+    ['one file for all users', { auth: 'files', tokenFile: '/token' }, 'tokenFile'],
+    ['root who looks', { user: 'root' }, 'user'],
+    ['tokens in clear', { url: 'http://slurm.example:6820' }, 'url'],
+    ['a password in the address', { url: 'https://a:b@slurm.example' }, 'url'],
+    ['a version of other shapes', { apiVersion: 'v0.0.41' }, 'apiVersion'],
+    ['what nobody knows', { frobnicate: true }, ''],
+    ['a system user who may run', { minimumUid: 0 }, 'minimumUid'],
+  ])('refuse %s', (_, other, path) => {
+    expect(faults(other)).toContain(path)
+  })
+
+  test('take what a site has', () => {
+    expect(faults({ url: 'https://slurm.example/rest' })).toEqual([])
+    expect(faults({ url: 'http://slurm.example:6820', plainHttp: true })).toEqual([])
+  })
+
+  test('by the API hold no files, no scripts and no secrets, and are whole with them', () => {
+    const given = { url: 'https://slurm.example', auth: 'key', user: 'reader', images: { lab: { modules: ['lab/4'] } } }
+    const parsed = slurmApiSettings.parse(given)
+    for (const other of ['keyFile', 'tokenFile', 'caFile', 'plainHttp', ...slurmSecretFields])
+      expect(slurmApiSettings.safeParse({ ...given, [other]: '/x' }).success).toBe(false)
+    expect(slurmApiSettings.safeParse({ ...given, images: { lab: { setup: ['id'] } } }).success).toBe(false)
+    expect(slurmApiSettings.safeParse({ ...given, auth: 'files' }).success).toBe(false)
+    expect(slurmSettings.parse({ ...parsed, key: key.toString('base64') }).images).toEqual({
+      lab: { modules: ['lab/4'], setup: [] },
+    })
+  })
+})
