@@ -85,8 +85,7 @@ function withholding(said: Said, unsaid: readonly string[]): Said {
   return Object.fromEntries(kept)
 }
 
-const namesIn = (value: unknown): string[] =>
-  typeof value === 'object' && value !== null ? Object.keys(value) : []
+const namesIn = (value: unknown): string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : [])
 
 /** Lets what happens inside happen, and audits how it ended; a refusal before `next` is thrown on. */
 async function audited(c: AppContext, route: Guarded, inside: () => Promise<void>): Promise<void> {

@@ -16,11 +16,9 @@ const classes = z
   .array(z.string().regex(classPattern, 'Expected a short lower-case name.'))
   .max(20)
   .openapi({ description: 'What templates may name in place of the provider' })
-const settings = z
-  .record(fieldName, z.unknown())
-  .openapi({
-    description: 'A closed schema per kind: no paths of files, no programs. See the documentation of the kind',
-  })
+const settings = z.record(fieldName, z.unknown()).openapi({
+  description: 'A closed schema per kind: no paths of files, no programs. See the documentation of the kind',
+})
 const secrets = z.record(fieldName, z.string().min(1).max(100_000)).openapi({
   description: 'What of the settings is secret, by name. Kept sealed, given to the worker alone, shown to nobody',
   writeOnly: true,

@@ -38,13 +38,10 @@ export const ProviderDocument = z
     capabilities: Capabilities.nullable().openapi({
       description: 'What its driver says of itself; `null`: no worker has made it yet. Open to growth',
     }),
-    openFault: z
-      .string()
-      .nullable()
-      .openapi({
-        description: 'Why no worker could make its driver: a code as in checks',
-        example: 'settings_invalid',
-      }),
+    openFault: z.string().nullable().openapi({
+      description: 'Why no worker could make its driver: a code as in checks',
+      example: 'settings_invalid',
+    }),
     disabledAt: nullableTime.openapi({ description: 'Since when it is out of service' }),
     drainingSince: nullableTime.openapi({ description: 'Since when no session begins there, by an operator' }),
     breaker: z

@@ -115,10 +115,19 @@ export function openProvider(provider: ProviderToOpen): ComputeProvider {
   const settings = byApi === undefined ? provider.settings : givenByApi(provider, byApi.secrets, reach)
   const { error } = drivers[kind].settings.safeParse(settings)
   if (error !== undefined) throw new ProviderSettingsInvalid(id, problemsOf(error))
-  const opened = drivers[kind].open(settings, { networks, reach })
+  const opened = make(id, () => drivers[kind].open(settings, { networks, reach }))
   if (opened.capabilities.isolation === 'enforced' || mayBeWeak) return opened
   void opened.close()
   throw refused(`this ${kind} keeps sessions apart only in part; outside development it must be allowed by name`)
+}
+
+/** Nothing is connected yet: whatever goes wrong lies in what the settings name, as a file that cannot be read. */
+function make(id: string, open: () => ComputeProvider): ComputeProvider {
+  try {
+    return open()
+  } catch (error) {
+    throw new ProviderSettingsInvalid(id, [error instanceof Error ? error.message.slice(0, 500) : 'cannot be made'])
+  }
 }
 
 /** Settings and secrets together, checked as the API checks them: whoever wrote the row. */

@@ -1,0 +1,167 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { applyConfiguration } from '../../db/bootstrap.ts'
+import type { Configuration } from '../../db/bootstrap.ts'
+import type { Db } from '../../db/connect.ts'
+import { readGrounds } from '../../db/grounds.ts'
+import { insertProvider } from '../../db/provider-registry.ts'
+import { concludeCheck, getCheck } from '../../db/provider-checks.ts'
+import { recordCapabilities, recordOpenFault, readOpenFault } from '../../db/provider-standing.ts'
+import { countSealed } from '../../db/sealed-rows.ts'
+import { forgetReconciliations } from '../../db/upkeep.ts'
+import type { Capabilities } from '../../domain/capabilities.ts'
+import { newId } from '../../domain/ids.ts'
+import type { ProviderId } from '../../domain/ids.ts'
+import { nothing, unlimited } from '../../domain/resources.ts'
+import { createKeyring } from '../../platform/keyring.ts'
+import { createSecrets, providerSecrets, sealMark } from '../../platform/secrets.ts'
+import { rotate } from '../../stack/key-rotation.ts'
+import { createRows } from '../setup/rows.ts'
+import type { Owner, Rows } from '../setup/rows.ts'
+
+const key = (id: string, byte: number) => ({ id, secret: new Uint8Array(32).fill(byte) })
+const old = createSecrets(createKeyring([key('k1', 1)]))
+const both = createSecrets(createKeyring([key('k2', 2), key('k1', 1)]))
+const fresh = createSecrets(createKeyring([key('k2', 2)]))
+
+let rows: Rows
+let db: Db
+let owner: Owner
+beforeAll(async () => {
+  rows = await createRows()
+  db = rows.db
+  owner = await rows.account()
+})
+afterAll(async () => await rows.close())
+
+const cloud = 'cloud' as ProviderId
+const providerOf = async (id: ProviderId) =>
+  await db.selectFrom('provider').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+const make = async (id: ProviderId, more: object = {}) =>
+  await db.transaction().execute(
+    async (trx) =>
+      await insertProvider(trx, {
+        id,
+        kind: 'fake',
+        startLimit: 1,
+        networks: [],
+        classes: ['desks'],
+        draining: false,
+        settings: {},
+        secrets: old.encrypt(providerSecrets(id), 'open sesame'),
+        secretNames: ['password'],
+        ...more,
+      }),
+  )
+const candidates = async () => {
+  const ask = { accountId: owner.accountId, templateId: newId('template'), intent: null }
+  const [grounds] = await readGrounds(db, [ask])
+  return Object.fromEntries((grounds?.candidates ?? []).map(({ id, ...candidate }) => [id, candidate]))
+}
+const able: Capabilities = {
+  pause: true,
+  gpu: true,
+  diskLimit: false,
+  isolation: 'enforced',
+  egress: ['none'],
+  mounts: true,
+  logs: true,
+}
+
+test('an only provider is a candidate of which neither load nor quota is read', async () => {
+  await db.updateTable('quota_default').set({ sessions: 5 }).where('payer_kind', '=', 'provider').execute()
+  await rows.session(owner)
+  expect(await candidates()).toEqual({
+    fake: { kind: 'fake', classes: [], open: true, healthy: true, capabilities: null, load: 0, quota: null },
+  })
+})
+
+test('of several each is read with what it can do, what holds there, and what is held', async () => {
+  expect(await make(cloud)).toBe('made')
+  expect(await make(cloud)).toBe('taken')
+  await recordCapabilities(db, cloud, able)
+  await db.updateTable('quota').set({ cpu_milli: 4_000 }).where('payer_id', '=', cloud).execute()
+  await sql`insert into reservation (session_id, generation, account_id, project_id, provider_id,
+      sessions, cpu_milli, memory_mib, disk_mib, gpus)
+    select id, 1, owner_id, project_id, 'cloud', 1, 1500, 64, 0, 0 from session limit 1`.execute(db)
+  const limits = { ...unlimited, sessions: 5 }
+  expect(await candidates()).toEqual({
+    fake: {
+      kind: 'fake',
+      classes: [],
+      open: true,
+      healthy: true,
+      capabilities: null,
+      load: 1,
+      quota: { limits, held: nothing },
+    },
+    cloud: {
+      kind: 'fake',
+      classes: ['desks'],
+      open: true,
+      healthy: true,
+      capabilities: able,
+      load: 0,
+      quota: {
+        limits: { ...limits, cpuMilli: 4_000 },
+        held: { ...nothing, sessions: 1, cpuMilli: 1_500, memoryMib: 64 },
+      },
+    },
+  })
+  await db.updateTable('quota_default').set({ sessions: null }).where('payer_kind', '=', 'provider').execute()
+  expect((await candidates())['fake']?.quota).toBeNull()
+})
+
+test('a fault stands until the driver is made', async () => {
+  await recordOpenFault(db, cloud, 'settings_invalid')
+  expect(await readOpenFault(db, cloud)).toBe('settings_invalid')
+  await recordCapabilities(db, cloud, able)
+  expect(await readOpenFault(db, cloud)).toBeNull()
+})
+
+test('a rotation takes the secrets of providers along', async () => {
+  const deps = { db, secrets: both, currentKeyId: 'k2', say: () => {} }
+  const report = await rotate(deps, { batch: 10, dryRun: false })
+  expect([report.rotated, report.unreadable]).toEqual([1, []])
+  const { secrets } = await providerOf(cloud)
+  expect(fresh.decrypt(providerSecrets(cloud), secrets ?? Buffer.alloc(0)).toString()).toBe('open sesame')
+  expect(await countSealed(db, 'provider.secrets')).toEqual([{ mark: sealMark('k2'), rows: 1 }])
+})
+
+test('a check ends once, with what was found first, and is forgotten after 30 days', async () => {
+  const id = newId('check')
+  const row = { id, provider_id: cloud, requested_by: owner.accountId }
+  await db.insertInto('provider_check').values(row).execute()
+  await concludeCheck(db, id, [
+    { code: 'quota_exhausted', level: 'warning', about: 'co\nres' },
+    { code: 'unreachable', level: 'missing' },
+    { code: 'unreachable', level: 'missing' },
+  ])
+  await concludeCheck(db, id, [])
+  expect(await getCheck(db, { id, providerId: cloud })).toMatchObject({
+    outcome: 'failed',
+    findings: [
+      { code: 'unreachable', level: 'missing' },
+      { code: 'quota_exhausted', level: 'warning', about: 'co res' },
+    ],
+  })
+  expect(await forgetReconciliations(db)).toEqual({ done: 0, more: false })
+  await sql`update provider_check set requested_at = now() - interval '31 days'`.execute(db)
+  expect(await forgetReconciliations(db)).toEqual({ done: 1, more: false })
+  expect(await getCheck(db, { id, providerId: cloud })).toBeNull()
+})
+
+test('what configuration names is configuration’s from then on, without the secrets that it was given', async () => {
+  const configuration: Configuration = {
+    providers: [{ id: 'cloud', kind: 'fake', startLimit: 3, networks: [], classes: ['big'], settings: {} }],
+    templates: [],
+    quotaDefaults: {},
+  }
+  await applyConfiguration(db, configuration)
+  const taken = await providerOf(cloud)
+  expect(taken).toMatchObject({ origin: 'configuration', secrets: null, secret_names: [], classes: ['big'] })
+  await applyConfiguration(db, configuration)
+  expect((await providerOf(cloud)).version).toBe(taken.version)
+  await applyConfiguration(db, { ...configuration, providers: [] })
+  expect((await providerOf(cloud)).disabled_at).not.toBeNull()
+})
