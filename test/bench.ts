@@ -87,7 +87,7 @@ async function main(): Promise<number> {
       await writeFile(values.json, `${JSON.stringify({ machine, extent, measured }, null, 2)}\n`)
   }
   for (const part of measured) progress.print(asText(part))
-  if (!values.quick) await updateDocument(machine, extent, measured)
+  if (!values.quick) await updateDocument([...machine, ['rounds', String(extent.rounds)]], measured)
   return 0
 }
 

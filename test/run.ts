@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { readConfig } from '../platform/config.ts'
 import { dockerAnswers } from '../stack/docker.ts'
 import { obtainTemporal } from '../stack/temporal-cli.ts'
+import { runBounded } from './bounded-run.ts'
 import { failuresOf, outcomeOf, plus, summary, zero, type Failure, type Outcome } from './outcome.ts'
 import { retelling } from './retelling.ts'
 
@@ -97,31 +97,6 @@ async function runVitest(project: Project): Promise<Run> {
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
-}
-
-/** The exit code, or null where the time was up; then nothing of the process's group is left. */
-async function runBounded(args: readonly string[], limitMs: number): Promise<number | null> {
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true })
-  let timeUp = false
-  const killGroup = () => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
-  }
-  const limit = setTimeout(() => {
-    timeUp = true
-    killGroup()
-  }, limitMs)
-  const onSignal = () => {
-    killGroup()
-    process.exit(130)
-  }
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
-  const code = await new Promise<number>((resolve) => {
-    child.once('exit', (status) => resolve(status ?? 1))
-    child.once('error', () => resolve(1))
-  })
-  clearTimeout(limit)
-  process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-  return timeUp ? null : code
 }
 
 const told = (error: unknown): string => (error instanceof Error ? error.message : String(error))

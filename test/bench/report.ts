@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { repository } from '../../stack/places.ts'
 import type { Goal, Part, Table } from './figures.ts'
 import type { Machine } from './machine.ts'
-import type { Extent } from './options.ts'
 
 const file = join(repository, 'docs/measurements.md')
 /** Written by hand; everything else is written by the bench. */
@@ -11,17 +10,28 @@ const learned = '## What was learned'
 
 const intro = `# Measurements
 
-Written by \`npm run bench\`, but for the last section. Machines are noisy: each figure stands beside the raw thing, measured in
-turn with it in the same run, and the goals are ratios. \`n\` is how many were measured.`
+Written by \`npm run bench\`, section (s) by \`npm run test:stands -- --record\`, the last one by hand. Machines are noisy: each figure
+stands beside the raw thing, measured in turn with it in the same run, and the goals are ratios. \`n\` is how many were measured.`
 
 /** Puts what was measured into docs/measurements.md. Parts that were not measured, and what was written by hand, stay. */
-export async function updateDocument(machine: Machine, { rounds }: Extent, measured: readonly Part[]): Promise<void> {
-  const present = await readFile(file, 'utf8').catch(() => '')
+export async function updateDocument(facts: Machine, measured: readonly Part[]): Promise<void> {
+  const present = await readDocument()
   const parts = new Map(sectionsOf(present))
-  for (const part of measured) parts.set(part.id, sectionOf(part, machine, rounds))
+  for (const part of measured) parts.set(part.id, sectionOf(part, facts))
   const byHand = present.includes(learned) ? present.slice(present.indexOf(learned)) : `${learned}\n`
   const sections = [...parts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text)
   await writeFile(file, `${[intro, ...sections, byHand.trim()].join('\n\n')}\n`)
+}
+
+const readDocument = async (): Promise<string> => await readFile(file, 'utf8').catch(() => '')
+
+/** The cells of a table that stands in the document now, its head first; none where there is no such table. */
+export async function presentTable(id: string, title: string): Promise<string[][]> {
+  const section = new Map(sectionsOf(await readDocument())).get(id) ?? ''
+  const table = section.split(/^### /m).find((part) => part.startsWith(`${title}\n`)) ?? ''
+  const rows = table.split('\n').filter((line) => line.startsWith('|'))
+  const cellsOf = (line: string) => line.slice(1, -1).split('|')
+  return [...rows.slice(0, 1), ...rows.slice(2)].map((line) => cellsOf(line).map((cell) => cell.trim()))
 }
 
 /** The parts in the document, by their letters. */
@@ -33,13 +43,13 @@ function sectionsOf(text: string): [string, string][] {
   })
 }
 
-function sectionOf(part: Part, machine: Machine, rounds: number): string {
-  const facts = [...machine, ['rounds', String(rounds)] as const].map(([what, is]) => `${what} ${is}`).join('; ')
+function sectionOf(part: Part, machine: Machine): string {
+  const facts = machine.map(([what, is]) => `${what} ${is}`).join('; ')
   return [
     `## (${part.id}) ${part.title}`,
     ...part.how.map(wrapped),
     `_Measured on: ${facts}._`,
-    goalsOf(part.goals),
+    ...(part.goals.length === 0 ? [] : [goalsOf(part.goals)]),
     ...part.tables.map((table) => `### ${table.title}\n\n${tableOf(table.columns, table.rows)}`),
   ].join('\n\n')
 }
@@ -47,7 +57,8 @@ function sectionOf(part: Part, machine: Machine, rounds: number): string {
 /** The same for a terminal. */
 export function asText(part: Part): string {
   const tables = part.tables.map(({ title, columns, rows }: Table) => `${title}\n${tableOf(columns, rows)}`)
-  return [`(${part.id}) ${part.title}`, goalsOf(part.goals), ...tables].join('\n\n')
+  const goals = part.goals.length === 0 ? [] : [goalsOf(part.goals)]
+  return [`(${part.id}) ${part.title}`, ...goals, ...tables].join('\n\n')
 }
 
 const verdict = ({ met }: Goal) => (met === null ? '' : met ? 'met' : '**not met**')

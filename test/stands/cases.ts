@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OpenBackend, RealBackend } from './backend.ts'
+import { noteFigure } from './figures.ts'
 import { wholeFlow } from './flow.ts'
 import { longOutage, outage, shortOutage } from './outage.ts'
 import { createStandSite } from './site.ts'
@@ -44,14 +45,12 @@ export function standCases(name: string, open: OpenBackend): void {
       'the backend hangs with sessions in every phase: nothing changes wrongly, and all is right soon after',
       async () => {
         if (backend.viaProxies === undefined) return expect(backend).not.toHaveProperty('viaProxies')
-        const { startBeforeMs, startMeanwhileMs, allRightAfterMs } = await outage(
-          backend,
-          isLong ? longOutage : shortOutage,
-        )
-        const whole = (ms: number) => `${Math.round(ms)} ms`
-        console.log(
-          `${name}: starts on the other provider took ${whole(startBeforeMs)}, and ${whole(startMeanwhileMs)} while it hung; all was right after ${whole(allRightAfterMs)}`,
-        )
+        const how = isLong ? longOutage : shortOutage
+        const { startBeforeMs, startMeanwhileMs, allRightAfterMs } = await outage(backend, how)
+        const extent = `${how.perPhase} sessions in each phase, ${how.forMs / 1_000} s`
+        noteFigure(name, `start on another provider, before (${extent})`, startBeforeMs)
+        noteFigure(name, `start on another provider, while it hung (${extent})`, startMeanwhileMs)
+        noteFigure(name, `all right again after (${extent})`, allRightAfterMs)
       },
       20 * minute,
     )

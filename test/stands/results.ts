@@ -1,0 +1,54 @@
+import { z } from 'zod'
+
+/** What became of one case on one backend. */
+export interface CaseResult {
+  readonly backend: string
+  readonly name: string
+  readonly result: 'passed' | 'failed' | 'skipped'
+  readonly seconds: number
+}
+
+const report = z.object({
+  testResults: z.array(
+    z.object({
+      assertionResults: z.array(
+        z.object({
+          ancestorTitles: z.array(z.string()),
+          title: z.string(),
+          status: z.string(),
+          duration: z.number().nullish(),
+        }),
+      ),
+    }),
+  ),
+})
+
+/** Words that say which backend a suite runs on: they are the same in every row of a column. */
+const suites = [/^\S+ keeps the promises of a compute provider$/, /^sessions on \S+$/]
+
+/** The cases of a run, as vitest's JSON report tells them; none where it is no report. */
+export function resultsOf(backend: string, text: string | undefined): readonly CaseResult[] {
+  const parsed = report.safeParse(jsonOf(text))
+  if (!parsed.success) return []
+  return parsed.data.testResults.flatMap(({ assertionResults }) =>
+    assertionResults.map(({ ancestorTitles, title, status, duration }) => ({
+      backend,
+      name: [...ancestorTitles.filter((one) => !suites.some((suite) => suite.test(one))), title]
+        .join(': ')
+        .replaceAll('|', '/'),
+      result: status === 'passed' || status === 'failed' ? status : 'skipped',
+      seconds: (duration ?? 0) / 1_000,
+    })),
+  )
+}
+
+function jsonOf(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '')
+  } catch {
+    return null
+  }
+}
+
+/** A case that only says what the backend cannot be put to. */
+export const saysWithout = ({ name }: Pick<CaseResult, 'name'>): boolean => /(^|: )(WITHOUT|CANNOT) /.test(name)

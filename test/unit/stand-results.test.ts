@@ -1,0 +1,103 @@
+import { expect, test } from 'vitest'
+import { lackOf } from '../stands/configured.ts'
+import { standPart } from '../stands/part.ts'
+import type { Present, StandRun } from '../stands/part.ts'
+import { resultsOf } from '../stands/results.ts'
+
+const told = (
+  title: string,
+  status: string,
+  duration: number,
+  above = 'slurm keeps the promises of a compute provider',
+) => ({
+  ancestorTitles: [above],
+  title,
+  status,
+  duration,
+})
+const report = JSON.stringify({
+  testResults: [
+    {
+      assertionResults: [
+        told('create twice', 'passed', 1_234),
+        told('a removal', 'failed', 50),
+        told('WITHOUT MOUNTS: nothing is mounted', 'passed', 1),
+        told('a whole session', 'passed', 20_000, 'sessions on slurm'),
+      ],
+    },
+  ],
+})
+
+const run: StandRun = {
+  backend: 'slurm',
+  when: '2026-11-22, commit abc',
+  cases: resultsOf('slurm', report),
+  figures: [{ backend: 'slurm', what: 'all right again after', ms: 1_500 }],
+  seconds: 21.4,
+}
+const nothing: Present = { runs: [], cases: [], without: [], figures: [] }
+
+test('a run is told by case, with what was not tried apart', () => {
+  const { tables } = standPart([run], nothing)
+  expect(tables.map(({ rows }) => rows)).toEqual([
+    [['slurm', '2026-11-22, commit abc', '2', '1', '1', '21']],
+    [
+      ['create twice', '1.2'],
+      ['a removal', '**failed** (0.1)'],
+      ['a whole session', '20.0'],
+    ],
+    [['slurm', 'WITHOUT MOUNTS: nothing is mounted']],
+    [['slurm', 'all right again after', '1.50 s']],
+  ])
+  expect(tables[1]?.columns).toEqual(['case', 'slurm'])
+})
+
+test('a backend that does not run keeps what stood there, and one that runs again does not', () => {
+  const present: Present = {
+    runs: [
+      ['backend', 'when', 'passed', 'failed', 'not tried', 'seconds'],
+      ['docker', 'before', '9', '0', '1', '60'],
+      ['slurm', 'before', '0', '9', '1', '60'],
+    ],
+    cases: [
+      ['case', 'docker', 'slurm'],
+      ['create twice', '2.0', '**failed** (9.0)'],
+      ['what only docker has', '3.0', '–'],
+      ['what slurm had', '–', '4.0'],
+    ],
+    without: [
+      ['backend', 'what'],
+      ['docker', 'WITHOUT PENDING'],
+      ['slurm', 'WITHOUT EVERYTHING'],
+    ],
+    figures: [],
+  }
+  const [runs, cases, without] = standPart([run], present).tables
+  expect(runs?.rows.map(([backend, when]) => [backend, when])).toEqual([
+    ['docker', 'before'],
+    ['slurm', '2026-11-22, commit abc'],
+  ])
+  expect(cases?.columns).toEqual(['case', 'docker', 'slurm'])
+  expect(cases?.rows).toEqual([
+    ['create twice', '2.0', '1.2'],
+    ['a removal', '–', '**failed** (0.1)'],
+    ['a whole session', '–', '20.0'],
+    ['what only docker has', '3.0', '–'],
+  ])
+  expect(without?.rows).toEqual([
+    ['docker', 'WITHOUT PENDING'],
+    ['slurm', 'WITHOUT MOUNTS: nothing is mounted'],
+  ])
+})
+
+test('what is no report has no cases', () => {
+  expect([resultsOf('slurm', undefined), resultsOf('slurm', '{}'), resultsOf('slurm', 'no')]).toEqual([[], [], []])
+})
+
+test('what configuration does not point to is said with the variable that is missing', async () => {
+  expect(await lackOf('kubernetes', {})).toBe('KUBECONFIG is not set')
+  expect(await lackOf('kubernetes', { KUBECONFIG: '/nowhere' })).toContain('not there')
+  expect(await lackOf('kubernetes', { KUBECONFIG: import.meta.filename })).toBeNull()
+  expect(await lackOf('openstack', { OS_CLIENT_CONFIG_FILE: import.meta.filename })).toBe('OS_CLOUD is not set')
+  expect(await lackOf('slurm', { CARREL_STAND_SLURM_URL: 'http://127.0.0.1:1' })).toBeNull()
+})
