@@ -10,6 +10,7 @@ import type { Volume } from '../domain/volumes.ts'
 
 import type { Json, JsonDefault, NullableJson, NullableTime, Time, TimeDefault } from './schema-columns.ts'
 import type { DoorTables } from './schema-doors.ts'
+import type { InstanceTables } from './schema-instances.ts'
 import type { OutsideTables } from './schema-outside.ts'
 import type { PauseColumns } from './schema-pause.ts'
 import type { RegistryTables } from './schema-registry.ts'
@@ -44,35 +45,9 @@ export interface Refusal {
   readonly violations: readonly Violation[]
 }
 
-/** Where a port of an instance is reached; kept as the driver said it. */
-export interface StoredEndpoint {
-  readonly port: number
-  readonly host: string
-  readonly hostPort: number
-  /** It speaks TLS with the one certificate of this SHA-256. */
-  readonly fingerprint?: string
-}
+export type { StoredEndpoint, StoredRef, StoredReport, StoredUsage } from './schema-instances.ts'
 
-/** What an instance said of itself, once; its ports as the template calls them. */
-export interface StoredReport {
-  readonly ports: Readonly<Record<string, number>>
-  readonly fingerprint?: string
-}
-
-/** By the backend's own numbers. */
-export interface StoredUsage {
-  readonly wallSeconds: number
-  readonly cpuSeconds: number
-  readonly gpuSeconds: number
-}
-
-export interface StoredRef {
-  readonly name: string
-  readonly deploymentId: string
-  readonly ids?: Readonly<Record<string, string>>
-}
-
-export interface Database extends DoorTables, UpkeepTables, OutsideTables, RegistryTables {
+export interface Database extends DoorTables, UpkeepTables, OutsideTables, RegistryTables, InstanceTables {
   installation: {
     one: Generated<boolean>
     deployment_id: Generated<string>
@@ -218,30 +193,6 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables, Regis
     tries: Generated<number>
   } & ResourceColumns &
     PauseColumns
-  instance: {
-    session_id: SessionId
-    generation: number
-    provider_id: ProviderId
-    name: string
-    secret: Buffer
-    ref: NullableJson<StoredRef>
-    endpoints: JsonDefault<readonly StoredEndpoint[]>
-    seen: 'pending' | 'running' | 'paused' | 'exited' | 'absent' | null
-    created_at: TimeDefault
-    made_at: NullableTime
-    /** Sealed: what it may report its ports with, once. Its hash stays when it is gone. */
-    report_token: Buffer | null
-    report_hash: Buffer | null
-    reported: NullableJson<StoredReport>
-    reported_at: NullableTime
-    /** What the backend says that it waits for. */
-    pending_reason: string | null
-    /** When the backend itself will end it. */
-    ends_at: NullableTime
-    usage: NullableJson<StoredUsage>
-    tombstoned_at: NullableTime
-    removed_at: NullableTime
-  }
   reservation: {
     session_id: SessionId
     generation: number

@@ -16,7 +16,7 @@ import type { DoorAccess } from './doors.ts'
 import { createFigures } from './figures.ts'
 import { createGateway } from './gateway.ts'
 import { createOutsideDesktop } from './outside.ts'
-import { listenerAt, ownServices } from '../platform/own-services.ts'
+import { listenerAt, ownServices } from '../platform/own-listeners.ts'
 import { locator } from '../platform/target.ts'
 
 /** Longer than everything that is waited for at the end, once it is drained. */

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { mayBeReached, parseAddress, parseNetwork } from './addresses.ts'
-import { isOwnService } from './own-services.ts'
-import type { OwnService } from './own-services.ts'
+import { isOwnService } from './own-listeners.ts'
+import type { OwnService } from './own-listeners.ts'
 import { within } from './within.ts'
 
 /** Where to connect: a checked address, never a name that somebody could answer differently the next time. */

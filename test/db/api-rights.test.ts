@@ -32,6 +32,7 @@ type Persona = (typeof personas)[number]
 /** `+` is let in, `-` is 403, `?` is 404 (may not know of it), `!` is 401. In the order of the personas. */
 type Row = string
 const open = '+ + + + + + + + + + +'
+const nobodys = '! ! ! ! ! ! ! ! ! ! !'
 const signedIn = '! + + + + + + + + + +'
 const admins = '! - - - - - - - - - +'
 const operators = '! - - - - - - - + - +'
@@ -104,6 +105,8 @@ const matrix: Readonly<Record<string, Row>> = {
   getReadiness: open,
   getMetrics: '! - - - - - - - + - +',
   decodePayloads: open,
+  // Only an instance has what it asks for.
+  reportInstance: nobodys,
 }
 
 let api: TestApi
@@ -238,6 +241,7 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
     () => api,
     () => world.owner,
   ),
+  reportInstance: () => ({ path: '/v1/instance-reports', ask: { body: { ports: { '8888': 20_001 } } } }),
   decodePayloads: () => ({ path: `/v1/admin/codec/${capability}/decode`, ask: { body: { payloads: [] } } }),
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { mayBeReached, parseAddress, parseNetwork } from '../../../platform/addresses.ts'
 import { clientAddresses } from '../../../gateway/client-address.ts'
 import { closeFrame, createFrameScanner } from '../../../gateway/frames.ts'
-import { listenerAt, ownServices } from '../../../platform/own-services.ts'
+import { listenerAt, ownServices } from '../../../platform/own-listeners.ts'
 import { targetOf } from '../../../platform/target.ts'
 import { sharedWith } from '../../../platform/config/gateway.ts'
 
