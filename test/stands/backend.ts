@@ -1,6 +1,7 @@
 import type { ProviderConfig } from '../../platform/config.ts'
 import type { TemplateSpec } from '../../domain/template.ts'
 import type { SessionId } from '../../domain/ids.ts'
+import type { Posix } from '../../db/schema.ts'
 import type { FaultProxy } from '../support/fault-proxy.ts'
 import type { Site } from '../setup/site.ts'
 
@@ -15,6 +16,8 @@ export interface RealBackend {
   readonly answers: boolean
   /** What processes of the installation need to be told, beside what every one is. */
   readonly variables?: Readonly<Record<string, string>>
+  /** Who they are there who start sessions, where a template runs as its account. */
+  readonly posix?: Posix
   /** Does what a guest would do that really ran, such as to report that it has begun; it is called once the session is asked for. */
   playGuest?(site: Site, sessionId: SessionId): Promise<void>
   /** Everything of the deployment there, asked by the backend's own API: objects of every kind, by name. */

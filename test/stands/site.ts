@@ -63,7 +63,17 @@ export async function createStandSite(backend: RealBackend, options: StandSiteOp
     },
   })
   try {
-    const [api] = await Promise.all([site.startApi(), site.startWorker(), site.startGateway(gatewayPort)])
+    const { db, user } = site
+    if (backend.posix !== undefined)
+      await db
+        .updateTable('account')
+        .set({ posix: JSON.stringify(backend.posix) })
+        .where('id', '=', user.accountId)
+        .execute()
+    const gateway = site.startGateway(gatewayPort)
+    // Instances report to the api, wherever it listens.
+    const api = await site.startApi()
+    await Promise.all([gateway, site.startWorker(undefined, { CARREL_REPORT_URL: api.url })])
     const portal = createPortal({ url: api.url, user: site.user })
     const templateId = await portal.templateId(templateName)
     return { site, api, gatewayPort, portal, templateId, close: () => site.close() }

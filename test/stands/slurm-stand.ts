@@ -62,24 +62,41 @@ export interface ShownJob {
   readonly batch_host: string
 }
 
-const ended = ['COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'OUT_OF_MEMORY', 'NODE_FAIL', 'PREEMPTED']
+export const endedStates: readonly string[] = [
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+  'TIMEOUT',
+  'OUT_OF_MEMORY',
+  'NODE_FAIL',
+  'PREEMPTED',
+]
 
-/** The deployment's jobs that have not ended, asked beside the driver. */
-export async function liveJobs(stand: SlurmStand, deploymentId: string): Promise<readonly ShownJob[]> {
-  const answer = await fetch(`${stand.url}/slurm/v0.0.38/jobs`, {
+/** Asks slurmrestd beside the driver, as the user of the sessions. */
+export async function askSlurm<T>(stand: SlurmStand, method: string, path: string, body?: object): Promise<T> {
+  const answer = await fetch(`${stand.url}/slurm/v0.0.38/${path}`, {
+    method,
     headers: {
       'x-slurm-user-name': stand.user.name,
       'x-slurm-user-token': await tokenFor(stand, stand.user.name),
+      'content-type': 'application/json',
       connection: 'close',
     },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(40_000),
   })
   // slurmrestd's own shape.
-  const { errors, jobs } = (await answer.json()) as { errors: unknown[]; jobs: ShownJob[] }
-  if (answer.status !== 200 || errors.length > 0) throw new Error('the cluster does not tell of its jobs')
+  const said = (await answer.json()) as T & { readonly errors: readonly unknown[] }
+  if (answer.status !== 200 || said.errors.length > 0) throw new Error(`the cluster does not answer ${method} ${path}`)
+  return said
+}
+
+/** The deployment's jobs that have not ended, asked beside the driver. */
+export async function liveJobs(stand: SlurmStand, deploymentId: string): Promise<readonly ShownJob[]> {
+  const { jobs } = await askSlurm<{ readonly jobs: readonly ShownJob[] }>(stand, 'GET', 'jobs')
   return jobs.filter(
     ({ name, user_name, job_state }) =>
-      !ended.includes(job_state) && readJobName(name, deploymentId, user_name) !== null,
+      !endedStates.includes(job_state) && readJobName(name, deploymentId, user_name) !== null,
   )
 }
 

@@ -10,6 +10,8 @@ import { httpFaults } from '../conformance/http-faults.ts'
 import { manyByCreating } from '../conformance/many-by-creating.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
+import { standCases } from './cases.ts'
+import { openBackend } from './slurm-backend.ts'
 import { openReports } from './slurm-reports.ts'
 import { reportingServer } from './slurm-server.ts'
 import { leftoversOf, settingsOf, slurmStand, tokenFor } from './slurm-stand.ts'
@@ -110,3 +112,5 @@ computeConformance('slurm', can, async () => {
     },
   }
 })
+
+standCases('slurm', openBackend)

@@ -36,8 +36,7 @@ test('a job is submitted as its user, in the terms of the template, with nothing
       environment: { GREETING: 'hello', PATH: '/usr/local/bin:/usr/bin:/bin' },
     },
   })
-  expect(request?.body).not.toMatchObject({ job: { environment: { CARREL_SECRET: expect.anything() } } })
-  expect(JSON.stringify({ body: request?.body, script: null }).split('not for lists')).toHaveLength(2)
+  expect(JSON.stringify(request?.body).split('not for lists')).toHaveLength(2)
 })
 
 test('the lifetime ends before the job does, and a limit of the cluster takes the margin, not the lifetime', () => {
