@@ -28,6 +28,11 @@ export function buildOpenApi(app: App) {
     scheme: 'bearer',
     description: 'A token of Carrel: `carrel_…`',
   })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'reportToken', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'What an instance was given to report its ports with: `cr_…`',
+  })
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: { title: 'Carrel', version: '1', description, license: { name: 'Apache-2.0' } },

@@ -89,6 +89,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
     500,
     503,
   ]
+  const ofInstances = rights[right].relation === 'instance' ? { security: [{ reportToken: [] }] } : {}
   const headers = creates ? IdempotencyHeaders : replaces ? MatchHeaders : undefined
   return {
     operationId: contract.operationId,
@@ -108,7 +109,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
           ? {}
           : { request: { ...request, ...(headers === undefined ? {} : { headers }) } }),
         responses: { ...responses, ...problems(statuses) },
-        ...(open ? {} : { security: [{ token: [] }] }),
+        ...(open ? ofInstances : { security: [{ token: [] }] }),
         middleware: guards.before({ operationId: contract.operationId, right, subject, about, hasBody }),
       })
       app.openapi(config, guards.around({ right, subject, creates, reasoned, unsaid }, handler as never) as never)

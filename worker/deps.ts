@@ -30,8 +30,8 @@ export interface WorkerDeps {
   readonly ownServices?: readonly OwnService[]
   /** Where instances report their ports; without it templates whose instances do cannot be started. */
   readonly reportUrl?: string
-  /** Told of a state of an instance that the provider's driver does not name. */
-  readonly countUnnamed?: (provider: string) => void
+  /** Told of states of instances that the provider's driver does not name: none as it is opened, then each. */
+  readonly countUnnamed?: (provider: string, sightings: number) => void
   /** Reaches the gateway outside; without it this worker does not serve it. Opened anew whenever its queue is. */
   readonly openAccess?: () => AccessGateway
   /** Told of tunnels at the gateway outside that were ended because Postgres did not answer. */

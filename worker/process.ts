@@ -3,6 +3,7 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { connect } from '../db/connect.ts'
 import { readInstallation } from '../db/installation.ts'
 import { createListener } from '../db/listen.ts'
+import { createLinkRecords } from '../db/link-records.ts'
 import { withTimings } from '../domain/timings.ts'
 import { readConfig } from '../platform/config.ts'
 import { createKeyring } from '../platform/keyring.ts'
@@ -80,6 +81,7 @@ export async function runWorkerProcess(
       development: config.environment === 'development',
       weakIsolationAllowedFor: config.worker.weakIsolationAllowedFor,
       backendNetworks: config.providerNetworks,
+      linksOf: (id) => createLinkRecords(db, id),
     },
     secrets,
   )
@@ -106,7 +108,8 @@ export async function runWorkerProcess(
       deploymentId,
       log,
       countUnverified: (tunnels) => unverified.inc(tunnels),
-      countUnnamed: (provider) => unnamed.inc({ provider }),
+      // An increase is only seen where there was a zero before.
+      countUnnamed: (provider, sightings) => unnamed.inc({ provider }, sightings),
       ownServices: ownServices([
         config.database.url,
         config.temporal.address,

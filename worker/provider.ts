@@ -23,9 +23,10 @@ export async function startProvider(
 ): Promise<Running> {
   const { log } = deps
   const provider = tellingOfStates(await openDriver(deps, row), (state) => {
-    deps.countUnnamed?.(row.id)
+    deps.countUnnamed?.(row.id, 1)
     log.warn({ provider: row.id, state: state.slice(0, 200) }, 'a backend is in a state that its driver does not name')
   })
+  deps.countUnnamed?.(row.id, 0)
   const stopping = new AbortController()
   const { start, care } = providerActivities(deps, { row, provider, stopping: stopping.signal })
   const report = (activity: string, error: unknown) =>

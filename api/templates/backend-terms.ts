@@ -71,7 +71,7 @@ const LinkTerms = z.strictObject({
   url: z
     .string()
     .max(2_000)
-    .regex(/^https?:\/\//, 'Expected a URL.')
+    .regex(/^https?:\/\/.*$/, 'Expected a URL.')
     .openapi({
       description: '`{session}`, `{account}`, `{project}` and `{parameter.NAME}` are replaced, percent-encoded',
     }),
