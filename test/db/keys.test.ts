@@ -10,7 +10,15 @@ import { newId } from '../../domain/ids.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { createKeyring } from '../../platform/keyring.ts'
-import { createSecrets, instanceSecret, keyIdOf, sealMark, sessionParameters } from '../../platform/secrets.ts'
+import {
+  createSecrets,
+  instanceSecret,
+  keyIdOf,
+  providerSecrets,
+  reportToken,
+  sealMark,
+  sessionParameters,
+} from '../../platform/secrets.ts'
 import { readKeyUse, rotationLines, unknownRows, useLines } from '../../stack/key-report.ts'
 import { rotate } from '../../stack/key-rotation.ts'
 import type { RotationOptions } from '../../stack/key-rotation.ts'
@@ -291,6 +299,10 @@ test('bytes are written only where the old ones stand', async () => {
   const stretch: Stretch = { mark: sealMark('k2'), after: null, limit: 10 }
   const outside = createAccessAccounts(db, old)
   await outside.swapToken(owner.accountId, null, { node: 'a', value: 'A'.repeat(64) })
+  const settings = old.encrypt(providerSecrets(fake), 'open sesame')
+  await db.updateTable('provider').set({ secrets: settings }).where('id', '=', fake).execute()
+  const report_token = old.encrypt(reportToken(made), 'a token')
+  await db.updateTable('instance').set({ report_token }).where('session_id', '=', made.sessionId).execute()
   for (const column of sealedColumns) {
     const written = await db.transaction().execute(async (trx) => {
       const [row] = await lockStale(trx, column, stretch)
