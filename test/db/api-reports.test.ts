@@ -3,7 +3,7 @@ import { hashOf, newReportToken } from '../../db/door-secrets.ts'
 import { toStopping } from '../../db/endings.ts'
 import { beginInstance, readInstance, recordRemoved, tombstone } from '../../db/instances.ts'
 import { claimEndpoints } from '../../db/reports.ts'
-import type { ProviderId, SessionId } from '../../domain/ids.ts'
+import type { ProviderId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { notebook, startApi } from '../setup/api.ts'
 import type { TestApi } from '../setup/api.ts'
@@ -39,7 +39,7 @@ async function begun(templateId = templates.open): Promise<{ readonly key: Sessi
     headers: { prefer: 'respond-async' },
   })
   await api.decide(made.body.id)
-  const key = { sessionId: made.body.id as SessionId, generation: 1 }
+  const key = { sessionId: made.body.id, generation: 1 }
   const report = newReportToken()
   await beginInstance(api.db, key, fake, Buffer.from('s'), { sealed: Buffer.from('t'), hash: hashOf(report) })
   return { key, token: report }

@@ -19,7 +19,7 @@ import { plainSecrets } from '../setup/plain-secrets.ts'
 let api: TestApi
 let templateId: string
 const fake = 'fake' as ProviderId
-const timings = withTimings({ observeRunMs: 1, observeBusyMs: 1, observeIdleMs: 1 })
+const timings = withTimings({ observeRunMs: 200, observeBusyMs: 200, observeIdleMs: 200 })
 beforeAll(async () => {
   api = await startApi()
   templateId = await api.template({ lifetimeSeconds: 3_600 })
@@ -39,7 +39,7 @@ async function begun(): Promise<Desk> {
     body: { templateId },
     headers: { prefer: 'respond-async' },
   })
-  const key: SessionKey = { sessionId: made.body.id as never, generation: 1 }
+  const key: SessionKey = { sessionId: made.body.id, generation: 1 }
   await api.decide(key.sessionId)
   await beginInstance(api.db, key, fake, Buffer.from('secret'))
   await api.db

@@ -7,7 +7,7 @@ import { createComputeActivities } from '../../activities/compute.ts'
 import type { Creation } from '../../activities/compute.ts'
 import { hashOf, newReportToken } from '../../db/door-secrets.ts'
 import { readInstance, recordRemoved, tombstone } from '../../db/instances.ts'
-import type { ProviderId, SessionId } from '../../domain/ids.ts'
+import type { ProviderId } from '../../domain/ids.ts'
 import { withTimings } from '../../domain/timings.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { locator } from '../../platform/target.ts'
@@ -58,7 +58,7 @@ async function wished(template: string): Promise<SessionKey> {
   const body = { templateId: template }
   const made = await api.call('POST', '/v1/sessions', { token, body, headers: { prefer: 'respond-async' } })
   await api.decide(made.body.id)
-  return { sessionId: made.body.id as SessionId, generation: 1 }
+  return { sessionId: made.body.id, generation: 1 }
 }
 
 interface Scene {
