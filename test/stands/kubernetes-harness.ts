@@ -127,8 +127,11 @@ function specsOf(stand: KubernetesStand, provider: ComputeProvider): ComputeSpec
       return server(key)
     },
     missingImage: (key) => ({ ...server(key), image: 'registry.invalid/carrel/none:1' }),
-    // Its registry takes the question and never answers.
-    pending: (key) => ({ ...server(key), image: 'registry.invalid/slow/image:1' }),
+    // Nothing on its machine mounts such a volume.
+    pending: (key) => ({
+      ...server(key),
+      mounts: [{ volume: { kind: 'csi', driver: 'csi.none.example' }, target: '/data', mode: 'ro' }],
+    }),
     refused: {
       backend_quota: (key) => ({
         ...specIn(server(key), 'ptight'),
