@@ -132,6 +132,7 @@ export function createWatch({ db, provider, locate }: WatchDeps) {
     endpoints: readonly Endpoint[],
     call: CallContext,
   ): Promise<boolean> {
+    if (readiness.kind === 'none') return true
     if (readiness.kind === 'log') {
       const text = (await provider.logs?.(row.ref, readableLines, call)) ?? ''
       return text.includes(readiness.pattern)
@@ -193,6 +194,7 @@ export function worthAsking(
 function say(line: ProgressLine, state: InstanceState, readiness: ReadinessSpec): void {
   if (state.kind === 'pending') sayPending(line, state.reason)
   if (state.kind !== 'running') return
+  if (readiness.kind === 'none') return
   const what = readiness.kind === 'log' ? 'the start to finish' : `port ${readiness.port}`
   line.say({ message: `Started, waiting for ${what}`, percent: null })
 }

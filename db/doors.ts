@@ -1,7 +1,7 @@
 import { expiry } from '../domain/deadlines.ts'
-import type { AccountId, SessionId } from '../domain/ids.ts'
+import type { AccountId, ProjectId, SessionId } from '../domain/ids.ts'
 import type { ProjectRole, UseFacts } from '../domain/rights.ts'
-import type { DoorMode, DoorSpec } from '../domain/template.ts'
+import type { DoorMode, DoorSpec, ParameterValue } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Executor } from './connect.ts'
 import { holdsData } from './pass-facts.ts'
@@ -14,6 +14,12 @@ export interface DoorFacts {
   readonly projectRole: ProjectRole | null
   readonly collaborator: DoorMode | null
   readonly doors: Readonly<Record<string, DoorSpec>>
+  /** Of a session that is a link: where it leads, and what that may name. */
+  readonly link: {
+    readonly url: string
+    readonly projectId: ProjectId
+    readonly parameters: Readonly<Record<string, ParameterValue>>
+  } | null
   readonly instance: {
     readonly key: SessionKey
     readonly endpoints: readonly StoredEndpoint[]
@@ -30,6 +36,7 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
       join.onRef('v.template_id', '=', 's.template_id').onRef('v.version', '=', 's.template_version'),
     )
     .innerJoin('project as p', 'p.id', 's.project_id')
+    .innerJoin('provider as r', 'r.id', 's.provider_id')
     .leftJoin('collaborator as c', (join) => join.onRef('c.session_id', '=', 's.id').on('c.account_id', '=', accountId))
     .leftJoin('project_member as m', (join) =>
       join.onRef('m.project_id', '=', 's.project_id').on('m.account_id', '=', accountId),
@@ -44,6 +51,7 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
         .on('i.tombstoned_at', 'is', null),
     )
     .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at', 's.mounts'])
+    .select(['s.project_id', 's.parameters', 'r.kind as provider_kind'])
     .select([
       'a.disabled_at',
       'm.role',
@@ -59,6 +67,7 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
     .executeTakeFirst()
   if (row === undefined) return null
   const { endpoints, secret, generation } = row
+  const url = row.provider_kind === 'link' ? row.spec.backend?.link?.url : undefined
   return {
     use: {
       state: row.state,
@@ -76,6 +85,7 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
     projectRole: row.role,
     collaborator: row.mode,
     doors: row.spec.doors,
+    link: url === undefined ? null : { url, projectId: row.project_id, parameters: row.parameters },
     instance:
       endpoints === null || secret === null || generation === null
         ? null

@@ -1,6 +1,6 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Capabilities } from '../domain/capabilities.ts'
-import type { AccountId, CheckId, ProviderId } from '../domain/ids.ts'
+import type { AccountId, CheckId, ProviderId, SessionId } from '../domain/ids.ts'
 import type { CheckCode, CheckFinding, CheckOutcome } from '../domain/provider-check.ts'
 import type { JsonDefault, NullableJson, NullableTime, TimeDefault } from './schema-columns.ts'
 
@@ -21,6 +21,15 @@ export interface RegistryTables {
     version: Generated<number>
     disabled_at: NullableTime
     draining_at: NullableTime
+  }
+  /** The links that are held open for sessions. */
+  link: {
+    provider_id: ProviderId
+    deployment_id: string
+    name: string
+    session_id: SessionId
+    generation: number
+    made_at: TimeDefault
   }
   provider_health: {
     provider_id: ProviderId

@@ -32,7 +32,7 @@ export const leastReportedPort = 1_024
 
 /** Every port that a template's doors and its readiness name, each once. */
 export function portsOf({ doors, readiness }: Pick<TemplateSpec, 'doors' | 'readiness'>): readonly number[] {
-  const ready = readiness.kind === 'log' ? [] : [readiness.port]
+  const ready = readiness.kind === 'log' || readiness.kind === 'none' ? [] : [readiness.port]
   const all = Object.values(doors).flatMap((door) => doorModes.map((mode) => portOf(door, mode)))
   return [...new Set([...all, ...ready])]
 }

@@ -1,4 +1,5 @@
 import { doorFaults } from './door-check.ts'
+import { linkFaults } from './link.ts'
 import { desktopProtocols, portsOf } from './report.ts'
 import { resolveParameters } from './template.ts'
 import type { ParameterSpec, TemplateSpec } from './template.ts'
@@ -18,6 +19,7 @@ export function templateFaults(spec: TemplateSpec): TemplateFault[] {
     ...mountFaults(spec),
     ...reportingFaults(spec),
     ...flavorFaults(spec),
+    ...linkFaults(spec),
   ]
 }
 
@@ -63,7 +65,7 @@ function secretFaults(pointer: string, spec: ParameterSpec): TemplateFault[] {
 
 function allDoorFaults({ doors, readiness }: TemplateSpec): TemplateFault[] {
   const faults = Object.entries(doors).flatMap(([name, door]) => doorFaults(`/doors/${name}`, door))
-  if (readiness.kind === 'log') return faults
+  if (readiness.kind === 'log' || readiness.kind === 'none') return faults
   const ports = Object.values(doors).map((door) => door.port)
   if (ports.length === 0 || ports.includes(readiness.port)) return faults
   return [...faults, { pointer: '/readiness/port', message: `Expected the port of a door: ${ports.join(', ')}.` }]

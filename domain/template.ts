@@ -110,6 +110,8 @@ export type ReadinessSpec =
   | { readonly kind: 'tcp'; readonly port: number }
   | { readonly kind: 'http'; readonly port: number; readonly path: string; readonly status: number }
   | { readonly kind: 'log'; readonly pattern: string }
+  /** As soon as it runs. */
+  | { readonly kind: 'none' }
 
 export type Egress = 'none' | 'internet' | 'site'
 export type MountKind = 'dataset' | 'workspace' | 'experiment'

@@ -1,6 +1,8 @@
+import type { ProviderId } from '../domain/ids.ts'
 import type { CheckCode } from '../domain/provider-check.ts'
 import { providerSecrets, SecretUnreadable } from '../platform/secrets.ts'
 import type { Secrets } from '../platform/secrets.ts'
+import type { LinkRecords } from '../ports/compute/link/provider.ts'
 import { openProvider, ProviderKindRefused, ProviderSettingsInvalid } from '../ports/compute/drivers.ts'
 import type { ProviderToOpen } from '../ports/compute/drivers.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -8,11 +10,13 @@ import type { WorkerDeps } from './deps.ts'
 export interface OpeningRules extends Pick<ProviderToOpen, 'development' | 'weakIsolationAllowedFor'> {
   /** Where the backends of providers that were made through the API may lie: CIDRs. */
   readonly backendNetworks: readonly string[]
+  /** Where the links of a provider are written down. */
+  readonly linksOf?: (id: ProviderId) => LinkRecords
 }
 
 /** Makes drivers of rows. Only here are the secrets of a provider unsealed, for its driver alone. */
 export function createOpening(
-  { backendNetworks, ...rules }: OpeningRules,
+  { backendNetworks, linksOf, ...rules }: OpeningRules,
   secrets: Pick<Secrets, 'decrypt'>,
 ): WorkerDeps['openProvider'] {
   const unseal = (id: string, sealed: Buffer | null): Record<string, unknown> =>
@@ -27,6 +31,7 @@ export function createOpening(
       settings,
       networks,
       ...rules,
+      ...(kind === 'link' && linksOf !== undefined ? { links: linksOf(id) } : {}),
       ...(origin === 'api' ? { byApi: { secrets: unseal(id, sealed), backendNetworks } } : {}),
     })
 }

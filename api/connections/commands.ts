@@ -7,9 +7,10 @@ import { requestCut } from '../../db/tunnels.ts'
 import { allows, doorHost, modesOf, parseDoorPath, startPath, ticketUrl } from '../../domain/doors.ts'
 import type { DoorOrigins } from '../../domain/doors.ts'
 import type { SessionId } from '../../domain/ids.ts'
+import { linkDoor, linkUrl } from '../../domain/link.ts'
 import { usableMode } from '../../domain/rights.ts'
 import { doorModes } from '../../domain/template.ts'
-import type { DoorMode, DoorSpec } from '../../domain/template.ts'
+import type { DoorMode, DoorProtocol, DoorSpec } from '../../domain/template.ts'
 import { change } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
@@ -51,11 +52,12 @@ export async function openConnection(
     const facts = await doorFacts(trx, sessionId, principal.accountId)
     if (facts === null) throw notFound('session')
     const door = doorOf(facts, wish)
-    const path = pathOf(door, wish)
+    const path = 'url' in door ? '' : pathOf(door, wish)
     if (facts.use.state === 'ready' && !allows(mayOf(facts), wish.mode))
       throw new Problem('forbidden', 'You may not use this session in this way, or not any more.')
     if (facts.use.state !== 'ready' || facts.instance === null)
       throw new Problem('not_ready', `The session is ${facts.use.state}. Its doors open when it is ready.`)
+    if ('url' in door) return { ...(await follow(trx, principal, sessionId, door, facts)), asked: null }
     const { doors: origins, directDoors, desktopsOutside = false } = services.settings
     if (origins !== null) {
       const use = { ...facts.instance.key, door: wish.door, mode: wish.mode, accountId: principal.accountId }
@@ -71,13 +73,38 @@ export async function openConnection(
 
 const mayOf = (facts: DoorFacts): DoorMode | null => usableMode(facts.use, facts.account, facts, Date.now())
 
-function doorOf(facts: DoorFacts, wish: DoorWish): DoorSpec {
+type Link = NonNullable<DoorFacts['link']>
+
+function doorOf(facts: DoorFacts, wish: DoorWish): DoorSpec | Link {
+  if (facts.link !== null && wish.door === linkDoor) {
+    if (wish.mode !== 'control') throw invalid('/mode', 'Expected one of: control.', 'mode_unsupported')
+    if (wish.path !== undefined) throw invalid('/path', 'A link leads where its template says.')
+    return facts.link
+  }
   const door = Object.hasOwn(facts.doors, wish.door) ? facts.doors[wish.door] : undefined
-  if (door === undefined)
-    throw invalid('/door', `Expected one of: ${Object.keys(facts.doors).join(', ')}.`, 'door_unknown')
+  if (door === undefined) throw invalid('/door', `Expected one of: ${namesOf(facts).join(', ')}.`, 'door_unknown')
   const modes = modesOf(door)
   if (!modes.includes(wish.mode)) throw invalid('/mode', `Expected one of: ${modes.join(', ')}.`, 'mode_unsupported')
   return door
+}
+
+const namesOf = ({ doors, link }: DoorFacts): readonly string[] => [
+  ...Object.keys(doors),
+  ...(link === null ? [] : [linkDoor]),
+]
+
+/** Nothing stands between the caller and where a link leads: it is told, and that it was is written down. */
+async function follow(
+  trx: Trx,
+  { accountId }: Principal,
+  sessionId: SessionId,
+  { url, projectId, parameters }: Link,
+  { use }: DoorFacts,
+): Promise<Opened> {
+  const leads = linkUrl(url, { session: sessionId, account: accountId, project: projectId, parameters })
+  if (leads === null) throw new Problem('conflict', 'A parameter of this session cannot stand in its link.')
+  await recordEvent(trx, sessionId, 'connection.opened', { door: linkDoor, mode: 'control', accountId })
+  return { url: leads, expiresAt: use.expiresAt === null ? null : new Date(use.expiresAt) }
 }
 
 function pathOf(door: DoorSpec, wish: DoorWish): string {
@@ -125,10 +152,12 @@ async function openDirectly(
   return { url, expiresAt: facts.use.expiresAt === null ? null : new Date(facts.use.expiresAt) }
 }
 
+type ShownSpec = Pick<DoorSpec, 'clipboard' | 'files' | 'recording'> & { readonly protocol: DoorProtocol | 'link' }
+
 /** A door as whoever may see the session sees it. */
 export interface ShownDoor {
   readonly name: string
-  readonly door: DoorSpec
+  readonly door: ShownSpec
   /** In which the caller may use it; nothing of a session that is over, or that one only sees. */
   readonly modes: readonly DoorMode[]
 }
@@ -142,6 +171,8 @@ export async function readDoors({ db }: Pick<Services, 'db'>, { accountId }: Pri
     const offered = modesOf(door)
     return { name, door, modes: doorModes.filter((mode) => offered.includes(mode) && allows(may, mode)) }
   })
+  if (facts.link !== null)
+    doors.push({ name: linkDoor, door: { protocol: 'link' }, modes: allows(may, 'control') ? ['control'] : [] })
   return { doors, open: facts.use.state === 'ready' && may !== null }
 }
 

@@ -107,6 +107,7 @@ const Readiness = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('tcp'), port }),
   z.strictObject({ kind: z.literal('http'), port, path, status: z.int().min(100).max(599) }),
   z.strictObject({ kind: z.literal('log'), pattern: z.string().min(1).max(200) }),
+  z.strictObject({ kind: z.literal('none') }),
 ])
 
 const Visible = z.discriminatedUnion('kind', [

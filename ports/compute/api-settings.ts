@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { dockerApiSettings, dockerSecretFields, dockerSettings } from './docker/settings.ts'
 import { fakeApiSettings, fakeSecretFields, fakeSettings } from './fake/settings.ts'
 import { kubernetesApiSettings, kubernetesSecretFields, kubernetesSettings } from './kubernetes/settings.ts'
+import { linkApiSettings, linkSecretFields, linkSettings } from './link/settings.ts'
 import { openstackApiSettings, openstackSecretFields, openstackSettings } from './openstack/settings.ts'
 import { slurmApiSettings, slurmSecretFields, slurmSettings } from './slurm/settings.ts'
 
@@ -21,6 +22,7 @@ export const apiKinds: Readonly<Record<string, ApiKind>> = {
   fake: { plain: fakeApiSettings, secret: fakeSecretFields, whole: fakeSettings },
   kubernetes: { plain: kubernetesApiSettings, secret: kubernetesSecretFields, whole: kubernetesSettings },
   openstack: { plain: openstackApiSettings, secret: openstackSecretFields, whole: openstackSettings },
+  link: { plain: linkApiSettings, secret: linkSecretFields, whole: linkSettings },
   slurm: { plain: slurmApiSettings, secret: slurmSecretFields, whole: slurmSettings },
 }
 

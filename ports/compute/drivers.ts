@@ -10,6 +10,9 @@ import { createFakeProvider } from './fake/provider.ts'
 import { fakeSettings } from './fake/settings.ts'
 import { createKubernetesProvider } from './kubernetes/provider.ts'
 import { kubernetesSettings } from './kubernetes/settings.ts'
+import { createLinkProvider } from './link/provider.ts'
+import type { LinkRecords } from './link/provider.ts'
+import { linkSettings } from './link/settings.ts'
 import { createOpenstackProvider } from './openstack/provider.ts'
 import { openstackSettings } from './openstack/settings.ts'
 import { createProcessProvider } from './process/provider.ts'
@@ -24,6 +27,8 @@ interface Surroundings {
   readonly networks: readonly string[]
   /** Where its backend may lie. */
   readonly reach: BackendReach
+  /** Where links are written down; without it there are none. */
+  readonly links: LinkRecords | undefined
 }
 
 interface Driver {
@@ -43,6 +48,10 @@ const drivers = {
   process: driver(processSettings, createProcessProvider),
   fake: driver(fakeSettings, (settings) => createFakeProvider(settings)),
   kubernetes: driver(kubernetesSettings, createKubernetesProvider),
+  link: driver(linkSettings, (_, { links }) => {
+    if (links === undefined) throw new Error('links are written down by workers alone')
+    return createLinkProvider(links)
+  }),
   openstack: driver(openstackSettings, createOpenstackProvider),
   slurm: driver(slurmSettings, createSlurmProvider),
 } as const satisfies Record<ProviderKind, Driver>
@@ -67,6 +76,7 @@ export interface ProviderToOpen {
     /** CIDRs in which its backend may lie. */
     readonly backendNetworks: readonly string[]
   }
+  readonly links?: LinkRecords
 }
 
 /** What is wrong with a provider: every problem, each with its key. */
@@ -115,7 +125,7 @@ export function openProvider(provider: ProviderToOpen): ComputeProvider {
   const settings = byApi === undefined ? provider.settings : givenByApi(provider, byApi.secrets, reach)
   const { error } = drivers[kind].settings.safeParse(settings)
   if (error !== undefined) throw new ProviderSettingsInvalid(id, problemsOf(error))
-  const opened = make(id, () => drivers[kind].open(settings, { networks, reach }))
+  const opened = make(id, () => drivers[kind].open(settings, { networks, reach, links: provider.links }))
   if (opened.capabilities.isolation === 'enforced' || mayBeWeak) return opened
   void opened.close()
   throw refused(`this ${kind} keeps sessions apart only in part; outside development it must be allowed by name`)
