@@ -41,7 +41,8 @@ async function findOrSubmit(
 ): Promise<Created> {
   const { api, roll } = deps
   const earlier = await kept(deps, spec, await roll(signal), signal)
-  if (earlier !== undefined) return { kind: 'adopted', ref: refOf(spec, earlier) }
+  if (earlier !== undefined)
+    return (await misplaced(deps, planned, earlier, signal)) ?? { kind: 'adopted', ref: refOf(spec, earlier) }
   progress?.({ message: 'Asking the cluster for a place', percent: null })
   const submitted = await api.submit(planned.user.name, planned.body, signal)
   const ours: InstanceRef = refOf(spec, {
@@ -63,27 +64,37 @@ async function findOrSubmit(
 async function settled(
   deps: CreateDeps,
   spec: InstanceSpec,
-  { user, name }: PlannedJob,
+  planned: PlannedJob,
   { id, code }: Submitted,
   signal: AbortSignal,
 ): Promise<Created> {
   const job = await kept(deps, spec, await deps.roll(signal), signal)
   if (job === undefined) throw new SlurmFailure('it is not in the list yet')
   if (job.job_id !== id) return { kind: 'adopted', ref: refOf(spec, job) }
-  if (job.user_id !== user.uid) {
-    await deps.api.cancel(user.name, id, signal)
-    return { kind: 'refused', code: 'start_failed', detail: `${user.name} is the user ${job.user_id} at the cluster` }
-  }
+  const refused = await misplaced(deps, planned, job, signal)
+  if (refused !== null) return refused
   const state = jobState(job)
   // It was taken with a warning, and stands in the queue for good.
   if (code !== null && isLive(job) && state.kind === 'exited' && state.reason !== undefined) {
     const refusal = queueRefusals.find((reason) => reason === state.reason)
     if (refusal !== undefined) {
-      await deps.api.cancel(user.name, id, signal)
-      return { kind: 'refused', code: refusal, detail: `${state.detail ?? ''} (${code}) ${name}`.trim() }
+      await deps.api.cancel(planned.user.name, id, signal)
+      return { kind: 'refused', code: refusal, detail: `${state.detail ?? ''} (${code})`.trim() }
     }
   }
   return { kind: 'made', ref: refOf(spec, job) }
+}
+
+/** The cluster may know the user's name by another number: then the job is not whose it should be. */
+async function misplaced(
+  { api }: CreateDeps,
+  { user }: PlannedJob,
+  job: Job,
+  signal: AbortSignal,
+): Promise<Created | null> {
+  if (job.user_id === user.uid) return null
+  if (isLive(job)) await api.cancel(user.name, job.job_id, signal)
+  return { kind: 'refused', code: 'start_failed', detail: `${user.name} is the user ${job.user_id} at the cluster` }
 }
 
 const queueRefusals = ['unschedulable', 'template_unfit', 'backend_quota'] as const

@@ -32,7 +32,7 @@ export async function inspectInstance(
 }
 
 async function inspected(deps: InspectDeps, ref: InstanceRef, signal: AbortSignal): Promise<InstanceState> {
-  const { api, roll, locate, missing } = deps
+  const { api, roll, missing } = deps
   const known = knownJob(ref)
   const numbered = known === null ? null : await api.job(known.id, signal)
   const byNumber = numbered !== null && sealedOf(numbered, ref) !== null ? numbered : null
@@ -44,9 +44,7 @@ async function inspected(deps: InspectDeps, ref: InstanceRef, signal: AbortSigna
   const job = chosenOf(byName) ?? byNumber
   if (job !== null) {
     missing.found(ref)
-    return job.job_id === byNumber?.job_id
-      ? await instanceState(byNumber, ref, locate)
-      : await told(deps, job, ref, signal)
+    return await told(deps, job, ref, signal)
   }
   return known === null ? { kind: 'absent' } : await forgotten(deps, ref, known, signal)
 }

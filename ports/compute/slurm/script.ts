@@ -43,6 +43,7 @@ export function jobScript(
     `export HOME USER LOGNAME CARREL_SECRET_FILE${report === null ? '' : ' CARREL_REPORT_TOKEN_FILE'} ${exported.map(([name]) => name).join(' ')}`,
     'umask "$carrel_umask"',
     'cd -- "$HOME" 2>/dev/null || cd /tmp || exit 125',
+    ...(modules.length === 0 ? [] : [findModules]),
     ...modules.map((module) => `module load ${quoted(module)} || exit 125`),
     ...setup,
     `set -- ${(spec.command ?? []).map(quoted).join(' ')}`,
@@ -57,6 +58,11 @@ export function jobScript(
     '',
   ].join('\n')
 }
+
+/** A shell that nobody logs in by knows no modules until it is told of them. */
+const findModules =
+  'command -v module >/dev/null 2>&1 || for carrel_init in /etc/profile.d/*lmod.sh /etc/profile.d/modules.sh; do ' +
+  '[ -r "$carrel_init" ] && . "$carrel_init" && break; done'
 
 /** One word for sh, whatever is in it. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`

@@ -53,10 +53,11 @@ export const isOver = (state: string): boolean => meaningOf(state)?.is === 'over
 export function jobState(job: Job): InstanceState | { readonly kind: 'runs' } {
   const meaning = meaningOf(job.job_state)
   if (meaning === null) return unnamed(job.job_state)
+  // The same job again, after its node failed or another took its place: what the session was is lost with its first run, and its
+  // script ends at once.
+  const isAgain = job.restart_cnt > 0 && job.state_description !== launchFailed
+  if (isAgain && (meaning.is !== 'over' || meaning.told)) return exited('node_failed', 'restarted by the cluster')
   if (meaning.is === 'over') return ended(job.job_state, job)
-  // The same job again, after its node failed or another took its place: what the session was is lost with its first run.
-  if (job.restart_cnt > 0 && job.state_description !== launchFailed)
-    return exited('node_failed', 'restarted by the cluster')
   switch (meaning.is) {
     case 'stuck':
       return exited(meaning.reason, described(job))

@@ -167,6 +167,8 @@ describe('refusals', () => {
     const slurm = replaying({ 'GET jobs': [jobs(), jobs(other)], [submit]: taken(7), 'DELETE job/7': ok })
     expect(await slurm.create()).toMatchObject({ kind: 'refused', code: 'start_failed' })
     expect(slurm.asked()).toContain('DELETE job/7')
+    const next = replaying({ 'GET jobs': jobs({ ...other, job_state: 'CANCELLED' }) })
+    expect(await next.create()).toMatchObject({ kind: 'refused', code: 'start_failed' })
   })
 })
 

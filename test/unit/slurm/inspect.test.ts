@@ -96,6 +96,12 @@ describe('a number that came back', () => {
 
 describe('the cluster restarted it under its number', () => {
   const again = ours('job-running', { restart_cnt: 1, submit_time: submitted + 60 })
+  test('and its script ended at once, which says nothing of the session', async () => {
+    const over = jobs({ ...again, job_state: 'COMPLETED' })
+    const slurm = replaying({ 'GET job/7': over, 'GET jobs': over, 'GET db/job/7': answer('dbd-down-get') })
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', reason: 'node_failed' })
+  })
+
   test('which is a failure of its node', async () => {
     const slurm = replaying({ 'GET job/7': jobs(again), 'GET db/job/7': answer('dbd-down-get') })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', reason: 'node_failed' })

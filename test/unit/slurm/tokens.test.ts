@@ -58,12 +58,13 @@ describe('a token from a file', () => {
 
   test('names whoever a job is of, and is read again for each use', async () => {
     const tokens = createTokens(settings())
-    const [first, second] = [await until(seconds(Date.now()) + 60), await until(seconds(Date.now()) + 120)]
+    const exp = seconds(Date.now()) + 120
+    const [first, second] = [await until(exp - 60), await until(exp)]
     await writeFile(tokenFile(), first)
     expect(await tokens.as('alice')).toEqual({ user: 'alice', token: first })
     await writeFile(tokenFile(), `SLURM_JWT=${second}\n`)
     expect(await tokens.reader()).toEqual({ user: 'slurm', token: second })
-    expect(await tokens.expiresAt()).toBe((seconds(Date.now()) + 120) * 1_000)
+    expect(await tokens.expiresAt()).toBe(exp * 1_000)
   })
 
   test.each([
