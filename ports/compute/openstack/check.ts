@@ -122,11 +122,15 @@ async function networks({ named, settings }: CheckDeps, signal: AbortSignal): Pr
       ? [finding('not_enforced', 'missing', `port security of network ${inside}`)]
       : [],
   )
-  if (outside === undefined) return own
+  const groups: CheckFinding[] = []
+  for (const name of Object.values(settings.egressGroups))
+    if (name !== undefined && (await named.group(name, signal)) === null)
+      groups.push(finding('named_missing', 'missing', `security group ${name}`))
+  if (outside === undefined) return [...own, ...groups]
   const external = await look(outside, (network) =>
     network['router:external'] === true ? [] : [finding('named_missing', 'missing', `external network ${outside}`)],
   )
-  return [...own, ...external]
+  return [...own, ...groups, ...external]
 }
 
 const flavor = async ({ named }: CheckDeps, name: string, signal: AbortSignal): Promise<CheckFinding[]> =>

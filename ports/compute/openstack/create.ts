@@ -8,6 +8,7 @@ import { checkNames } from './names.ts'
 import type { Named } from './named.ts'
 import { Refusal } from './refusal.ts'
 import { removeInstance } from './remove.ts'
+import { egressGroupOf } from './rules.ts'
 import { objection, serverBody } from './server.ts'
 import { serverMade } from './shapes.ts'
 import type { Group, Network, Server } from './shapes.ts'
@@ -102,6 +103,7 @@ async function makeOrAdopt(deps: CreateDeps, spec: InstanceSpec, call: CallConte
 interface Prepared {
   readonly network: Network
   readonly floatingNetwork: Network | null
+  readonly egressGroup: string | null
   readonly flavorId: string
   readonly imageId: string
   readonly userData: string
@@ -111,16 +113,17 @@ async function prepare({ named, settings }: CreateDeps, spec: InstanceSpec, sign
   const userData = userDataOf(spec)
   if (userData === null) throw new Refusal('template_unfit', 'its user data is longer than Nova takes')
   const flavor = spec.terms.openstack?.flavors[spec.size] ?? ''
-  const [network, floatingNetwork, flavorId, imageId] = await allOf([
+  const [network, floatingNetwork, egressGroup, flavorId, imageId] = await allOf([
     networkOf(named, settings.network, signal),
     settings.floatingNetwork === undefined ? null : networkOf(named, settings.floatingNetwork, signal),
+    groupOf(named, egressGroupOf(spec, settings), signal),
     named.flavor(flavor, signal),
     named.image(spec.image, signal),
   ])
   // Where Neutron does not hold the ports of a network, a security group says nothing.
   if (network.port_security_enabled === false)
     throw new CloudError(null, `neutron: the network ${settings.network} has no port security`)
-  return { network, floatingNetwork, flavorId, imageId, userData }
+  return { network, floatingNetwork, egressGroup, flavorId, imageId, userData }
 }
 
 /** The provider's own network: that it is not there is no template's fault, and may be mended while sessions wait. */
@@ -128,6 +131,13 @@ async function networkOf(named: Named, name: string, signal: AbortSignal): Promi
   const network = await named.network(name, signal)
   if (network === null) throw new CloudError(null, `neutron: no network ${name}, or more than one`)
   return network
+}
+
+async function groupOf(named: Named, name: string | null, signal: AbortSignal): Promise<string | null> {
+  const group = name === null ? null : await named.group(name, signal)
+  if (name !== null && group === null)
+    throw new CloudError(null, `neutron: no security group ${name}, or more than one`)
+  return group
 }
 
 /** `null`: another call was at the same, and this one took back what it had made. */
@@ -141,7 +151,12 @@ async function complete(
   const { signal } = call
   call.progress?.({ message: 'Making its network', percent: null })
   const [port, volumeId] = await allOf([
-    ensurePort(deps, spec, { networkId: parts.network.id, group, ports: found.ports }, signal),
+    ensurePort(
+      deps,
+      spec,
+      { networkId: parts.network.id, group, egressGroup: parts.egressGroup, ports: found.ports },
+      signal,
+    ),
     spec.terms.openstack?.boot === 'volume'
       ? ensureVolume(deps, spec, { imageId: parts.imageId, volumes: found.volumes }, signal)
       : null,

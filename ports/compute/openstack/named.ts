@@ -2,13 +2,15 @@ import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
 import { everything } from './pages.ts'
 import { Refusal } from './refusal.ts'
-import { flavorPage, imagePage, networkPage } from './shapes.ts'
+import { flavorPage, groupPage, imagePage, networkPage } from './shapes.ts'
 import type { Image, Network } from './shapes.ts'
 
 /** What settings and templates call by name, and the cloud by id. */
 export interface Named {
   /** `null` for a name that is none, or is more than one. */
   network(name: string, signal: AbortSignal): Promise<Network | null>
+  /** The id of a security group; `null` as for a network. */
+  group(name: string, signal: AbortSignal): Promise<string | null>
   /** The flavour's id. Throws `Refusal`. */
   flavor(name: string, signal: AbortSignal): Promise<string>
   /** Throws `Refusal`. */
@@ -33,6 +35,7 @@ export function createNamed(api: CloudApi): Named {
   }
   return {
     network: (name, signal) => remembered(`network ${name}`, () => findNetwork(api, name, signal)),
+    group: (name, signal) => remembered(`group ${name}`, () => findGroup(api, name, signal)),
     flavor: (name, signal) => remembered(`flavor ${name}`, () => findFlavor(api, name, signal)),
     // Not kept: an image of a name is replaced by a newer one, and its id is what must not be stale.
     image: (name, signal) => findImage(api, name, signal),
@@ -44,6 +47,14 @@ async function findNetwork(api: CloudApi, name: string, signal: AbortSignal): Pr
   const found = await api.get('network', '/networks', networkPage, signal, { query })
   const [network, another] = found.filter((n) => n.id === name || n.name === name)
   return network === undefined || another !== undefined ? null : network
+}
+
+async function findGroup(api: CloudApi, name: string, signal: AbortSignal): Promise<string | null> {
+  const { projectId: project_id } = await api.token(signal)
+  const query = uuid.test(name) ? { id: name } : { name, project_id }
+  const { items } = await api.get('network', '/security-groups', groupPage, signal, { query })
+  const [group, another] = items.filter((g) => g.id === name || g.name === name)
+  return group === undefined || another !== undefined ? null : group.id
 }
 
 async function findFlavor(api: CloudApi, name: string, signal: AbortSignal): Promise<string> {

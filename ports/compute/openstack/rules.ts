@@ -14,7 +14,7 @@ export interface Rule {
 
 type Nets = Pick<
   OpenstackSettings,
-  'gatewayNetworks' | 'controlNetworks' | 'siteNetworks' | 'forbiddenNetworks' | 'resolvers'
+  'gatewayNetworks' | 'controlNetworks' | 'siteNetworks' | 'forbiddenNetworks' | 'resolvers' | 'egressGroups'
 >
 
 /** Not the internet: this host, private and shared networks, link-local with the metadata address, benchmarks, multicast. */
@@ -44,7 +44,16 @@ export function rulesOf(spec: Asked, nets: Nets): Rule[] {
   return [...entries, ...exits(spec, nets), ...reporting(spec, nets)]
 }
 
-function exits({ egress }: Asked, { siteNetworks, forbiddenNetworks, resolvers }: Nets): Rule[] {
+/** The group that says what this class of egress reaches, in place of rules of the session's own. */
+export const egressGroupOf = (
+  { egress }: Pick<InstanceSpec, 'egress'>,
+  { egressGroups }: Pick<Nets, 'egressGroups'>,
+): string | null => (egress === 'none' ? null : (egressGroups[egress] ?? null))
+
+function exits(spec: Asked, nets: Nets): Rule[] {
+  const { egress } = spec
+  const { siteNetworks, forbiddenNetworks, resolvers } = nets
+  if (egressGroupOf(spec, nets) !== null) return []
   const names = resolvers.flatMap((address): Rule[] =>
     (['udp', 'tcp'] as const).map((protocol) => ({
       direction: 'egress',

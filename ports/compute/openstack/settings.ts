@@ -34,6 +34,11 @@ const tuned = {
   controlNetworks: z.array(cidr).max(20).default([]),
   /** What `egress: site` reaches; empty: this provider has no `site`. */
   siteNetworks: z.array(cidr).max(20).default([]),
+  /**
+   * Security groups that are there already, by name or id, whose rules say what a class of egress reaches: some sixty rules fewer for
+   * each session where a project may have few. Theirs is what they say; Carrel only puts them to the session's port.
+   */
+  egressGroups: z.strictObject({ internet: name, site: name }).partial().default({}),
   /** What no session reaches, whatever its egress. */
   forbiddenNetworks: z.array(cidr).max(20).default([]),
   /** Name servers that are asked where a session may go out at all. */

@@ -33,7 +33,8 @@ export async function claimGroup({ api }: Ground, spec: InstanceSpec, signal: Ab
   const group = await asking(() => api.post('network', '/security-groups', groupAlone, signal, { body }))
   const all = await findGroups(api, spec, signal)
   if (all.every(({ id }) => id === group.id)) return group
-  await api.done('network', 'DELETE', `/security-groups/${group.id}`, signal)
+  // Refused where a third call has already taken it for the one that stays.
+  await tolerant(api.done('network', 'DELETE', `/security-groups/${group.id}`, signal))
   return null
 }
 
@@ -58,7 +59,12 @@ export async function settleRules(
 export async function ensurePort(
   { api }: Ground,
   spec: InstanceSpec,
-  from: { readonly networkId: string; readonly group: Group; readonly ports: readonly Port[] },
+  from: {
+    readonly networkId: string
+    readonly group: Group
+    readonly egressGroup: string | null
+    readonly ports: readonly Port[]
+  },
   signal: AbortSignal,
 ): Promise<Port> {
   const there = from.ports.find((port) => port.security_groups.includes(from.group.id))
@@ -67,7 +73,7 @@ export async function ensurePort(
     network_id: from.networkId,
     name: spec.name,
     description: descriptionOf(spec.deploymentId),
-    security_groups: [from.group.id],
+    security_groups: [from.group.id, ...(from.egressGroup === null ? [] : [from.egressGroup])],
     admin_state_up: true,
   }
   return await asking(() => api.post('network', '/ports', portAlone, signal, { body: { port } }))

@@ -29,6 +29,7 @@ export interface FakeCloud {
   close(): Promise<void>
 }
 
+const groupsOf = (thing: Thing) => (thing['security_groups'] ?? []) as string[]
 const project = 'a'.repeat(32)
 const named = {
   flavors: [{ id: 'f1', name: 'm1.small' }],
@@ -90,6 +91,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
         body: { [seen.service === 'network' ? 'NeutronError' : 'itemNotFound']: { message: 'gone', code: 404 } },
       }
     if (seen.method === 'DELETE') {
+      if (things.ports.some((port) => groupsOf(port).includes(found.id))) return { status: 409, body: {} }
       all.splice(all.indexOf(found), 1)
       return { status: 204 }
     }
@@ -121,6 +123,8 @@ export async function openFakeCloud(): Promise<FakeCloud> {
   function make(list: string, body: unknown): Reply {
     const [given] = Object.values(body as Record<string, Record<string, unknown>>)
     const thing: Thing = { ...given, id: randomUUID() }
+    const groups = things.security_groups.map((group) => group.id)
+    if (!groupsOf(thing).every((id) => groups.includes(id))) return { status: 404, body: {} }
     if (list === 'servers')
       Object.assign(thing, { status: 'ACTIVE', created: `${things.servers.length}`, addresses: addressesOf(thing) })
     if (list === 'volumes') thing['status'] = 'available'

@@ -90,6 +90,12 @@ test('the internet is everything but private networks, the metadata address and 
     expect([shut, reaches(shut)]).toEqual([shut, false])
 })
 
+test('where a group is named for a class of egress the session has no rules of its own for it', () => {
+  const settings = settingsOf({ egressGroups: { internet: 'out' }, resolvers: ['10.1.1.1'] })
+  expect(rulesOf(specOf({ egress: 'internet' }), settings).map(({ direction }) => direction)).toEqual(['ingress'])
+  expect(rulesOf(specOf({ egress: 'internet' }), settingsOf()).length).toBeGreaterThan(50)
+})
+
 test('a site is its networks without link-local, with the resolvers, and the place it reports to', () => {
   const settings = settingsOf({
     siteNetworks: ['10.9.0.0/16'],

@@ -206,6 +206,19 @@ test('a floating address of somebody else’s is never taken', async () => {
   await provider.close()
 })
 
+test('a group that is named for a class of egress is put to the port beside the session’s own, and stays', async () => {
+  const provider = openCloud(cloud, { egressGroups: { internet: 'out' } })
+  const spec = specOf({ egress: 'internet' })
+  expect(await provider.create(spec, call)).toMatchObject({ kind: 'unavailable' })
+  expect(left()).toEqual([])
+  cloud.things.security_groups.push({ id: 'out', name: 'out', description: 'of the site' })
+  expect(await provider.create(spec, call)).toMatchObject({ kind: 'made' })
+  expect(cloud.things.ports[0]?.['security_groups']).toEqual([expect.stringMatching(/-/), 'out'])
+  expect(await provider.remove(spec, call)).toEqual({ kind: 'removed' })
+  expect(cloud.things.security_groups.map(({ id }) => id)).toEqual(['out'])
+  await provider.close()
+})
+
 test('no more servers are asked for at once than the settings allow', async () => {
   const provider = openCloud(cloud, { parallelBoots: 2 })
   let [now, most] = [0, 0]
