@@ -22,6 +22,8 @@ export interface Facets {
   readonly credentials?: boolean
   /** What `specs.refused` has. */
   readonly refusals?: readonly RefusalCode[]
+  /** It says where an instance is that reports its ports. */
+  readonly reports?: boolean
   /** Said as false: nothing really runs in its instances, so nothing answers. */
   readonly answers?: boolean
 }

@@ -10,6 +10,7 @@ import { lifecycleCases } from './compute-lifecycle.ts'
 import { manyCases } from './compute-many.ts'
 import { mountCases } from './compute-mounts.ts'
 import { listCases, raceCases } from './compute-races.ts'
+import { reportCases } from './compute-reports.ts'
 
 /**
  * What every compute driver promises (ports/compute/provider.ts), as a suite: call it in a driver's test file.
@@ -50,6 +51,10 @@ export function computeConformance(name: string, can: Facets, setup: () => Promi
         expect(h().mounts).toBeUndefined()
         expect(h().provider.capabilities.mounts).toBe(false)
       })
+    if (can.reports === true) reportCases(h, deployment)
+    else
+      test('WITHOUT REPORTS: instances of this harness do not report their ports', () =>
+        expect(can.reports).not.toBe(true))
     if (can.answers === false)
       test('WITHOUT ANSWERS: nothing really runs in the instances of this backend', () =>
         expect(h().statusOf).toBeUndefined())

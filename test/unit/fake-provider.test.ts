@@ -29,6 +29,7 @@ const can = {
   mounts: false,
   many: true,
   pending: true,
+  reports: true,
   refusals: ['backend_quota', 'unschedulable', 'template_unfit', 'start_failed'],
 } as const
 

@@ -30,6 +30,12 @@ export async function startFakeInstance(
     if (typeof endpoint === 'object') return { port, ...endpoint }
     return { port, host: endpoint === 'serve' ? '127.0.0.1' : '192.0.2.1', hostPort: servers[i]?.port ?? port }
   })
+  const [first] = endpoints
+  // Of one that reports its ports the backend knows where it is, and no more.
+  const running: InstanceState =
+    spec.report === null || first === undefined
+      ? { kind: 'running', endpoints }
+      : { kind: 'running', endpoints: [], host: first.host }
   const runsFrom = Date.now() + startMs
   const end = () => servers.forEach(({ server }) => server.close().closeAllConnections())
   let overridden: InstanceState | null = null
@@ -41,21 +47,20 @@ export async function startFakeInstance(
     generation,
     spec,
     state: () =>
-      overridden ??
-      (Date.now() < runsFrom ? { kind: 'pending', reason: 'starting' } : scripted(spec.command, endpoints)),
+      overridden ?? (Date.now() < runsFrom ? { kind: 'pending', reason: 'starting' } : scripted(spec.command, running)),
     become(state) {
-      overridden = state.kind === 'running' ? { kind: 'running', endpoints } : state
+      overridden = state.kind === 'running' ? running : state
       if (state.kind === 'exited' || state.kind === 'absent') end()
     },
     end,
   }
 }
 
-function scripted(command: readonly string[] | null, endpoints: readonly Endpoint[]): InstanceState {
+function scripted(command: readonly string[] | null, running: InstanceState): InstanceState {
   if (command?.[0] === 'exit') return { kind: 'exited', exitCode: Number(command[1] ?? 0), outOfMemory: false }
   if (command?.[0] === 'oom') return { kind: 'exited', exitCode: 137, outOfMemory: true }
   if (command?.[0] === 'wait') return { kind: 'pending', reason: 'waiting' }
-  return { kind: 'running', endpoints }
+  return running
 }
 
 async function serve(): Promise<{ readonly server: Server; readonly port: number }> {
