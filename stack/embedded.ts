@@ -181,6 +181,7 @@ async function bringUp(plan: EmbeddedPlan, undo: Undo): Promise<Omit<Embedded, '
       'worker',
       {
         CARREL_METRICS_PORT: String(ports.worker.port),
+        CARREL_PUBLIC_URL: apiUrl,
         ...(desktops.outside ? { CARREL_WORKER_ROLES: 'core,provider/*,access' } : {}),
       },
       workerGraceMs,
