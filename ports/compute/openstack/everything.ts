@@ -2,7 +2,7 @@ import type { InstanceRef } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { descriptionOf, fullDescriptionOf, tagsOf, volumeFilterOf } from './names.ts'
 import { everything } from './pages.ts'
-import { floatingPage, groupPage, portPage, serverPage, volumePage } from './shapes.ts'
+import { floatingPage, groupPage, portPage, serverAlone, serverPage, volumePage } from './shapes.ts'
 import type { Floating, Group, Port, Server, Volume } from './shapes.ts'
 
 type Names = Pick<InstanceRef, 'name' | 'deploymentId'>
@@ -36,6 +36,13 @@ export async function findServers(api: CloudApi, names: Names, signal: AbortSign
   const query = { tags: tagsOf(names).join(',') }
   const found = await everything(api, 'compute', '/servers/detail', serverPage, signal, { query, limit })
   return found.sort((a, b) => rank(a) - rank(b) || a.created.localeCompare(b.created) || a.id.localeCompare(b.id))
+}
+
+/** The server with its fault, which lists may leave out. Throws `CloudError`. */
+export async function withFault(api: CloudApi, server: Server, signal: AbortSignal): Promise<Server> {
+  if (server.status !== 'ERROR' || server.fault !== undefined) return server
+  const whole = await api.get('compute', `/servers/${server.id}`, serverAlone, signal)
+  return { ...whole, fault: whole.fault ?? { message: '' } }
 }
 
 export const isGoing = (server: Server): boolean => /deleting/.test(server['OS-EXT-STS:task_state'])

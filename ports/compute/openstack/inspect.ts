@@ -1,7 +1,7 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { findGroups, findServers } from './everything.ts'
+import { findGroups, findServers, withFault } from './everything.ts'
 import { checkNames } from './names.ts'
 import { serverState } from './states.ts'
 
@@ -18,7 +18,7 @@ export async function inspectInstance(
   checkNames(ref)
   try {
     const [server] = await findServers(api, ref, signal)
-    if (server !== undefined) return serverState(server, networks)
+    if (server !== undefined) return serverState(await withFault(api, server, signal), networks)
     if (ref.ids?.['server'] !== undefined) return { kind: 'absent' }
     const groups = await findGroups(api, ref, signal)
     return groups.length === 0 ? { kind: 'absent' } : { kind: 'pending', reason: noServer }

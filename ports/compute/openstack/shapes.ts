@@ -32,7 +32,7 @@ const links = z.array(z.object({ rel: z.string() })).default([])
 export const serverPage = z
   .object({ servers: z.array(serverShape), servers_links: links })
   .transform((page) => ({ items: page.servers, more: page.servers_links.some(isNext) }))
-export const serverAlone = z.object({ server: z.object({ id, status: z.string() }) }).transform((a) => a.server)
+export const serverAlone = z.object({ server: serverShape }).transform((a) => a.server)
 export const serverMade = z.object({ server: z.object({ id }) }).transform((a) => a.server)
 export const consoleOutput = z.object({ output: words })
 

@@ -206,6 +206,22 @@ test('a floating address of somebody else’s is never taken', async () => {
   await provider.close()
 })
 
+test('the fault of a server is asked for where the list keeps silent about it', async () => {
+  const provider = openCloud(cloud)
+  const spec = specOf()
+  await provider.create(spec, call)
+  const [server] = cloud.things.servers
+  Object.assign(server ?? {}, { status: 'ERROR', addresses: {} })
+  cloud.instead = ({ method, path }) =>
+    method === 'GET' && path.endsWith(`/servers/${server?.id}`)
+      ? { status: 200, body: { server: { ...server, fault: { code: 500, message: 'No valid host was found. ' } } } }
+      : undefined
+  expect(await provider.inspect(spec, call)).toMatchObject({ kind: 'exited', reason: 'unschedulable' })
+  for await (const { state } of provider.list(spec.deploymentId, call))
+    expect(state).toEqual({ kind: 'exited', exitCode: null, outOfMemory: false })
+  await provider.close()
+})
+
 test('a group that is named for a class of egress is put to the port beside the session’s own, and stays', async () => {
   const provider = openCloud(cloud, { egressGroups: { internet: 'out' } })
   const spec = specOf({ egress: 'internet' })

@@ -90,6 +90,17 @@ test('an error shows its fault to operators, and no more of it than fits', () =>
   expect(long.kind === 'exited' && long.detail?.length).toBe(500)
 })
 
+test('an error without its fault says no reason: a list may keep silent about it', () => {
+  expect(serverState(server({ status: 'ERROR' }), networks)).toEqual({
+    kind: 'exited',
+    exitCode: null,
+    outOfMemory: false,
+  })
+  expect(serverState(server({ status: 'ERROR', fault: { message: '' } }), networks)).toMatchObject({
+    reason: 'start_failed',
+  })
+})
+
 test.each([
   ['No valid host was found. There are not enough hosts available.', false, 'unschedulable'],
   ['No valid host was found. Exceeded max scheduling attempts 3 for instance a', false, 'start_failed'],
