@@ -9,6 +9,7 @@ import { httpCases } from './compute-http.ts'
 import { lifecycleCases } from './compute-lifecycle.ts'
 import { manyCases } from './compute-many.ts'
 import { mountCases } from './compute-mounts.ts'
+import { pauseCases } from './compute-pause.ts'
 import { listCases, raceCases } from './compute-races.ts'
 import { reportCases } from './compute-reports.ts'
 
@@ -44,6 +45,7 @@ export function computeConformance(name: string, can: Facets, setup: () => Promi
       test('WITHOUT HTTP: no proxy of HTTP stands between this driver and its backend', () =>
         expect(h().faults?.http).toBeUndefined())
     credentialCases(h, deployment, can)
+    pauseCases(h, deployment)
     checkCases(h, deployment)
     if (can.mounts) mountCases(h, deployment, can)
     else

@@ -1,10 +1,12 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import type { Capabilities } from '../../domain/capabilities.ts'
 import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import type { InstanceSpec } from '../../ports/compute/provider.ts'
 import { computeConformance } from '../conformance/compute.ts'
 import { call, freshDeployment, freshKey, refOf } from '../conformance/compute-harness.ts'
-import type { InstanceKey } from '../conformance/compute-harness.ts'
+import type { ComputeHarness, InstanceKey } from '../conformance/compute-harness.ts'
+import { pauseCases } from '../conformance/compute-pause.ts'
 import { manyByCreating } from '../conformance/many-by-creating.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
 
@@ -33,10 +35,18 @@ const can = {
   refusals: ['backend_quota', 'unschedulable', 'template_unfit', 'start_failed'],
 } as const
 
-computeConformance('fake', can, async () => {
+const harnessOf = (capabilities: Partial<Capabilities> = {}): ComputeHarness => {
   const backend = createFakeBackend()
   const open = () =>
-    createFakeProvider({ backend, endpoint: 'serve', startMs: 20, requestTimeoutMs: 100, pageSize: 4, settleMs: 50 })
+    createFakeProvider({
+      backend,
+      endpoint: 'serve',
+      startMs: 20,
+      requestTimeoutMs: 100,
+      pageSize: 4,
+      settleMs: 50,
+      capabilities,
+    })
   const provider = open()
   return {
     provider,
@@ -57,8 +67,10 @@ computeConformance('fake', can, async () => {
         ]),
       ),
     },
-    leftovers: async (deployment) =>
-      [...backend.instances.values()].filter((i) => i.deploymentId === deployment).map((i) => i.name),
+    leftovers: async (deployment) => [
+      ...[...backend.instances.values()].filter((i) => i.deploymentId === deployment).map((i) => i.name),
+      ...[...backend.volumes.keys()].filter((name) => name.includes(deployment)),
+    ],
     faults: {
       provider,
       loseNextAnswer: () => backend.failNextCreate('after'),
@@ -77,6 +89,18 @@ computeConformance('fake', can, async () => {
     limits: { startMs: 15_000, imageMissingMs: 5_000, boundedMs: 5_000 },
     close: () => provider.close(),
   }
+}
+
+computeConformance('fake', can, async () => await Promise.resolve(harnessOf()))
+
+describe('a fake that remakes what it paused', () => {
+  const harness = harnessOf({ resume: 'remakes' })
+  pauseCases(() => harness, freshDeployment())
+})
+
+describe('a fake that cannot pause', () => {
+  const harness = harnessOf({ pause: false })
+  pauseCases(() => harness, freshDeployment())
 })
 
 test('what a test does to the fake is what its driver says', async () => {
