@@ -3,6 +3,7 @@ import type { OpenBackend, RealBackend } from './backend.ts'
 import { noteFigure } from './figures.ts'
 import { wholeFlow } from './flow.ts'
 import { longOutage, outage, shortOutage } from './outage.ts'
+import { overhead } from './overhead.ts'
 import { createStandSite } from './site.ts'
 import type { StandSite } from './site.ts'
 import { stopsDuringCreate } from './stops-during-create.ts'
@@ -53,6 +54,15 @@ export function standCases(name: string, open: OpenBackend): void {
         noteFigure(name, `all right again after (${extent})`, allRightAfterMs)
       },
       20 * minute,
+    )
+
+    test(
+      'what Carrel adds is measured beside a few raw calls, one and five at once',
+      async () => {
+        if (backend.raw === undefined) return expect(backend).not.toHaveProperty('raw')
+        for (const { what, took } of await overhead(backend, backend.raw)) noteFigure(name, what, ...took)
+      },
+      30 * minute,
     )
   })
 }

@@ -1,3 +1,4 @@
+import { cells, figureColumns } from '../bench/figures.ts'
 import type { Part, Table } from '../bench/figures.ts'
 import type { StandFigure } from './figures.ts'
 import { saysWithout } from './results.ts'
@@ -31,6 +32,7 @@ export function standPart(runs: readonly StandRun[], present: Present): Part {
     title: 'Real backends: one suite on each',
     how: [
       'The conformance suite of compute providers, and whole sessions on an installation of its own, on each real backend that was there. A cell says how many seconds the case took; what failed says so; a dash: not tried on it.',
+      'Raw: the same made by a few calls of the backend’s own API, in turn with Carrel and as many at once. Carrel: from the POST to `ready`, and from the DELETE to `stopped`, which it says when the backend has confirmed that nothing is left; with the timings that it ships with.',
     ],
     goals: [],
     tables: [
@@ -64,10 +66,8 @@ const withoutTable = (runs: readonly StandRun[]) => ({
 })
 
 const figuresTable = (runs: readonly StandRun[]) => ({
-  columns: ['backend', 'what', 'took'],
-  rows: runs.flatMap(({ backend, figures }) =>
-    figures.map(({ what, ms }) => [backend, what, `${(ms / 1_000).toFixed(2)} s`]),
-  ),
+  columns: ['backend', 'what', ...figureColumns],
+  rows: runs.flatMap(({ backend, figures }) => figures.map(({ what, took }) => [backend, what, ...cells(took)])),
 })
 
 /** Rows of what ran now, and those of other backends that stood there; by backend, which is the first column. */
@@ -87,9 +87,9 @@ const cellOf = ({ result, seconds }: CaseResult): string =>
 
 function matrix(runs: readonly StandRun[], [head = [], ...before]: readonly (readonly string[])[]): Table {
   const now = new Set(runs.map(({ backend }) => backend))
-  const cells = new Map<string, Map<string, string>>()
+  const table = new Map<string, Map<string, string>>()
   const put = (name: string, backend: string, cell: string) =>
-    void cells.set(name, (cells.get(name) ?? new Map<string, string>()).set(backend, cell))
+    void table.set(name, (table.get(name) ?? new Map<string, string>()).set(backend, cell))
   for (const { backend, cases } of runs)
     for (const one of cases) if (!saysWithout(one)) put(one.name, backend, cellOf(one))
   for (const [name = '', ...row] of before)
@@ -101,6 +101,6 @@ function matrix(runs: readonly StandRun[], [head = [], ...before]: readonly (rea
   return {
     title: titles.cases,
     columns: ['case', ...backends],
-    rows: [...cells].map(([name, row]) => [name, ...backends.map((backend) => row.get(backend) ?? '–')]),
+    rows: [...table].map(([name, row]) => [name, ...backends.map((backend) => row.get(backend) ?? '–')]),
   }
 }

@@ -32,7 +32,7 @@ const run: StandRun = {
   backend: 'slurm',
   when: '2026-11-22, commit abc',
   cases: resultsOf('slurm', report),
-  figures: [{ backend: 'slurm', what: 'all right again after', ms: 1_500 }],
+  figures: [{ backend: 'slurm', what: 'all right again after', took: [1_500] }],
   seconds: 21.4,
 }
 const nothing: Present = { runs: [], cases: [], without: [], figures: [] }
@@ -47,7 +47,7 @@ test('a run is told by case, with what was not tried apart', () => {
       ['a whole session', '20.0'],
     ],
     [['slurm', 'WITHOUT MOUNTS: nothing is mounted']],
-    [['slurm', 'all right again after', '1.50 s']],
+    [['slurm', 'all right again after', '1', '1500 ms', '1500 ms', '1500 ms']],
   ])
   expect(tables[1]?.columns).toEqual(['case', 'slurm'])
 })
