@@ -12,6 +12,8 @@ export interface Wish {
   readonly ids: Set<string>
   /** A stop was tried: from then on it may end. */
   stopped: boolean
+  /** When that was first; ms since the epoch. */
+  stopAskedAt?: number
 }
 
 export interface Round {
@@ -65,6 +67,7 @@ export async function runRound(deps: RoundDeps, plan: RoundPlan, earlier: readon
       if (id === undefined) return
       if (deed.do === 'read') return void (await portal.read(wish.name, id))
       wish.stopped = true
+      wish.stopAskedAt ??= Date.now()
       await portal.stop(wish.name, id)
     }),
   )

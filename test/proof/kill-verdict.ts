@@ -1,5 +1,6 @@
 import type { Reason, SessionState } from '../../domain/lifecycle.ts'
 import type { Answer, Asked } from './kill-portal.ts'
+import type { Wish } from './kill-round.ts'
 import type { Downtime } from './watched.ts'
 
 /** What a round asked of one session, and what its row says at the end. */
@@ -21,17 +22,30 @@ export interface Fate {
   readonly seen: string | null
 }
 
-/** Every answer was a success, a documented refusal that fits, or excused by a process that was not there. */
+/** A session by its name, and when it was first asked to stop. */
+type Asking = Pick<Wish, 'name' | 'stopAskedAt'>
+
+/**
+ * Every answer was a success, a documented refusal that fits, or excused by a process that was not there. The next round may
+ * ask somebody to stop whose door is just being opened: that it is refused from then on is right.
+ */
 export function answerBreaches(
   answers: readonly Answer[],
   api: readonly Downtime[],
   postgres: readonly Downtime[],
+  wishes: readonly Asking[] = [],
 ): string[] {
+  const stopAskedAt = new Map(wishes.map((wish) => [wish.name, wish.stopAskedAt ?? Infinity]))
   return answers.flatMap((answer) => {
+    const isClosed = answer.asked === 'connect' && closed.includes(answer.code)
+    if (isClosed && (stopAskedAt.get(answer.session ?? '') ?? Infinity) <= answer.to) return []
     const told = tell(answer, api, postgres)
     return told === null ? [] : [`${answer.asked} ${answer.session ?? ''}: ${told}`]
   })
 }
+
+/** How a door of one's own session is refused when the session is to end, and when it does. */
+const closed: readonly (string | null)[] = ['forbidden', 'not_ready']
 
 const successes: Readonly<Record<Asked, readonly number[]>> = {
   create: [201, 202],

@@ -106,7 +106,7 @@ export async function judge(deps: RoundDeps, { wishes }: Round): Promise<Verdict
   const atRest = await breachesAtRest(deps, wishes)
   const answers = portal.answers.splice(0)
   const downtimes = (name: string) => site.processes.find((p) => p.name === name)?.downtimes ?? []
-  const told = answerBreaches(answers, downtimes('api'), downtimes('postgres'))
+  const told = answerBreaches(answers, downtimes('api'), downtimes('postgres'), wishes)
   return { answers, breaches: [...told, ...portal.givenUp.splice(0), ...atRest] }
 }
 

@@ -38,6 +38,23 @@ const answer = (over: Partial<Answer>): Answer => ({
 })
 const breachesOf = (over: Partial<Answer>) => answerBreaches([answer(over)], away, away)
 
+test('a door is closed to who is asked to stop meanwhile, and to nobody else', () => {
+  const refused = { asked: 'connect', session: '1.4', status: 403, code: 'forbidden', from: 5_000, to: 6_000 } as const
+  const told = (over: Partial<Answer>, stopAskedAt?: number) =>
+    answerBreaches(
+      [answer({ ...refused, ...over })],
+      [],
+      [],
+      [stopAskedAt === undefined ? { name: '1.4' } : { name: '1.4', stopAskedAt }],
+    )
+  expect(told({}, 5_500)).toEqual([])
+  expect(told({ status: 409, code: 'not_ready' }, 4_000)).toEqual([])
+  expect(told({})).toEqual(['connect 1.4: 403 forbidden'])
+  expect(told({}, 6_001)).toEqual(['connect 1.4: 403 forbidden'])
+  expect(told({ session: '1.5' }, 5_500)).toEqual(['connect 1.5: 403 forbidden'])
+  expect(told({ asked: 'read' }, 5_500)).toEqual(['read 1.4: 403 forbidden'])
+})
+
 test('an answer is a success, or is excused by who was away', () => {
   const during = { from: 1_500, to: 1_600 }
   const unavailable = { status: 503, code: 'unavailable', saysWhenAgain: true }
