@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
 import { pooled } from '../bench/rounds.ts'
 import {
@@ -26,14 +26,19 @@ computeConformance('kubernetes', kubernetesCan, kubernetesHarness)
 describe('on Kubernetes', () => {
   let stand: KubernetesStand
   let provider: ComputeProvider
-  const deployment = freshDeployment()
+  let deployment = ''
   beforeAll(async () => {
     stand = await openStand()
     provider = openKubernetes(stand)
   }, 120_000)
-  afterAll(async () => {
+  beforeEach(() => {
+    deployment = freshDeployment()
+  })
+  afterEach(async () => {
     for (const { ref } of await listed(provider, deployment)) await gone(ref)
     expect(await stand.leftovers(deployment)).toEqual([])
+  }, 120_000)
+  afterAll(async () => {
     await provider.close()
     await stand.close()
   }, 120_000)
@@ -108,7 +113,9 @@ describe('on Kubernetes', () => {
     expect(await read(url, '/run/carrel/secret')).toBe(`secret of ${key.sessionId}`)
     const environment = JSON.parse(await (await fetch(`${url}/env`)).text()) as Record<string, string>
     expect(environment).toMatchObject({ GIVEN: '$(HOME) and all', CARREL_SECRET_FILE: '/run/carrel/secret' })
-    expect(Object.keys(environment).filter((name) => name.includes('_SERVICE_') || name.includes('_PORT_'))).toEqual([])
+    // Where the cluster itself is, is told to every Pod; no other Service is.
+    const services = Object.keys(environment).filter((name) => name.includes('_SERVICE_'))
+    expect(services.filter((name) => !name.startsWith('KUBERNETES_'))).toEqual([])
     const token = await fetch(`${url}/file?p=/var/run/secrets/kubernetes.io/serviceaccount/token`)
     expect(token.status).toBe(404)
     await gone(refOf(key))

@@ -94,13 +94,17 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
   /** One call, all of it within the request's time. */
   async function bounded(call: Call, outer: AbortSignal, maxBytes: number, cut = false): Promise<string> {
     const timeout = AbortSignal.timeout(settings.requestTimeoutMs)
-    try {
-      outer.throwIfAborted()
-      const answer = await send(call, AbortSignal.any([outer, timeout]))
+    const both = AbortSignal.any([outer, timeout])
+    const exchange = async () => {
+      const answer = await send(call, both)
       const failed = answer.statusCode >= 300
       const body = await readAll(answer.body, failed ? maxErrorBytes : maxBytes, failed || cut)
       if (failed) throw errorOf(answer.statusCode, body, single(answer.headers['retry-after']))
       return body
+    }
+    try {
+      outer.throwIfAborted()
+      return await untilAborted(both, exchange())
     } catch (error) {
       if (error instanceof ApiError) throw error
       if (outer.aborted) throw new ApiError(null, 'cancelled')
@@ -158,6 +162,19 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
       opened = null
       await last?.then(async ({ agent }) => await agent.destroy()).catch(() => undefined)
     },
+  }
+}
+
+/** Ends with the signal at the latest: who waits for a connection that is being made is not let go by the library. */
+async function untilAborted<T>(signal: AbortSignal, deed: Promise<T>): Promise<T> {
+  deed.catch(() => undefined)
+  const { promise, reject } = Promise.withResolvers<never>()
+  const give = () => reject(new Error('aborted'))
+  signal.addEventListener('abort', give, { once: true })
+  try {
+    return await Promise.race([deed, promise])
+  } finally {
+    signal.removeEventListener('abort', give)
   }
 }
 

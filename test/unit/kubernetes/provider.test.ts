@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { labelsOf, objectName } from '../../../ports/compute/kubernetes/names.ts'
 import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
-import { call, listed } from '../../conformance/compute-harness.ts'
+import { call, listed, timed } from '../../conformance/compute-harness.ts'
 import { deploymentId, specWith } from './ground.ts'
 import { json, no, playCluster } from './played-cluster.ts'
 import type { PlayedCluster } from './played-cluster.ts'
@@ -55,6 +58,36 @@ test.each([
 ])('%s in place of an answer: nothing is known, and it is not believed to be gone', async (_, played) => {
   cluster = await playCluster(() => played)
   expect((await cluster.provider.inspect(ref, call())).kind).toBe('unknown')
+})
+
+test('a cluster that takes connections and says nothing: every answer comes in time', async () => {
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  // A server that listens on a port has such an address.
+  const { port } = silent.address() as AddressInfo
+  cluster = await playCluster(() => empty, {
+    server: `https://127.0.0.1:${port}`,
+    requestTimeoutMs: 500,
+    stopGraceSeconds: 1,
+  })
+  const { provider } = cluster
+  try {
+    const { ms, result } = await timed(
+      async () =>
+        await Promise.all([
+          provider.inspect(ref, call()),
+          provider.create(specWith(), call()),
+          provider.remove(ref, call()),
+          listed(provider, deploymentId).catch((error: unknown) => error),
+        ]),
+    )
+    const [inspected, created, removal, list] = result
+    expect([inspected.kind, created.kind, removal.kind]).toEqual(['unknown', 'unavailable', 'unknown'])
+    expect(list).toBeInstanceOf(ProviderUnreachable)
+    expect(ms).toBeLessThan(5_000)
+  } finally {
+    silent.close()
+  }
 })
 
 test('what lives in another namespace is found there, and is made where its project is', async () => {
