@@ -21,6 +21,7 @@ export const kubernetesCan: Facets = {
   many: true,
   pending: true,
   credentials: true,
+  reports: true,
   refusals: ['backend_quota', 'unschedulable', 'template_unfit', 'start_failed'],
 }
 
