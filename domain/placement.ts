@@ -32,6 +32,7 @@ export interface Demand {
 /** What a provider may lack of what is needed there. */
 export const lacks = ['gpu', 'egress', 'mounts', 'pause', 'isolation', 'disk_limit'] as const
 export type Lack = (typeof lacks)[number]
+const unguarded = ['isolation', 'disk_limit'] as const
 
 export type Placement =
   | { readonly kind: 'placed'; readonly providerId: ProviderId }
@@ -42,7 +43,7 @@ export type Placement =
 
 /**
  * Where a session is to run: the provider that the template names, or the best of its kind or class. It must be in service and able
- * to do what is needed, which of one that no worker has made yet nobody can say. One whose quota has room comes before one
+ * to do what is needed, most of which of one that no worker has made yet nobody can say. One whose quota has room comes before one
  * whose has not, then the healthy before the others, then those that are known, then the least loaded, then by id. What has no room,
  * or is not healthy, may be chosen: admission refuses, or the session waits there.
  */
@@ -60,16 +61,17 @@ function isNamed(wanted: TemplateSpec['provider'], { id, kind, classes }: Candid
   return 'kind' in wanted ? kind === wanted.kind : classes.includes(wanted.class)
 }
 
-/** What the provider lacks of what is needed. */
+/** What the provider lacks of what is needed. Of one that nobody knows, what no driver would refuse by itself: nothing else guards it. */
 export function lacksOf({ requires, resources, egress, mounts }: Demand, can: Capabilities | null): Lack[] {
-  if (can === null) return []
-  const { isolation } = requires
+  const { isolation = 'none' } = requires
+  if (can === null)
+    return unguarded.filter((lack) => (lack === 'isolation' ? isolation !== 'none' : requires.diskLimit === true))
   const lacking: Readonly<Record<Lack, boolean>> = {
     gpu: resources.gpus > 0 && !can.gpu,
     egress: !can.egress.includes(egress),
     mounts: mounts && !can.mounts,
     pause: requires.pause === true && !can.pause,
-    isolation: isolation !== undefined && isolations.indexOf(can.isolation) < isolations.indexOf(isolation),
+    isolation: isolations.indexOf(can.isolation) < isolations.indexOf(isolation),
     disk_limit: requires.diskLimit === true && !can.diskLimit,
   }
   return lacks.filter((lack) => lacking[lack])

@@ -120,6 +120,17 @@ describe('what is needed', () => {
   })
 })
 
+test.each([{ isolation: 'partial' }, { isolation: 'enforced' }, { diskLimit: true }] as const)(
+  'what no driver would refuse by itself is not hoped for: %j',
+  (requires) => {
+    const fresh = candidate('fresh', { capabilities: null })
+    expect(choosePlacement(demand({ kind: 'docker' }, { requires }), [fresh])).toMatchObject({ kind: 'unfit' })
+    expect(placedAt(demand({ kind: 'docker' }, { requires: { isolation: 'none', diskLimit: false } }), [fresh])).toBe(
+      'fresh',
+    )
+  },
+)
+
 describe('for whatever providers there are', () => {
   const resources = fc.record({
     sessions: fc.constant(1),
