@@ -23,6 +23,10 @@ export const paths = [
   'retention',
   'outside',
   'watch-doors',
+  'paused',
+  'resume-refused',
+  'resume-waits',
+  'remade',
 ] as const
 export type Path = (typeof paths)[number]
 
