@@ -5,6 +5,7 @@ import { SlurmFailure } from './failure.ts'
 import { chosenOf, isLive, jobsOf, refOf } from './find.ts'
 import type { Locate } from './hosts.ts'
 import { readJobName } from './names.ts'
+import type { Pace } from './pace.ts'
 import type { Roll } from './roll.ts'
 import type { Job } from './shapes.ts'
 import { instanceState } from './telling.ts'
@@ -14,11 +15,11 @@ import { instanceState } from './telling.ts'
  * tells of it for minutes: how it ended is asked one by one.
  */
 export async function* listInstances(
-  { roll, locate }: { readonly roll: Roll<readonly Job[]>; readonly locate: Locate },
+  { roll, pace, locate }: { readonly roll: Roll<readonly Job[]>; readonly pace: Pace; readonly locate: Locate },
   deploymentId: string,
   signal: AbortSignal,
 ): AsyncGenerator<ObservedInstance> {
-  const jobs = await live(roll, signal)
+  const jobs = await live(() => pace(() => roll(signal), signal))
   const names = new Set(jobs.flatMap((job) => readJobName(job.name, deploymentId, job.user_name)?.name ?? []))
   for (const name of names) {
     const instance = instanceOf(name)
@@ -29,9 +30,9 @@ export async function* listInstances(
   }
 }
 
-async function live(roll: Roll<readonly Job[]>, signal: AbortSignal): Promise<readonly Job[]> {
+async function live(ask: () => Promise<readonly Job[]>): Promise<readonly Job[]> {
   try {
-    return (await roll(signal)).filter(isLive)
+    return (await ask()).filter(isLive)
   } catch (error) {
     throw new ProviderUnreachable(error instanceof SlurmFailure ? error.message : 'the list could not be read')
   }

@@ -8,6 +8,7 @@ import { createLocate } from './hosts.ts'
 import { inspectInstance } from './inspect.ts'
 import { listInstances } from './list.ts'
 import { createMissing } from './missing.ts'
+import { createPace } from './pace.ts'
 import { removeInstance } from './remove.ts'
 import { createRoll } from './roll.ts'
 import type { SlurmSettings } from './settings.ts'
@@ -32,7 +33,7 @@ export function createSlurmProvider(
   const roll = createRoll((signal) => api.jobs(signal))
   const locate = createLocate(settings, networks)
   const missing = createMissing(settings.lostAfterMs)
-  const deps = { api, roll, locate, missing, settings }
+  const deps = { api, roll, pace: createPace(), locate, missing, settings }
 
   /** Creates of one name follow one another: Slurm would take them all. */
   const making = new Map<string, Promise<unknown>>()

@@ -6,6 +6,7 @@ import { createBackendReach } from '../../../ports/compute/backend-reach.ts'
 import { SlurmFailure } from '../../../ports/compute/slurm/failure.ts'
 import { createLocate } from '../../../ports/compute/slurm/hosts.ts'
 import { jobName, readJobName } from '../../../ports/compute/slurm/names.ts'
+import { createPace } from '../../../ports/compute/slurm/pace.ts'
 import { createRoll } from '../../../ports/compute/slurm/roll.ts'
 import { createWire } from '../../../ports/compute/slurm/wire.ts'
 import { spec } from '../../support/slurm/replay.ts'
@@ -118,6 +119,31 @@ describe('a list for many', () => {
     await expect(left).rejects.toThrow('cancelled')
     expect(await stayed).toBe(1)
     await expect(roll(AbortSignal.abort())).rejects.toThrow('cancelled')
+  })
+})
+
+describe('a list that costs much', () => {
+  test('is followed by a rest of four times its length, which ends with its caller', async () => {
+    let clock = 0
+    const pace = createPace(() => clock)
+    const taking = (ms: number) => () => Promise.resolve((clock += ms))
+    await pace(taking(1_000), signal)
+    const stop = new AbortController()
+    const resting = pace(taking(0), stop.signal)
+    stop.abort()
+    await expect(resting).rejects.toThrow('cancelled')
+    clock += 4_000
+    await pace(taking(0), signal)
+    await pace(taking(0), signal)
+    expect(clock).toBe(5_000)
+  })
+
+  test('and fails: that is no measure', async () => {
+    let clock = 0
+    const pace = createPace(() => clock)
+    const failing = () => Promise.reject(new SlurmFailure(`down ${(clock += 9_000)}`))
+    await expect(pace(failing, signal)).rejects.toThrow('down')
+    expect(await pace(() => Promise.resolve('at once'), signal)).toBe('at once')
   })
 })
 
