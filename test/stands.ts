@@ -16,7 +16,7 @@ import type { StandName } from './stands/configured.ts'
 import { figuresVariable, readFigures } from './stands/figures.ts'
 import { partId, standPart, titles } from './stands/part.ts'
 import type { Present, StandRun } from './stands/part.ts'
-import { resultsOf, saysWithout } from './stands/results.ts'
+import { resultsOf } from './stands/results.ts'
 
 const help = `npm run test:stands [-- options]
 
@@ -84,7 +84,8 @@ async function main(): Promise<number> {
     say(`== ${name}: ${summary(outcome)} (${Math.round(run.seconds)} s)`)
   }
   if (values.record && runs.length > 0) await updateDocument(facts, [standPart(runs, await present())])
-  for (const { backend, cases } of runs) for (const { name } of cases.filter(saysWithout)) say(`-- ${backend}: ${name}`)
+  for (const { backend, cases } of runs)
+    for (const { name } of cases.filter(({ untried }) => untried)) say(`-- not tried on ${backend}: ${name}`)
   for (const line of retelling(failures, root)) say(line)
   for (const { backend, seconds } of runs) say(`ran: ${backend} (${Math.round(seconds)} s)`)
   for (const [name, lack] of lacks) say(`did not run: ${name}: ${lack}`)

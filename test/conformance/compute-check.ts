@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { checkCodes } from '../../domain/provider-check.ts'
 import { call } from './compute-harness.ts'
 import type { ComputeHarness } from './compute-harness.ts'
+import { untried } from './untried.ts'
 
 /** What a driver's check promises: it says what is missing in codes, and a backend that is away is a finding. */
 export function checkCases(h: () => ComputeHarness, deployment: string): void {
@@ -9,7 +10,10 @@ export function checkCases(h: () => ComputeHarness, deployment: string): void {
 
   test('a check of a backend that is well finds nothing missing', async () => {
     const { provider } = h()
-    if (provider.check === undefined) return expect(provider).not.toHaveProperty('check')
+    if (provider.check === undefined) {
+      untried(provider).not.toHaveProperty('check')
+      return
+    }
     const findings = await provider.check(ask, call())
     expect(findings.filter(({ level }) => level === 'missing')).toEqual([])
     for (const { code } of findings) expect(checkCodes).toContain(code)
@@ -17,7 +21,10 @@ export function checkCases(h: () => ComputeHarness, deployment: string): void {
 
   test('what a check finds of a template is what that names, where the backend can tell', async () => {
     const { provider } = h()
-    if (provider.check === undefined) return expect(provider).not.toHaveProperty('check')
+    if (provider.check === undefined) {
+      untried(provider).not.toHaveProperty('check')
+      return
+    }
     const image = 'missing-from-every-backend:1'
     const sizes = [{ name: 'small', cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 }]
     const templates = [{ image, sizes, egress: 'internet' as const, terms: {} }]
@@ -30,8 +37,14 @@ export function checkCases(h: () => ComputeHarness, deployment: string): void {
 
   test('a check of a backend that is away says so, within bounds, and throws nothing', async () => {
     const { faults, limits } = h()
-    if (faults === undefined) return expect(faults).toBeUndefined()
-    if (faults.provider.check === undefined) return expect(faults.provider).not.toHaveProperty('check')
+    if (faults === undefined) {
+      untried(faults).toBeUndefined()
+      return
+    }
+    if (faults.provider.check === undefined) {
+      untried(faults.provider).not.toHaveProperty('check')
+      return
+    }
     await faults.goDown()
     try {
       const began = performance.now()

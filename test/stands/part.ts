@@ -1,7 +1,6 @@
 import { cells, figureColumns } from '../bench/figures.ts'
 import type { Part, Table } from '../bench/figures.ts'
 import type { StandFigure } from './figures.ts'
-import { saysWithout } from './results.ts'
 import type { CaseResult } from './results.ts'
 
 export const partId = 's'
@@ -47,7 +46,7 @@ export function standPart(runs: readonly StandRun[], present: Present): Part {
 const runsTable = (runs: readonly StandRun[]) => ({
   columns: ['backend', 'when', 'passed', 'failed', 'not tried', 'seconds'],
   rows: runs.map(({ backend, when, cases, seconds }) => {
-    const tried = cases.filter((one) => !saysWithout(one))
+    const tried = cases.filter(({ untried }) => !untried)
     const count = (result: CaseResult['result']) => String(tried.filter((one) => one.result === result).length)
     return [
       backend,
@@ -62,7 +61,7 @@ const runsTable = (runs: readonly StandRun[]) => ({
 
 const withoutTable = (runs: readonly StandRun[]) => ({
   columns: ['backend', 'what'],
-  rows: runs.flatMap(({ backend, cases }) => cases.filter(saysWithout).map(({ name }) => [backend, name])),
+  rows: runs.flatMap(({ backend, cases }) => cases.filter(({ untried }) => untried).map(({ name }) => [backend, name])),
 })
 
 const figuresTable = (runs: readonly StandRun[]) => ({
@@ -90,8 +89,7 @@ function matrix(runs: readonly StandRun[], [head = [], ...before]: readonly (rea
   const table = new Map<string, Map<string, string>>()
   const put = (name: string, backend: string, cell: string) =>
     void table.set(name, (table.get(name) ?? new Map<string, string>()).set(backend, cell))
-  for (const { backend, cases } of runs)
-    for (const one of cases) if (!saysWithout(one)) put(one.name, backend, cellOf(one))
+  for (const { backend, cases } of runs) for (const one of cases) if (!one.untried) put(one.name, backend, cellOf(one))
   for (const [name = '', ...row] of before)
     for (const [n, cell] of row.entries()) {
       const backend = head[n + 1] ?? ''

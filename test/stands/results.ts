@@ -6,6 +6,8 @@ export interface CaseResult {
   readonly name: string
   readonly result: 'passed' | 'failed' | 'skipped'
   readonly seconds: number
+  /** The driver says that it cannot, and was held to that. */
+  readonly untried: boolean
 }
 
 const report = z.object({
@@ -17,6 +19,7 @@ const report = z.object({
           title: z.string(),
           status: z.string(),
           duration: z.number().nullish(),
+          meta: z.object({ untried: z.boolean().optional() }).nullish(),
         }),
       ),
     }),
@@ -31,13 +34,14 @@ export function resultsOf(backend: string, text: string | undefined): readonly C
   const parsed = report.safeParse(jsonOf(text))
   if (!parsed.success) return []
   return parsed.data.testResults.flatMap(({ assertionResults }) =>
-    assertionResults.map(({ ancestorTitles, title, status, duration }) => ({
+    assertionResults.map(({ ancestorTitles, title, status, duration, meta }) => ({
       backend,
       name: [...ancestorTitles.filter((one) => !suites.some((suite) => suite.test(one))), title]
         .join(': ')
         .replaceAll('|', '/'),
       result: status === 'passed' || status === 'failed' ? status : 'skipped',
       seconds: (duration ?? 0) / 1_000,
+      untried: meta?.untried ?? /^(WITHOUT|CANNOT) /.test(title),
     })),
   )
 }
@@ -49,6 +53,3 @@ function jsonOf(text: string | undefined): unknown {
     return null
   }
 }
-
-/** A case that only says what the backend cannot be put to. */
-export const saysWithout = ({ name }: Pick<CaseResult, 'name'>): boolean => /(^|: )(WITHOUT|CANNOT) /.test(name)

@@ -21,6 +21,7 @@ const report = JSON.stringify({
       assertionResults: [
         told('create twice', 'passed', 1_234),
         told('a removal', 'failed', 50),
+        { ...told('what is paused wakes', 'passed', 1), meta: { untried: true } },
         told('WITHOUT MOUNTS: nothing is mounted', 'passed', 1),
         told('a whole session', 'passed', 20_000, 'sessions on slurm'),
       ],
@@ -40,13 +41,16 @@ const nothing: Present = { runs: [], cases: [], without: [], figures: [] }
 test('a run is told by case, with what was not tried apart', () => {
   const { tables } = standPart([run], nothing)
   expect(tables.map(({ rows }) => rows)).toEqual([
-    [['slurm', '2026-11-22, commit abc', '2', '1', '1', '21']],
+    [['slurm', '2026-11-22, commit abc', '2', '1', '2', '21']],
     [
       ['create twice', '1.2'],
       ['a removal', '**failed** (0.1)'],
       ['a whole session', '20.0'],
     ],
-    [['slurm', 'WITHOUT MOUNTS: nothing is mounted']],
+    [
+      ['slurm', 'what is paused wakes'],
+      ['slurm', 'WITHOUT MOUNTS: nothing is mounted'],
+    ],
     [['slurm', 'all right again after', '1', '1500 ms', '1500 ms', '1500 ms']],
   ])
   expect(tables[1]?.columns).toEqual(['case', 'slurm'])
@@ -86,6 +90,7 @@ test('a backend that does not run keeps what stood there, and one that runs agai
   ])
   expect(without?.rows).toEqual([
     ['docker', 'WITHOUT PENDING'],
+    ['slurm', 'what is paused wakes'],
     ['slurm', 'WITHOUT MOUNTS: nothing is mounted'],
   ])
 })
