@@ -30,7 +30,10 @@ export async function handOn(trx: Trx, key: SessionKey): Promise<void> {
   await sql`
     with held as (update reservation set released_at = now()
       where session_id = ${key.sessionId} and generation = ${key.generation} and released_at is null returning *),
-    metered as (insert into session_usage (${line}) ${metered} on conflict do nothing)
+    metered as (insert into session_usage (${line}, wall_seconds, cpu_seconds, gpu_seconds)
+      select m.*, (i.usage ->> 'wallSeconds')::float8, (i.usage ->> 'cpuSeconds')::float8, (i.usage ->> 'gpuSeconds')::float8
+      from (${metered}) m left join instance i on i.session_id = m.session_id and i.generation = m.generation
+      on conflict do nothing)
     insert into reservation (session_id, generation, account_id, project_id, provider_id, ${names})
     select session_id, generation + 1, account_id, project_id, provider_id, ${names} from held`.execute(trx)
 }

@@ -3,8 +3,9 @@ import { sql } from 'kysely'
 import type { Db } from './connect.ts'
 
 /**
- * Gives back what the session's generation holds, with its line of usage, by the backend's own numbers where it counts. A tombstone stays, also where nothing was held yet:
- * an admission that comes late finds it and reserves nothing. Repeats change nothing.
+ * Gives back what the session's generation holds, with its line of usage, which has the backend's own numbers where it counts. A
+ * tombstone stays, also where nothing was held yet: an admission that comes late finds it and reserves nothing. Repeats change
+ * nothing.
  */
 export async function releaseReservation(db: Db, key: SessionKey): Promise<void> {
   await sql`

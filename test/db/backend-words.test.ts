@@ -4,7 +4,8 @@ import { createComputeActivities } from '../../activities/compute.ts'
 import { createObserveActivities } from '../../activities/observe.ts'
 import { createReadinessActivities } from '../../activities/readiness.ts'
 import { toReady } from '../../db/endings.ts'
-import { beginInstance, readInstance } from '../../db/instances.ts'
+import { beginInstance, readInstance, recordUsage } from '../../db/instances.ts'
+import { handOn } from '../../db/parts.ts'
 import { releaseReservation } from '../../db/reservations.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import { withTimings } from '../../domain/timings.ts'
@@ -230,4 +231,17 @@ test.each<[string, readonly (Usage | null | 'fails')[], unknown]>([
   await new MockActivityEnvironment().run(computeOf(provider).removeInstance, key)
   await releaseReservation(api.db, key)
   expect(await usageOf(key)).toEqual([expected])
+})
+
+test('what a generation used by the backend’s count stands on its last line, and on none of the next', async () => {
+  const { key } = await begun()
+  await recordUsage(api.db, key, { wallSeconds: 60, cpuSeconds: 120, gpuSeconds: 0 })
+  await api.db.transaction().execute(async (trx) => await handOn(trx, key))
+  const next = { ...key, generation: 2 }
+  await api.db.updateTable('session').set({ generation: 2 }).where('id', '=', key.sessionId).execute()
+  await releaseReservation(api.db, next)
+  expect((await usageOf(key)).toSorted((a, b) => Number(b.wall_seconds) - Number(a.wall_seconds))).toEqual([
+    { wall_seconds: 60, cpu_seconds: 120, gpu_seconds: 0 },
+    { wall_seconds: null, cpu_seconds: null, gpu_seconds: null },
+  ])
 })
