@@ -43,3 +43,8 @@ test.runIf(process.getuid?.() === 0)(
     await rm(root, { recursive: true })
   },
 )
+
+test('a volume is no directory of the daemon’s machine', async () => {
+  const mounts = [{ volume: { kind: 'claim' as const, claim: 'archive' }, target: '/mnt', mode: 'ro' as const }]
+  expect(await checkMounts(mounts, local)).toMatchObject({ kind: 'refused', why: expect.stringContaining('volume') })
+})
