@@ -23,6 +23,7 @@ const can = {
   many: true,
   pending: true,
   credentials: true,
+  reports: true,
   refusals: ['unschedulable', 'template_unfit', 'start_failed'],
 } as const
 

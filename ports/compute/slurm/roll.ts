@@ -1,3 +1,4 @@
+import { untilAborted } from './abandon.ts'
 import { SlurmFailure } from './failure.ts'
 
 /** A list that costs the backend much, asked for by many. */
@@ -24,13 +25,10 @@ export function createRoll<T>(ask: (signal: AbortSignal) => Promise<T>): Roll<T>
 
   return async (signal) => {
     if (signal.aborted) throw new SlurmFailure('cancelled')
-    const { promise: left, reject } = Promise.withResolvers<never>()
-    const leave = () => reject(new SlurmFailure('cancelled'))
-    signal.addEventListener('abort', leave, { once: true })
     try {
-      return await Promise.race([join(), left])
-    } finally {
-      signal.removeEventListener('abort', leave)
+      return await untilAborted(join(), signal)
+    } catch (error) {
+      throw signal.aborted ? new SlurmFailure('cancelled') : error
     }
   }
 }

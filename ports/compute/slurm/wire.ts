@@ -3,6 +3,7 @@ import { Agent } from 'undici'
 import { connectWithin } from '../backend-reach.ts'
 import type { BackendReach } from '../backend-reach.ts'
 import { retryAfterMs } from '../retry-after.ts'
+import { untilAborted } from './abandon.ts'
 import { SlurmFailure } from './failure.ts'
 import type { SlurmSettings } from './settings.ts'
 import type { Pass } from './tokens.ts'
@@ -74,7 +75,8 @@ export function createWire(settings: WireSettings, reach: BackendReach): Wire {
       const both = AbortSignal.any([signal, timeout])
       for (let again = request.method === 'GET'; ; again = false)
         try {
-          return await once(request, both)
+          // A request that has no connection yet does not look at its signal.
+          return await untilAborted(once(request, both), both)
         } catch (error) {
           if (signal.aborted) throw new SlurmFailure('cancelled')
           if (timeout.aborted) throw new SlurmFailure(`no answer within ${requestTimeoutMs} ms`)

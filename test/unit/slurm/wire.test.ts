@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
+import { createServer as createTcp } from 'node:net'
 import type { RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createBackendReach } from '../../../ports/compute/backend-reach.ts'
 import { SlurmFailure } from '../../../ports/compute/slurm/failure.ts'
@@ -65,6 +66,24 @@ describe('one request', () => {
     const failure = await endless.send(get, signal).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(SlurmFailure)
     expect(String(failure)).not.toContain('secret-token')
+  })
+
+  test('is bounded while its connection is made as well, and so are those that wait for one', async () => {
+    const taken = new Set<Socket>()
+    const silent = createTcp((socket) => void taken.add(socket.on('error', () => undefined)))
+    await new Promise<void>((listening) => silent.listen(0, '127.0.0.1', listening))
+    const { port } = silent.address() as AddressInfo
+    const settings = { ca: undefined, caFile: undefined, requestTimeoutMs: 300, maxAnswerMib: 1 }
+    const wire = createWire({ ...settings, url: `https://127.0.0.1:${port}` }, createBackendReach(null))
+    closers.push(() => wire.close())
+    closers.push(async () => {
+      for (const socket of taken) socket.destroy()
+      await new Promise((closed) => silent.close(closed))
+    })
+    const from = performance.now()
+    const answers = await Promise.allSettled(Array.from({ length: 40 }, () => wire.send(get, signal)))
+    expect(answers.filter(({ status }) => status === 'rejected')).toHaveLength(40)
+    expect(performance.now() - from).toBeLessThan(5_000)
   })
 
   test('ends with its caller', async () => {
