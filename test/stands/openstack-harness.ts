@@ -99,7 +99,7 @@ export async function openstackHarness(): Promise<ComputeHarness> {
     cloudsFile: clouds.file,
     cloud: 'through',
     endpoints: proxies.endpoints,
-    requestTimeoutMs: 5_000,
+    requestTimeoutMs: 8_000,
     bootTimeoutMs: 20_000,
     pageSize: 8,
   })

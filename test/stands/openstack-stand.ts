@@ -55,6 +55,8 @@ export const settingsFor = (config: StandConfig, more: Readonly<Record<string, u
     cloud: config.cloud,
     network: config.network,
     gatewayNetworks: ['192.0.2.10/32'],
+    // A stand shares its machine with all else that is tested.
+    requestTimeoutMs: 60_000,
     lookAgainMs: 200,
     takeOverMs: 3_000,
     ...more,

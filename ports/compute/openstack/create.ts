@@ -41,7 +41,8 @@ export async function createInstance(deps: CreateDeps, spec: InstanceSpec, call:
   try {
     const objected = objection(spec, deps.settings)
     if (objected !== null) return { kind: 'refused', ...objected }
-    return await makeOrAdopt(deps, spec, call)
+    // The whole of it: what stands around a server costs a busy Neutron more than the server costs Nova.
+    return await deps.boots(() => makeOrAdopt(deps, spec, call), call.signal)
   } catch (error) {
     if (error instanceof Refusal) return await refuse(deps, spec, error, call)
     if (error instanceof CloudError) return unavailable(error)
@@ -180,17 +181,14 @@ async function complete(
 }
 
 async function boot(
-  { api, boots, settings }: CreateDeps,
+  { api, settings }: CreateDeps,
   spec: InstanceSpec,
   body: object,
   signal: AbortSignal,
 ): Promise<Created | null> {
   const timeoutMs = settings.bootTimeoutMs
   try {
-    const { id } = await boots(
-      () => asking(() => api.post('compute', '/servers', serverMade, signal, { body, timeoutMs })),
-      signal,
-    )
+    const { id } = await asking(() => api.post('compute', '/servers', serverMade, signal, { body, timeoutMs }))
     const others = (await findServers(api, spec, signal)).filter((other) => other.id !== id && !isGoing(other))
     if (others.length === 0) return answer('made', spec, id)
     // As with the group: each looks after its own is there, and gives way to whom it sees.

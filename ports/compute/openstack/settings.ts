@@ -59,7 +59,7 @@ const tuned = {
       z.string().max(255),
     )
     .default({}),
-  /** How many servers are asked for at once. */
+  /** How many servers are made at once, with all that stands around them. */
   parallelBoots: z.int().min(1).max(100).default(5),
   pageSize: z.int().min(1).max(1_000).default(200),
   /** One call is given up after this; asking for a server has a time of its own, for a busy cloud takes long to say yes. */
