@@ -16,17 +16,27 @@ import { setStage } from './stage.ts'
 /** The Pod goes; its volume and all the rest stays. `paused` only when the cluster no longer knows the Pod. */
 export async function pauseInstance(deps: Deps, ref: InstanceRef, signal: AbortSignal): Promise<InstanceState> {
   return await withOwner(deps, ref, signal, async ({ owner, namespace }) => {
-    const { api, settings } = deps
-    await setStage(api, { namespace, name: owner.metadata.name }, 'pausing', signal)
-    const patience = AbortSignal.timeout(settings.requestTimeoutMs + settings.stopGraceSeconds * 1_000)
-    try {
-      await removePods(api, ref, settings, namespace, AbortSignal.any([signal, patience]))
-    } catch (error) {
-      if (patience.aborted && !signal.aborted) return { kind: 'pending', reason: 'it is being paused' }
-      throw error
-    }
-    return { kind: 'paused' }
+    await setStage(deps.api, { namespace, name: owner.metadata.name }, 'pausing', signal)
+    const rests = await podGone(deps, ref, namespace, signal)
+    return rests ? { kind: 'paused' } : { kind: 'pending', reason: 'it is being paused' }
   })
+}
+
+/** Whether the Pod is gone, within the time that it has for that. */
+async function podGone(
+  { api, settings }: Deps,
+  ref: InstanceRef,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const patience = AbortSignal.timeout(settings.requestTimeoutMs + settings.stopGraceSeconds * 1_000)
+  try {
+    await removePods(api, ref, settings, namespace, AbortSignal.any([signal, patience]))
+    return true
+  } catch (error) {
+    if (patience.aborted && !signal.aborted) return false
+    throw error
+  }
 }
 
 /** Makes the Pod again as its owner keeps it. `paused`: the cluster would not take it. */
@@ -37,7 +47,8 @@ export async function resumeInstance(deps: Deps, ref: InstanceRef, signal: Abort
     const stage = stageOf(owner.metadata.labels)
     if (stage === 'pausing') {
       // It must be gone before another one takes its name.
-      if (pod !== null) return { kind: 'pending', reason: 'it is still being paused' }
+      if (pod !== null && !(await podGone(deps, ref, namespace, signal)))
+        return { kind: 'unknown', why: 'it is still being paused' }
       await setStage(api, at, 'resuming', signal)
     }
     if (stage === 'pausing' || stage === 'resuming') {
