@@ -31,7 +31,7 @@ export interface OutageFigures {
 
 /** Once it is back, everything must be as it should within this. */
 const rightWithinMs = 60_000
-/** As its own template says, and no longer than this may a start on the other provider take in comparison. */
+/** So many times as long, at most, may a start on the other provider take meanwhile. */
 const mostSlower = 1.2
 
 const beside = {

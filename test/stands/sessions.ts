@@ -16,14 +16,9 @@ export async function wish({ portal, templateId, site }: StandSite, backend: Rea
 export async function becomesReady({ portal, site }: StandSite, id: SessionId): Promise<void> {
   const state = await portal.until(id, ['ready'])
   if (state === 'ready') return
-  const { rows } = await site.db
-    .selectFrom('session_event')
-    .select(['type', 'data'])
-    .where('session_id', '=', id)
-    .orderBy('seq')
-    .execute()
-    .then((all) => ({ rows: all }))
-  throw new Error(`it became ${state}, not ready: ${JSON.stringify(rows)}`)
+  const told = site.db.selectFrom('session_event').select(['type', 'data']).where('session_id', '=', id)
+  const events = await told.orderBy('seq').execute()
+  throw new Error(`it became ${state}, not ready: ${JSON.stringify(events)}`)
 }
 
 /** Ends a session, and waits until it is over; its end. */
