@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity'
 import type { Db } from '../db/connect.ts'
 import { continuedBy } from '../db/continued.ts'
-import { noteOperatorDetail, toQueued } from '../db/endings.ts'
+import { noteOperatorDetail } from '../db/endings.ts'
 import {
   beginInstance,
   readInstance,
@@ -15,9 +15,6 @@ import type { InstanceRow, ReportToken } from '../db/instances.ts'
 import { isPastItsTime } from '../db/lifetime.ts'
 import { readLaunch } from '../db/launch.ts'
 import type { Launch } from '../db/launch.ts'
-import { dispatch } from '../db/dispatch.ts'
-import { recordAvailable, recordUnavailable } from '../db/provider-health.ts'
-import { wakeForRetry } from '../db/waiting.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { FailReason } from '../domain/lifecycle.ts'
 import type { ParameterValue } from '../domain/template.ts'
@@ -40,6 +37,7 @@ import type { Opened } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
 import { confirmRemoval, requireRemoved } from './removal.ts'
+import { createTurns } from './turns.ts'
 import { verdictOf } from './verdict.ts'
 import type { Inspection } from './verdict.ts'
 
@@ -86,6 +84,7 @@ const usageMs = 10_000
 export function createComputeActivities(deps: ComputeDeps) {
   const { db, providerId, provider, secrets, locate, timings, stopping } = deps
   const watch = createWatch({ db, provider, locate })
+  const turns = createTurns(db, providerId, timings)
   return {
     /**
      * Makes the instance, or finds the one an earlier attempt made. Where that is asked for, waits up to `waitMs` for its answer: most
@@ -110,21 +109,16 @@ export function createComputeActivities(deps: ComputeDeps) {
       if (await noteMade(key, made)) return await withdraw(made ?? row.ref, made !== null)
       switch (created.kind) {
         case 'refused':
-          await answered()
+          await turns.answered()
           return await refuse(key, created.code, created.detail)
         case 'unavailable':
           // A call that was ended from here says nothing about the provider.
           Context.current().cancellationSignal.throwIfAborted()
-          await recordUnavailable(db, providerId, { sessionId: key.sessionId, ...created }, timings)
-          await toQueued(db, key, 'provider_unavailable')
-          // Only now, that this session has given its place back: whoever looked before sees none that is free.
-          await wakeForRetry(db, providerId)
-          // Somebody else's answer may have closed the breaker just before this session began to wait.
-          await next()
+          await turns.unavailable(key, created)
           return { kind: 'unavailable' }
         case 'made':
         case 'adopted':
-          await answered()
+          await turns.answered()
           return {
             kind: 'created',
             ...(await answerWithin(Math.min(waitMs, Math.floor(restOf(since) / 2)), key, launch)),
@@ -216,15 +210,6 @@ export function createComputeActivities(deps: ComputeDeps) {
     const removed = await alive(timings, async () => await confirmRemoval(provider, { ref, made }, { signal }))
     requireRemoved(removed)
     return { kind: 'withdrawn' }
-  }
-
-  /** The provider answered a create: should its breaker have been open, those who wait may begin. */
-  async function answered(): Promise<void> {
-    if (await recordAvailable(db, providerId)) await next()
-  }
-
-  async function next(): Promise<void> {
-    await dispatch(db, providerId, timings.createTimeoutMs)
   }
 
   async function refuse(key: SessionKey, reason: FailReason, detail: string): Promise<Creation> {

@@ -9,6 +9,7 @@ import type { FailReason, SessionState } from '../domain/lifecycle.ts'
 import type { FailureType } from '../domain/errors.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
+import { noteEnd } from './answer.ts'
 import { alive } from './compute.ts'
 import { leftToOthers, whileDisarmed } from './failures.ts'
 import { pause } from './pause.ts'
@@ -55,7 +56,7 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
         return await settle(row, asked, call)
       })
       if (state.kind === 'unknown') throw silent()
-      return await note(key, state)
+      return await note(row, key, state)
     },
 
     /** Has the backend run it again, and waits until it does. */
@@ -75,7 +76,7 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
         return { kind: 'unavailable' }
       }
       await turns.answered()
-      return await note(key, state)
+      return await note(row, key, state)
     },
   }
 
@@ -106,9 +107,12 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
     }
   }
 
-  async function note(key: PauseKey, state: InstanceState): Promise<Rested> {
+  async function note({ ref }: InstanceRow, key: PauseKey, state: InstanceState): Promise<Rested> {
     const verdict = verdictOf(state)
-    if (verdict.kind === 'gone') return verdict
+    if (verdict.kind === 'gone') {
+      await noteEnd({ db, provider }, key, ref, state)
+      return verdict
+    }
     const isPaused = state.kind === 'paused'
     await recordSeen(db, key, isPaused ? 'paused' : 'running')
     return { kind: isPaused ? 'paused' : 'runs' }
