@@ -6,6 +6,8 @@ import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { createOpening } from '../../worker/opening.ts'
 import { plainTemplate } from '../setup/template.ts'
 import { apiOn } from './api-on-stage.ts'
+import { recordingKey } from './histories/paths.ts'
+import { record } from './histories/recorder.ts'
 import { createStage, eventually, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
@@ -21,7 +23,7 @@ let close: () => Promise<void>
 beforeAll(async () => {
   const configured = createFakeProvider({ backend: createFakeBackend(), endpoint: 'serve' })
   // So long nobody may come to a check.
-  stage = await createStage({ provider: configured, timings: { inspectTimeoutMs: 3_000 } })
+  stage = await createStage({ provider: configured, timings: { inspectTimeoutMs: 3_000 }, key: recordingKey })
   api = apiOn(stage)
   admin = (await api.account('admin')).token
   const secrets = createSecrets(stage.keyring)
@@ -139,6 +141,8 @@ describe('a check', () => {
     const all = await api.call('GET', '/v1/providers/cloud/checks', { token: admin })
     expect(all.body.items).toEqual([found])
     expect((await api.call('GET', `/v1/providers/fake/checks/${found.id}`, { token: admin })).status).toBe(404)
+    await stage.client.workflow.result(`check/cloud/${found.id}`)
+    await record(stage.client, 'check', `check/cloud/${found.id}`)
   })
 
   test('names the images of templates that are not there, in codes', async () => {
@@ -172,6 +176,9 @@ describe('a check', () => {
       .execute()
     await eventually('a worker said so', async () => (await provider('broken'))['openFault'] === 'settings_invalid')
     expect((await check('broken'))['findings']).toMatchObject([{ code: 'settings_invalid' }, { code: 'unserved' }])
-    expect(await elsewhere).toMatchObject({ outcome: 'failed', findings: [{ code: 'unserved' }] })
+    const unserved = await elsewhere
+    expect(unserved).toMatchObject({ outcome: 'failed', findings: [{ code: 'unserved' }] })
+    await stage.client.workflow.result(`check/elsewhere/${unserved.id}`)
+    await record(stage.client, 'check-unserved', `check/elsewhere/${unserved.id}`)
   })
 })

@@ -27,6 +27,8 @@ export const paths = [
   'resume-refused',
   'resume-waits',
   'remade',
+  'check',
+  'check-unserved',
 ] as const
 export type Path = (typeof paths)[number]
 
