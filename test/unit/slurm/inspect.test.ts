@@ -76,6 +76,12 @@ describe('a number that came back', () => {
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
   })
 
+  test('in the very second of its first use, by another user: it is not ours', async () => {
+    const stranger = job('job-running', { job_id: 7, user_name: 'alice', submit_time: submitted })
+    const slurm = replaying({ 'GET job/7': jobs(stranger), 'GET jobs': jobs(ours('job-completed', { job_id: 6 })) })
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
+  })
+
   test('and what the accounting keeps under it of others is not ours', async () => {
     const stranger = { ...own, name: 'another', time: { ...time, submission: submitted + 60 } }
     const slurm = replaying({
