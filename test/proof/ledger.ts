@@ -135,9 +135,11 @@ export function instanceBreaches({ sessions, instances }: Ledger, held: readonly
     if (again) return [`${name} is there more than once`]
     if (session === undefined) return [`${name} runs, and there is no such session`]
     if (!mayRun.includes(session.state)) return [`${name} runs, and its session is ${session.state}`]
-    if (session.generation !== generation)
-      return [`${name} runs, and its session is at generation ${session.generation}`]
     const row = rows.get(key)
+    // What was paused stays until the next generation has taken over what it stored.
+    const isContinued = generation < session.generation && row?.tombstoned === false && !row.removed
+    if (session.generation !== generation && !isContinued)
+      return [`${name} runs, and its session is at generation ${session.generation}`]
     if (row === undefined) return [`${name} runs, and has no row`]
     return row.removed ? [`${name} runs, and its row says that it was removed`] : []
   })
