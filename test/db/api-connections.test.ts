@@ -82,6 +82,17 @@ test('before it is ready, or where the door does not answer, it is 409', async (
   expect((await open(await ready(), { door: 'files' })).body).toMatchObject({ status: 409, code: 'not_ready' })
 })
 
+test('where the session is known by its certificate, nobody is led to it without the gateway', async () => {
+  const id = await ready()
+  const pinned = [{ port: 8_888, host: '10.1.2.3', hostPort: 20_317, fingerprint: 'ab'.repeat(32) }]
+  await api.db
+    .updateTable('instance')
+    .set({ endpoints: JSON.stringify(pinned) })
+    .where('session_id', '=', id)
+    .execute()
+  expect((await open(id)).body).toMatchObject({ status: 409, code: 'not_ready' })
+})
+
 test('from the moment a stop is asked, the time is over or a right is withdrawn, no door opens', async () => {
   const stopped = await ready()
   await api.call('DELETE', `/v1/sessions/${stopped}`, { token: me.token })

@@ -204,6 +204,18 @@ describe('a pass', () => {
     await expect(scene.enter(of, guest, { mode: 'control' })).rejects.toThrow('no_access')
   })
 
+  test('is told by which certificate alone the session is spoken to', async () => {
+    const of = await scene.ready(owner)
+    const pass = await scene.enter(of, owner)
+    const fingerprint = 'ab'.repeat(32)
+    const endpoints = JSON.stringify([{ port: 8_888, host: '10.1.2.3', hostPort: 20_317, fingerprint }])
+    await db.updateTable('instance').set({ endpoints }).where('session_id', '=', of.sessionId).execute()
+    expect(await scene.gateway.check(pass, hostOf(of))).toMatchObject({
+      kind: 'open',
+      access: { endpoint: { host: '10.1.2.3', port: 20_317, fingerprint } },
+    })
+  })
+
   test('waits for a session that is not ready, and shows how far it is', async () => {
     const of = await scene.ready(owner)
     await scene.rows.scene(of, { state: 'provisioning' })
