@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { WorkerDeps } from '../../../worker/deps.ts'
 import type { AccessGateway, SessionDoors } from '../../../ports/access/access-gateway.ts'
 import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
-import type { CallContext, Capabilities, ComputeProvider } from '../../../ports/compute/provider.ts'
+import type { CallContext, Capabilities, ComputeProvider, InstanceRef } from '../../../ports/compute/provider.ts'
 import { all } from './gated.ts'
 import type { Gate } from './visit.ts'
 
@@ -36,6 +36,8 @@ export async function serveRemote(
     create: async (spec: Parameters<typeof create>[0]) => await provider.create(spec, call()),
     inspect: async (ref: Parameters<typeof inspect>[0]) => await provider.inspect(ref, call()),
     remove: async (ref: Parameters<typeof remove>[0]) => await provider.remove(ref, call()),
+    pause: async (ref: InstanceRef) => await provider.pause?.(ref, call()),
+    resume: async (ref: InstanceRef) => await provider.resume?.(ref, call()),
     list: async (deploymentId: Parameters<typeof list>[0]) => await all(provider.list(deploymentId, call())),
     openDoor: async (...[use, target]: Parameters<AccessGateway['open']>) =>
       await access.open(use, target, call().signal),
@@ -91,6 +93,9 @@ export function openRemote(variable: string): {
     create: async (spec) => await ask('create', spec),
     inspect: async (ref) => await ask('inspect', ref),
     remove: async (ref) => await ask('remove', ref),
+    ...(capabilities.pause
+      ? { pause: async (ref) => await ask('pause', ref), resume: async (ref) => await ask('resume', ref) }
+      : {}),
     async *list(deploymentId) {
       yield* (await ask('list', deploymentId)) as Iterable<never>
     },

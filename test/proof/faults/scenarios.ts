@@ -73,8 +73,8 @@ const resting = (whenPaused: (ground: Ground, subject: Subject) => Promise<void>
 })
 
 const over: readonly SessionState[] = ['stopping', ...endStates]
-/** Of what takes longer the proof sees that it never ended. */
-const patientMs = 60_000
+/** Longer than any case: it may be held on its way until its worker is killed. */
+const patientMs = 60 * 60_000
 
 /** With `chores`, one for every activity that any worker registers; the compiler and the suite know which are missing. */
 export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
