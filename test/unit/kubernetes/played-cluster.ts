@@ -35,7 +35,13 @@ export async function playCluster(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   // A server that listens on a port has such an address.
   const { port } = server.address() as AddressInfo
-  const where = { inCluster: false, server: `https://127.0.0.1:${port}`, ca, token: 'a-token', requestTimeoutMs: 2_000 }
+  const where = {
+    inCluster: false,
+    server: `https://127.0.0.1:${port}`,
+    ca,
+    token: 'a-token',
+    requestTimeoutMs: 20_000,
+  }
   const provider = createKubernetesProvider(settingsWith({ ...where, ...settings }), { networks: ['10.0.0.0/8'] })
   return {
     provider,
