@@ -53,7 +53,7 @@ test('a starter that may not have what is due, because others hold it, asks agai
     await trx.selectFrom('session').select('id').where('id', '=', key.sessionId).forNoKeyUpdate().execute()
     const starter = startStarter(rows.db.withPlugin(counting), connection)
     const began = performance.now()
-    await expect.poll(() => asked, { timeout: 10_000, interval: 5 }).toBeGreaterThanOrEqual(31)
+    await expect.poll(() => asked, { timeout: 30_000, interval: 5 }).toBeGreaterThanOrEqual(31)
     // Three questions a round, and one about Temporal.
     expect(performance.now() - began).toBeGreaterThan(9 * 50)
     await starter.stop()
@@ -79,10 +79,10 @@ test('a reconciliation is begun although its notification was lost and the clock
   const first = await ask()
   const starter = startStarter(rows.db, connection)
   try {
-    await expect.poll(() => taken(first), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => taken(first), { timeout: 30_000 }).toBe(true)
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
     const second = await ask()
-    await expect.poll(() => taken(second), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => taken(second), { timeout: 30_000 }).toBe(true)
   } finally {
     vi.useRealTimers()
     await starter.stop()
