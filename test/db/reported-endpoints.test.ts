@@ -153,7 +153,7 @@ test('by its certificate it is known, and by nothing else', async () => {
   await begun.environment.run(begun.removeInstance, begun.key)
   // Somebody in between, and somebody who speaks plainly, are never ready.
   for (const port of [between.port, portOf(plain)]) {
-    const led = await started({ state: running('127.0.0.1'), template: pinnedId, said: said(port), waitMs: 1_500 })
+    const led = await started({ state: running('127.0.0.1'), template: pinnedId, said: said(port), waitMs: 3_000 })
     expect(led.creation).toEqual({ kind: 'created' })
     await led.environment.run(led.removeInstance, led.key)
   }
