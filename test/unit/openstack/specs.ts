@@ -20,7 +20,7 @@ export const settingsOf = (more: Readonly<Record<string, unknown>> = {}): Openst
 
 export const openCloud = (cloud: FakeCloud, more: Readonly<Record<string, unknown>> = {}): ComputeProvider =>
   createOpenstackProvider(
-    settingsOf({ authUrl: cloud.authUrl, requestTimeoutMs: 5_000, takeOverMs: 500, lookAgainMs: 20, ...more }),
+    settingsOf({ authUrl: cloud.authUrl, requestTimeoutMs: 20_000, takeOverMs: 500, lookAgainMs: 20, ...more }),
     {
       networks: ['10.0.0.0/8', '203.0.113.0/24'],
     },
