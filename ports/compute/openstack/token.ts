@@ -5,6 +5,7 @@ import { CloudError } from './cloud-error.ts'
 import { catalogShape, identityUrl } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import { faultOf } from './fault.ts'
+import { untilAborted } from './until-aborted.ts'
 import type { Wire } from './wire.ts'
 
 export interface Token {
@@ -87,7 +88,7 @@ export function createIdentity(wire: Wire, cloudNow: () => Cloud, timeoutMs: num
       signing ??= signIn()
         .then((token) => (current = token))
         .finally(() => (signing = null))
-      return await unlessAborted(signing, signal)
+      return await untilAborted(signing, signal)
     },
     drop(token) {
       if (current === token) current = null
@@ -124,16 +125,5 @@ export function signInBody(credentials: Credentials): object {
     }
     default:
       return credentials satisfies never
-  }
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const stopped = Promise.withResolvers<never>()
-  const stop = () => stopped.reject(new CloudError(null, 'cancelled'))
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    return await Promise.race([promise, stopped.promise])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }

@@ -3,6 +3,7 @@ import { Agent, request } from 'undici'
 import type { BackendReach } from '../backend-reach.ts'
 import { connectWithin } from '../backend-reach.ts'
 import { CloudError } from './cloud-error.ts'
+import { untilAborted } from './until-aborted.ts'
 
 export interface Answer {
   readonly status: number
@@ -52,11 +53,13 @@ export function openWire(options: {
       const timeout = AbortSignal.timeout(ask.timeoutMs)
       try {
         signal.throwIfAborted()
-        return await exchange(agent, ask, AbortSignal.any([signal, timeout]))
+        const both = AbortSignal.any([signal, timeout])
+        // The library does not look at the signal while it still makes the connection.
+        return await untilAborted(exchange(agent, ask, both), both)
       } catch (error) {
-        if (error instanceof CloudError) throw error
         if (signal.aborted) throw new CloudError(null, 'cancelled')
         if (timeout.aborted) throw new CloudError(null, `no answer within ${ask.timeoutMs} ms`)
+        if (error instanceof CloudError) throw error
         throw new CloudError(null, `unreachable (${codeOf(error)})`)
       }
     },

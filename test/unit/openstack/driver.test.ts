@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { ObservedInstance } from '../../../ports/compute/provider.ts'
 import { openFakeCloud } from '../../support/openstack/fake-cloud.ts'
@@ -119,6 +120,20 @@ test('a redirect is not followed, and an answer of another kind is not believed'
   expect((await provider.inspect(ref, call)).kind).toBe('unknown')
   expect((await provider.remove(ref, call)).kind).toBe('unknown')
   await provider.close()
+})
+
+test('a cloud that takes connections and says nothing is given up in time, however many ask', async () => {
+  const silent = createServer(() => undefined)
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const address = silent.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const provider = openCloud(cloud, { endpoints: { compute: `https://127.0.0.1:${port}/v2.1` }, requestTimeoutMs: 300 })
+  const began = performance.now()
+  const states = await Promise.all(Array.from({ length: 5 }, () => provider.inspect(specOf(), call)))
+  expect(states.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => 'unknown'))
+  expect(performance.now() - began).toBeLessThan(8_000)
+  await provider.close()
+  silent.close()
 })
 
 test('what is around a machine that is not there yet is listed as waiting', async () => {
