@@ -22,7 +22,8 @@ let worker: Awaited<ReturnType<Stage['startWorkers']>>
 let isImageThere = true
 const provider = createFakeProvider({
   endpoint: 'serve',
-  requestTimeoutMs: 1_000,
+  // So long what is held may be looked at before it is asked for again.
+  requestTimeoutMs: 5_000,
   settleMs: 50,
   imageExists: () => isImageThere,
   capabilities: { resume: 'remakes' },
