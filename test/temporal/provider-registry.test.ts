@@ -23,7 +23,7 @@ let close: () => Promise<void>
 beforeAll(async () => {
   const configured = createFakeProvider({ backend: createFakeBackend(), endpoint: 'serve' })
   // So long nobody may come to a check.
-  stage = await createStage({ provider: configured, timings: { inspectTimeoutMs: 3_000 }, key: recordingKey })
+  stage = await createStage({ provider: configured, timings: { inspectTimeoutMs: 8_000 }, key: recordingKey })
   api = apiOn(stage)
   admin = (await api.account('admin')).token
   const secrets = createSecrets(stage.keyring)
