@@ -12,7 +12,7 @@ export const dockerCan: Facets = { faults: true, mounts: true, http: true, many:
 export async function dockerHarness(): Promise<ComputeHarness> {
   const proxy = await createFaultProxy({ target: `unix://${socketPath}` })
   const [provider, second] = [openDocker(), openDocker()]
-  const faulty = openDocker({ dockerHost: proxy.url.replace('http:', 'tcp:'), requestTimeoutMs: 4000 })
+  const faulty = openDocker({ dockerHost: proxy.url.replace('http:', 'tcp:'), requestTimeoutMs: 8000 })
   const mounts = await openMountHarness()
   return {
     provider,
@@ -40,7 +40,7 @@ export async function dockerHarness(): Promise<ComputeHarness> {
     many: manyContainers,
     mounts: mounts.harness,
     pageSize: null,
-    limits: { startMs: 15_000, imageMissingMs: 5000, boundedMs: 15_000 },
+    limits: { startMs: 30_000, imageMissingMs: 10_000, boundedMs: 30_000 },
     async close() {
       await faulty.close()
       await provider.close()
