@@ -126,7 +126,7 @@ async function runOn(name: StandName, long: boolean, when: string) {
 
 const whenOf = (facts: Awaited<ReturnType<typeof machineFacts>>): string => {
   const of = (what: string) => facts.find(([name]) => name === what)?.[1] ?? 'unknown'
-  return `${of('date')}, commit ${of('commit')}`
+  return `${of('date')}, commit ${of('commit')}, load ${of('load before')}`
 }
 
 async function present(): Promise<Present> {

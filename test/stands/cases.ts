@@ -50,8 +50,8 @@ export function standCases(name: string, open: OpenBackend): void {
         const how = isLong ? longOutage : shortOutage
         const { startBeforeMs, startMeanwhileMs, allRightAfterMs } = await outage(backend, how)
         const extent = `${how.perPhase} sessions in each phase, ${how.forMs / 1_000} s`
-        noteFigure(name, `start on another provider, before (${extent})`, startBeforeMs)
-        noteFigure(name, `start on another provider, while it hung (${extent})`, startMeanwhileMs)
+        noteFigure(name, `median start on another provider, before (${extent})`, startBeforeMs)
+        noteFigure(name, `median start on another provider, while it hung (${extent})`, startMeanwhileMs)
         noteFigure(name, `all right again after (${extent})`, allRightAfterMs)
       },
       20 * minute,

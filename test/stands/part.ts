@@ -14,7 +14,7 @@ export const titles = {
 /** One run of everything on one backend. */
 export interface StandRun {
   readonly backend: string
-  /** `2026-11-22, commit abc1234`. */
+  /** `2026-11-22, commit abc1234, load 0.20`. */
   readonly when: string
   readonly cases: readonly CaseResult[]
   readonly figures: readonly StandFigure[]
