@@ -83,7 +83,7 @@ describe('one request', () => {
     const from = performance.now()
     const answers = await Promise.allSettled(Array.from({ length: 40 }, () => wire.send(get, signal)))
     expect(answers.filter(({ status }) => status === 'rejected')).toHaveLength(40)
-    expect(performance.now() - from).toBeLessThan(5_000)
+    expect(performance.now() - from).toBeLessThan(8_000)
   })
 
   test('ends with its caller', async () => {
