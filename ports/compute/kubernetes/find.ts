@@ -53,11 +53,12 @@ async function standingIn(
   const name = objectName(ref)
   const ours = <T extends AnyObject>(found: T | null): T | null =>
     found !== null && isOurs(found.metadata.labels, ref) ? found : null
-  const [owner, pod, service] = await Promise.all([
-    orNull(api.metadata(pathOf(namespace, 'secrets', name), objectShape, signal)),
+  // The Pod before its owner: what goes for a pause was said there before.
+  const [pod, service] = await Promise.all([
     orNull(api.get(pathOf(namespace, 'pods', name), podShape, signal)),
     endpoints === 'service' ? orNull(api.get(pathOf(namespace, 'services', name), serviceShape, signal)) : null,
   ])
+  const owner = await orNull(api.metadata(pathOf(namespace, 'secrets', name), objectShape, signal))
   return { namespace, owner: ours(owner), pod: ours(pod), service: ours(service) }
 }
 

@@ -20,13 +20,19 @@ export interface Deps {
 /** The instance's state as the cluster tells it now. */
 export async function inspectInstance(deps: Deps, ref: InstanceRef, signal: AbortSignal): Promise<InstanceState> {
   try {
-    const standing = await findStanding(deps.api, deps.settings, ref, signal)
+    const find = async () => await findStanding(deps.api, deps.settings, ref, signal)
+    const first = await find()
+    // Made between the two looks, it is there at the next.
+    const standing = first !== null && hasLostPod(first) ? await find() : first
     return standing === null ? { kind: 'absent' } : await stateOf(deps, standing, signal)
   } catch (error) {
     if (error instanceof ApiError) return { kind: 'unknown', why: error.message }
     throw error
   }
 }
+
+const hasLostPod = ({ owner, pod }: Standing): boolean =>
+  pod === null && owner !== null && stageOf(owner.metadata.labels) === 'made'
 
 async function stateOf(deps: Deps, standing: Standing, signal: AbortSignal): Promise<InstanceState> {
   const { api, settings, networks } = deps

@@ -89,6 +89,8 @@ const disruptions: Readonly<Record<string, FailReason>> = {
 export function readPod(pod: Pod, stage: Stage | null): Reading {
   const { status, metadata } = pod
   if (stage === 'pausing') return { kind: 'pending', reason: 'it is being paused' }
+  // The one that was paused: another one takes its place.
+  if (stage === 'resuming' && metadata.deletionTimestamp !== undefined) return { kind: 'pending', reason: 'it wakes' }
   if (status.phase === 'Failed' || status.phase === 'Succeeded') return ended(pod)
   if (metadata.deletionTimestamp !== undefined) return { kind: 'unknown', why: 'it is being deleted' }
   if (status.phase !== 'Pending' && status.phase !== 'Running') return unnamed('phase', status.phase)

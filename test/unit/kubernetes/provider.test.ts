@@ -108,6 +108,20 @@ test('what lives in another namespace is found there, and is made where its proj
   expect(made?.line).toContain('/namespaces/carrel-p1/secrets')
 })
 
+test('a Pod that is made between two looks is not lost', async () => {
+  // inspect: ─ no Pod ──────────────── owner: made ─ the Pod
+  // create:  ───────── Pod ─ made ────
+  const labels = { ...labelsOf(specWith()), 'carrel.stage': 'made' }
+  const metadata = { name: objectName(ref), namespace: 'carrel-sessions', uid: 'u', labels }
+  const pod = { metadata, spec: { containers: [] }, status: { phase: 'Pending' } }
+  let looks = 0
+  cluster = await playCluster((line) => {
+    if (line.includes('/secrets/')) return json(200, { metadata })
+    return looks++ === 0 ? no(404, 'NotFound') : json(200, pod)
+  })
+  expect(await cluster.provider.inspect(ref, call())).toMatchObject({ kind: 'pending' })
+})
+
 test('a name that somebody else has is not taken over', async () => {
   const stranger = { metadata: { name: objectName(ref), uid: 'u', labels: {} }, data: {} }
   cluster = await playCluster((line) => {
