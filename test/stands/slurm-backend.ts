@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { plainTemplate } from '../setup/template.ts'
 import { eventually } from '../conformance/compute-harness.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
 import type { RawBackend, RealBackend } from './backend.ts'
+import { openReports } from './slurm-reports.ts'
+import type { Reports } from './slurm-reports.ts'
 import { reportingServer } from './slurm-server.ts'
 import { askSlurm, endedStates, leftoversOf, slurmStand } from './slurm-stand.ts'
 import type { ShownJob, SlurmStand } from './slurm-stand.ts'
 
+const range = { from: 20_000, to: 29_999 }
 const size = { cpuMilli: 1_000, memoryMib: 64, diskMib: 0, gpus: 0 }
 
 /** The cluster that CARREL_STAND_SLURM_URL points to; its nodes are shared, so that what runs there reports itself. */
@@ -26,7 +30,8 @@ export async function openBackend(): Promise<RealBackend> {
     settings,
   }
   const { name, uid, gid } = stand.user
-  return await Promise.resolve({
+  const reports = await openReports()
+  return {
     name: 'slurm',
     provider,
     posix: { user: name, uid, gid, gids: [] },
@@ -39,7 +44,7 @@ export async function openBackend(): Promise<RealBackend> {
       sizes: { small: size },
       doors: { web: { protocol: 'http', port: 8080, modes: ['control'] } },
       readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
-      reportedPorts: { from: 20_000, to: 29_999, tls: true },
+      reportedPorts: { ...range, tls: true },
       egress: 'internet',
       startLimitSeconds: 120,
     },
@@ -50,46 +55,51 @@ export async function openBackend(): Promise<RealBackend> {
       const through = { ...settings, url: proxy.url, requestTimeoutMs: 4_000 }
       return { provider: { ...provider, settings: through }, proxies: [proxy] }
     },
-    raw: rawJobs(stand),
-    close: () => Promise.resolve(),
-  })
+    raw: rawJobs(stand, reports),
+    close: () => reports.close(),
+  }
 }
 
-/** A bare job of the same size, by the same interface. */
-function rawJobs(stand: SlurmStand): RawBackend {
-  const stateOf = async (id: string) => {
-    const { jobs = [] } = await askSlurm<{ readonly jobs?: readonly ShownJob[] }>(stand, 'GET', `job/${id}`)
-    return jobs[0]?.job_state ?? 'UNKNOWN'
-  }
+/** A bare job that does the same, by the same interface. */
+function rawJobs(stand: SlurmStand, reports: Reports): RawBackend {
+  const jobOf = async (id: string) =>
+    (await askSlurm<{ readonly jobs: readonly ShownJob[] }>(stand, 'GET', `job/${id}`)).jobs[0]
   return {
     async start() {
+      const name = `raw-${randomBytes(6).toString('hex')}`
       const job = {
-        name: 'raw',
+        name,
         tasks: 1,
         cpus_per_task: 1,
         memory_per_node: size.memoryMib,
         time_limit: 10,
-        environment: { PATH: '/usr/bin:/bin' },
+        environment: {
+          PATH: '/usr/bin:/bin',
+          CARREL_INSTANCE: name,
+          CARREL_REPORT_URL: reports.url,
+          CARREL_REPORT_PORTS: `${range.from}-${range.to}`,
+          DOOR_PORT: '8080',
+        },
         current_working_directory: '/tmp',
         standard_output: '/dev/null',
       }
-      const body = { script: '#!/bin/sh\nsleep 600\n', job }
-      const { job_id } = await askSlurm<{ readonly job_id: number }>(stand, 'POST', 'job/submit', body)
+      const files = [
+        'private=$(mktemp -d)',
+        `printf %s '${reports.tokenOf({ name })}' >"$private/report"`,
+        'export CARREL_SECRET_FILE="$private/secret" CARREL_REPORT_TOKEN_FILE="$private/report"',
+      ]
+      const script = ['#!/bin/sh', ...files, reportingServer[2]].join('\n')
+      const { job_id } = await askSlurm<{ readonly job_id: number }>(stand, 'POST', 'job/submit', { script, job })
       const id = `${job_id}`
-      await eventually(
-        () => stateOf(id),
-        (state) => state === 'RUNNING',
-        60_000,
-      )
+      const status = async () =>
+        await reports.statusOf(stand.nodeAddresses[(await jobOf(id))?.batch_host ?? ''] ?? '', { name })
+      await eventually(status, (answer) => answer === 200, 60_000)
       return id
     },
     async stop(id) {
       await askSlurm(stand, 'DELETE', `job/${id}`)
-      await eventually(
-        () => stateOf(id),
-        (state) => endedStates.includes(state),
-        60_000,
-      )
+      const state = async () => (await jobOf(id))?.job_state ?? ''
+      await eventually(state, (now) => endedStates.includes(now), 60_000)
     },
   }
 }
