@@ -7,6 +7,7 @@ const longest = [
   'kill-anywhere',
   'outages',
   'stack',
+  'docker-provider',
   'fault-matrix',
   'fault-matrix-kills',
   'worker-restart',
@@ -15,6 +16,8 @@ const longest = [
   'reconcile',
   'upgrade',
   'process-restart',
+  'process-provider',
+  'bounded-states',
   'shutdown',
 ].map((name) => `${name}.test.ts`)
 
