@@ -100,7 +100,7 @@ test(
     }
     expect(await ground.until(live, ['ready'], 600_000)).not.toBeNull()
     const only = process.env['TEST_CELLS'] ?? ''
-  const all = (long ? cells : few).filter(({ activity, fault }) => `${activity} ${fault.name}`.includes(only))
+    const all = (long ? cells : few).filter(({ activity, fault }) => `${activity} ${fault.name}`.includes(only))
     const verdicts = await runCells(run, all)
     const words = wordsOf(verdicts)
     const missed = missing(verdicts.length, all.length, 'cases')
