@@ -31,12 +31,14 @@ const stateAttribute = defineSearchAttributeKey(searchAttributes.state, 'KEYWORD
 
 /**
  * What a deadline means that has passed. `ready` and `paused` end by the system's own wish, like everybody's; what `pausing` and
- * `resuming` come to depends on what became of the instance.
+ * `resuming` come to depends on what became of the instance, where anybody asked for them.
  */
 const overdue: Partial<Record<SessionState, Reason>> = {
   requested: 'internal',
   queued: 'capacity_timeout',
   provisioning: 'start_timeout',
+  pausing: 'internal',
+  resuming: 'internal',
 }
 
 /**
@@ -189,7 +191,8 @@ async function live(run: SessionRun, attention: Attention, wasCancelled: () => b
 /** Why the session must leave its state now: somebody wants it, or its time there is over. */
 function reasonToEnd(seen: Look): Reason | null {
   if (seen.stop !== null) return seen.stop
-  return isDue(seen) ? (overdue[seen.state] ?? null) : null
+  const isLookedInto = wasAsked(seen) && (seen.state === 'pausing' || seen.state === 'resuming')
+  return isDue(seen) && !isLookedInto ? (overdue[seen.state] ?? null) : null
 }
 
 const wasAsked = (seen: Look): seen is PauseSeen => seen.pause !== undefined
