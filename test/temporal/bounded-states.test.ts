@@ -185,7 +185,7 @@ const cases: Partial<Record<SessionState, readonly Case[]>> = {
     {
       who: 'whose suspicious instance nobody can inspect',
       async enter() {
-        const id = await put('inspections', 'ready', { lifetimeSeconds: 6 })
+        const id = await put('inspections', 'ready', { lifetimeSeconds: 10 })
         sick.gates.inspections.shut()
         await backend.exit(stage.deploymentId, id)
         return id
@@ -197,7 +197,7 @@ const cases: Partial<Record<SessionState, readonly Case[]>> = {
   paused: [
     {
       who: 'that nobody resumes',
-      enter: async () => await byHand('paused', { lifetimeSeconds: 2 }),
+      enter: async () => await byHand('paused', { lifetimeSeconds: 10 }),
       leaves: 'expired',
     },
   ],
