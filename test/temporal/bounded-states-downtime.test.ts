@@ -119,4 +119,4 @@ test('two days without workers end nobody’s session, and time that is served c
   expect((await stateOf(db, ready)).state).toBe('ready')
   sick.giveIn()
   await until(db, stopping, ['stopped'], longMs)
-})
+}, 600_000)
