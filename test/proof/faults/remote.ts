@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { WorkerDeps } from '../../../worker/deps.ts'
 import type { AccessGateway, SessionDoors } from '../../../ports/access/access-gateway.ts'
 import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
-import type { CallContext, Capabilities, ComputeProvider, InstanceRef } from '../../../ports/compute/provider.ts'
+import type { CallContext, Capabilities, CheckAsk, ComputeProvider, InstanceRef } from '../../../ports/compute/provider.ts'
 import { all } from './gated.ts'
 import type { Gate } from './visit.ts'
 
@@ -38,6 +38,7 @@ export async function serveRemote(
     remove: async (ref: Parameters<typeof remove>[0]) => await provider.remove(ref, call()),
     pause: async (ref: InstanceRef) => await provider.pause?.(ref, call()),
     resume: async (ref: InstanceRef) => await provider.resume?.(ref, call()),
+    check: async (asked: CheckAsk) => (await provider.check?.(asked, call())) ?? [],
     list: async (deploymentId: Parameters<typeof list>[0]) => await all(provider.list(deploymentId, call())),
     openDoor: async (...[use, target]: Parameters<AccessGateway['open']>) =>
       await access.open(use, target, call().signal),
@@ -96,6 +97,7 @@ export function openRemote(variable: string): {
     ...(capabilities.pause
       ? { pause: async (ref) => await ask('pause', ref), resume: async (ref) => await ask('resume', ref) }
       : {}),
+    check: async (asked) => await ask('check', asked),
     async *list(deploymentId) {
       yield* (await ask('list', deploymentId)) as Iterable<never>
     },
