@@ -5,7 +5,13 @@ import { z } from 'zod'
 import type { WorkerDeps } from '../../../worker/deps.ts'
 import type { AccessGateway, SessionDoors } from '../../../ports/access/access-gateway.ts'
 import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
-import type { CallContext, Capabilities, CheckAsk, ComputeProvider, InstanceRef } from '../../../ports/compute/provider.ts'
+import type {
+  CallContext,
+  Capabilities,
+  CheckAsk,
+  ComputeProvider,
+  InstanceRef,
+} from '../../../ports/compute/provider.ts'
 import { all } from './gated.ts'
 import type { Gate } from './visit.ts'
 
