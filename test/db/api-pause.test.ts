@@ -4,12 +4,12 @@ import { backToReady, toPaused, toPausing, toReadyAgain } from '../../db/pauses.
 import { readmitSession } from '../../db/readmission.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { startApi } from '../setup/api.ts'
-import type { AnyId, Person, TestApi } from '../setup/api.ts'
+import type { Person, TestApi } from '../setup/api.ts'
 import { allPausable } from '../setup/pausable.ts'
 
 let api: TestApi
 let me: Person
-let templateId: AnyId
+let templateId: string
 
 beforeAll(async () => {
   api = await startApi()
