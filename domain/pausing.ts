@@ -50,13 +50,13 @@ function judgePausing({ state, wish, pausable }: PauseFacts): PauseVerdict {
   if (wish === 'pause') return 'already'
   if (state === 'paused' && wish === null) return 'already'
   if (!pausable) return 'unsupported'
-  return state === 'ready' ? 'record' : 'not_ready'
+  return state === 'ready' && wish === null ? 'record' : 'not_ready'
 }
 
 function judgeResuming({ state, wish }: PauseFacts): PauseVerdict {
   if (wish === 'resume') return 'already'
   if (state === 'ready' && wish === null) return 'already'
-  return state === 'paused' ? 'record' : 'not_paused'
+  return state === 'paused' && wish === null ? 'record' : 'not_paused'
 }
 
 /** What may be asked of a session as it is, by whoever has the right. */
