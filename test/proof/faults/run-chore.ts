@@ -28,6 +28,8 @@ export interface ChoreRun {
 /** Steps of a chore are tried for some multiples of this, and there is no heartbeat by which a dead worker is noticed sooner. */
 const transactionMs = { brief: 250, killed: 1_000 }
 const usualStepMs = 8_000
+/** What a run leaves undone the next one does; where workers are killed, some other's death may come between. */
+const nextRuns = { usual: 1, killed: 3 }
 /** Whoever waits for nobody need not wait long. */
 const unservedMs = 300
 
@@ -50,10 +52,16 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
   if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, settleMs)
 
   const leftUndone = async () => (await prepared?.breaches?.()) ?? []
-  const again = first !== null && (!ends.has(first) || (await leftUndone()).length > 0)
-  const next = { ...plan, subject: newId('session'), fault: nothing }
-  if (again) desk.plan(next)
-  const last = again ? await runOnce(run, chore, next) : first
+  let last = first
+  let subject = id
+  const isDone = async () => last !== null && ends.has(last) && (await leftUndone()).length === 0
+  for (let runs = fault.deadly === true ? nextRuns.killed : nextRuns.usual; runs > 0 && last !== null; runs--) {
+    if (await isDone()) break
+    subject = newId('session')
+    const next = { ...plan, subject, fault: nothing }
+    desk.plan(next)
+    last = await runOnce(run, chore, next)
+  }
   const { state } = await ground.db
     .selectFrom('session')
     .select('state')
@@ -66,7 +74,7 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
     name: `${activity} ${fault.name}`,
     tookMs: performance.now() - began,
     leaks: [
-      ...(last === null ? [`${chore.workflow}/${again ? next.subject : id} is still open`] : await leftUndone()),
+      ...(last === null ? [`${chore.workflow}/${subject} is still open`] : await leftUndone()),
       ...(state === 'ready' ? [] : [`${live} is ${state}: it was nobody’s business`]),
     ],
     faults: [
