@@ -1,8 +1,9 @@
 import { lookup as resolve } from 'node:dns'
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import { isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { buildConnector } from 'undici'
 import { specialNetworks } from '../../domain/special-networks.ts'
+import { addressList, liesWithin } from './networks.ts'
 
 /** Where the backend of a provider may lie. Of one that configuration made: anywhere. */
 export interface BackendReach {
@@ -58,26 +59,8 @@ export function connectWithin(
 }
 
 function within(networks: readonly string[]): (address: string) => boolean {
-  const special = listOf(specialNetworks)
-  const all = listOf(networks)
-  const named = listOf(networks.filter((network) => specialNetworks.some((place) => lies(network, place))))
-  return (address) => {
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    return (special.check(address, family) ? named : all).check(address, family)
-  }
-}
-
-function lies(network: string, place: string): boolean {
-  const [address = '', bits = ''] = network.split('/')
-  const [, fewest = ''] = place.split('/')
-  return Number(bits) >= Number(fewest) && listOf([place]).check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
-}
-
-function listOf(networks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address = '', bits = ''] = network.split('/')
-    list.addSubnet(address, Number(bits), isIPv6(address) ? 'ipv6' : 'ipv4')
-  }
-  return list
+  const isSpecial = addressList(specialNetworks)
+  const isIn = addressList(networks)
+  const isNamed = addressList(networks.filter((network) => specialNetworks.some((place) => liesWithin(network, place))))
+  return (address) => (isSpecial(address) ? isNamed : isIn)(address)
 }

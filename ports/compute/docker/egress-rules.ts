@@ -1,4 +1,5 @@
 import type { Egress } from '../../../domain/template.ts'
+import { neverSite, privateNetworks } from '../egress-classes.ts'
 import { bridgePrefix, hash } from './names.ts'
 import type { DockerSettings } from './settings.ts'
 
@@ -12,22 +13,6 @@ export interface EgressRules {
   /** For `nft -f`: replaces the table as a whole, in one transaction. */
   readonly text: string
 }
-
-/** Not the internet: this host, private and shared networks, link-local with the metadata address, benchmarks, multicast. */
-const privateNetworks = [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '224.0.0.0/3',
-]
-
-/** Never a site's network: this host's loopback, and link-local with the metadata address. */
-const neverSite = ['127.0.0.0/8', '169.254.0.0/16']
 
 /**
  * The rules of all sessions on one daemon's machine, by the names of their bridges, so that none is added per session.

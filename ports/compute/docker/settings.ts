@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { addressList, cidr } from './addresses.ts'
+import { addressList, cidr } from '../networks.ts'
 
 const pem = (what: string, label: RegExp) => z.string().max(100_000).regex(label, `${what} in PEM`)
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'an absolute path')

@@ -1,7 +1,7 @@
 import type { InstanceSpec } from '../provider.ts'
 import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../refusal.ts'
 import type { DockerSettings } from './settings.ts'
 import type { ContainerShape } from './shapes.ts'
 import { secretFile } from './spec.ts'

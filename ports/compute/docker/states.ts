@@ -1,5 +1,5 @@
 import type { Endpoint, InstanceState } from '../provider.ts'
-import { addressList } from './addresses.ts'
+import { addressList } from '../networks.ts'
 import type { ContainerShape, ListedContainer } from './shapes.ts'
 
 /** What each status of the daemon means to us; a status that is not here is `unknown`. */

@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { z } from 'zod'
 import { connectWithin } from '../backend-reach.ts'
 import type { BackendReach } from '../backend-reach.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { AccessUnusable, openAccess } from './access.ts'
 import type { Access } from './access.ts'
 import { ApiError, errorOf } from './api-error.ts'
@@ -104,7 +105,7 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
     }
     try {
       outer.throwIfAborted()
-      return await untilAborted(both, exchange())
+      return await untilAborted(exchange(), both)
     } catch (error) {
       if (error instanceof ApiError) throw error
       if (outer.aborted) throw new ApiError(null, 'cancelled')
@@ -162,19 +163,6 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
       opened = null
       await last?.then(async ({ agent }) => await agent.destroy()).catch(() => undefined)
     },
-  }
-}
-
-/** Ends with the signal at the latest: who waits for a connection that is being made is not let go by the library. */
-async function untilAborted<T>(signal: AbortSignal, deed: Promise<T>): Promise<T> {
-  deed.catch(() => undefined)
-  const { promise, reject } = Promise.withResolvers<never>()
-  const give = () => reject(new Error('aborted'))
-  signal.addEventListener('abort', give, { once: true })
-  try {
-    return await Promise.race([deed, promise])
-  } finally {
-    signal.removeEventListener('abort', give)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Endpoint, InstanceState } from '../provider.ts'
 import type { Stage } from './names.ts'
-import { addressList } from './networks.ts'
+import { addressList } from '../networks.ts'
 import { reportsAnnotation } from './pod.ts'
 import type { KubernetesSettings } from './settings.ts'
 import type { Pod, Service } from './shapes.ts'

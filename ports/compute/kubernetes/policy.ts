@@ -6,28 +6,14 @@ import type {
   V1NetworkPolicyPort,
   V1NetworkPolicySpec,
 } from '@kubernetes/client-node'
+import { neverSite, privateNetworks } from '../egress-classes.ts'
 import type { InstanceSpec } from '../provider.ts'
 import { podSelector } from './around.ts'
 import { labelsOf, objectName } from './names.ts'
-import { liesWithin } from './networks.ts'
+import { liesWithin } from '../networks.ts'
 import { ownedBy } from './owner.ts'
 import type { KubernetesSettings, Peer } from './settings.ts'
 import type { Owner } from './shapes.ts'
-
-/** Not the internet: this host, private and shared networks, link-local with the metadata address, benchmarks, multicast. */
-const privateNetworks = [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '224.0.0.0/3',
-]
-/** Never a site's network: loopback, and link-local with the metadata address. */
-const neverSite = ['127.0.0.0/8', '169.254.0.0/16']
 
 /** As the cluster reads it: in the library's model `from` has another name. */
 type Policy = Omit<V1NetworkPolicy, 'spec'> & {

@@ -24,17 +24,6 @@ const rules: readonly Rule[] = [
   { status: [400, 413], code: 'start_failed' },
 ]
 
-/** Ends a create with an answer that trying again would not change. It does not leave this folder. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
-  readonly code: RefusalCode
-  /** `detail` is for operators, in the cluster's words; capped. */
-  constructor(code: RefusalCode, detail: string) {
-    super(detail.slice(0, 500))
-    this.code = code
-  }
-}
-
 /** What an answer to a call that makes something means, where it is for good. */
 export function refusalOf(error: ApiError): RefusalCode | null {
   if (error.causes.includes('NamespaceTerminating')) return null

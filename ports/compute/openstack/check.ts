@@ -3,7 +3,7 @@ import type { CheckFinding } from '../../../domain/provider-check.ts'
 import type { CallContext, CheckAsk, CheckedTemplate } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
 import type { Named } from './named.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../refusal.ts'
 import type { Network } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
 

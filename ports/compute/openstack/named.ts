@@ -1,7 +1,7 @@
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
 import { everything } from './pages.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal } from '../refusal.ts'
 import { flavorPage, groupPage, imagePage, networkPage } from './shapes.ts'
 import type { Image, Network } from './shapes.ts'
 

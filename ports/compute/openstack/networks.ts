@@ -1,24 +1,3 @@
-import { BlockList, isIP } from 'node:net'
-import { z } from 'zod'
-
-/** An IPv4 network in CIDR notation. */
-export const cidr = z.string().refine(isNetwork, 'an IPv4 network, as 10.1.0.0/16')
-
-function isNetwork(text: string): boolean {
-  const [address = '', prefix = '', ...rest] = text.split('/')
-  return isIP(address) === 4 && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32 && rest.length === 0
-}
-
-/** Whether an address lies in one of the networks (IPv4 or IPv6 CIDRs). */
-export function addressList(networks: readonly string[]): (address: string) => boolean {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address = '', prefix = ''] = network.split('/')
-    list.addSubnet(address, Number(prefix), isIP(address) === 6 ? 'ipv6' : 'ipv4')
-  }
-  return (address) => isIP(address) !== 0 && list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
-}
-
 /** First address and number of addresses, of an IPv4 network. */
 interface Span {
   readonly first: number

@@ -1,16 +1,6 @@
 import type { RefusalCode } from '../../../domain/errors.ts'
+import { Refusal } from '../refusal.ts'
 import type { CloudError } from './cloud-error.ts'
-
-/** Ends a create with an answer that trying again would not change. It does not leave this folder. */
-export class Refusal extends Error {
-  override readonly name = 'Refusal'
-  readonly code: RefusalCode
-  /** `detail` is for operators, in the cloud's words; capped. */
-  constructor(code: RefusalCode, detail: string) {
-    super(detail.slice(0, 500))
-    this.code = code
-  }
-}
 
 /** What the words of a refused request mean. The first that fits counts. */
 const meanings: readonly (readonly [RegExp, RefusalCode])[] = [

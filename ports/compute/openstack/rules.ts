@@ -1,3 +1,4 @@
+import { neverSite, privateNetworks } from '../egress-classes.ts'
 import type { InstanceSpec } from '../provider.ts'
 import { subtract } from './networks.ts'
 import type { OpenstackSettings } from './settings.ts'
@@ -16,22 +17,6 @@ type Nets = Pick<
   OpenstackSettings,
   'gatewayNetworks' | 'controlNetworks' | 'siteNetworks' | 'forbiddenNetworks' | 'resolvers' | 'egressGroups'
 >
-
-/** Not the internet: this host, private and shared networks, link-local with the metadata address, benchmarks, multicast. */
-const privateNetworks = [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '224.0.0.0/3',
-]
-
-/** Never a site's network: loopback, and link-local with the metadata address. */
-const neverSite = ['127.0.0.0/8', '169.254.0.0/16']
 
 type Asked = Pick<InstanceSpec, 'ports' | 'report' | 'egress'>
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { cidr } from './networks.ts'
+import { cidr } from '../networks.ts'
 
 const absolutePath = z
   .string()

@@ -1,7 +1,7 @@
 import type { FailReason } from '../../../domain/lifecycle.ts'
 import type { InstanceState, Running } from '../provider.ts'
 import { addressIn, portsIn } from './names.ts'
-import { addressList } from './networks.ts'
+import { addressList } from '../networks.ts'
 import type { Server } from './shapes.ts'
 
 type Meaning = 'pending' | 'running' | 'paused' | 'failed' | 'exited' | 'absent' | 'unknown'

@@ -5,7 +5,7 @@ import { CloudError } from './cloud-error.ts'
 import { catalogShape, identityUrl } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import { faultOf } from './fault.ts'
-import { untilAborted } from './until-aborted.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { Wire } from './wire.ts'
 
 export interface Token {
@@ -88,7 +88,9 @@ export function createIdentity(wire: Wire, cloudNow: () => Cloud, timeoutMs: num
       signing ??= signIn()
         .then((token) => (current = token))
         .finally(() => (signing = null))
-      return await untilAborted(signing, signal)
+      return await untilAborted(signing, signal).catch((error: unknown) => {
+        throw signal.aborted ? new CloudError(null, 'cancelled') : error
+      })
     },
     drop(token) {
       if (current === token) current = null

@@ -3,7 +3,7 @@ import { Agent, request } from 'undici'
 import type { BackendReach } from '../backend-reach.ts'
 import { connectWithin } from '../backend-reach.ts'
 import { CloudError } from './cloud-error.ts'
-import { untilAborted } from './until-aborted.ts'
+import { untilAborted } from '../until-aborted.ts'
 
 export interface Answer {
   readonly status: number

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { addressList } from '../docker/addresses.ts'
+import { addressList } from '../networks.ts'
 import type { SlurmSettings } from './settings.ts'
 
 export type Located = { readonly host: string } | { readonly why: string }

@@ -1,4 +1,4 @@
-import { untilAborted } from './abandon.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { SlurmFailure } from './failure.ts'
 
 /** A list that costs the backend much, asked for by many. */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { addressList, subnet } from '../../../ports/compute/docker/addresses.ts'
+import { subnet } from '../../../ports/compute/docker/addresses.ts'
+import { addressList } from '../../../ports/compute/networks.ts'
 import { buildProgress } from '../../../ports/compute/docker/build.ts'
 import { demultiplexed } from '../../../ports/compute/docker/logs.ts'
 import { bridgeName, namesOf } from '../../../ports/compute/docker/names.ts'

@@ -1,6 +1,15 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
+import { z } from 'zod'
 
-/** Whether an address lies in one of the networks (IPv4 or IPv6). Throws on a network that is none. */
+/** An IPv4 network in CIDR notation. */
+export const cidr = z.string().refine(isNetwork, 'an IPv4 network, as 10.1.0.0/16')
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix = '', ...rest] = text.split('/')
+  return isIP(address) === 4 && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32 && rest.length === 0
+}
+
+/** Whether an address lies in one of the networks (IPv4 or IPv6 CIDRs). Throws on a network that is none. */
 export function addressList(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const network of networks) {
