@@ -1,6 +1,7 @@
 import { IncomingMessage } from 'node:http'
 import type Docker from 'dockerode'
 import type { z } from 'zod'
+import { readAll } from '../read-all.ts'
 import { retryAfterMs } from '../retry-after.ts'
 import { errorShape } from './shapes.ts'
 
@@ -105,7 +106,7 @@ export function createEngine(docker: Docker, requestTimeoutMs: number): Engine {
   return {
     json: (method, path, schema, signal, request = {}) =>
       bounded(signal, request, async (both) => {
-        const body = await readAll(await open(method, path, both, request), maxJsonBytes, 'refuse')
+        const body = await readAll(await open(method, path, both, request), maxJsonBytes, tooLarge)
         const parsed = schema.safeParse(JSON.parse(body.toString() || 'null'))
         if (!parsed.success) throw new EngineError(null, `an answer that is not understood at ${path}`)
         return parsed.data
@@ -144,18 +145,7 @@ export function createEngine(docker: Docker, requestTimeoutMs: number): Engine {
   }
 }
 
-async function readAll(answer: IncomingMessage, maxBytes: number, beyond: 'cut' | 'refuse'): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of answer) {
-    const bytes = Buffer.from(chunk as Uint8Array) // a stream without encoding yields bytes
-    chunks.push(bytes)
-    size += bytes.length
-    if (size > maxBytes && beyond === 'refuse') throw new EngineError(null, 'an answer that is too large')
-    if (size >= maxBytes) break
-  }
-  return Buffer.concat(chunks).subarray(0, maxBytes)
-}
+const tooLarge = () => new EngineError(null, 'an answer that is too large')
 
 /** The daemon says why in `message`; whatever stands before it says what it likes. */
 function messageOf(body: string): string {

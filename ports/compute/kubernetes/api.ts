@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici'
 import type { z } from 'zod'
 import { connectWithin } from '../backend-reach.ts'
 import type { BackendReach } from '../backend-reach.ts'
+import { readAll } from '../read-all.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { AccessUnusable, openAccess } from './access.ts'
 import type { Access } from './access.ts'
@@ -99,7 +100,8 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
     const exchange = async () => {
       const answer = await send(call, both)
       const failed = answer.statusCode >= 300
-      const body = await readAll(answer.body, failed ? maxErrorBytes : maxBytes, failed || cut)
+      const most = failed ? maxErrorBytes : maxBytes
+      const body = (await readAll(answer.body, most, failed || cut ? 'cut' : tooLarge)).toString()
       if (failed) throw errorOf(answer.statusCode, body, single(answer.headers['retry-after']))
       return body
     }
@@ -166,20 +168,8 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
   }
 }
 
+const tooLarge = () => new ApiError(null, 'an answer that is too large')
 const single = (header: string | string[] | undefined) => (Array.isArray(header) ? header[0] : header)
-
-async function readAll(body: AsyncIterable<unknown>, maxBytes: number, cut: boolean): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body) {
-    const bytes = Buffer.from(chunk as Uint8Array) // a body without encoding yields bytes
-    chunks.push(bytes)
-    size += bytes.length
-    if (size > maxBytes && !cut) throw new ApiError(null, 'an answer that is too large')
-    if (size >= maxBytes) break
-  }
-  return Buffer.concat(chunks).subarray(0, maxBytes).toString()
-}
 
 function parse(text: string): unknown {
   try {

@@ -1,9 +1,9 @@
-import type { Dispatcher } from 'undici'
 import { Agent, request } from 'undici'
 import type { BackendReach } from '../backend-reach.ts'
 import { connectWithin } from '../backend-reach.ts'
-import { CloudError } from './cloud-error.ts'
+import { readAll } from '../read-all.ts'
 import { untilAborted } from '../until-aborted.ts'
+import { CloudError } from './cloud-error.ts'
 
 export interface Answer {
   readonly status: number
@@ -75,7 +75,7 @@ async function exchange(dispatcher: Agent, ask: WireRequest, signal: AbortSignal
     headers: { accept: 'application/json', ...(ask.body === undefined ? {} : json), ...ask.headers },
     ...(ask.body === undefined ? {} : { body: JSON.stringify(ask.body) }),
   })
-  const text = await readAll(response.body)
+  const text = (await readAll(response.body, maxBytes, tooLarge)).toString()
   const header = (name: string) => {
     const value = response.headers[name]
     return (Array.isArray(value) ? value[0] : value) ?? null
@@ -85,17 +85,7 @@ async function exchange(dispatcher: Agent, ask: WireRequest, signal: AbortSignal
 
 const json = { 'content-type': 'application/json' }
 
-async function readAll(body: Dispatcher.ResponseData['body']): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of body) {
-    const bytes = Buffer.from(chunk as Uint8Array) // a body without encoding yields bytes
-    size += bytes.length
-    if (size > maxBytes) throw new CloudError(null, 'an answer that is too large')
-    chunks.push(bytes)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
+const tooLarge = () => new CloudError(null, 'an answer that is too large')
 
 function parsed(text: string): unknown {
   try {
