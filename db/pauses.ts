@@ -23,11 +23,21 @@ export interface PausedAt {
   readonly providerId: ProviderId
 }
 
-/** From here its doors are closed: what stands of them outside is to be withdrawn. */
-export async function toPausing(db: Db, key: PauseKey): Promise<Moved> {
+/** Does it in one transaction, with the session locked, while this wish to pause it is open; else says how it stands. */
+async function whilePausing(
+  db: Db,
+  key: PauseKey,
+  deed: (trx: Trx, session: LockedSession) => Promise<Moved>,
+): Promise<Moved> {
   return await db.transaction().execute(async (trx) => {
     const session = await lockFor(trx, key, 'pause')
-    if (session === null || session.settled) return elsewhere(session)
+    return session === null || session.settled ? elsewhere(session) : await deed(trx, session)
+  })
+}
+
+/** From here its doors are closed: what stands of them outside is to be withdrawn. */
+export async function toPausing(db: Db, key: PauseKey): Promise<Moved> {
+  return await whilePausing(db, key, async (trx) => {
     const set = { degraded_at: null, degraded_reason: null }
     const moved = await move(trx, { key, from: ['ready'], to: 'pausing', set })
     if (moved.kind !== 'moved') return moved
@@ -45,9 +55,7 @@ export async function toPausing(db: Db, key: PauseKey): Promise<Moved> {
 
 /** At rest: it goes on holding its place and what it stored, and gives back the rest. */
 export async function toPaused(db: Db, key: PauseKey): Promise<Moved> {
-  return await db.transaction().execute(async (trx) => {
-    const session = await lockFor(trx, key, 'pause')
-    if (session === null || session.settled) return elsewhere(session)
+  return await whilePausing(db, key, async (trx, session) => {
     const moved = await move(trx, {
       key,
       from: ['pausing'],
@@ -61,9 +69,7 @@ export async function toPaused(db: Db, key: PauseKey): Promise<Moved> {
 
 /** It could not be paused, and runs on. */
 export async function backToReady(db: Db, key: PauseKey): Promise<Moved> {
-  return await db.transaction().execute(async (trx) => {
-    const session = await lockFor(trx, key, 'pause')
-    if (session === null || session.settled) return elsewhere(session)
+  return await whilePausing(db, key, async (trx) => {
     const moved = await move(trx, {
       key,
       from: ['pausing'],
