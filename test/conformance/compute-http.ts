@@ -107,21 +107,27 @@ export function httpCases(h: Harness, deployment: string): void {
     await wellAgain(h, key)
   }, 120_000)
 
+  /** A create of which the answer to one write is lost; whether it had so many. */
+  async function createLosing(key: InstanceKey, number: number): Promise<boolean> {
+    let happened = false
+    await duringFault(
+      faults(),
+      () => undefined,
+      async () => {
+        const lost = http().loseWrite(number)
+        await faults().provider.create(h().specs.server(key), call())
+        happened = lost.happened()
+      },
+    )
+    return happened
+  }
+
   test('whichever answer of a create is lost, the next create ends with the one whole instance', async () => {
     // first create:  write ─ write ─ (answer lost)          second create: ─ finds what is there ─ goes on
     let number = 0
     for (; number < mostWrites; number++) {
       const key = freshKey(deployment)
-      let happened = false
-      await duringFault(
-        faults(),
-        () => undefined,
-        async () => {
-          const lost = http().loseWrite(number)
-          await faults().provider.create(h().specs.server(key), call())
-          happened = lost.happened()
-        },
-      )
+      const happened = await createLosing(key, number)
       expect(made(await createPatiently(h().provider, h().specs.server(key)))).toBe(true)
       expect(await held(h, deployment)).toHaveLength(1)
       await running(h, key)
@@ -137,16 +143,7 @@ export function httpCases(h: Harness, deployment: string): void {
     let number = 0
     for (; number < mostWrites; number++) {
       const key = freshKey(deployment)
-      let happened = false
-      await duringFault(
-        faults(),
-        () => undefined,
-        async () => {
-          const lost = http().loseWrite(number)
-          await faults().provider.create(h().specs.server(key), call())
-          happened = lost.happened()
-        },
-      )
+      const happened = await createLosing(key, number)
       await removed(h, key)
       expect(await h().leftovers(deployment)).toEqual([])
       if (!happened) break
