@@ -5,7 +5,7 @@ import type { Reporter } from '../db/reports.ts'
 import type { FoundSession } from '../db/session-queries.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
-import type { Actor } from '../domain/rights.ts'
+import type { Actor } from '../domain/authorization.ts'
 import type { Services } from './deps.ts'
 
 /** Whose rights, and who acts. */

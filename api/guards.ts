@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { rights } from '../domain/rights.ts'
+import { rights } from '../domain/authorization.ts'
 import { auditAnswer, checkCapability, checkReach, checkRelation } from './access.ts'
 import type { Guarded } from './access.ts'
 import { authenticate, createTouches } from './authentication.ts'

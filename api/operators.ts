@@ -1,5 +1,5 @@
 import type { AccountId } from '../domain/ids.ts'
-import { isOperator } from '../domain/rights.ts'
+import { isOperator } from '../domain/authorization.ts'
 import type { AppContext } from './env.ts'
 import { flag } from './fields.ts'
 import { Problem } from './problem.ts'

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { OpenAPIHono, RouteConfig, RouteHandler } from '@hono/zod-openapi'
-import { needsRelation, rights } from '../domain/rights.ts'
-import type { Right } from '../domain/rights.ts'
+import { needsRelation, rights } from '../domain/authorization.ts'
+import type { Right } from '../domain/authorization.ts'
 import type { About, RouteSubject } from './access.ts'
 import type { AppEnv } from './env.ts'
 

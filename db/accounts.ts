@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { newId } from '../domain/ids.ts'
 import type { AccountId, ProjectId, SessionId } from '../domain/ids.ts'
-import type { Role } from '../domain/rights.ts'
+import type { Role } from '../domain/authorization.ts'
 import type { Executor, Trx } from './connect.ts'
 import { requestStop } from './intents.ts'
 import { pageOf } from './paging.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { AccountId, TokenId } from '../domain/ids.ts'
-import type { Role, Scope } from '../domain/rights.ts'
+import type { Role, Scope } from '../domain/authorization.ts'
 import type { Executor } from './connect.ts'
 import { statement } from './statement.ts'
 

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { isEnd } from '../domain/lifecycle.ts'
-import { grantedMode, mayShareWith, stricter } from '../domain/rights.ts'
+import { grantedMode, mayShareWith, stricter } from '../domain/authorization.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { DoorMode, Sharing } from '../domain/template.ts'
 import { endPasses, holdPasses } from './connections.ts'

@@ -1,6 +1,6 @@
 import { expiry } from '../domain/deadlines.ts'
 import type { AccountId, ProjectId, SessionId } from '../domain/ids.ts'
-import type { ProjectRole, UseFacts } from '../domain/rights.ts'
+import type { ProjectRole, UseFacts } from '../domain/authorization.ts'
 import type { DoorMode, DoorSpec, ParameterValue } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Executor } from './connect.ts'

@@ -1,5 +1,5 @@
 import type { AccountId, ProjectId } from '../domain/ids.ts'
-import type { ProjectRole } from '../domain/rights.ts'
+import type { ProjectRole } from '../domain/authorization.ts'
 import type { Executor, Trx } from './connect.ts'
 import { isLeaving } from './leaving.ts'
 import type { Page, PageAsk } from './paging.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { AccountId, ProjectId } from '../domain/ids.ts'
-import type { ProjectRole } from '../domain/rights.ts'
+import type { ProjectRole } from '../domain/authorization.ts'
 import type { Sharing } from '../domain/template.ts'
 import type { Executor, Trx } from './connect.ts'
 import { pageOf } from './paging.ts'

@@ -4,7 +4,7 @@ import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId, TokenId }
 import type { DisarmReason } from '../domain/epoch.ts'
 import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
 import type { Violation } from '../domain/admission.ts'
-import type { ProjectRole, Role, Scope } from '../domain/rights.ts'
+import type { ProjectRole, Role, Scope } from '../domain/authorization.ts'
 import type { MountKind, ParameterValue, Sharing, TemplateSpec } from '../domain/template.ts'
 import type { Volume } from '../domain/volumes.ts'
 

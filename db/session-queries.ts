@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { AccountId, SessionId } from '../domain/ids.ts'
-import type { ProjectRole } from '../domain/rights.ts'
+import type { ProjectRole } from '../domain/authorization.ts'
 import { bearerColumns, bearerOf, bearers, hashOf, tokenHolds } from './bearers.ts'
 import type { Bearer, BearerRow } from './bearers.ts'
 import type { Db, Executor } from './connect.ts'

@@ -1,6 +1,6 @@
 import { allows, modesOf } from './doors.ts'
-import { grantedMode, isOver } from './rights.ts'
-import type { Membership, UseFacts } from './rights.ts'
+import { grantedMode, isOver } from './authorization.ts'
+import type { Membership, UseFacts } from './authorization.ts'
 import type { DoorMode, DoorSpec } from './template.ts'
 
 /** Everything that decides whether a pass opens its door, of one moment. Times in ms since the epoch. */

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Account } from '../../db/accounts.ts'
-import { roles } from '../../domain/rights.ts'
+import { roles } from '../../domain/authorization.ts'
 import { id, iso, isoOrNull, line, nullableTime, time } from '../fields.ts'
 
 const posixId = z.int().min(1).max(4_294_967_294)

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { Member } from '../../db/project-members.ts'
 import type { Project } from '../../db/projects.ts'
 import { sharings } from '../../domain/template.ts'
-import { projectRoles } from '../../domain/rights.ts'
+import { projectRoles } from '../../domain/authorization.ts'
 import { id, iso, isoOrNull, line, nullableTime, time } from '../fields.ts'
 
 export const ProjectCreate = z

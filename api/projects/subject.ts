@@ -1,7 +1,7 @@
 import { projectRole } from '../../db/projects.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { ProjectId } from '../../domain/ids.ts'
-import type { Relation } from '../../domain/rights.ts'
+import type { Relation } from '../../domain/authorization.ts'
 import type { RouteSubject } from '../access.ts'
 import type { AppContext } from '../env.ts'
 

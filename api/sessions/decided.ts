@@ -1,6 +1,6 @@
 import { queuePosition } from '../../db/dispatch.ts'
 import type { SessionView } from '../../db/session-view.ts'
-import { isOperator } from '../../domain/rights.ts'
+import { isOperator } from '../../domain/authorization.ts'
 import type { AppContext } from '../env.ts'
 import { Problem } from '../problem.ts'
 import { readSession } from './commands.ts'

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { SessionId } from '../../domain/ids.ts'
 import { isEnd, sessionStates } from '../../domain/lifecycle.ts'
-import { isOperator } from '../../domain/rights.ts'
+import { isOperator } from '../../domain/authorization.ts'
 import { body, json, written } from '../answers.ts'
 import { deedOf } from '../env.ts'
 import type { AppContext } from '../env.ts'

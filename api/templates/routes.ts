@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { listTemplates } from '../../db/templates.ts'
 import { viewerOf } from '../../db/viewers.ts'
-import { isOperator } from '../../domain/rights.ts'
+import { isOperator } from '../../domain/authorization.ts'
 import { body, json } from '../answers.ts'
 import { deedOf } from '../env.ts'
 import { flag, idOf } from '../fields.ts'

@@ -2,7 +2,7 @@ import { getTemplate } from '../../db/templates.ts'
 import { viewerOf } from '../../db/viewers.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { TemplateId } from '../../domain/ids.ts'
-import { isOperator } from '../../domain/rights.ts'
+import { isOperator } from '../../domain/authorization.ts'
 import type { RouteSubject } from '../access.ts'
 
 /** The template that the path names, if the caller may see it: as one of those it is for, or as an operator. */

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Token } from '../../db/tokens.ts'
-import { scopes } from '../../domain/rights.ts'
+import { scopes } from '../../domain/authorization.ts'
 import { id, idOf, iso, isoOrNull, line, moment, nullableTime, slug, time } from '../fields.ts'
 
 export const TokenCreate = z

@@ -1,7 +1,7 @@
 import { getToken } from '../../db/tokens.ts'
 import { idPattern } from '../../domain/ids.ts'
 import type { TokenId } from '../../domain/ids.ts'
-import { isAdmin } from '../../domain/rights.ts'
+import { isAdmin } from '../../domain/authorization.ts'
 import type { RouteSubject } from '../access.ts'
 
 /** The token that the path names: one's own, or anybody's for an admin. */

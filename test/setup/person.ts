@@ -4,8 +4,8 @@ import type { Db } from '../../db/connect.ts'
 import { createToken } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId } from '../../domain/ids.ts'
-import { scopes } from '../../domain/rights.ts'
-import type { Role, Scope } from '../../domain/rights.ts'
+import { scopes } from '../../domain/authorization.ts'
+import type { Role, Scope } from '../../domain/authorization.ts'
 
 /** `admin` reaches an operator's commands, too; an admin gives it. */
 const scopesOf: Readonly<Record<Role, readonly Scope[]>> = {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createApp } from '../../api/app.ts'
 import { methodsOf, routes } from '../../api/registry.ts'
 import { connect } from '../../db/connect.ts'
-import { needsRelation } from '../../domain/rights.ts'
+import { needsRelation } from '../../domain/authorization.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 
 /** Nothing of it is asked: the app begins nothing by itself. */

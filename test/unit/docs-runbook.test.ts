@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { methodsOf, routes } from '../../api/registry.ts'
 import { liveStates } from '../../domain/lifecycle.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
-import { rights } from '../../domain/rights.ts'
+import { rights } from '../../domain/authorization.ts'
 import { root } from '../rules/imports.ts'
 
 const textOf = (name: string) => readFileSync(join(root, 'docs', name), 'utf8')

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isEnd, sessionStates } from '../../domain/lifecycle.ts'
-import { mayShareWith, mayUse, projectRoles, stricter, usableMode } from '../../domain/rights.ts'
-import type { Membership, UseFacts } from '../../domain/rights.ts'
+import { mayShareWith, mayUse, projectRoles, stricter, usableMode } from '../../domain/authorization.ts'
+import type { Membership, UseFacts } from '../../domain/authorization.ts'
 import { doorModes, sharings } from '../../domain/template.ts'
 
 const use: UseFacts = {

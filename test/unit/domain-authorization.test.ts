@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { can, hasScope, mayTry, needsRelation, projectRoles, rights, roles, scopes } from '../../domain/rights.ts'
-import type { Actor, Relation, Right } from '../../domain/rights.ts'
+import {
+  can,
+  hasScope,
+  mayTry,
+  needsRelation,
+  projectRoles,
+  rights,
+  roles,
+  scopes,
+} from '../../domain/authorization.ts'
+import type { Actor, Relation, Right } from '../../domain/authorization.ts'
 
 const allRights = Object.keys(rights) as Right[]
 const right = fc.constantFrom(...allRights)
