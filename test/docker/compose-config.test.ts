@@ -61,6 +61,21 @@ test.skipIf(compose === null && !isCi)(
   },
 )
 
+test.skipIf(compose === null && !isCi).each([
+  ['where callers reach the api', {}, 'https://carrel.example.org/v1/instance-reports'],
+  [
+    'another way',
+    { CARREL_REPORT_URL: 'https://inside.example.org' },
+    'https://inside.example.org/v1/instance-reports',
+  ],
+])('the worker of a provider tells instances to report: %s', async (_, given, url) => {
+  const { stdout } = await call({ ...variables, ...given })
+  const { services } = environments.parse(parse(stdout))
+  const parts = ['database', 'temporal', 'keys', 'worker', 'reports'] as const
+  const { reports } = readConfig(parts, services['worker-docker']?.environment)
+  expect(reports).toEqual({ apiUrl: variables.CARREL_PUBLIC_URL, url })
+})
+
 const besideGuacamole = ['docker-compose.yaml', 'docker-compose.guacamole.yaml']
 const guacamole = { CARREL_GUACAMOLE_USERNAME: 'svc-portal', CARREL_GUACAMOLE_PASSWORD: 'c0ffee' }
 

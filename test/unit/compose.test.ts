@@ -134,6 +134,18 @@ test('who makes addresses of doors and who answers there are told the same', () 
   expect(about('api')).toEqual(about('gateway'))
 })
 
+test('each worker of a provider is told where instances report, and whoever leads to sessions where the api is', () => {
+  const ofProviders = named(({ environment }) => environment['CARREL_WORKER_ROLES']?.startsWith('provider/') === true)
+  expect(ofProviders).toEqual(['worker-docker'])
+  for (const name of ofProviders)
+    expect(services[name]?.environment['CARREL_REPORT_URL'], name).toBe('${CARREL_REPORT_URL:-}')
+  const publicUrl = services['api']?.environment['CARREL_PUBLIC_URL']
+  expect(publicUrl).toMatch(/^\$\{CARREL_PUBLIC_URL:\?/)
+  const leading = all.filter(([name]) => [...ofProviders, 'gateway', 'worker-access'].includes(name))
+  expect(leading.length).toBe(3)
+  for (const [name, { environment }] of leading) expect(environment['CARREL_PUBLIC_URL'], name).toBe(publicUrl)
+})
+
 test('no default is within another, which the older compose takes for text', () => {
   expect(text).not.toMatch(/\$\{[A-Z_]+:[-?][^}]*\$\{/)
 })
