@@ -25,7 +25,7 @@ Runs the conformance suite of compute providers, and whole sessions, on each rea
   docker      the daemon of this machine
   kubernetes  KUBECONFIG
   openstack   OS_CLIENT_CONFIG_FILE and OS_CLOUD
-  slurm       CARREL_STAND_SLURM_URL
+  slurm       CARREL_STAND_SLURM_URL and CARREL_STAND_SLURM_KEY_FILE
 
 What else a backend's tests read is named in test/stands. It says which ran and which did not, and why. Each backend has a hard time
 limit. Everything that is made there carries a deployment's id of its own, and is removed again.

@@ -24,9 +24,20 @@ export interface RealBackend {
   leftovers(deploymentId: string): Promise<readonly string[]>
   /** The same backend by way of proxies. */
   viaProxies?(): Promise<{ readonly provider: ProviderConfig; readonly proxies: readonly FaultProxy[] }>
+  /** How an administrator makes the same provider through the API. */
+  readonly byApi?: ProviderByApi
   /** The plain thing, without Carrel: what a small script would do with the same API. */
   readonly raw?: RawBackend
   close(): Promise<void>
+}
+
+export interface ProviderByApi {
+  /** Where its backend is, which the deployment must allow. */
+  readonly networks: readonly string[]
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly secrets: Readonly<Record<string, string>>
+  /** Of the same names, and the backend does not take them. */
+  readonly refusedSecrets: Readonly<Record<string, string>>
 }
 
 export interface RawBackend {

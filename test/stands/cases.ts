@@ -3,6 +3,7 @@ import { untried } from '../conformance/untried.ts'
 import type { OpenBackend, RealBackend } from './backend.ts'
 import { noteFigure } from './figures.ts'
 import { wholeFlow } from './flow.ts'
+import { madeByApi } from './made-by-api.ts'
 import { longOutage, outage, shortOutage } from './outage.ts'
 import { overhead } from './overhead.ts'
 import { createStandSite } from './site.ts'
@@ -31,6 +32,15 @@ export function standCases(name: string, open: OpenBackend): void {
       'a whole session: asked for, ready, entered by its door, stopped, and nothing is left',
       async () => {
         await wholeFlow(stand, backend)
+      },
+      10 * minute,
+    )
+
+    test(
+      'a provider that is made through the API: its check tells bad credentials from good ones, and a whole session runs there',
+      async () => {
+        if (backend.byApi === undefined) return untried(backend).not.toHaveProperty('byApi')
+        await madeByApi(stand, backend, backend.byApi)
       },
       10 * minute,
     )

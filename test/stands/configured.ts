@@ -19,7 +19,7 @@ export async function lackOf(name: StandName, env: Environment = process.env): P
     case 'openstack':
       return fileLack('OS_CLIENT_CONFIG_FILE', env) ?? valueLack('OS_CLOUD', env)
     case 'slurm':
-      return valueLack('CARREL_STAND_SLURM_URL', env)
+      return valueLack('CARREL_STAND_SLURM_URL', env) ?? fileLack('CARREL_STAND_SLURM_KEY_FILE', env)
     default:
       return name satisfies never
   }

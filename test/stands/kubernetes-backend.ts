@@ -11,14 +11,14 @@ const size = { cpuMilli: 50, memoryMib: 64, diskMib: 64, gpus: 0 }
 /** The cluster that KUBECONFIG points to. */
 export async function openBackend(): Promise<RealBackend> {
   const stand = await openStand()
-  const settings = {
+  const common = {
     server: stand.server,
     ca: stand.ca,
-    tokenFile: stand.tokenFile,
     reachableFrom: [{ network: '0.0.0.0/0' }],
     stopGraceSeconds: 1,
     networkPoliciesEnforced: true,
   }
+  const settings = { ...common, tokenFile: stand.tokenFile }
   const provider = { id: 'cluster', kind: 'kubernetes' as const, startLimit: 4, networks: stand.networks, settings }
   return {
     name: 'kubernetes',
@@ -34,6 +34,12 @@ export async function openBackend(): Promise<RealBackend> {
     },
     answers: true,
     leftovers: stand.leftovers,
+    byApi: {
+      networks: [`${new URL(stand.server).hostname}/32`],
+      settings: common,
+      secrets: { token: stand.token },
+      refusedSecrets: { token: `${stand.token.slice(0, -8)}00000000` },
+    },
     async viaProxies() {
       const proxy = await createFaultProxy({ target: stand.server, targetCa: stand.ca, tls: true })
       const through = { ...settings, server: proxy.url, ca: proxy.ca, requestTimeoutMs: 4_000 }

@@ -59,6 +59,7 @@ export async function createStandSite(backend: RealBackend, options: StandSiteOp
     variables: {
       CARREL_DIRECT_DOORS: 'false',
       CARREL_GATEWAY_PORT: String(gatewayPort),
+      CARREL_PROVIDER_NETWORKS: [...provider.networks, ...(backend.byApi?.networks ?? [])].join(','),
       ...backend.variables,
     },
   })

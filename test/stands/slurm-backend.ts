@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { plainTemplate } from '../setup/template.ts'
 import { eventually } from '../conformance/compute-harness.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
@@ -15,13 +16,8 @@ const size = { cpuMilli: 1_000, memoryMib: 64, diskMib: 0, gpus: 0 }
 /** The cluster that CARREL_STAND_SLURM_URL points to; its nodes are shared, so that what runs there reports itself. */
 export async function openBackend(): Promise<RealBackend> {
   const stand = slurmStand()
-  const settings = {
-    url: stand.url,
-    auth: 'key',
-    keyFile: stand.keyFile,
-    user: stand.user.name,
-    nodeAddresses: stand.nodeAddresses,
-  }
+  const common = { url: stand.url, user: stand.user.name, nodeAddresses: stand.nodeAddresses }
+  const settings = { ...common, auth: 'key', keyFile: stand.keyFile }
   const provider = {
     id: 'cluster',
     kind: 'slurm' as const,
@@ -50,6 +46,12 @@ export async function openBackend(): Promise<RealBackend> {
     },
     answers: true,
     leftovers: leftoversOf(stand),
+    byApi: {
+      networks: [`${new URL(stand.url).hostname}/32`],
+      settings: { ...common, auth: 'key' },
+      secrets: { key: (await readFile(stand.keyFile)).toString('base64') },
+      refusedSecrets: { key: randomBytes(32).toString('base64') },
+    },
     async viaProxies() {
       const proxy = await createFaultProxy({ target: stand.url })
       const through = { ...settings, url: proxy.url, requestTimeoutMs: 4_000 }

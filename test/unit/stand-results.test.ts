@@ -104,5 +104,8 @@ test('what configuration does not point to is said with the variable that is mis
   expect(await lackOf('kubernetes', { KUBECONFIG: '/nowhere' })).toContain('not there')
   expect(await lackOf('kubernetes', { KUBECONFIG: import.meta.filename })).toBeNull()
   expect(await lackOf('openstack', { OS_CLIENT_CONFIG_FILE: import.meta.filename })).toBe('OS_CLOUD is not set')
-  expect(await lackOf('slurm', { CARREL_STAND_SLURM_URL: 'http://127.0.0.1:1' })).toBeNull()
+  const slurm = { CARREL_STAND_SLURM_URL: 'http://127.0.0.1:1' }
+  expect(await lackOf('slurm', {})).toBe('CARREL_STAND_SLURM_URL is not set')
+  expect(await lackOf('slurm', slurm)).toBe('CARREL_STAND_SLURM_KEY_FILE is not set')
+  expect(await lackOf('slurm', { ...slurm, CARREL_STAND_SLURM_KEY_FILE: import.meta.filename })).toBeNull()
 })
