@@ -144,15 +144,21 @@ const endings: Readonly<Partial<Record<VerdictKind, CloseReason>>> = {
 export async function settleConnections(db: Db): Promise<number> {
   let changed = 0
   for (const row of await connectionsToSettle(db)) {
-    const reason = endings[verdictOf(factsOf(row))]
+    const verdict = verdictOf(factsOf(row))
+    const reason = endings[verdict]
     if (reason === undefined) {
       if (row.reopened) changed += Number(await reopen(db, row))
       else if (row.unused)
-        changed += Number(await close(db, row.id, { reason: 'idle', ends: false, unused: true, leaves: true }))
+        changed += Number(
+          await close(db, row.id, { reason: resting(verdict), ends: false, unused: true, leaves: true }),
+        )
     } else if (row.parted) changed += Number(await close(db, row.id, { reason, ends: true, leaves: true }))
   }
   return changed
 }
+
+/** Why nobody uses a pass that is good: the session is not there to be used, or nobody cares to. */
+const resting = (verdict: VerdictKind): CloseReason => (verdict === 'not_ready' ? 'paused' : 'idle')
 
 const close = async (db: Db, id: string, closing: Closing): Promise<boolean> =>
   await db.transaction().execute(async (trx) => await closeOne(trx, id, closing))

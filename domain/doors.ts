@@ -130,6 +130,7 @@ export const closeReasons = [
   'left',
   'idle',
   'ended',
+  'paused',
   'withdrawn',
   'expired',
   'cut',

@@ -1,7 +1,7 @@
 import type { DoorAccess, TunnelId, TunnelKind } from './doors.ts'
 
 /** Why Carrel ended a connection itself. */
-export const cutReasons = ['withdrawn', 'ended', 'expired', 'cut', 'unverified', 'shutdown'] as const
+export const cutReasons = ['withdrawn', 'ended', 'paused', 'expired', 'cut', 'unverified', 'shutdown'] as const
 export type CutReason = (typeof cutReasons)[number]
 
 /** What is open through this process: a request, a WebSocket or a desktop, with the way to end it. */

@@ -26,6 +26,7 @@ const codes: Readonly<Record<CutReason, { readonly code: number; readonly text: 
   expired: { code: 1008, text: 'this door is closed in this browser' },
   cut: { code: 1008, text: 'this connection was closed by its owner or an operator' },
   ended: { code: 1001, text: 'the session has ended' },
+  paused: { code: 1001, text: 'the session is paused and can be resumed' },
   unverified: { code: 1013, text: 'the right to use this session cannot be checked' },
   shutdown: { code: 1012, text: 'the gateway restarts' },
 }

@@ -33,7 +33,8 @@ export const usualLimits: WatchLimits = { everyMs: 2_000, answerMs: 5_000, blind
 const cutOf: Record<Exclude<Verdict['kind'], 'open'>, CutReason> = {
   no_pass: 'expired',
   no_access: 'withdrawn',
-  not_ready: 'ended',
+  // What is open was opened while it was ready, and then a session is paused or ends.
+  not_ready: 'paused',
   ended: 'ended',
 }
 

@@ -30,6 +30,7 @@ export const desktopEnds = {
   /** Cut by Carrel. */
   withdrawn: { close: 1008, status: 771, row: 'withdrawn' },
   ended: { close: 1000, status: 523, row: 'ended' },
+  paused: { close: 1000, status: 523, row: 'paused' },
   expired: { close: 1000, status: 522, row: 'expired' },
   cut: { close: 1008, status: 523, row: 'cut' },
   unverified: { close: 1013, status: 512, row: 'gateway_lost' },

@@ -123,8 +123,6 @@ export const notices = {
 
 const stateTitles: Partial<Record<SessionState, string>> = {
   queued: 'The session waits for its place',
-  pausing: 'The session is being paused',
-  paused: 'The session is paused',
   resuming: 'The session is being resumed',
 }
 
@@ -135,6 +133,7 @@ export function noticeOf(verdict: Exclude<Verdict, { kind: 'open' }>): Notice {
     case 'no_access':
       return notices[verdict.kind]
     case 'not_ready':
+      if (verdict.state === 'pausing' || verdict.state === 'paused') return restOf(verdict.state)
       return {
         status: 503,
         code: 'not_ready',
@@ -158,6 +157,21 @@ export function noticeOf(verdict: Exclude<Verdict, { kind: 'open' }>): Notice {
       return verdict satisfies never
   }
 }
+
+/** Nobody need ask often: it goes on when somebody resumes it. */
+const restOf = (state: 'pausing' | 'paused'): Notice => ({
+  status: 503,
+  code: 'paused',
+  title: state === 'paused' ? 'The session is paused' : 'The session is being paused',
+  sentences: [
+    state === 'paused'
+      ? 'It can be resumed from your portal, and this door opens again then.'
+      : 'Once it rests, it can be resumed from your portal, and this door opens again then.',
+    'This page looks again by itself.',
+  ],
+  refreshSeconds: 5,
+  retryAfterSeconds: 5,
+})
 
 const sentenceOf = (reason: string): string =>
   Object.entries(reasonSentences).find(([name]) => name === reason)?.[1] ?? `Why: ${reason}.`

@@ -7,6 +7,8 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { requestStop } from '../../db/intents.ts'
+import { requestPause } from '../../db/pause-wishes.ts'
+import { toPaused, toPausing } from '../../db/pauses.ts'
 import { listLiveTunnels, requestCut } from '../../db/tunnels.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { createKeyring } from '../../platform/keyring.ts'
@@ -16,6 +18,7 @@ import type { Child } from '../../stack/child.ts'
 import { freePort } from '../../stack/ports.ts'
 import { createDoorScene, domain, hostOf } from '../setup/doors.ts'
 import type { DoorScene, Visitor } from '../setup/doors.ts'
+import { allPausable } from '../setup/pausable.ts'
 import { ask, createSession } from '../support/gateway/stand.ts'
 
 /** A gateway as a process of its own on a database of its own, and a session that answers on this machine. */
@@ -101,6 +104,11 @@ async function redeem(key: SessionKey, who: Visitor, path = '/'): Promise<string
 
 /** A WebSocket and a download that never ends; resolves with how long it took until both had ended after `deed`, ms. */
 async function untilCut(key: SessionKey, cookie: string, deed: () => Promise<unknown>): Promise<number> {
+  return (await cutBy(key, cookie, deed)).tookMs
+}
+
+/** The same, and what the WebSocket was told. */
+async function cutBy(key: SessionKey, cookie: string, deed: () => Promise<unknown>) {
   const headers = { Host: hostOf(key).name, Origin: originOf(key), Cookie: cookie }
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { headers })
   socket.on('error', () => {})
@@ -111,11 +119,14 @@ async function untilCut(key: SessionKey, cookie: string, deed: () => Promise<unk
   const [answer] = (await once(asked, 'response')) as [IncomingMessage]
   answer.on('error', () => {})
   answer.resume()
-  const ended = Promise.all([once(socket, 'close'), new Promise((resolve) => answer.once('close', resolve))])
+  const ended = Promise.all([
+    once(socket, 'close') as Promise<[number, Buffer]>,
+    new Promise((resolve) => answer.once('close', resolve)),
+  ])
   const begun = performance.now()
   await deed()
-  await ended
-  return performance.now() - begun
+  const [[code, reason]] = await ended
+  return { tookMs: performance.now() - begun, told: [code, String(reason)] }
 }
 
 test('a ticket becomes a pass, and the pass a way to the session that knows nothing of either', async () => {
@@ -178,6 +189,35 @@ test('stopped, withdrawn, disabled, revoked: all that is open is cut in 5 s, and
   const open = async () => (await listLiveTunnels(db, key.sessionId, { after: null, limit: 10 })).items
   await expect.poll(open).toEqual([])
 })
+
+test('a session that is paused says so to all that is open, and that it can be resumed to whoever asks next', async () => {
+  const { db } = scene.rows
+  await allPausable(db)
+  const key = await ready()
+  const cookie = await redeem(key, owner)
+  await db.transaction().execute(async (trx) => await requestPause(trx, key.sessionId, 'pause'))
+  const wish = { ...key, number: 1 }
+  const { tookMs, told } = await cutBy(key, cookie, async () => await toPausing(db, wish))
+  expect(told).toEqual([1_001, 'the session is paused and can be resumed'])
+  expect(tookMs).toBeLessThan(5_000)
+  await expect.poll(closedFor(key)).toEqual(['paused'])
+
+  const look = async () => {
+    const headers = { Cookie: cookie, Accept: 'text/html' }
+    const { status, body } = await ask(port, { host: hostOf(key).name, headers })
+    return [status, /<h1[^>]*>([^<]*)/.exec(body)?.[1], body.includes('can be resumed from your portal')]
+  }
+  expect(await look()).toEqual([503, 'The session is being paused', true])
+  await toPaused(db, wish)
+  expect(await look()).toEqual([503, 'The session is paused', true])
+  const problem = await ask(port, { host: hostOf(key).name, headers: { Cookie: cookie } })
+  expect([problem.status, JSON.parse(problem.body)]).toMatchObject([503, { code: 'paused' }])
+})
+
+const closedFor = (key: SessionKey) => async () => {
+  const rows = scene.rows.db.selectFrom('tunnel').select('close_reason').where('session_id', '=', key.sessionId)
+  return (await rows.execute()).map((row) => row.close_reason)
+}
 
 test('an operator cuts one tunnel by name', async () => {
   const { db } = scene.rows

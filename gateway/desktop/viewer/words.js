@@ -22,6 +22,7 @@ const ends = {
   browser_fault: ['This page said something that was not understood.', 'Opening it again helps as a rule.', 'later'],
   withdrawn: ['Your access was withdrawn.', 'Ask the owner of the session.', 'never'],
   ended: ['The session has ended.', 'Nothing of it is left here.', 'never', 'See why'],
+  paused: ['The session is paused.', 'Resume it from your portal to go on.', 'never', 'See how it stands'],
   expired: ['Your visit is over.', 'Open the desktop from your portal again.', 'never'],
   cut: ['This connection was closed.', 'The owner of the session or an operator did it.', 'later'],
   unverified: ['Carrel cannot check your access at the moment.', 'Its database does not answer.', 'again'],

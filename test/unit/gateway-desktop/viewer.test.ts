@@ -54,7 +54,7 @@ describe('the viewer', () => {
       const { title, retry } = words.meaningOf(end)
       expect(title.endsWith('.'), end).toBe(true)
       // What is over does not come back by itself.
-      if (['withdrawn', 'ended', 'expired', 'left', 'cut'].includes(end)) expect(retry, end).not.toBe('again')
+      if (['withdrawn', 'ended', 'paused', 'expired', 'left', 'cut'].includes(end)) expect(retry, end).not.toBe('again')
       if (end !== 'guacd_lost') expect(title, end).not.toBe(lost)
     }
     expect(words.meaningOf('something new').title).toBe(lost)

@@ -59,7 +59,7 @@ const refusals: readonly (readonly [string, Verdict, number, string])[] = [
     'the session is paused',
     { kind: 'not_ready', state: 'paused', progress: null },
     503,
-    'socket 1001 the session has ended',
+    'socket 1001 the session is paused and can be resumed',
   ],
   ['the pass is used up', { kind: 'no_pass' }, 401, 'socket 1008 this door is closed in this browser'],
 ]
