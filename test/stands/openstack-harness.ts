@@ -21,6 +21,7 @@ export const openstackCan: Facets = {
   many: true,
   refusals: ['unschedulable', 'template_unfit'],
   credentials: true,
+  reports: true,
   // Its hypervisor may be one in name only.
   answers: false,
 }

@@ -8,6 +8,7 @@ import { checkNames } from './names.ts'
 import type { Named } from './named.ts'
 import { Refusal } from '../refusal.ts'
 import { removeInstance } from './remove.ts'
+import type { RemoveDeps } from './remove.ts'
 import { egressGroupOf } from './rules.ts'
 import { objection, serverBody } from './server.ts'
 import { serverMade } from './shapes.ts'
@@ -22,10 +23,9 @@ import {
   settleRules,
   tolerant,
 } from './surroundings.ts'
-import type { Ground } from './surroundings.ts'
 import { userDataOf } from './user-data.ts'
 
-export interface CreateDeps extends Ground {
+export interface CreateDeps extends RemoveDeps {
   readonly named: Named
   readonly boots: ReturnType<typeof createLimit>
   /** Security groups that this driver made: what is around them is its own to go on with. */

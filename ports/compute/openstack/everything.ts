@@ -10,25 +10,34 @@ type Names = Pick<InstanceRef, 'name' | 'deploymentId'>
 /** One instance has a handful of each, so that one page is all. */
 const limit = 50
 
-/** All that is there of one instance. */
-export interface Remains {
-  readonly servers: readonly Server[]
+/** What stands around the server of one instance. */
+export interface Surroundings {
   readonly ports: readonly Port[]
   readonly floatings: readonly Floating[]
   readonly volumes: readonly Volume[]
   readonly groups: readonly Group[]
 }
 
+/** All that is there of one instance. */
+export interface Remains extends Surroundings {
+  readonly servers: readonly Server[]
+}
+
 /** Asks all services at once. Throws `CloudError` where one of them does not answer: what is missing then means nothing. */
 export async function lookFor(api: CloudApi, names: Names, signal: AbortSignal): Promise<Remains> {
-  const [servers, ports, floatings, volumes, groups] = await Promise.all([
-    findServers(api, names, signal),
+  const [servers, around] = await Promise.all([findServers(api, names, signal), lookAround(api, names, signal)])
+  return { servers, ...around }
+}
+
+/** The same, without asking for servers. */
+export async function lookAround(api: CloudApi, names: Names, signal: AbortSignal): Promise<Surroundings> {
+  const [ports, floatings, volumes, groups] = await Promise.all([
     findPorts(api, names, signal),
     findFloatings(api, names, signal),
     findVolumes(api, names, signal),
     findGroups(api, names, signal),
   ])
-  return { servers, ports, floatings, volumes, groups }
+  return { ports, floatings, volumes, groups }
 }
 
 /** Those that stand before those that go or failed, and the oldest of them first: whoever asks takes the same. */

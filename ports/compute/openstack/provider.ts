@@ -34,7 +34,14 @@ export function createOpenstackProvider(settings: OpenstackSettings, context: Op
   const identity = createIdentity(wire, () => readCloud(settings), settings.requestTimeoutMs)
   const api = createApi(wire, identity, settings.requestTimeoutMs)
   const named = createNamed(api)
-  const deps = { api, settings, named, boots: createLimit(settings.parallelBoots), claimed: new Set<string>() }
+  const deps = {
+    api,
+    settings,
+    named,
+    boots: createLimit(settings.parallelBoots),
+    removals: createLimit(settings.parallelRemovals),
+    claimed: new Set<string>(),
+  }
   const capabilities: Capabilities = {
     pause: true,
     gpu: true,

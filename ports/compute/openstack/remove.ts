@@ -2,8 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { InstanceRef, Removed } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { isGoing, lookFor } from './everything.ts'
-import type { Remains } from './everything.ts'
+import { findServers, isGoing, lookAround } from './everything.ts'
+import type { Surroundings } from './everything.ts'
+import type { createLimit } from './limit.ts'
 import { checkNames } from './names.ts'
 import { serverAlone } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
@@ -12,44 +13,69 @@ import { tolerant } from './surroundings.ts'
 /** What is being deleted is told so again after so many looks: Nova forgets when a machine of its own dies. */
 const remindAfter = 40
 
+export interface RemoveDeps extends Ground {
+  /** Bounds how many removals ask and act at once; what waits for the cloud takes no place. */
+  readonly removals: ReturnType<typeof createLimit>
+}
+
 /**
  * Removes what belongs to the instance: server, ports, floating address, volumes, security group, in this order, and goes on only
  * when the server was seen gone twice. `removed` only when two looks in a row showed nothing of any kind.
  */
-export async function removeInstance(ground: Ground, ref: InstanceRef, signal: AbortSignal): Promise<Removed> {
+export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal: AbortSignal): Promise<Removed> {
   checkNames(ref)
-  const { api, settings } = ground
-  const deadline = AbortSignal.timeout(settings.removeTimeoutMs)
-  const both = AbortSignal.any([signal, deadline])
-  const known = new Set<string>(Object.values(ref.ids ?? {}))
-  let [withoutServer, withoutAny] = [0, 0]
+  const { settings, removals } = deps
+  const both = AbortSignal.any([signal, AbortSignal.timeout(settings.removeTimeoutMs)])
+  const step = removing(deps, ref, both)
   try {
     for (let round = 0; !both.aborted; round++) {
-      const left = await lookFor(api, ref, both)
-      left.servers.forEach(({ id }) => known.add(id))
-      const hidden = left.servers.length === 0 ? await stillThere(api, known, both) : []
-      withoutServer = left.servers.length + hidden.length === 0 ? withoutServer + 1 : 0
-      withoutAny = withoutServer > 0 && count(left) === 0 ? withoutAny + 1 : 0
-      if (withoutAny >= 2) return { kind: 'removed' }
-      for (const server of left.servers)
-        if (!isGoing(server) || round % remindAfter === remindAfter - 1)
-          await tolerant(api.done('compute', 'DELETE', `/servers/${server.id}`, both))
-      for (const id of hidden)
-        await tolerant(api.done('compute', 'POST', `/servers/${id}/action`, both, { body: { forceDelete: null } }))
-      if (withoutServer >= 2) await removeSurroundings(api, left, both)
-      // After a deed the next look comes at once; before, there is something to wait for.
-      if (withoutServer < 2 || withoutAny > 0) await wait(settings.lookAgainMs, undefined, { signal: both })
+      // A place for each round, not for the whole: a server that goes slowly keeps nobody waiting.
+      const next = await removals(() => step(round), both)
+      if (next === 'removed') return { kind: 'removed' }
+      if (next === 'wait') await wait(settings.lookAgainMs, undefined, { signal: both })
     }
     return { kind: 'unknown', why: 'it is still there' }
   } catch (error) {
-    return { kind: 'unknown', why: error instanceof CloudError ? error.message : 'the time was over' }
+    const why = error instanceof CloudError && !both.aborted ? error.message : 'the time was over'
+    return { kind: 'unknown', why }
   }
 }
 
-const count = ({ servers, ports, floatings, volumes, groups }: Remains): number =>
-  servers.length + ports.length + floatings.length + volumes.length + groups.length
+type Next = 'removed' | 'wait' | 'again'
 
-async function removeSurroundings(api: CloudApi, left: Remains, signal: AbortSignal): Promise<void> {
+/** One look, and what follows from it and from those before it. */
+function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (round: number) => Promise<Next> {
+  const known = new Set<string>(Object.values(ref.ids ?? {}))
+  let [withoutServer, withoutAny] = [0, 0]
+  return async (round) => {
+    const servers = await findServers(api, ref, signal)
+    servers.forEach(({ id }) => known.add(id))
+    const hidden = servers.length === 0 ? await stillThere(api, known, signal) : []
+    if (servers.length + hidden.length > 0) {
+      withoutServer = withoutAny = 0
+      for (const server of servers)
+        if (!isGoing(server) || round % remindAfter === remindAfter - 1)
+          await tolerant(api.done('compute', 'DELETE', `/servers/${server.id}`, signal))
+      for (const id of hidden)
+        await tolerant(api.done('compute', 'POST', `/servers/${id}/action`, signal, { body: { forceDelete: null } }))
+      return 'wait'
+    }
+    withoutServer += 1
+    // Of what stands around it nothing is asked while it is there: Neutron has enough to do with its end.
+    const left = await lookAround(api, ref, signal)
+    withoutAny = count(left) === 0 ? withoutAny + 1 : 0
+    if (withoutAny >= 2) return 'removed'
+    if (withoutServer < 2) return 'wait'
+    await removeSurroundings(api, left, signal)
+    // After a deed the next look comes at once; before, there is something to wait for.
+    return withoutAny > 0 ? 'wait' : 'again'
+  }
+}
+
+const count = ({ ports, floatings, volumes, groups }: Surroundings): number =>
+  ports.length + floatings.length + volumes.length + groups.length
+
+async function removeSurroundings(api: CloudApi, left: Surroundings, signal: AbortSignal): Promise<void> {
   const remove = async (service: 'network' | 'volume', path: string, found: readonly { readonly id: string }[]) => {
     await Promise.all(found.map(({ id }) => tolerant(api.done(service, 'DELETE', `${path}/${id}`, signal))))
   }

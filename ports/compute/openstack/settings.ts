@@ -61,6 +61,8 @@ const tuned = {
     .default({}),
   /** How many servers are made at once, with all that stands around them. */
   parallelBoots: z.int().min(1).max(100).default(5),
+  /** How many removals ask and act at once. */
+  parallelRemovals: z.int().min(1).max(100).default(5),
   pageSize: z.int().min(1).max(1_000).default(200),
   /** One call is given up after this; asking for a server has a time of its own, for a busy cloud takes long to say yes. */
   requestTimeoutMs: z.int().min(100).max(300_000).default(30_000),

@@ -24,7 +24,7 @@ export interface FakeCloud {
   readonly requests: Seen[]
   readonly things: Record<'servers' | 'ports' | 'security_groups' | 'floatingips' | 'volumes' | 'images', Thing[]>
   /** Answers instead of the cloud; `undefined`: the cloud answers. */
-  instead: (seen: Seen) => Reply | undefined
+  instead: (seen: Seen) => Reply | undefined | Promise<Reply | undefined>
   tokenSeconds: number
   close(): Promise<void>
 }
@@ -65,7 +65,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
       const [, service = '', ...rest] = (request.url ?? '').split('/')
       const seen = { method: request.method ?? '', service, path: `/${rest.join('/')}`, body, headers: request.headers }
       cloud.requests.push(seen)
-      const reply = cloud.instead(seen) ?? answer(seen)
+      const reply = (await cloud.instead(seen)) ?? answer(seen)
       response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers })
       response.end(reply.body === undefined ? '' : JSON.stringify(reply.body))
     })()

@@ -36,36 +36,6 @@ test('a machine on a volume, with a floating address: made, found running, remov
   await provider.close()
 })
 
-test('the server is seen gone twice before anything around it is removed', async () => {
-  const provider = openCloud(cloud)
-  const spec = specOf()
-  await provider.create(spec, call)
-  cloud.requests.length = 0
-  await provider.remove(spec, call)
-  const told = cloud.requests.map(({ method, path }) => `${method} ${path.split(/[/?]/)[2]}`)
-  const [gone, port] = [told.indexOf('DELETE servers'), told.indexOf('DELETE ports')]
-  expect(told.slice(gone, port).filter((t) => t === 'GET servers').length).toBeGreaterThanOrEqual(2)
-  await provider.close()
-})
-
-test('a server that the cloud keeps in case it was a mistake is deleted for good', async () => {
-  const provider = openCloud(cloud)
-  const spec = specOf()
-  const created = await provider.create(spec, call)
-  const server = cloud.things.servers[0]
-  let kept = true
-  cloud.instead = ({ method, path }) => {
-    if (!kept || server === undefined || !path.includes(`/servers/${server.id}`)) return undefined
-    if (method === 'POST') kept = !path.endsWith('/action')
-    if (method === 'DELETE') cloud.things.servers.length = 0
-    return method === 'GET' ? { status: 200, body: { server: { ...server, status: 'SOFT_DELETED' } } } : { status: 204 }
-  }
-  expect(await provider.remove('ref' in created ? created.ref : spec, call)).toEqual({ kind: 'removed' })
-  expect(asked('POST', /action$/).map(({ body }) => body)).toContainEqual({ forceDelete: null })
-  expect(left()).toEqual([])
-  await provider.close()
-})
-
 test('a token is renewed before it ends, and once after it was refused', async () => {
   const provider = openCloud(cloud)
   const ref = specOf()

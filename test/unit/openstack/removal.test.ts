@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openFakeCloud } from '../../support/openstack/fake-cloud.ts'
+import type { FakeCloud } from '../../support/openstack/fake-cloud.ts'
+import { call, openCloud, specOf } from './specs.ts'
+
+let cloud: FakeCloud
+beforeEach(async () => {
+  cloud = await openFakeCloud()
+})
+afterEach(async () => {
+  await cloud.close()
+})
+
+const left = () => Object.entries(cloud.things).flatMap(([kind, all]) => (kind === 'images' ? [] : all.map(() => kind)))
+const asked = (method: string, path: RegExp) => cloud.requests.filter((r) => r.method === method && path.test(r.path))
+
+test('the server is seen gone twice before anything around it is removed', async () => {
+  const provider = openCloud(cloud)
+  const spec = specOf()
+  await provider.create(spec, call)
+  cloud.requests.length = 0
+  await provider.remove(spec, call)
+  const told = cloud.requests.map(({ method, path }) => `${method} ${path.split(/[/?]/)[2]}`)
+  const [gone, port] = [told.indexOf('DELETE servers'), told.indexOf('DELETE ports')]
+  expect(told.slice(gone, port).filter((t) => t === 'GET servers').length).toBeGreaterThanOrEqual(2)
+  await provider.close()
+})
+
+test('a server that the cloud keeps in case it was a mistake is deleted for good', async () => {
+  const provider = openCloud(cloud)
+  const spec = specOf()
+  const created = await provider.create(spec, call)
+  const server = cloud.things.servers[0]
+  let kept = true
+  cloud.instead = ({ method, path }) => {
+    if (!kept || server === undefined || !path.includes(`/servers/${server.id}`)) return undefined
+    if (method === 'POST') kept = !path.endsWith('/action')
+    if (method === 'DELETE') cloud.things.servers.length = 0
+    return method === 'GET' ? { status: 200, body: { server: { ...server, status: 'SOFT_DELETED' } } } : { status: 204 }
+  }
+  expect(await provider.remove('ref' in created ? created.ref : spec, call)).toEqual({ kind: 'removed' })
+  expect(asked('POST', /action$/).map(({ body }) => body)).toContainEqual({ forceDelete: null })
+  expect(left()).toEqual([])
+  await provider.close()
+})
+
+test('no more removals ask at once than the settings allow, and one whose server goes slowly keeps no other waiting', async () => {
+  const provider = openCloud(cloud, { parallelRemovals: 2, removeTimeoutMs: 20_000 })
+  const specs = Array.from({ length: 8 }, () => specOf())
+  for (const spec of specs) await provider.create(spec, call)
+  const [slow, ...others] = specs
+  const stuck = cloud.things.servers[0]
+  let [isStuck, now, most] = [true, 0, 0]
+  cloud.instead = async ({ method, path }) => {
+    most = Math.max(most, ++now)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    now -= 1
+    return isStuck && method === 'DELETE' && path.endsWith(`/servers/${stuck?.id}`) ? { status: 204 } : undefined
+  }
+  const removal = provider.remove(slow ?? specOf(), call)
+  const rest = await Promise.all(others.map((spec) => provider.remove(spec, call)))
+  expect(rest).toEqual(others.map(() => ({ kind: 'removed' })))
+  expect(left().sort()).toEqual(['ports', 'security_groups', 'servers'])
+  isStuck = false
+  expect(await removal).toEqual({ kind: 'removed' })
+  expect(left()).toEqual([])
+  // Each asks for ports, floating addresses, volumes and groups at once.
+  expect(most).toBeLessThanOrEqual(2 * 4)
+  await provider.close()
+})
