@@ -58,8 +58,6 @@ const unused = async (of = key) =>
     .set({ used_at: sql<Date>`now() - interval '61 seconds'` })
     .where('session_id', '=', of.sessionId)
     .execute()
-const setState = async (state: 'ready' | 'paused') =>
-  await db.updateTable('session').set({ state }).where('id', '=', key.sessionId).execute()
 const stop = async (of = key) =>
   await db.transaction().execute(async (trx) => await requestStop(trx, of.sessionId, 'user'))
 
@@ -192,21 +190,6 @@ describe('a connection', () => {
     // What has ended does not come back with the right.
     await scene.invite(key, guest.accountId)
     expect((await scene.gateway.check(pass, hostOf(key))).kind).toBe('no_pass')
-  })
-
-  test('of a session that was paused says so, and is opened again by whoever comes back to it', async () => {
-    const { pass } = await inside()
-    await setState('paused')
-    await unused()
-    await scene.gateway.beat('g1')
-    await setState('ready')
-    expect((await scene.gateway.check(pass, hostOf(key))).kind).toBe('open')
-    await scene.gateway.beat('g1')
-    expect(await connectionsOf()).toEqual([
-      ['opened', undefined],
-      ['closed', 'paused'],
-      ['opened', undefined],
-    ])
   })
 
   test('of which a gateway says nothing any more ends nevertheless', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { settleDoors } from '../../db/door-upkeep.ts'
 import { requestStop } from '../../db/intents.ts'
 import { requestPause } from '../../db/pause-wishes.ts'
 import { toPaused, toPausing } from '../../db/pauses.ts'
@@ -200,7 +201,7 @@ test('a session that is paused says so to all that is open, and that it can be r
   const { tookMs, told } = await cutBy(key, cookie, async () => await toPausing(db, wish))
   expect(told).toEqual([1_001, 'the session is paused and can be resumed'])
   expect(tookMs).toBeLessThan(5_000)
-  await expect.poll(closedFor(key)).toEqual(['paused'])
+  await expect.poll(closedFor(key), patience).toEqual(new Set(['paused']))
 
   const look = async () => {
     const headers = { Cookie: cookie, Accept: 'text/html' }
@@ -212,11 +213,25 @@ test('a session that is paused says so to all that is open, and that it can be r
   expect(await look()).toEqual([503, 'The session is paused', true])
   const problem = await ask(port, { host: hostOf(key).name, headers: { Cookie: cookie } })
   expect([problem.status, JSON.parse(problem.body)]).toMatchObject([503, { code: 'paused' }])
+
+  await db
+    .updateTable('door_pass')
+    .set({ used_at: sql<Date>`now() - interval '61 seconds'` })
+    .where('session_id', '=', key.sessionId)
+    .execute()
+  await settleDoors(db)
+  const whyClosed = async () => {
+    const closed = (await scene.events(key)).filter(({ type }) => type === 'connection.closed')
+    return closed.map(({ data }) => data['reason'])
+  }
+  // The gateway settles as well: whoever comes first.
+  await expect.poll(whyClosed, patience).toEqual(['paused'])
 })
 
+const patience = { timeout: 20_000, interval: 50 }
 const closedFor = (key: SessionKey) => async () => {
   const rows = scene.rows.db.selectFrom('tunnel').select('close_reason').where('session_id', '=', key.sessionId)
-  return (await rows.execute()).map((row) => row.close_reason)
+  return new Set((await rows.execute()).map((row) => row.close_reason))
 }
 
 test('an operator cuts one tunnel by name', async () => {
