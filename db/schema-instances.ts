@@ -1,4 +1,5 @@
 import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { Posix } from '../domain/posix.ts'
 import type { JsonDefault, NullableJson, NullableTime, TimeDefault } from './schema-columns.ts'
 
 /** Where a port of an instance is reached; kept as the driver said it. */
@@ -51,6 +52,8 @@ export interface InstanceTables {
     /** When the backend itself will end it. */
     ends_at: NullableTime
     usage: NullableJson<StoredUsage>
+    /** As whom it runs, where that is its account's user. */
+    runs_as: NullableJson<Posix>
     tombstoned_at: NullableTime
     removed_at: NullableTime
   }
