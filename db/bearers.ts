@@ -27,8 +27,9 @@ export interface BearerRow {
 export const bearerColumns = `token.id as token_id, token.account_id, token.client, token.scopes, account.roles,
   token.expires_at as token_expires_at`
 export const bearers = 'token join account on account.id = token.account_id'
-/** Neither revoked nor expired, and its account not disabled. */
-export const tokenHolds = 'token.revoked_at is null and token.expires_at > now() and account.disabled_at is null'
+/** Neither revoked nor expired, nor unused for too long where that ends it, and its account not disabled. */
+export const tokenHolds = `token.revoked_at is null and token.expires_at > now()
+  and (token.idle_until is null or token.idle_until > now()) and account.disabled_at is null`
 
 /** 32 random bytes need no slow hash. */
 export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()

@@ -111,6 +111,7 @@ async function anonymise(trx: Trx, id: AccountId): Promise<void> {
   await trx.deleteFrom('door_pass').where('account_id', '=', id).execute()
   await trx.deleteFrom('door_ticket').where('account_id', '=', id).execute()
   await trx.deleteFrom('collaborator').where('account_id', '=', id).execute()
+  await trx.deleteFrom('browser_session').where('account_id', '=', id).execute()
   // What it is at a gateway outside is removed by who watches that, who then forgets its secrets here.
   await wantAccountRemoved(trx, id)
   await trx

@@ -14,6 +14,7 @@ import * as registry from './migrations/2026-11-30-registry.ts'
 import * as reports from './migrations/2026-12-01-reports.ts'
 import * as pausing from './migrations/2026-12-02-pause.ts'
 import * as links from './migrations/2026-12-03-links.ts'
+import * as signIn from './migrations/2026-12-05-sign-in.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -30,6 +31,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-12-01-reports': reports,
   '2026-12-02-pause': pausing,
   '2026-12-03-links': links,
+  '2026-12-05-sign-in': signIn,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

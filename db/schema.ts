@@ -13,6 +13,7 @@ import type { DoorTables } from './schema-doors.ts'
 import type { InstanceTables } from './schema-instances.ts'
 import type { OutsideTables } from './schema-outside.ts'
 import type { PauseColumns } from './schema-pause.ts'
+import type { PeopleTables } from './schema-people.ts'
 import type { RegistryTables } from './schema-registry.ts'
 import type { UpkeepTables } from './schema-upkeep.ts'
 
@@ -47,7 +48,8 @@ export interface Refusal {
 
 export type { StoredEndpoint, StoredRef, StoredReport, StoredUsage } from './schema-instances.ts'
 
-export interface Database extends DoorTables, UpkeepTables, OutsideTables, RegistryTables, InstanceTables {
+export interface Database
+  extends DoorTables, UpkeepTables, OutsideTables, RegistryTables, InstanceTables, PeopleTables {
   installation: {
     one: Generated<boolean>
     deployment_id: Generated<string>
@@ -84,7 +86,6 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables, Regis
     erase_requested_at: NullableTime
     erased_at: NullableTime
   }
-  identity: { issuer: string; subject: string; account_id: AccountId }
   token: {
     id: TokenId
     account_id: AccountId
@@ -96,6 +97,8 @@ export interface Database extends DoorTables, UpkeepTables, OutsideTables, Regis
     expires_at: Time
     last_used_at: NullableTime
     revoked_at: NullableTime
+    /** Of one in a browser's cookie: when it ends unless it is used. */
+    idle_until: NullableTime
   }
   project: {
     id: ProjectId

@@ -10,6 +10,7 @@ export const sealedColumns = [
   'outside_account.password',
   'outside_account.token',
   'provider.secrets',
+  'browser_session.tokens',
 ] as const
 export type SealedColumn = (typeof sealedColumns)[number]
 
@@ -63,6 +64,12 @@ const shapes: Readonly<Record<SealedColumn, Shape>> = {
     table: sql`provider`,
     column: sql`secrets`,
     id: sql`id`,
+    generation: sql`0::int`,
+  },
+  'browser_session.tokens': {
+    table: sql`browser_session`,
+    column: sql`tokens`,
+    id: sql`token_id`,
     generation: sql`0::int`,
   },
 }

@@ -132,8 +132,10 @@ async function redeem(trx: Trx, { ticket, host, existing, pass }: Redeeming) {
     made as (
       insert into door_pass (id, hash, session_id, door, mode, account_id, token_id, host, expires_at)
       select ${newId('pass')}, ${hashOf(pass)}, r.session_id, r.door, r.mode, r.account_id, r.token_id, r.host,
-        least(now() + ${longestPassMs}::int * interval '1 millisecond', k.expires_at, s.expires_at, s.lifetime_ends_at)
+        least(now() + ${longestPassMs}::int * interval '1 millisecond', coalesce(b.ends_at, k.expires_at), s.expires_at,
+          s.lifetime_ends_at)
       from redeemed r join token k on k.id = r.token_id join session s on s.id = r.session_id
+        left join browser_session b on b.token_id = k.id
       returning id)
     select made.id, redeemed.path from made, redeemed`.execute(trx)
   return rows[0] ?? null

@@ -56,11 +56,14 @@ export async function createToken(trx: Trx, token: NewToken): Promise<string> {
   return secret
 }
 
-/** Notes that the token was used, at most once a minute. */
+/** Notes that the token was used, at most once a minute; one in a browser's cookie lives on for that. */
 export async function touchToken(executor: Executor, id: TokenId): Promise<void> {
   await executor
     .updateTable('token')
-    .set({ last_used_at: sql<Date>`now()` })
+    .set({
+      last_used_at: sql<Date>`now()`,
+      idle_until: sql<Date | null>`now() + (select idle_seconds from browser_session where token_id = id) * interval '1 second'`,
+    })
     .where('id', '=', id)
     .where((eb) =>
       eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<', sql<Date>`now() - interval '1 minute'`)]),
@@ -68,9 +71,11 @@ export async function touchToken(executor: Executor, id: TokenId): Promise<void>
     .execute()
 }
 
+/** All but those in browsers' cookies: they are listed for themselves. */
 const tokens = (executor: Executor) =>
   executor
     .selectFrom('token')
+    .where('idle_until', 'is', null)
     .select(['id', 'account_id', 'client', 'name', 'scopes', 'created_at', 'expires_at', 'last_used_at', 'revoked_at'])
 type Row = Awaited<ReturnType<ReturnType<typeof tokens>['executeTakeFirstOrThrow']>>
 

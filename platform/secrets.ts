@@ -48,6 +48,13 @@ export const providerSecrets = (providerId: string): SecretPlace => ({
   id: providerId,
 })
 
+/** Where what an issuer gave for a browser session stands, as JSON. */
+export const issuerTokens = (browserSessionId: string): SecretPlace => ({
+  table: 'browser_session',
+  column: 'tokens',
+  id: browserSessionId,
+})
+
 /** Where what an instance reports its ports with stands. */
 export const reportToken = ({ sessionId, generation }: SessionKey): SecretPlace => ({
   table: 'instance',

@@ -5,6 +5,7 @@ import type { Replacement, SealedColumn, SealedRow, Stretch } from '../db/sealed
 import type { SessionId } from '../domain/ids.ts'
 import {
   instanceSecret,
+  issuerTokens,
   keyIdOf,
   outsidePassword,
   outsideToken,
@@ -62,6 +63,7 @@ const places: Readonly<Record<SealedColumn, (row: SealedRow) => SecretPlace>> = 
   'outside_account.password': ({ id }) => outsidePassword(id),
   'outside_account.token': ({ id }) => outsideToken(id),
   'provider.secrets': ({ id }) => providerSecrets(id),
+  'browser_session.tokens': ({ id }) => issuerTokens(id),
 }
 
 /** What to write for these rows, and which of them cannot be read. */

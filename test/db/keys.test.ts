@@ -1,6 +1,7 @@
 // oxlint-disable max-lines -- every column that is sealed, and every way that its rotation goes
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sql } from 'kysely'
+import { openBrowserSession } from '../../db/browser-sessions.ts'
 import { connect } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
 import { beginInstance, readInstance, recordRemoved, tombstone } from '../../db/instances.ts'
@@ -9,10 +10,12 @@ import type { SealedColumn, Stretch } from '../../db/sealed-rows.ts'
 import { newId } from '../../domain/ids.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
+import { usualSessionLimits } from '../../domain/sign-in.ts'
 import { createKeyring } from '../../platform/keyring.ts'
 import {
   createSecrets,
   instanceSecret,
+  issuerTokens,
   keyIdOf,
   providerSecrets,
   reportToken,
@@ -301,6 +304,17 @@ test('bytes are written only where the old ones stand', async () => {
   await outside.swapToken(owner.accountId, null, { node: 'a', value: 'A'.repeat(64) })
   const settings = old.encrypt(providerSecrets(fake), 'open sesame')
   await db.updateTable('provider').set({ secrets: settings }).where('id', '=', fake).execute()
+  const browser = newId('token')
+  await db.transaction().execute((trx) =>
+    openBrowserSession(trx, {
+      id: browser,
+      accountId: owner.accountId,
+      issuer: 'https://issuer.example.org',
+      subject: 'ada',
+      limits: usualSessionLimits,
+      tokens: old.encrypt(issuerTokens(browser), '{}'),
+    }),
+  )
   const report_token = old.encrypt(reportToken(made), 'a token')
   await db.updateTable('instance').set({ report_token }).where('session_id', '=', made.sessionId).execute()
   for (const column of sealedColumns) {
