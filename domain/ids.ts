@@ -10,6 +10,8 @@ export type ProviderId = Id<'provider'>
 export type ReconciliationId = Id<'reconciliation'>
 export type TunnelId = Id<'tunnel'>
 export type CheckId = Id<'check'>
+export type HandoverId = Id<'handover'>
+export type InvitationId = Id<'invitation'>
 
 /** What every id matches; the letter in front says the kind. */
 export const idPattern = /^[a-z][a-z0-9]{1,25}$/
@@ -23,8 +25,10 @@ const prefixes = {
   audit: 'u',
   reconciliation: 'r',
   check: 'c',
+  handover: 'h',
   pass: 'd',
   tunnel: 'n',
+  invitation: 'i',
 } as const
 export type MintedKind = keyof typeof prefixes
 
@@ -53,6 +57,7 @@ export const observeWorkflowId = (id: ProviderId): string => `observe/${id}`
 /** Also the id of the schedule that starts it. */
 export const reconcileWorkflowId = (id: ProviderId): string => `reconcile/${id}`
 export const checkWorkflowId = (provider: ProviderId, check: CheckId): string => `check/${provider}/${check}`
+export const invitationWorkflowId = (id: InvitationId): string => `invitation/${id}`
 export const expireWorkflowId = 'expire'
 export const retentionWorkflowId = 'retention'
 /** Looks after the doors that a gateway outside opens. */
@@ -62,3 +67,5 @@ export const careQueue = (id: ProviderId): string => `provider/${id}/care`
 export const coreQueue = 'core'
 /** What is done at the gateway outside Carrel. */
 export const accessQueue = 'access'
+/** Where mail goes out. */
+export const mailQueue = 'mail'
