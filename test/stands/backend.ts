@@ -14,6 +14,8 @@ export interface RealBackend {
   readonly template: TemplateSpec
   /** Whether something answers behind that door; in the instances of a hypervisor that is not one nothing runs. */
   readonly answers: boolean
+  /** Whether its sessions can rest. */
+  readonly pauses?: true
   /** What processes of the installation need to be told, beside what every one is. */
   readonly variables?: Readonly<Record<string, string>>
   /** Who they are there who start sessions, where a template runs as its account. */

@@ -13,12 +13,10 @@ const size = { cpuMilli: 1_000, memoryMib: 512, diskMib: 1_024, gpus: 0 }
 export async function openBackend(): Promise<RealBackend> {
   const config = standConfig()
   const raw = await openRaw(config)
-  const settings = {
-    cloudsFile: config.cloudsFile,
-    cloud: config.cloud,
-    network: config.network,
-    gatewayNetworks: ['192.0.2.10/32'],
-  }
+  const { authUrl, credentials } = readCloud(settingsFor(config))
+  if (credentials.kind !== 'application_credential') throw new Error('the stand signs in by application credential')
+  const common = { network: config.network, gatewayNetworks: ['192.0.2.10/32'] }
+  const settings = { ...common, cloudsFile: config.cloudsFile, cloud: config.cloud }
   const provider = { id: 'cloud', kind: 'openstack' as const, startLimit: 4, networks: config.networks, settings }
   const opened: (() => Promise<void>)[] = []
   return {
@@ -37,10 +35,15 @@ export async function openBackend(): Promise<RealBackend> {
       backend: { openstack: { flavors: { small: config.flavor } } },
     },
     answers: false,
+    pauses: true,
     leftovers: (deployment) => leftoversOf(raw, deployment),
+    byApi: {
+      networks: [`${new URL(authUrl).hostname}/32`],
+      settings: { ...common, authUrl, applicationCredentialId: credentials.id },
+      secrets: { applicationCredentialSecret: credentials.secret },
+      refusedSecrets: { applicationCredentialSecret: `not ${credentials.secret}` },
+    },
     async viaProxies() {
-      const { authUrl, credentials } = readCloud(settingsFor(config))
-      if (credentials.kind !== 'application_credential') throw new Error('the stand signs in by application credential')
       const proxies = await openProxies(raw, authUrl)
       const auth = {
         auth_url: proxies.authUrl,

@@ -5,7 +5,7 @@ import { median } from '../bench/figures.ts'
 import { timed } from '../bench/rounds.ts'
 import { plainTemplate } from '../setup/template.ts'
 import type { RealBackend } from './backend.ts'
-import { becomesReady, nothingLeft, wish } from './sessions.ts'
+import { askRest, becomesReady, nothingLeft, wish } from './sessions.ts'
 import { besideName, createStandSite } from './site.ts'
 import type { StandSite } from './site.ts'
 
@@ -85,33 +85,59 @@ export async function outage(backend: RealBackend, how: Outage = shortOutage): P
   }
 }
 
-/** Sessions that are ready and stay so, that are being ended, that start, and that wait for a place. */
+/** Sessions of one phase: what each may be while nothing is answered, and what it is to be in the end. */
+interface Phase {
+  readonly ids: SessionId[]
+  readonly during: readonly string[]
+  readonly after: string
+}
+
+/**
+ * Sessions that are ready and stay so, that are being ended, that start, and that wait for a place; and where the backend can pause,
+ * that rest, that are on their way to it, and on their way back.
+ */
 async function inEveryPhase(stand: StandSite, backend: RealBackend, { perPhase }: Outage) {
   const some = async () => await Promise.all(Array.from({ length: perPhase }, () => wish(stand, backend)))
-  const [staying, ending] = [await some(), await some()]
-  for (const id of [...staying, ...ending]) await becomesReady(stand, id)
-  const starting: SessionId[] = []
-  const stateOf = (states: ReadonlyMap<string, string>, id: string) => `${states.get(id)}`
+  const none = async (): Promise<SessionId[]> => await Promise.resolve([])
+  const pausable = backend.pauses === true ? some : none
+  const staying: Phase = { ids: await some(), during: ['ready'], after: 'ready' }
+  // A removal, or a rest, that nobody confirmed is not done.
+  const ending: Phase = { ids: await some(), during: ['ready', 'stopping'], after: 'stopped' }
+  const goingToRest: Phase = { ids: await pausable(), during: ['ready', 'pausing'], after: 'paused' }
+  const resting: Phase = { ids: await pausable(), during: ['paused'], after: 'paused' }
+  const waking: Phase = { ids: await pausable(), during: ['paused', 'queued', 'resuming'], after: 'ready' }
+  const starting: Phase = { ids: [], during: ['requested', 'queued', 'provisioning', 'ready'], after: 'ready' }
+  const phases = [staying, ending, goingToRest, resting, waking, starting]
+  for (const id of phases.flatMap(({ ids }) => ids)) await becomesReady(stand, id)
+  const rested = [...resting.ids, ...waking.ids]
+  for (const id of rested) await askRest(stand, id, 'pause')
+  const notYet = async () => {
+    const states = await stand.portal.states()
+    return rested.filter((id) => states.get(id) !== 'paused')
+  }
+  await expect.poll(notYet, { timeout: 600_000, interval: 500 }).toEqual([])
   return {
     /** As many as may start at once, and as many again, which wait. */
     async begin() {
-      starting.push(...(await some()), ...(await some()))
+      starting.ids.push(...(await some()), ...(await some()))
     },
     async end() {
-      for (const id of ending) await stand.portal.remove(id)
+      for (const id of ending.ids) await stand.portal.remove(id)
+      for (const id of goingToRest.ids) await askRest(stand, id, 'pause')
+      for (const id of waking.ids) await askRest(stand, id, 'resume')
     },
     /** Fails where a session became what nobody can know it to be while the backend says nothing. */
     hold(states: ReadonlyMap<string, string>) {
-      expect(staying.map((id) => stateOf(states, id))).toEqual(staying.map(() => 'ready'))
-      // A removal that nobody confirmed is not done. What had been confirmed before it hung may have ended.
-      expect(ending.filter((id) => !['ready', 'stopping'].includes(stateOf(states, id)))).toEqual([])
-      expect(starting.filter((id) => ['failed', 'rejected', 'stopped'].includes(stateOf(states, id)))).toEqual([])
+      for (const { ids, during, after } of phases) {
+        const others = ids.map((id) => `${states.get(id)}`).filter((state) => !during.includes(state))
+        expect(others, `of what is to be ${after}`).toEqual([])
+      }
     },
     /** Which sessions are not yet what they should be once it answers again. */
-    wrong: (states: ReadonlyMap<string, string>) => [
-      ...[...staying, ...starting].filter((id) => stateOf(states, id) !== 'ready').map((id) => `${id} is not ready`),
-      ...ending.filter((id) => stateOf(states, id) !== 'stopped').map((id) => `${id} is not stopped`),
-    ],
+    wrong: (states: ReadonlyMap<string, string>) =>
+      phases.flatMap(({ ids, after }) =>
+        ids.filter((id) => states.get(id) !== after).map((id) => `${id} is ${states.get(id)}, not ${after}`),
+      ),
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import type { SessionId } from '../../domain/ids.ts'
+import { clientOf } from '../setup/site.ts'
 import type { RealBackend } from './backend.ts'
 import type { StandSite } from './site.ts'
 
@@ -25,6 +26,13 @@ export async function becomesReady({ portal, site }: StandSite, id: SessionId): 
 export async function stop({ portal }: StandSite, id: SessionId): Promise<string> {
   await portal.remove(id)
   return await portal.until(id, ['stopped'])
+}
+
+/** Asks for a session to rest, or to go on; it takes its time. */
+export async function askRest({ api, site }: StandSite, id: SessionId, wanted: 'pause' | 'resume'): Promise<void> {
+  const ask = clientOf(api.url, site.user.token)
+  const { status } = await ask('POST', `/v1/sessions/${id}/${wanted}`, undefined, { prefer: 'respond-async' })
+  expect([200, 202]).toContain(status)
 }
 
 /** Nothing of the installation is left at the backend, by the backend's own words, and no row believes that something is. */
