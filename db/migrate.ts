@@ -14,7 +14,11 @@ import * as registry from './migrations/2026-11-30-registry.ts'
 import * as reports from './migrations/2026-12-01-reports.ts'
 import * as pausing from './migrations/2026-12-02-pause.ts'
 import * as links from './migrations/2026-12-03-links.ts'
+import * as handover from './migrations/2026-12-04-handover.ts'
 import * as signIn from './migrations/2026-12-05-sign-in.ts'
+import * as accounts from './migrations/2026-12-07-accounts.ts'
+import * as experiments from './migrations/2026-12-08-experiments.ts'
+import * as invitations from './migrations/2026-12-09-invitations.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -31,7 +35,11 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-12-01-reports': reports,
   '2026-12-02-pause': pausing,
   '2026-12-03-links': links,
+  '2026-12-04-handover': handover,
   '2026-12-05-sign-in': signIn,
+  '2026-12-07-accounts': accounts,
+  '2026-12-08-experiments': experiments,
+  '2026-12-09-invitations': invitations,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

@@ -6,11 +6,15 @@ import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
 import type { Violation } from '../domain/admission.ts'
 import type { ProjectRole, Role, Scope } from '../domain/authorization.ts'
 import type { MountKind, ParameterValue, Sharing, TemplateSpec } from '../domain/template.ts'
+import type { Posix } from '../domain/posix.ts'
 import type { Volume } from '../domain/volumes.ts'
 
+import type { AccountColumns, AccountTables } from './schema-accounts.ts'
 import type { Json, JsonDefault, NullableJson, NullableTime, Time, TimeDefault } from './schema-columns.ts'
 import type { DoorTables } from './schema-doors.ts'
+import type { ExperimentColumns, ExperimentTables, ProjectSourceColumns, SourceColumn } from './schema-experiments.ts'
 import type { InstanceTables } from './schema-instances.ts'
+import type { InvitationTables } from './schema-invitations.ts'
 import type { OutsideTables } from './schema-outside.ts'
 import type { PauseColumns } from './schema-pause.ts'
 import type { PeopleTables } from './schema-people.ts'
@@ -28,13 +32,6 @@ type LimitColumns = {
   [C in keyof ResourceColumns]: ColumnType<number | null, number | null | undefined, number | null>
 }
 
-export interface Posix {
-  readonly user: string
-  readonly uid: number
-  readonly gid: number
-  readonly gids: readonly number[]
-}
-
 export interface MountRequest {
   readonly source: { readonly kind: MountKind; readonly id: string }
   readonly target: string
@@ -46,10 +43,20 @@ export interface Refusal {
   readonly violations: readonly Violation[]
 }
 
+export type { Posix } from '../domain/posix.ts'
 export type { StoredEndpoint, StoredRef, StoredReport, StoredUsage } from './schema-instances.ts'
 
 export interface Database
-  extends DoorTables, UpkeepTables, OutsideTables, RegistryTables, InstanceTables, PeopleTables {
+  extends
+    DoorTables,
+    UpkeepTables,
+    OutsideTables,
+    RegistryTables,
+    InstanceTables,
+    PeopleTables,
+    InvitationTables,
+    AccountTables,
+    ExperimentTables {
   installation: {
     one: Generated<boolean>
     deployment_id: Generated<string>
@@ -85,7 +92,7 @@ export interface Database
     disabled_at: NullableTime
     erase_requested_at: NullableTime
     erased_at: NullableTime
-  }
+  } & AccountColumns
   token: {
     id: TokenId
     account_id: AccountId
@@ -109,8 +116,13 @@ export interface Database
     version: Generated<number>
     created_at: TimeDefault
     closed_at: NullableTime
-  }
-  project_member: { project_id: ProjectId; account_id: AccountId; role: ProjectRole; added_at: TimeDefault }
+  } & ProjectSourceColumns
+  project_member: {
+    project_id: ProjectId
+    account_id: AccountId
+    role: ProjectRole
+    added_at: TimeDefault
+  } & SourceColumn
   quota_default: { payer_kind: PayerKind } & LimitColumns
   quota: { payer_kind: PayerKind; payer_id: string; version: Generated<number> } & LimitColumns
   storage_source: {
@@ -195,7 +207,8 @@ export interface Database
     next_try_at: TimeDefault
     tries: Generated<number>
   } & ResourceColumns &
-    PauseColumns
+    PauseColumns &
+    ExperimentColumns
   reservation: {
     session_id: SessionId
     generation: number

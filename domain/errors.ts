@@ -18,6 +18,8 @@ export const errorCodes = {
   not_ready: 409,
   not_paused: 409,
   pause_failed: 409,
+  experiment_closed: 409,
+  experiment_in_use: 409,
   resume_failed: 409,
   gone: 410,
   precondition_failed: 412,

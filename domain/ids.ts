@@ -10,6 +10,8 @@ export type ProviderId = Id<'provider'>
 export type ReconciliationId = Id<'reconciliation'>
 export type TunnelId = Id<'tunnel'>
 export type CheckId = Id<'check'>
+export type ExperimentId = Id<'experiment'>
+export type SyncId = Id<'sync'>
 export type HandoverId = Id<'handover'>
 export type InvitationId = Id<'invitation'>
 
@@ -28,6 +30,8 @@ const prefixes = {
   handover: 'h',
   pass: 'd',
   tunnel: 'n',
+  experiment: 'e',
+  sync: 'y',
   invitation: 'i',
 } as const
 export type MintedKind = keyof typeof prefixes
@@ -58,6 +62,8 @@ export const observeWorkflowId = (id: ProviderId): string => `observe/${id}`
 export const reconcileWorkflowId = (id: ProviderId): string => `reconcile/${id}`
 export const checkWorkflowId = (provider: ProviderId, check: CheckId): string => `check/${provider}/${check}`
 export const invitationWorkflowId = (id: InvitationId): string => `invitation/${id}`
+/** Also the id of the schedule that starts it. */
+export const catalogueWorkflowId = (source: string): string => `catalogue/${source}`
 export const expireWorkflowId = 'expire'
 export const retentionWorkflowId = 'retention'
 /** Looks after the doors that a gateway outside opens. */
