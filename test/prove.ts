@@ -28,6 +28,8 @@ async function main(): Promise<number> {
       provider: providerOf(asked.provider, providers, tools.docker),
       directory,
       ...(asked.image === undefined ? {} : { image: asked.image }),
+      ...(asked.posix === undefined ? {} : { posix: asked.posix }),
+      ...(asked.here === undefined ? {} : { here: asked.here }),
       ...(asked.template === undefined ? {} : { template: await templateIn(asked.template) }),
     })
     const search = { named: tools.temporalCliPath, path: tools.path, cacheHome: tools.cacheHome }

@@ -8,6 +8,7 @@ import { instanceName } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { ReconciliationReport } from '../../domain/reconciliation.ts'
 import { openBackend } from '../proof/backend.ts'
+import { hearing } from '../proof/hearing.ts'
 import { proofLength, tell } from '../proof/length.ts'
 import { localProvider, nameOf, proofTarget } from '../proof/target.ts'
 import { toldTarget } from '../proof/told-target.ts'
@@ -57,7 +58,11 @@ async function openSite() {
   })
   later(async () => await site.close())
   deployments.push(site.deploymentId)
-  return site
+  // Every worker of the site is told where its instances report, if they do.
+  const heard = await hearing(site, target)
+  const startWorker: typeof site.startWorker = async (entry, more) =>
+    await site.startWorker(entry, { ...heard, ...more })
+  return { ...site, startWorker }
 }
 
 async function copyOf(rows: Awaited<ReturnType<typeof dump>>) {
@@ -94,7 +99,7 @@ test(
   'an older dump restored, a copied database and a second deployment: nothing that runs is removed unasked',
   async () => {
     const site = await openSite()
-    const who = await addAccount(site.db)
+    const who = await addAccount(site.db, target.posix)
     const first = await site.startWorker()
     const older = await startMany(site.db, who, 2)
     const rows = await dump(site.db)
@@ -104,7 +109,7 @@ test(
     // Another deployment on the same daemon sees its own alone.
     const other = await openSite()
     await other.startWorker()
-    const [theirs] = await startMany(other.db, await addAccount(other.db), 1)
+    const [theirs] = await startMany(other.db, await addAccount(other.db, target.posix), 1)
     expect(await found(other.db)).toMatchObject({ outcome: 'done', kinds: {} })
     expect(await found(other.db)).toMatchObject({ outcome: 'done', kinds: {} })
     if (theirs !== undefined) {

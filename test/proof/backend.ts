@@ -1,6 +1,7 @@
 import { instanceName } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
-import type { TemplateSpec } from '../../domain/template.ts'
+import type { Posix } from '../../db/schema.ts'
+import type { ReportedPorts, TemplateSpec } from '../../domain/template.ts'
 import type { ProviderConfig } from '../../platform/config.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
@@ -21,6 +22,10 @@ export interface ProofBackend {
   readonly provider: ComputeProvider
   readonly networks: readonly string[]
   readonly template: TemplateSpec
+  /** As whom its sessions run, where the template has them run as their account. */
+  readonly posix: Posix | null
+  /** The address of this machine for what runs there. */
+  readonly here: string | null
   /** What one call has, ms. */
   readonly callMs: number
   /** What its instances are, by the driver's list. */
@@ -45,10 +50,11 @@ export async function openBackend(target: ProofTarget): Promise<ProofBackend> {
   if (target.provider.kind === 'fake') return fakeProofBackend()
   await target.prepare()
   const provider = openTarget(target)
-  const { template, callMs } = target
+  const { template, callMs, posix, here } = target
   return {
     // Whatever its kind, the rows of these proofs call it as they call the one in memory.
-    ...common(provider, { ...template, provider: plainTemplate.provider }),
+    ...common(provider, { ...template, provider: plainTemplate.provider }, posix),
+    here,
     name: nameOf(target),
     networks: target.provider.networks,
     callMs,
@@ -68,9 +74,16 @@ export async function openStageBackend(): Promise<ProofBackend> {
 /** A backend in this process. */
 export function fakeProofBackend(settleMs = 100) {
   const backend = createFakeBackend()
-  const provider = createFakeProvider({ backend, endpoint: 'serve', requestTimeoutMs: 500, settleMs })
+  const provider = createFakeProvider({
+    backend,
+    endpoint: 'serve',
+    requestTimeoutMs: 500,
+    settleMs,
+    capabilities: { usage: true },
+  })
   return {
-    ...common(provider, plainTemplate),
+    ...common(provider, plainTemplate, null),
+    here: null,
     backend,
     name: 'fake',
     networks: ['127.0.0.0/8'],
@@ -81,12 +94,13 @@ export function fakeProofBackend(settleMs = 100) {
   } satisfies ProofBackend & Record<'backend', unknown>
 }
 
-const common = (provider: ComputeProvider, template: TemplateSpec) => ({
+const common = (provider: ComputeProvider, template: TemplateSpec, posix: Posix | null) => ({
   provider,
   template,
+  posix,
   held: async (deploymentId: string) => await listInstances([provider], deploymentId),
   async strand(deploymentId: string, sessionId: SessionId): Promise<string> {
-    const spec = strandedSpec(template, deploymentId, sessionId)
+    const spec = strandedSpec({ template, posix }, deploymentId, sessionId)
     const { kind } = await provider.create(spec, call())
     if (kind !== 'made' && kind !== 'adopted') throw new Error(`nothing could be stranded: ${kind}`)
     return spec.name
@@ -105,8 +119,12 @@ async function takeAway(provider: ComputeProvider, ref: InstanceRef): Promise<vo
     if (Date.now() > deadline) throw new Error(`${ref.name} could not be removed`)
 }
 
-function strandedSpec(template: TemplateSpec, deploymentId: string, sessionId: SessionId): InstanceSpec {
-  const { image, command, environment, capabilities, readiness, egress, lifetimeSeconds, user } = template
+function strandedSpec(
+  { template, posix }: Pick<ProofBackend, 'template' | 'posix'>,
+  deploymentId: string,
+  sessionId: SessionId,
+): InstanceSpec {
+  const { image, command, environment, capabilities, readiness, egress, lifetimeSeconds, reportedPorts } = template
   return {
     name: instanceName(sessionId, 1),
     deploymentId,
@@ -118,7 +136,7 @@ function strandedSpec(template: TemplateSpec, deploymentId: string, sessionId: S
     secret: 'nobody knows',
     // A template's default size is one of its sizes.
     resources: { sessions: 1, ...template.sizes[template.defaultSize]! },
-    user: typeof user === 'object' && user !== null ? { ...user, gids: [] } : null,
+    user: userOf(template, posix),
     capabilities,
     ports: Object.values(template.doors).map(({ port }) => port),
     readiness,
@@ -127,8 +145,22 @@ function strandedSpec(template: TemplateSpec, deploymentId: string, sessionId: S
     size: template.defaultSize,
     terms: template.backend ?? {},
     lifetimeSeconds,
-    report: null,
+    report: reportedPorts === undefined ? null : nobodysReport(reportedPorts),
   }
+}
+
+/** Nobody listens there, and no row knows the token. */
+const nobodysReport = ({ from, to, tls }: ReportedPorts): InstanceSpec['report'] => ({
+  url: 'http://127.0.0.1:9/v1/instance-reports',
+  token: 'nobody-takes-it',
+  ports: { from, to },
+  ...(tls === true ? { tls } : {}),
+})
+
+function userOf({ user }: TemplateSpec, posix: Posix | null): InstanceSpec['user'] {
+  if (user === null) return null
+  if (user !== 'account') return { ...user, gids: [] }
+  return posix === null ? null : { uid: posix.uid, gid: posix.gid, gids: posix.gids, name: posix.user }
 }
 
 /** Networks and volumes too, which no list of instances shows. Only a Docker daemon is asked beside its driver. */

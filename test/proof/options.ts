@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import type { Posix } from '../../db/schema.ts'
 import type { ProviderConfig } from '../../platform/config.ts'
 import { dockerProviderSettings } from '../../stack/docker.ts'
 import type { DockerPlace } from '../../stack/docker.ts'
@@ -20,6 +21,9 @@ Proves on this machine, with servers of its own, that nothing leaks, overshoots 
   --image <name>       the image of containers, with Perl in it; debian:bookworm-slim when left out
   --template <file>    what runs there instead: the spec of a template, in JSON, that needs no parameters and no mounts.
                        Providers of other kinds than docker, kubernetes, process and fake need it.
+  --user <n:uid:gid>   as whom sessions run, where the template has them run as their account
+  --here <address>     how sessions reach this machine, where the template has them report their ports. Their reports are
+                       then taken at all of its addresses; at 127.0.0.1 alone when left out
   --seed <number>      the same seed makes the same plans; a random one when left out
   --rounds <number>    how many rounds of each part; its own number (100 of kill) when left out
   --duration <time>    how long all parts may take together: 90s, 30m, 2h; 2h when left out
@@ -36,6 +40,8 @@ export interface ProveOptions {
   readonly image: string | undefined
   /** A file. */
   readonly template: string | undefined
+  readonly posix: Posix | undefined
+  readonly here: string | undefined
   readonly seed: number
   readonly rounds: number | undefined
   readonly durationMs: number
@@ -53,6 +59,8 @@ export function optionsOf(args: readonly string[]): ProveOptions | 'help' {
       provider: text,
       image: text,
       template: text,
+      user: text,
+      here: text,
       seed: text,
       rounds: text,
       duration: text,
@@ -65,6 +73,8 @@ export function optionsOf(args: readonly string[]): ProveOptions | 'help' {
     provider: values.provider,
     image: values.image,
     template: values.template,
+    posix: values.user === undefined ? undefined : userOf(values.user),
+    here: values.here,
     seed: values.seed === undefined ? randomInt(1, 1_000_000) : wholeNumber('--seed', values.seed),
     rounds: values.rounds === undefined ? undefined : wholeNumber('--rounds', values.rounds),
     durationMs: timeOf(values.duration ?? '2h'),
@@ -99,6 +109,12 @@ function chosen(only: string | undefined): readonly Part[] {
 function wholeNumber(option: string, text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new Error(`${option} must be a whole number`)
   return Number(text)
+}
+
+function userOf(text: string): Posix {
+  const [, user, uid, gid] = /^([^:]+):(\d{1,9}):(\d{1,9})$/.exec(text) ?? []
+  if (user === undefined) throw new Error('--user must be like ada:2001:2001')
+  return { user, uid: Number(uid), gid: Number(gid), gids: [] }
 }
 
 function timeOf(text: string): number {

@@ -75,6 +75,7 @@ export async function createProofSite(options: ProofSiteOptions) {
   const temporal = { address: `127.0.0.1:${temporalPort}`, namespace }
   const key = randomBytes(32)
   const apiUrl = `http://127.0.0.1:${apiPort}`
+  const reportUrl = `http://${target.here ?? '127.0.0.1'}:${apiPort}`
   const lineOf = (name: string) => (line: string) => onLine?.(name, line)
   const processes: Watched[] = []
   const undo: (() => Promise<unknown>)[] = [
@@ -170,12 +171,13 @@ export async function createProofSite(options: ProofSiteOptions) {
           await provider.remove(ref, { signal: AbortSignal.timeout(60_000) })
       })
     }
-    const user = await addPerson(db, 'member')
-    const api = { CARREL_API_HOST: '127.0.0.1', CARREL_API_PORT: String(apiPort), CARREL_PUBLIC_URL: apiUrl }
+    const user = await addPerson(db, 'member', target.posix)
+    const apiHost = target.here === null ? '127.0.0.1' : '0.0.0.0'
+    const api = { CARREL_API_HOST: apiHost, CARREL_API_PORT: String(apiPort), CARREL_PUBLIC_URL: apiUrl }
     await Promise.all([
       carrel('api', 'api/main.ts', apiUrl, api),
       ...workerPorts.map(async (port, n) => {
-        const own = { CARREL_METRICS_PORT: String(port) }
+        const own = { CARREL_METRICS_PORT: String(port), CARREL_REPORT_URL: reportUrl }
         return await carrel(`worker${n + 1}`, 'worker/main.ts', `http://127.0.0.1:${port}`, own)
       }),
     ])

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Posix } from '../../db/schema.ts'
 import type { TemplateSpec } from '../../domain/template.ts'
 import type { ProviderConfig } from '../../platform/config.ts'
 import { openConnection } from '../../ports/compute/docker/connection.ts'
@@ -21,6 +22,10 @@ export interface TargetChoice {
   readonly template?: TemplateSpec
   /** In place of `debian:bookworm-slim`: where containers run, and its name is another one. */
   readonly image?: string
+  /** As whom sessions run whose template has them run as their account. */
+  readonly posix?: Posix
+  /** The address of this machine for sessions whose template has them report their ports. */
+  readonly here?: string
 }
 
 /** Where the sessions of a proof run, and what runs there: a web server that needs nothing. */
@@ -31,6 +36,10 @@ export interface ProofTarget {
   readonly outlivesWorkers: boolean
   /** What one call of the backend has, ms, where it is to be given up soon after it was seen to hang. */
   readonly callMs: number
+  /** As whom sessions run whose template has them run as their account. */
+  readonly posix: Posix | null
+  /** The address of this machine for what runs there; `null`: it runs on this machine. */
+  readonly here: string | null
   /** What it was made of: whoever has this makes the same. */
   readonly choice: TargetChoice
   /** What the backend needs once, and takes its time for. */
@@ -53,22 +62,24 @@ export function proofTarget(choice: TargetChoice): ProofTarget {
   const template = choice.template ?? own.template
   if (template === null)
     throw new Error(`what runs at a provider of the kind ${provider.kind} must be said: name its template`)
-  const unfit = unfitness(template)
+  const { posix = null, here = null } = choice
+  const unfit = unfitness(template, posix)
   if (unfit !== null) throw new Error(`the template does not fit: ${unfit}`)
-  return { ...own, choice, template: { ...template, provider: { id: provider.id } } }
+  return { ...own, choice, posix, here, template: { ...template, provider: { id: provider.id } } }
 }
 
 /** Why the proof cannot start a template as it is, or not look through its door; `null`: it can. */
-function unfitness({ doors, parameters }: TemplateSpec): string | null {
+function unfitness({ doors, parameters, user }: TemplateSpec, posix: Posix | null): string | null {
   const { web } = doors
   if (web === undefined || web.protocol !== 'http' || !web.modes.includes('control'))
     return 'it needs a door web, of http, for control'
   if (web.secret !== undefined) return 'its door must let one in without a secret'
+  if (user === 'account' && posix === null) return 'it runs as its account, and nobody said as whom that is'
   const asked = Object.entries(parameters).filter(([, { default: usual }]) => usual === undefined)
   return asked.length === 0 ? null : `nobody answers for its parameter ${asked.map(([name]) => name).join(', ')}`
 }
 
-type Brought = Omit<ProofTarget, 'choice' | 'template'> & { readonly template: TemplateSpec | null }
+type Brought = Omit<ProofTarget, 'choice' | 'template' | 'posix' | 'here'> & { readonly template: TemplateSpec | null }
 
 /** What the proof brings for a kind of provider. */
 function brought({ provider, directory, image = perlImage }: TargetChoice): Brought {

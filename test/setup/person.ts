@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createAccount } from '../../db/accounts.ts'
 import type { Db } from '../../db/connect.ts'
+import type { Posix } from '../../db/schema.ts'
 import { createToken } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId } from '../../domain/ids.ts'
@@ -18,6 +19,7 @@ const scopesOf: Readonly<Record<Role, readonly Scope[]>> = {
 export async function addPerson(
   db: Db,
   role: Role,
+  posix: Posix | null = null,
 ): Promise<{ readonly accountId: AccountId; readonly token: string }> {
   const accountId = newId('account')
   return await db.transaction().execute(async (trx) => {
@@ -28,7 +30,7 @@ export async function addPerson(
       organisation: null,
       roles: role === 'member' ? ['member'] : ['member', role],
       groups: [],
-      posix: null,
+      posix,
     })
     const token = await createToken(trx, {
       id: newId('token'),
@@ -43,7 +45,10 @@ export async function addPerson(
 }
 
 /** An account with its personal project. */
-export async function addAccount(db: Db): Promise<{ readonly accountId: AccountId; readonly projectId: ProjectId }> {
+export async function addAccount(
+  db: Db,
+  posix: Posix | null = null,
+): Promise<{ readonly accountId: AccountId; readonly projectId: ProjectId }> {
   const id = newId('account')
   await db.transaction().execute(async (trx) => {
     await createAccount(trx, {
@@ -53,7 +58,7 @@ export async function addAccount(db: Db): Promise<{ readonly accountId: AccountI
       organisation: null,
       roles: ['member'],
       groups: [],
-      posix: null,
+      posix,
     })
   })
   const project = await db.selectFrom('project').select('id').where('personal_of', '=', id).executeTakeFirstOrThrow()

@@ -1,22 +1,31 @@
 import { createApp } from '../../api/app.ts'
 import type { ApiSettings } from '../../api/deps.ts'
 import { createAccount } from '../../db/accounts.ts'
+import type { Db } from '../../db/connect.ts'
+import type { Listener } from '../../db/listen.ts'
 import { createToken } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId } from '../../domain/ids.ts'
 import { scopes } from '../../domain/authorization.ts'
 import type { Role } from '../../domain/authorization.ts'
+import type { Keyring } from '../../platform/keyring.ts'
 import { createMetrics } from '../../platform/metrics.ts'
 import { bodyDigest, createSecrets, providerSecrets, sessionParameters } from '../../platform/secrets.ts'
 import { decodeForDisplay } from '../../platform/temporal/codec.ts'
 import { callApp } from '../setup/api.ts'
 import type { Answer, Ask } from '../setup/api.ts'
-import type { Stage } from './stage.ts'
 
 const unlogged = { info: () => {}, warn: () => {}, error: () => {} }
 
+/** What of a stage the api stands on. */
+export interface Books {
+  readonly db: Db
+  readonly keyring: Keyring
+  readonly listener: Listener
+}
+
 /** The api on a stage's own database, so that what is asked of it is carried out by the stage's workers. */
-export function apiOn(stage: Stage, settings: Partial<ApiSettings> = {}) {
+export function apiOn(stage: Books, settings: Partial<ApiSettings> = {}) {
   const { db, keyring, listener } = stage
   const secrets = createSecrets(keyring)
   const app = createApp({
@@ -54,6 +63,7 @@ export function apiOn(stage: Stage, settings: Partial<ApiSettings> = {}) {
     })
   }
   return {
+    app,
     account,
     call: (method: string, path: string, ask?: Ask): Promise<Answer> => callApp(app, method, path, ask),
     close: () => app.streams.shutDown(),

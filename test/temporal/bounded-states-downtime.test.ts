@@ -24,11 +24,12 @@ const startWorkers = async () => await stage.startWorkers(undefined, { openProvi
 beforeAll(async () => {
   backend = await openStageBackend()
   sick = createSickProviders(backend)
-  const { networks, template } = backend
+  const { networks, template, here } = backend
   stage = await createStage({
     provider: sick.open('well'),
     networks,
     template,
+    here,
     timings: { cleanupOverdueMs: 600_000, pauseLimitMs: 600_000, dispatchEveryMs: 600_000 },
   })
   const kind = { kind: 'fake', startLimit: 10, networks, settings: {} }
@@ -46,7 +47,7 @@ afterAll(async () => {
 }, 600_000)
 
 const wanted = async (provider: string): Promise<SessionId> =>
-  await ask(stage.db, await addAccount(stage.db), {
+  await ask(stage.db, await addAccount(stage.db, backend.posix), {
     providerId: provider as ProviderId,
     queueLimitSeconds: 10 * minute,
     startLimitSeconds: 10 * minute,

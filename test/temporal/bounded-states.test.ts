@@ -24,13 +24,14 @@ let worker: Awaited<ReturnType<Stage['startWorkers']>>
 beforeAll(async () => {
   backend = await openStageBackend()
   sick = createSickProviders(backend)
-  const { template, networks, callMs, provider } = backend
+  const { template, networks, here, callMs, provider } = backend
   const removeTimeoutMs = callMs + provider.settleMs
   patienceMs += 4 * removeTimeoutMs
   stage = await createStage({
     provider: sick.open('well'),
     networks,
     template,
+    here,
     timings: {
       pauseLimitMs: 1_500,
       cleanupOverdueMs: 1_000,
@@ -75,7 +76,7 @@ const until = async (id: SessionId, states: readonly SessionState[]) =>
 
 type Limits = Parameters<typeof ask>[2]
 const wanted = async (provider: string, limits: Limits = {}): Promise<SessionId> =>
-  await ask(stage.db, await addAccount(stage.db), { providerId: provider as ProviderId, ...limits })
+  await ask(stage.db, await addAccount(stage.db, backend.posix), { providerId: provider as ProviderId, ...limits })
 const put = async (provider: string, into: SessionState, limits: Limits = {}): Promise<SessionId> => {
   const id = await wanted(provider, limits)
   // Where it may stay there for seconds only, it may have left before it was looked at.
@@ -118,7 +119,7 @@ const cases: Partial<Record<SessionState, readonly Case[]>> = {
     {
       who: 'while somebody keeps the quota of its account locked',
       async enter() {
-        const who = await addAccount(stage.db)
+        const who = await addAccount(stage.db, backend.posix)
         await lockQuotaOf(who.accountId)
         return await undecided(await ask(stage.db, who, { providerId: 'well' as ProviderId }))
       },

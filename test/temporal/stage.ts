@@ -30,6 +30,7 @@ import { rolesOf } from '../../worker/roles.ts'
 import { startWorker } from '../../worker/worker.ts'
 import { createMigratedDatabase } from '../setup/database.ts'
 import { plainTemplate } from '../setup/template.ts'
+import type { hearReports } from './reports-on-stage.ts'
 import { installRuntime } from './runtime.ts'
 
 installRuntime()
@@ -68,6 +69,8 @@ export interface StageOptions {
   /** Where its instances may be reached. */
   readonly networks?: readonly string[]
   readonly template?: Partial<TemplateSpec>
+  /** How instances that report their ports reach this machine; they are on it unless somebody says so. */
+  readonly here?: string | null
   /** Random unless named. */
   readonly key?: Key
 }
@@ -89,7 +92,15 @@ interface WorkerOptions extends Variant {
 
 /** A database, a Temporal namespace of its own, and one provider, `fake` by its row: the spine without its api. */
 export async function createStage(options: StageOptions) {
-  const { provider, timings = {}, startLimit = 10, networks = ['127.0.0.1/32'], template = {}, key } = options
+  const {
+    provider,
+    timings = {},
+    startLimit = 10,
+    networks = ['127.0.0.1/32'],
+    template = {},
+    here = null,
+    key,
+  } = options
   const database = await createMigratedDatabase()
   const db = connect({ url: database.url, poolSize: 20 })
   await applyConfiguration(db, {
@@ -111,6 +122,7 @@ export async function createStage(options: StageOptions) {
   const all = withTimings({ ...quick, ...unscheduled, ...timings })
   const log = pino({ level: process.env['TEST_LOG'] ?? 'silent' })
   const failures: unknown[] = []
+  const reports = template.reportedPorts === undefined ? null : await heard({ db, keyring, listener }, here)
 
   const startWorkers = async (
     roles: readonly string[] = ['core', 'provider/*'],
@@ -128,6 +140,7 @@ export async function createStage(options: StageOptions) {
         secrets: createSecrets(keyring),
         deploymentId,
         openProvider,
+        ...(reports === null ? {} : { reportUrl: reports.url }),
         log,
         workflowBundle: { code: readFileSync(inject('workflowBundle'), 'utf8') },
         ...variant,
@@ -149,6 +162,7 @@ export async function createStage(options: StageOptions) {
     namespace,
     startWorkers,
     async close() {
+      await reports?.close()
       await listener.close()
       await native.close()
       await connection.close()
@@ -157,6 +171,10 @@ export async function createStage(options: StageOptions) {
     },
   }
 }
+/** The api, which no other stage needs: it takes its time to be read. */
+const heard: typeof hearReports = async (...asked) =>
+  await (await import('./reports-on-stage.ts')).hearReports(...asked)
+
 /** Stages run side by side on one server: each has a namespace of its own. */
 async function makeNamespace(connection: Connection, namespace: string): Promise<void> {
   await connection.workflowService.registerNamespace({

@@ -41,9 +41,9 @@ beforeAll(async () => {
   const timings = { reconcileGraceMs: 0, workflowTaskMs: 3_000, answerSoonMs: 100 }
   backend = await openStageBackend()
   hold = createHold(backend.provider)
-  const { networks, template } = backend
-  stage = await createStage({ provider: hold.provider, startLimit: 3, networks, template, timings })
-  who = await addAccount(stage.db)
+  const { networks, template, here } = backend
+  stage = await createStage({ provider: hold.provider, startLimit: 3, networks, template, here, timings })
+  who = await addAccount(stage.db, backend.posix)
   const variant = async (name: string) =>
     await bundleWorkflows({ workflowsPath: entry(name), interceptorModules: [entry(name)] })
   ;[a, b, idAlone] = await Promise.all([bundleWorkflows(), variant('build-b'), variant('id-alone')])

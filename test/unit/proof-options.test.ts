@@ -22,6 +22,11 @@ test('options are read as they are written, and what is wrong is said', () => {
   const some = read('--only', 'kill,cut', '--seed', '7', '--rounds', '3', '--duration', '90s', '--image', 'own/perl:1')
   expect(some.parts.map(({ name }) => name)).toEqual(['kill', 'cut'])
   expect(some).toMatchObject({ seed: 7, rounds: 3, durationMs: 90_000, image: 'own/perl:1' })
+  expect(read('--user', 'ada:2001:2002', '--here', '10.0.0.5')).toMatchObject({
+    posix: { user: 'ada', uid: 2_001, gid: 2_002, gids: [] },
+    here: '10.0.0.5',
+  })
+  expect(() => read('--user', 'ada')).toThrow('--user must be like ada:2001:2001')
   expect(() => read('--only', 'kil')).toThrow('there is no part kil')
   expect(() => read('--rounds', '-3')).toThrow()
   expect(() => read('--rounds', 'many')).toThrow('--rounds must be a whole number')

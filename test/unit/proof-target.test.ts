@@ -49,6 +49,10 @@ test('a template that nobody could start or look into as it is does not fit', ()
   )
   expect(of({ parameters: { branch: { type: 'string' } } })).toThrow('its parameter branch')
   expect(of({ parameters: { branch: { type: 'string', default: 'main' } } })).not.toThrow()
+  expect(of({ user: 'account' })).toThrow('nobody said as whom')
+  const posix = { user: 'ada', uid: 2_001, gid: 2_001, gids: [] }
+  const template = { ...plainTemplate, user: 'account' } as const
+  expect(proofTarget({ provider: lab, directory: '', template, posix })).toMatchObject({ posix, here: null })
 })
 
 test('tests are told the same target, by a file that nobody else reads', async () => {
