@@ -27,12 +27,13 @@ let worker: Awaited<ReturnType<Stage['startWorkers']>>
 
 beforeAll(async () => {
   backend = await openBackend(target)
-  const { provider, callMs, networks, template } = backend
+  const { provider, callMs, networks, template, here } = backend
   stage = await createStage({
     provider: gatedProvider(provider, desk, 2 * callMs),
     startLimit: 4,
     networks,
     template,
+    here,
     timings: {
       databaseTimeoutMs: 3_000,
       createTimeoutMs: callMs,
@@ -85,7 +86,7 @@ test(
     const few = cells.filter(({ activity, fault }) => wanted[activity]?.includes(fault.name))
     expect(few).toHaveLength(Object.values(wanted).flat().length)
     const { callMs, name, provider } = backend
-    const who = await addAccount(stage.db)
+    const who = await addAccount(stage.db, backend.posix)
     const live = await ask(stage.db, who)
     const run = {
       ground,

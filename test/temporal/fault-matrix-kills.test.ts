@@ -20,6 +20,7 @@ import {
   summaryOf,
   wordsOf,
 } from '../proof/faults/matrix.ts'
+import { hearing } from '../proof/hearing.ts'
 import { serveRemote } from '../proof/faults/remote.ts'
 import type { Remote } from '../proof/faults/remote.ts'
 import { deskDoor } from '../proof/faults/outside.ts'
@@ -58,6 +59,7 @@ let site: Site
 let ground: Ground
 let remote: Remote
 let client: ReturnType<typeof createTemporalClient>
+let reports: Awaited<ReturnType<typeof hearing>>
 
 beforeAll(async () => {
   backend = target === null ? fakeProofBackend() : await openBackend(target)
@@ -82,6 +84,7 @@ beforeAll(async () => {
       CARREL_GUACAMOLE_PASSWORD: 'nothing',
     },
   })
+  reports = await hearing(site, { template, here: backend.here })
   const dataConverter = createDataConverter(createKeyring([{ id: 'k1', secret }]))
   client = createTemporalClient({ address: site.temporalAddress, namespace: site.namespace }, dataConverter)
   ground = stand.ground({ db: site.db, client, deploymentId: site.deploymentId })
@@ -94,7 +97,7 @@ afterAll(async () => {
   await client?.connection.close()
 }, 600_000)
 
-const worker = async () => await site.startWorker('test/setup/gated-worker.ts')
+const worker = async () => await site.startWorker('test/setup/gated-worker.ts', reports)
 
 test(
   'a worker that is killed in the midst of everything leaves all to the next one',
@@ -107,7 +110,7 @@ test(
       deadlyAtBackend,
     )
     const all = long ? every : fewerOf(every, 1)
-    const who = await addAccount(site.db)
+    const who = await addAccount(site.db, backend.posix)
     const run = { ground, desk, who, timings, boundMs: 400_000, stepMs: 5_000 + backend.callMs }
     let victim = await worker()
     const live = await ask(site.db, who)
