@@ -82,7 +82,8 @@ test(
   'whatever happens around an instance, its session ends right and leaves nothing',
   async () => {
     const until = Date.now() + durationMs * 0.7
-    const cells = cellsOf(providerAskers(backend.provider.capabilities), anywhere, atBackend)
+    const { capabilities } = backend.provider
+    const cells = cellsOf(providerAskers(capabilities), anywhere, atBackend, capabilities)
     const few = cells.filter(({ activity, fault }) => wanted[activity]?.includes(fault.name))
     expect(few).toHaveLength(Object.values(wanted).flat().length)
     const { callMs, name, provider } = backend

@@ -108,6 +108,7 @@ test(
       target === null ? knownActivities : providerAskers(backend.provider.capabilities),
       deadlyAnywhere,
       deadlyAtBackend,
+      backend.provider.capabilities,
     )
     const all = long ? every : fewerOf(every, 1)
     const who = await addAccount(site.db, backend.posix)

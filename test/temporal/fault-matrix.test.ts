@@ -74,7 +74,7 @@ afterAll(async () => {
 test(
   'whatever happens to any activity, its session ends right and leaves nothing',
   async () => {
-    const all = cellsOf(activitiesOf(registered), anywhere, atBackend)
+    const all = cellsOf(activitiesOf(registered), anywhere, atBackend, stand.provider.capabilities)
     const cells = long ? all : fewerOf(all, 2)
     const wanted = process.env['TEST_CELLS'] ?? ''
     const some = cells.filter(({ activity, fault }) => `${activity} ${fault.name}`.includes(wanted))

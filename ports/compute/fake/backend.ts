@@ -12,7 +12,7 @@ export type CreatePlan =
   /** It is on its way until `landed`; the caller sees a timeout. */
   | { readonly kind: 'hold'; readonly landed: Promise<void> }
 
-export type CallKind = 'create' | 'inspect' | 'remove' | 'list' | 'pause' | 'resume' | 'logs' | 'check'
+export type CallKind = 'create' | 'inspect' | 'remove' | 'list' | 'pause' | 'resume' | 'logs' | 'check' | 'usage'
 
 /**
  * The make-believe machine behind one or several fake drivers (one driver object per worker, as in life), and the
@@ -65,7 +65,7 @@ export function createFakeBackend(): FakeBackend {
   return {
     instances,
     volumes: new Map(),
-    calls: { create: 0, inspect: 0, remove: 0, list: 0, pause: 0, resume: 0, logs: 0, check: 0 },
+    calls: { create: 0, inspect: 0, remove: 0, list: 0, pause: 0, resume: 0, logs: 0, check: 0, usage: 0 },
     get health() {
       return health
     },

@@ -12,6 +12,8 @@ export interface FakeInstance {
   readonly sessionId: SessionId
   readonly generation: number
   readonly spec: Omit<InstanceSpec, 'secret'>
+  /** From when on it runs, ms since the epoch. */
+  readonly runsFrom: number
   state(): InstanceState
   become(state: InstanceState): void
   end(): void
@@ -46,6 +48,7 @@ export async function startFakeInstance(
     sessionId,
     generation,
     spec,
+    runsFrom,
     state: () =>
       overridden ?? (Date.now() < runsFrom ? { kind: 'pending', reason: 'starting' } : scripted(spec.command, running)),
     become(state) {

@@ -31,7 +31,7 @@ export interface FakeOptions {
 }
 
 /** The fake driver; `backend` holds its controls. */
-export type FakeProvider = Required<Omit<ComputeProvider, 'capabilities' | 'usage'>> & {
+export type FakeProvider = Required<Omit<ComputeProvider, 'capabilities'>> & {
   readonly capabilities: Capabilities
   readonly backend: FakeBackend
 }
@@ -189,6 +189,14 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
         .slice(0, lines)
         .map((port) => `listening on ${port}\n`)
         .join('')
+    },
+    async usage(ref, call) {
+      if ((await reach('usage', call)) !== 'reached') return null
+      const instance = backend.instances.get(keyOf(ref))
+      if (instance === undefined) return null
+      const { cpuMilli, gpus } = instance.spec.resources
+      const wallSeconds = Math.max(0, Math.round((Date.now() - instance.runsFrom) / 1_000))
+      return { wallSeconds, cpuSeconds: (wallSeconds * cpuMilli) / 1_000, gpuSeconds: wallSeconds * gpus }
     },
     async check({ templates }, call) {
       const reached = await reach('check', call)

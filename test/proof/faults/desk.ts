@@ -118,17 +118,21 @@ function createEntry(plan: Plan, reach: Reach) {
 
     async arrive(visit: Visit, beat: () => void): Promise<Answer> {
       const isOurs = visit.activity === plan.activity
-      reachedAt(visit.activity, visit.place).resolve()
-      if (visit.place === 'before') {
-        calls.set(visit.activity, countOf(visit.activity) + 1)
-        if (isOurs) underway += 1
-        if (isOurs && state !== 'to come') again.resolve()
+      // What is beside the matter leads nobody anywhere.
+      if (visit.call === undefined) {
+        reachedAt(visit.activity, visit.place).resolve()
+        if (visit.place === 'before') {
+          calls.set(visit.activity, countOf(visit.activity) + 1)
+          if (isOurs) underway += 1
+          if (isOurs && state !== 'to come') again.resolve()
+        }
+        const led = (await plan.lead?.(visit, countOf)) ?? null
+        if (led !== null) return led
       }
-      const led = (await plan.lead?.(visit, countOf)) ?? null
-      if (led !== null) return led
       // However often it is begun anew before its worker is killed, it comes no further.
       const isNow = state === 'to come' || (plan.fault.deadly === true && state === 'held')
-      if (!isOurs || visit.place !== plan.fault.place || !isNow) return 'go on'
+      const isHere = visit.place === plan.fault.place && visit.call === plan.fault.call
+      if (!isOurs || !isHere || !isNow) return 'go on'
       state = 'held'
       happened.resolve()
       return await plan.fault.happen(handsFor(visit, beat), visit).finally(() => (state = 'done'))

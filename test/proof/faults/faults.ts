@@ -22,6 +22,8 @@ export interface Fault {
   /** Of one kind, a short proof tries one per activity; unless named, it is of its own kind. */
   readonly kind?: string
   readonly place: Place
+  /** Around which call of the backend, where it is not the one that the activity is for. */
+  readonly call?: 'usage'
   happen(hands: Hands, visit: Visit): Promise<Answer>
   /** Ends that it may lead to, beside the usual one. */
   readonly ends?: readonly string[]
@@ -98,6 +100,14 @@ export const atBackend: readonly Fault[] = [
     happen: async (hands) => await goOn(hands.stop().then(hands.heard)),
   },
 ]
+
+/** The same around its question what was used, of which the rest must not depend. */
+export const ofUsage = (fault: Fault): Fault => ({
+  ...fault,
+  name: `asked what was used: ${fault.name}`,
+  kind: 'usage',
+  call: 'usage',
+})
 
 /** For a session that is led, and to which nothing happens. */
 export const nothing: Fault = { name: 'nothing', place: 'before', happen: () => answer('go on') }

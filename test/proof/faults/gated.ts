@@ -37,9 +37,9 @@ export const gatedActivities = (gate: Gate): WorkerInterceptors => ({
  * caller has been gone, as a request on its way does; `callMs`: what a call has then.
  */
 export function gatedProvider(provider: ComputeProvider, gate: Gate, callMs = 30_000): ComputeProvider {
-  const through = async <T>(call: () => Promise<T>, failed: T): Promise<T> => {
+  const through = async <T>(call: () => Promise<T>, failed: T, beside?: Visit['call']): Promise<T> => {
     const context = Context.current()
-    const visit = visitOf(context)
+    const visit = { ...visitOf(context), ...(beside === undefined ? {} : { call: beside }) }
     const beat = () => context.heartbeat()
     if ((await gate.arrive({ ...visit, place: 'asking' }, beat)) === 'fail') return failed
     const answer = await call()
@@ -55,6 +55,12 @@ export function gatedProvider(provider: ComputeProvider, gate: Gate, callMs = 30
     inspect: async (ref, call) => await through(async () => await provider.inspect(ref, onItsWay(call)), silent),
     ...gatedRest(provider, async (ask, ref, call) => await through(async () => await ask(ref, onItsWay(call)), silent)),
     remove: async (ref, call) => await through(async () => await provider.remove(ref, onItsWay(call)), silent),
+    ...(provider.usage === undefined
+      ? {}
+      : {
+          usage: async (ref, call) =>
+            await through(async () => (await provider.usage?.(ref, onItsWay(call))) ?? null, null, 'usage'),
+        }),
     ...(provider.check === undefined
       ? {}
       : {

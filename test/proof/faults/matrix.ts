@@ -5,6 +5,7 @@ import { inTurns } from '../in-turns.ts'
 import { chores } from './chores.ts'
 import type { Chore, ChoreName } from './chores.ts'
 import type { Case, Desk } from './desk.ts'
+import { ofUsage } from './faults.ts'
 import type { Fault } from './faults.ts'
 import type { Ground } from './ground.ts'
 import { runCase } from './run-case.ts'
@@ -21,7 +22,7 @@ export interface Cell {
 
 const isChore = (activity: ActivityName): activity is ChoreName => Object.hasOwn(chores, activity)
 const choreOf = (activity: ChoreName): Chore => chores[activity]
-const sceneOf = (activity: ActivityName): Pick<Scenario, 'asks' | 'needs'> =>
+const sceneOf = (activity: ActivityName): Pick<Scenario, 'asks' | 'needs' | 'counts'> =>
   isChore(activity) ? choreOf(activity) : scenarios[activity as SessionActivityName]
 
 /** Every activity that a scenario or a chore leads to. */
@@ -48,14 +49,19 @@ export const providerAskers = (capabilities: Capabilities): ActivityName[] =>
 export const unsaidAskers = (askers: ReadonlySet<string>): ActivityName[] =>
   knownActivities.filter((activity) => askers.has(activity) && sceneOf(activity).asks === undefined)
 
-/** The cells of the matrix: each activity with each fault that can happen to it. */
+/** The cells of the matrix: each activity with each fault that can happen to it, at a provider that can do this much. */
 export const cellsOf = (
   activities: readonly ActivityName[],
   anywhere: readonly Fault[],
   atBackend: readonly Fault[],
+  { usage = false }: Pick<Capabilities, 'usage'>,
 ): Cell[] =>
   activities.flatMap((activity) =>
-    [...anywhere, ...(sceneOf(activity).asks !== undefined ? atBackend : [])]
+    [
+      ...anywhere,
+      ...(sceneOf(activity).asks !== undefined ? atBackend : []),
+      ...(usage && sceneOf(activity).counts === true ? atBackend.map(ofUsage) : []),
+    ]
       .filter((fault) => !(isChore(activity) && fault.stops === true))
       .map((fault) => ({ activity, fault })),
   )

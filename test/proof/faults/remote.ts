@@ -44,6 +44,7 @@ export async function serveRemote(
     remove: async (ref: Parameters<typeof remove>[0]) => await provider.remove(ref, call()),
     pause: async (ref: InstanceRef) => await provider.pause?.(ref, call()),
     resume: async (ref: InstanceRef) => await provider.resume?.(ref, call()),
+    usage: async (ref: InstanceRef) => (await provider.usage?.(ref, call())) ?? null,
     check: async (asked: CheckAsk) => (await provider.check?.(asked, call())) ?? [],
     list: async (deploymentId: Parameters<typeof list>[0]) => await all(provider.list(deploymentId, call())),
     openDoor: async (...[use, target]: Parameters<AccessGateway['open']>) =>
@@ -103,6 +104,7 @@ export function openRemote(variable: string): {
     ...(capabilities.pause
       ? { pause: async (ref) => await ask('pause', ref), resume: async (ref) => await ask('resume', ref) }
       : {}),
+    ...(capabilities.usage === true ? { usage: async (ref) => await ask('usage', ref) } : {}),
     check: async (asked) => await ask('check', asked),
     async *list(deploymentId) {
       yield* (await ask('list', deploymentId)) as Iterable<never>

@@ -29,6 +29,8 @@ export interface Scenario {
   readonly wish?: Partial<NewSession>
   /** Whom it asks outside, if anybody: faults between the two are tried as well. */
   readonly asks?: Asked
+  /** It asks its provider as well what was used, where that counts. */
+  readonly counts?: true
   /** What its provider must be able to do, or it is never called. */
   readonly needs?: 'pause'
   /** What it does there concerns others at the same provider: it has one of its own. */
@@ -120,7 +122,7 @@ export const scenarios: Readonly<Record<SessionActivityName, Scenario>> = {
   end: ordinary,
   createInstance: { ...ordinary, asks: 'provider' },
   awaitReady: { ...ordinary, asks: 'provider' },
-  removeInstance: { ...ordinary, asks: 'provider' },
+  removeInstance: { ...ordinary, asks: 'provider', counts: true },
 
   // Its owner has it rest, and go on.
   beginPausing: resting(),

@@ -8,6 +8,8 @@ export interface Visit {
   readonly workflowId: string
   readonly activity: string
   readonly place: Place
+  /** Around a call of the backend that is beside what the activity is for, and must not keep it from that. */
+  readonly call?: 'usage'
   /** A local activity: its workflow hears of nothing before it is over. */
   readonly local: boolean
 }
