@@ -63,6 +63,8 @@ export type InvitationReason = LostReason | MailProblem | 'user'
 export interface InvitationLimits {
   /** How long it is tried to get a mail out before the invitation ends as `bounced`. */
   readonly sendLimitMs: number
+  /** How long one try may last: before it is over, no other begins. */
+  readonly tryMs: number
   /** Before the second try, doubling up to the maximum. */
   readonly retryMs: number
   readonly retryMaxMs: number
@@ -81,6 +83,7 @@ const hour = 60 * minute
 
 export const invitationLimits: InvitationLimits = {
   sendLimitMs: 72 * hour,
+  tryMs: 2 * minute,
   retryMs: minute / 2,
   retryMaxMs: 30 * minute,
   remindBeforeMs: 48 * hour,
