@@ -112,10 +112,12 @@ async function ensureContainer(
   call: CallContext,
 ): Promise<{ readonly kind: 'made' | 'adopted'; readonly container: ContainerShape }> {
   try {
-    await disk.attempt(call.signal, async (limitDisk) => {
+    const make = async (limitDisk: boolean) => {
       const body = containerBody(spec, names, settings, limitDisk)
       await engine.json('POST', '/containers/create', madeShape, call.signal, { query: { name: names.object }, body })
-    })
+    }
+    // What asks for no limit tells nothing of limits.
+    await (spec.resources.diskMib > 0 ? disk.attempt(call.signal, make) : make(false))
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
     if (error.status === 400)

@@ -15,7 +15,7 @@ export const labels = {
   session: 'carrel.session',
   generation: 'carrel.generation',
   name: 'carrel.name',
-  /** On what serves the daemon and no session: `egress`. */
+  /** On what serves the daemon and no session: `egress`, `disk`. */
   part: 'carrel.part',
 } as const
 

@@ -47,12 +47,14 @@ export function createDockerProvider(
     remove: (ref, { signal }) => removeInstance(engine, ref, settings, signal),
     list(deploymentId, { signal }) {
       egress.refresh()
+      disk.learn()
       return listInstances(engine, deploymentId, networks, signal)
     },
     logs: (ref, lines, { signal }) => readLogs(engine, ref, lines, signal),
     check: (ask, { signal }) => checkDaemon(deps, ask, signal),
     async close() {
       await egress.idle()
+      await disk.stop()
       connection.close()
     },
   }

@@ -49,6 +49,7 @@ export const containerListShape = z.array(listedContainer)
 export type ListedContainer = z.output<typeof listedContainer>
 export const networkShape = z.object({ Id: z.string(), Name: z.string(), Labels: labelMap })
 export const networkListShape = z.array(networkShape)
+export const imageListShape = z.array(z.object({ Id: z.string() }))
 export const madeShape = z.object({ Id: z.string() })
 export const waitShape = z.object({ StatusCode: z.int() })
 export const infoShape = z.object({
