@@ -21,7 +21,7 @@ import type { Locate } from './access.ts'
 import { createProgressLine } from './progress.ts'
 import type { ProgressLine } from './progress.ts'
 import { pause } from './pause.ts'
-import { placeReported } from './reported.ts'
+import { placeReported, placeSaid } from './reported.ts'
 import { verdictOf } from './verdict.ts'
 
 export type Readiness =
@@ -93,11 +93,14 @@ export function createWatch({ db, provider, locate }: WatchDeps) {
         if (verdict.kind === 'gone') return await gone(key, row, verdict.reason, state)
         words = await noteWords(key, words, state)
         if (state.kind === 'running') running = state
-        if (state.kind === 'running' && !reports) endpoints = await runningAt(key, state, endpoints)
+        if (state.kind === 'running' && !reports && state.unverified !== true)
+          endpoints = await runningAt(key, state, endpoints)
         say(line, state, readiness)
       }
-      if (row !== null && running !== null && reports && endpoints === null && isNews) {
-        const placed = await placeReported({ db, locate }, key, row.reported, running)
+      if (row !== null && running !== null && endpoints === null && isNews) {
+        const placed = reports
+          ? await placeReported({ db, locate }, key, row.reported, running)
+          : await placeSaid({ db, locate }, key, running.endpoints)
         if (placed.kind === 'refused') return await refused(key, placed.detail)
         if (placed.kind === 'placed') endpoints = placed.endpoints
         else line.say({ message: `Started, waiting for ${placed.for}`, percent: null })

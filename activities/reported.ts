@@ -28,9 +28,18 @@ export async function placeReported(
   const host = running.host ?? running.endpoints[0]?.host
   if (host === undefined) return { kind: 'waits', for: 'its address' }
   if (report === null) return { kind: 'waits', for: 'its report' }
+  return await placeSaid({ db, locate }, key, endpointsOf(report, host))
+}
+
+/** The same of endpoints that somebody says as a whole: who says them is believed only so far. */
+export async function placeSaid(
+  { db, locate }: { readonly db: Db; readonly locate: Locate },
+  key: SessionKey,
+  said: readonly Endpoint[],
+): Promise<Placed> {
   const networks = await networksOf(db, key.sessionId)
   const endpoints: Endpoint[] = []
-  for (const { hostPort, ...endpoint } of endpointsOf(report, host)) {
+  for (const { host, hostPort, ...endpoint } of said) {
     const located = await locate({ endpoint: { host, port: hostPort }, networks })
     if (located.kind === 'unreachable') return { kind: 'waits', for: 'its address' }
     if (located.kind === 'forbidden')
@@ -42,5 +51,6 @@ export async function placeReported(
   }
   if ((await claimEndpoints(db, key, endpoints)) === 'kept') return { kind: 'placed', endpoints }
   const ports = endpoints.map(({ hostPort }) => hostPort).join(', ')
-  return { kind: 'refused', detail: `It reported ${ports} of ${host}, where another instance is reached.` }
+  const hosts = [...new Set(endpoints.map(({ host }) => host))].join(', ')
+  return { kind: 'refused', detail: `It reported ${ports} of ${hosts}, where another instance is reached.` }
 }

@@ -1,6 +1,7 @@
 import type { Bearer } from '../db/bearers.ts'
 import { looksLikeToken, touchToken } from '../db/tokens.ts'
 import { getAccount } from '../db/accounts.ts'
+import { strongScopes } from '../domain/authorization.ts'
 import { idPattern } from '../domain/ids.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import type { RouteSubject } from './access.ts'
@@ -89,7 +90,7 @@ async function actingFor({ db }: Services, bearer: Bearer, target: string): Prom
     actor: {
       accountId: account.id,
       roles: ['member'],
-      scopes: bearer.scopes.filter((scope) => scope !== 'act-as' && scope !== 'admin'),
+      scopes: bearer.scopes.filter((scope) => !strongScopes.includes(scope)),
       actingFor: true,
       disabled: false,
     },

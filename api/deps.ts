@@ -2,7 +2,7 @@ import type { Bearer } from '../db/bearers.ts'
 import type { Db } from '../db/connect.ts'
 import type { Grounds, GroundsAsk } from '../db/grounds.ts'
 import type { DoorOrigins } from '../domain/doors.ts'
-import type { CheckId, ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
+import type { CheckId, HandoverId, ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
 import type { BearerAndSession, BearerAsk } from '../db/session-queries.ts'
@@ -27,6 +27,13 @@ export interface Log {
 export interface OpaquePayload {
   readonly metadata?: Record<string, Uint8Array> | null
   readonly data?: Uint8Array | null
+}
+
+/** What only the taker of a handed-over instance is given. */
+export interface HandoverSecrets {
+  readonly secret: string
+  readonly environment: Record<string, string>
+  readonly report: { readonly url: string; readonly token: string } | null
 }
 
 export interface ApiSettings {
@@ -66,6 +73,8 @@ export interface ApiDeps {
   readonly sealParameters: (id: SessionId, text: string) => Buffer
   /** Seals the secrets of a provider for its row. */
   readonly sealProviderSecrets: (id: ProviderId, text: string) => Buffer
+  /** Opens what only the taker of a handed-over instance is given. */
+  readonly openHandover: (id: HandoverId, sealed: Uint8Array) => HandoverSecrets
   /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */
   readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
   /** False from the moment the process is asked to end. */

@@ -8,6 +8,7 @@ import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
 import {
   bodyDigest,
   createSecrets,
+  handoverSecrets,
   instanceSecret,
   newInstanceSecret,
   providerSecrets,
@@ -18,6 +19,7 @@ import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
 import { createStarter } from '../starter/starter.ts'
 import { createApp } from './app.ts'
+import type { HandoverSecrets } from './deps.ts'
 import { createServer } from './server.ts'
 
 /** Longer than everything that is waited for at the end, once it is drained. */
@@ -67,6 +69,9 @@ async function main(): Promise<void> {
     mintInstanceSecret: (key) => secrets.encrypt(instanceSecret(key), newInstanceSecret()),
     sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
     sealProviderSecrets: (id, text) => secrets.encrypt(providerSecrets(id), text),
+    // Sealed by a worker, of an object of this form.
+    openHandover: (id, sealed) =>
+      JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
     isServing: () => serving,
   })

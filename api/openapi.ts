@@ -10,6 +10,7 @@ const about: Record<(typeof tags)[number], string> = {
   tokens: 'How programs sign in',
   accounts: 'People and machines',
   providers: 'Where sessions run',
+  provisioner: 'For whoever makes instances that are handed over',
   status: 'How Carrel is',
   operation: 'For those who run it',
 }

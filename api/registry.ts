@@ -11,6 +11,7 @@ import { projectRoutes } from './projects/routes.ts'
 import { providerCheckRoutes } from './providers/check-routes.ts'
 import { providerRegistryRoutes } from './providers/registry-routes.ts'
 import { providerRoutes } from './providers/routes.ts'
+import { provisionerRoutes } from './provisioner/routes.ts'
 import { quotaRoutes } from './quotas/routes.ts'
 import { reconciliationRoutes } from './reconciliations/routes.ts'
 import { reportRoutes } from './reports/routes.ts'
@@ -46,6 +47,7 @@ export const routes: readonly Route[] = [
   ...providerRoutes,
   ...providerRegistryRoutes,
   ...providerCheckRoutes,
+  ...provisionerRoutes,
   ...reconciliationRoutes,
   ...maintenanceRoutes,
 ]

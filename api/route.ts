@@ -21,6 +21,7 @@ export const tags = [
   'tokens',
   'accounts',
   'providers',
+  'provisioner',
   'status',
   'operation',
 ] as const

@@ -68,6 +68,27 @@ export async function recordReport(trx: Trx, key: SessionKey, report: StoredRepo
   return row.same ? 'repeated' : 'other'
 }
 
+/** Whether another instance that may still stand is reached at one of these places. */
+export async function takenElsewhere(
+  executor: Executor,
+  key: SessionKey,
+  endpoints: readonly StoredEndpoint[],
+): Promise<boolean> {
+  for (const { host, hostPort } of endpoints) {
+    const there = JSON.stringify([{ host, hostPort }])
+    const other = await executor
+      .selectFrom('instance')
+      .select('session_id')
+      .where('removed_at', 'is', null)
+      .where(sql<boolean>`endpoints @> ${there}::jsonb`)
+      .where((eb) => eb.not(eb.and({ session_id: key.sessionId, generation: key.generation })))
+      .limit(1)
+      .executeTakeFirst()
+    if (other !== undefined) return true
+  }
+  return false
+}
+
 /**
  * Keeps where the instance is reached by its own report, unless another one that may still stand is reached there: two cannot be behind
  * one port, and the first that was seen there keeps it. Returns whether it was kept.
@@ -80,18 +101,7 @@ export async function claimEndpoints(
   return await db.transaction().execute(async (trx) => {
     // Two that ask at once come one after the other.
     await sql`select pg_advisory_xact_lock(hashtext('carrel.endpoints'))`.execute(trx)
-    for (const { host, hostPort } of endpoints) {
-      const there = JSON.stringify([{ host, hostPort }])
-      const other = await trx
-        .selectFrom('instance')
-        .select('session_id')
-        .where('removed_at', 'is', null)
-        .where(sql<boolean>`endpoints @> ${there}::jsonb`)
-        .where((eb) => eb.not(eb.and({ session_id: key.sessionId, generation: key.generation })))
-        .limit(1)
-        .executeTakeFirst()
-      if (other !== undefined) return 'taken'
-    }
+    if (await takenElsewhere(trx, key, endpoints)) return 'taken'
     await trx
       .updateTable('instance')
       .set({ endpoints: JSON.stringify(endpoints), seen: 'running', pending_reason: null })

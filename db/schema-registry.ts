@@ -3,9 +3,10 @@ import type { Capabilities } from '../domain/capabilities.ts'
 import type { AccountId, CheckId, ProviderId, SessionId } from '../domain/ids.ts'
 import type { CheckCode, CheckFinding, CheckOutcome } from '../domain/provider-check.ts'
 import type { JsonDefault, NullableJson, NullableTime, TimeDefault } from './schema-columns.ts'
+import type { HandoverTables } from './schema-handover.ts'
 
 /** The tables of the registry of providers. */
-export interface RegistryTables {
+export interface RegistryTables extends HandoverTables {
   provider: {
     id: ProviderId
     kind: string

@@ -10,6 +10,7 @@ export const sealedColumns = [
   'outside_account.password',
   'outside_account.token',
   'provider.secrets',
+  'handover.sealed',
   'browser_session.tokens',
 ] as const
 export type SealedColumn = (typeof sealedColumns)[number]
@@ -63,6 +64,12 @@ const shapes: Readonly<Record<SealedColumn, Shape>> = {
   'provider.secrets': {
     table: sql`provider`,
     column: sql`secrets`,
+    id: sql`id`,
+    generation: sql`0::int`,
+  },
+  'handover.sealed': {
+    table: sql`handover`,
+    column: sql`sealed`,
     id: sql`id`,
     generation: sql`0::int`,
   },

@@ -8,8 +8,10 @@ export const projectRoles = ['owner', 'editor', 'viewer'] as const
 export type ProjectRole = (typeof projectRoles)[number]
 
 /** What a token may be limited to. A token never has more than its account's rights at the time of use. */
-export const scopes = ['read', 'sessions', 'projects', 'tokens', 'admin', 'act-as'] as const
+export const scopes = ['read', 'sessions', 'projects', 'tokens', 'admin', 'act-as', 'provision'] as const
 export type Scope = (typeof scopes)[number]
+/** Scopes with which a token reaches beyond its own account: only an admin gives them. */
+export const strongScopes: readonly Scope[] = ['admin', 'act-as', 'provision']
 
 /** What a route asks for. `own` rights are checked against the thing itself as well, with `relation`. */
 export const rights = {
@@ -48,6 +50,8 @@ export const rights = {
   'status:read': { scope: null, relation: 'public' },
   'codec:decode': { scope: null, relation: 'capability' },
   'instance:report': { scope: null, relation: 'instance' },
+  'provisioner:list': { scope: 'provision', relation: 'any' },
+  'provisioner:act': { scope: 'provision', relation: 'provisioner' },
 } as const satisfies Record<string, { scope: Scope | null; relation: string }>
 export type Right = keyof typeof rights
 
@@ -67,6 +71,8 @@ export interface Relation {
   readonly projectRole?: ProjectRole | null
   /** Of a session: its owner let the actor in, and that still holds. */
   readonly isCollaborator?: boolean
+  /** Of an instance that was handed over: its provider names the actor as its provisioner. */
+  readonly isProvisioner?: boolean
 }
 
 export const isAdmin = (actor: Actor): boolean => !actor.actingFor && actor.roles.includes('admin')
@@ -122,6 +128,9 @@ export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' 
       return relation.isOwner === true || relation.isCollaborator === true ? 'yes' : refusal(actor, relation)
     case 'session-host':
       return relation.isOwner === true ? 'yes' : refusal(actor, relation)
+    // What it is given is others' secrets: no role stands in for being named.
+    case 'provisioner':
+      return relation.isProvisioner === true && !actor.actingFor ? 'yes' : 'hidden'
     case 'session-keeper':
       return relation.isOwner === true || isOperator(actor) ? 'yes' : refusal(actor, relation)
     default:

@@ -7,6 +7,7 @@ export interface BackendTerms {
   readonly openstack?: OpenstackTerms
   readonly slurm?: SlurmTerms
   readonly link?: LinkTerms
+  readonly handover?: HandoverTerms
 }
 
 export interface KubernetesTerms {
@@ -45,6 +46,9 @@ export interface SlurmTerms {
   /** What a GPU is called there, as in `gpu` or `gpu:a100`. */
   readonly gres?: string
 }
+
+/** The site's own words for its provisioner, who is told them as they stand. */
+export type HandoverTerms = Readonly<Record<string, string>>
 
 export interface LinkTerms {
   /** `{session}`, `{account}`, `{project}` and `{parameter.NAME}` are replaced, percent-encoded. */

@@ -55,6 +55,13 @@ export const issuerTokens = (browserSessionId: string): SecretPlace => ({
   id: browserSessionId,
 })
 
+/** Where what only the taker of an instance is given stands, as JSON. */
+export const handoverSecrets = (handoverId: string): SecretPlace => ({
+  table: 'handover',
+  column: 'sealed',
+  id: handoverId,
+})
+
 /** Where what an instance reports its ports with stands. */
 export const reportToken = ({ sessionId, generation }: SessionKey): SecretPlace => ({
   table: 'instance',

@@ -4,6 +4,7 @@ import { countSealed, lockStale, readStale, replaceSealed, sealedColumns } from 
 import type { Replacement, SealedColumn, SealedRow, Stretch } from '../db/sealed-rows.ts'
 import type { SessionId } from '../domain/ids.ts'
 import {
+  handoverSecrets,
   instanceSecret,
   issuerTokens,
   keyIdOf,
@@ -63,6 +64,7 @@ const places: Readonly<Record<SealedColumn, (row: SealedRow) => SecretPlace>> = 
   'outside_account.password': ({ id }) => outsidePassword(id),
   'outside_account.token': ({ id }) => outsideToken(id),
   'provider.secrets': ({ id }) => providerSecrets(id),
+  'handover.sealed': ({ id }) => handoverSecrets(id),
   'browser_session.tokens': ({ id }) => issuerTokens(id),
 }
 

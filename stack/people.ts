@@ -4,7 +4,7 @@ import { readInstallation } from '../db/installation.ts'
 import type { Page } from '../db/paging.ts'
 import { createToken, listTokens, revokeToken, type Token } from '../db/tokens.ts'
 import { newId, type AccountId } from '../domain/ids.ts'
-import { scopes, type Role } from '../domain/authorization.ts'
+import { scopes, strongScopes, type Role } from '../domain/authorization.ts'
 import type { Kept } from './kept.ts'
 
 /** Tokens of the embedded stack are made at its start and revoked at its end; a crash leaves them at most this long. */
@@ -75,7 +75,7 @@ async function principal(db: Db, role: Role, displayName: string, knownId: strin
       accountId,
       client,
       name: displayName,
-      scopes: role === 'admin' ? scopes : scopes.filter((scope) => scope !== 'admin' && scope !== 'act-as'),
+      scopes: role === 'admin' ? scopes : scopes.filter((scope) => !strongScopes.includes(scope)),
       expiresAt: new Date(Date.now() + tokenLifeMs),
     })
     return { accountId, token }

@@ -2,6 +2,7 @@ import type { ProviderId } from '../domain/ids.ts'
 import type { CheckCode } from '../domain/provider-check.ts'
 import { providerSecrets, SecretUnreadable } from '../platform/secrets.ts'
 import type { Secrets } from '../platform/secrets.ts'
+import type { HandoverRecords } from '../ports/compute/handover/provider.ts'
 import type { LinkRecords } from '../ports/compute/link/provider.ts'
 import { openProvider, ProviderKindRefused, ProviderSettingsInvalid } from '../ports/compute/drivers.ts'
 import type { ProviderToOpen } from '../ports/compute/drivers.ts'
@@ -12,11 +13,13 @@ export interface OpeningRules extends Pick<ProviderToOpen, 'development' | 'weak
   readonly backendNetworks: readonly string[]
   /** Where the links of a provider are written down. */
   readonly linksOf?: (id: ProviderId) => LinkRecords
+  /** Where what a provider hands over is written down. */
+  readonly handoversOf?: (id: ProviderId) => HandoverRecords
 }
 
 /** Makes drivers of rows. Only here are the secrets of a provider unsealed, for its driver alone. */
 export function createOpening(
-  { backendNetworks, linksOf, ...rules }: OpeningRules,
+  { backendNetworks, linksOf, handoversOf, ...rules }: OpeningRules,
   secrets: Pick<Secrets, 'decrypt'>,
 ): WorkerDeps['openProvider'] {
   const unseal = (id: string, sealed: Buffer | null): Record<string, unknown> =>
@@ -32,6 +35,7 @@ export function createOpening(
       networks,
       ...rules,
       ...(kind === 'link' && linksOf !== undefined ? { links: linksOf(id) } : {}),
+      ...(kind === 'handover' && handoversOf !== undefined ? { handovers: handoversOf(id) } : {}),
       ...(origin === 'api' ? { byApi: { secrets: unseal(id, sealed), backendNetworks } } : {}),
     })
 }

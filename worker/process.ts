@@ -3,6 +3,7 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { connect } from '../db/connect.ts'
 import { readInstallation } from '../db/installation.ts'
 import { createListener } from '../db/listen.ts'
+import { createHandoverRecords } from '../db/handover-records.ts'
 import { createLinkRecords } from '../db/link-records.ts'
 import { withTimings } from '../domain/timings.ts'
 import { readConfig } from '../platform/config.ts'
@@ -11,7 +12,7 @@ import { serveHealth } from '../platform/health.ts'
 import { createLogger } from '../platform/logging.ts'
 import type { Logger } from '../platform/logging.ts'
 import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
-import { createSecrets } from '../platform/secrets.ts'
+import { createSecrets, handoverSecrets } from '../platform/secrets.ts'
 import { listenerAt, ownServices } from '../platform/own-listeners.ts'
 import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
@@ -51,6 +52,7 @@ export async function runWorkerProcess(
     'timings',
     'providerNetworks',
     'reports',
+    'experiments',
   ])
   const log = createLogger({ process: 'worker', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
@@ -82,6 +84,8 @@ export async function runWorkerProcess(
       weakIsolationAllowedFor: config.worker.weakIsolationAllowedFor,
       backendNetworks: config.providerNetworks,
       linksOf: (id) => createLinkRecords(db, id),
+      handoversOf: (id) =>
+        createHandoverRecords(db, id, (place, text) => secrets.encrypt(handoverSecrets(place), text)),
     },
     secrets,
   )
@@ -104,6 +108,7 @@ export async function runWorkerProcess(
       dataConverter,
       timings: withTimings(config.timings),
       retention: config.worker.retention,
+      ...config.experiments,
       secrets,
       deploymentId,
       log,

@@ -77,6 +77,11 @@ const LinkTerms = z.strictObject({
     }),
 })
 
+const HandoverTerms = z
+  .record(z.string().regex(/^[A-Za-z][A-Za-z0-9._-]{0,62}$/, 'Expected a short name.'), z.string().max(1_000))
+  .refine((terms) => Object.keys(terms).length <= 50, 'Expected at most 50.')
+  .openapi({ description: 'Told to the provisioner as it stands; not secret', example: { pool: 'windows-11' } })
+
 /** What names things at a backend, by kind of provider. */
 export const BackendTermsFields = z
   .strictObject({
@@ -84,6 +89,7 @@ export const BackendTermsFields = z
     openstack: OpenstackTerms.optional(),
     slurm: SlurmTerms.optional(),
     link: LinkTerms.optional(),
+    handover: HandoverTerms.optional(),
   })
   .openapi('BackendTerms')
 

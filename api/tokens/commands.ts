@@ -7,7 +7,7 @@ import { createToken, getToken, revokeToken } from '../../db/tokens.ts'
 import type { Token } from '../../db/tokens.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, TokenId } from '../../domain/ids.ts'
-import { isAdmin } from '../../domain/authorization.ts'
+import { isAdmin, strongScopes } from '../../domain/authorization.ts'
 import type { Actor, Scope } from '../../domain/authorization.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Deed, Principal } from '../env.ts'
@@ -17,9 +17,6 @@ import type { TokenCreate } from './schemas.ts'
 const dayMs = 24 * 60 * 60 * 1_000
 const longestMs = 365 * dayMs
 const usualMs = 30 * dayMs
-
-/** Scopes with which a token reaches beyond its own account: only an admin gives them. */
-const strong: readonly Scope[] = ['admin', 'act-as']
 
 export type Issued =
   | { readonly kind: 'made'; readonly token: Token; readonly secret: string }
@@ -62,7 +59,12 @@ export async function revoke(db: Db, deed: Deed, id: TokenId): Promise<void> {
 }
 
 function checkScopes(actor: Actor, asked: readonly Scope[]): void {
-  const beyond = asked.filter((scope) => !actor.scopes.includes(scope) || (strong.includes(scope) && !isAdmin(actor)))
+  const mayGive = (scope: Scope): boolean => {
+    if (strongScopes.includes(scope) && !isAdmin(actor)) return false
+    // It is a machine's alone: no admin who gives it needs it.
+    return actor.scopes.includes(scope) || (scope === 'provision' && actor.scopes.includes('admin'))
+  }
+  const beyond = asked.filter((scope) => !mayGive(scope))
   if (beyond.length > 0)
     throw new Problem('forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`, {
       errors: [{ in: 'body', pointer: '/scopes', message: `Not yours to give: ${beyond.join(', ')}.` }],

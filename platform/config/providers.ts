@@ -38,6 +38,7 @@ function weaknessOf({ kind, settings }: ProviderConfig): string | null {
     return 'with egressEnforcement best_effort a session may reach what its template does not allow'
   if (kind === 'kubernetes' && settings['networkPoliciesEnforced'] !== true)
     return 'without networkPoliciesEnforced nobody has said that the cluster keeps its pods apart'
+  if (kind === 'handover') return 'what its provisioner keeps apart is the provisioner’s own word'
   if (kind === 'slurm') return "jobs share the cluster's nodes, network and files"
   return null
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { dockerApiSettings, dockerSecretFields, dockerSettings } from './docker/settings.ts'
 import { fakeApiSettings, fakeSecretFields, fakeSettings } from './fake/settings.ts'
+import { handoverApiSettings, handoverSecretFields, handoverSettings } from './handover/settings.ts'
 import { kubernetesApiSettings, kubernetesSecretFields, kubernetesSettings } from './kubernetes/settings.ts'
 import { linkApiSettings, linkSecretFields, linkSettings } from './link/settings.ts'
 import { openstackApiSettings, openstackSecretFields, openstackSettings } from './openstack/settings.ts'
@@ -20,6 +21,7 @@ export interface ApiKind {
 export const apiKinds: Readonly<Record<string, ApiKind>> = {
   docker: { plain: dockerApiSettings, secret: dockerSecretFields, whole: dockerSettings },
   fake: { plain: fakeApiSettings, secret: fakeSecretFields, whole: fakeSettings },
+  handover: { plain: handoverApiSettings, secret: handoverSecretFields, whole: handoverSettings },
   kubernetes: { plain: kubernetesApiSettings, secret: kubernetesSecretFields, whole: kubernetesSettings },
   openstack: { plain: openstackApiSettings, secret: openstackSecretFields, whole: openstackSettings },
   link: { plain: linkApiSettings, secret: linkSecretFields, whole: linkSettings },

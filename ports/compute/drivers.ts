@@ -8,6 +8,9 @@ import { createDockerProvider } from './docker/provider.ts'
 import { dockerSettings } from './docker/settings.ts'
 import { createFakeProvider } from './fake/provider.ts'
 import { fakeSettings } from './fake/settings.ts'
+import { createHandoverProvider } from './handover/provider.ts'
+import type { HandoverRecords } from './handover/provider.ts'
+import { handoverSettings } from './handover/settings.ts'
 import { createKubernetesProvider } from './kubernetes/provider.ts'
 import { kubernetesSettings } from './kubernetes/settings.ts'
 import { createLinkProvider } from './link/provider.ts'
@@ -29,6 +32,8 @@ interface Surroundings {
   readonly reach: BackendReach
   /** Where links are written down; without it there are none. */
   readonly links: LinkRecords | undefined
+  /** Where what is handed over is written down; without it nothing is. */
+  readonly handovers: HandoverRecords | undefined
 }
 
 interface Driver {
@@ -47,6 +52,10 @@ const drivers = {
   docker: driver(dockerSettings, createDockerProvider),
   process: driver(processSettings, createProcessProvider),
   fake: driver(fakeSettings, (settings) => createFakeProvider(settings)),
+  handover: driver(handoverSettings, (settings, { handovers }) => {
+    if (handovers === undefined) throw new Error('what is handed over is written down by workers alone')
+    return createHandoverProvider(settings, handovers)
+  }),
   kubernetes: driver(kubernetesSettings, createKubernetesProvider),
   link: driver(linkSettings, (_, { links }) => {
     if (links === undefined) throw new Error('links are written down by workers alone')
@@ -77,6 +86,7 @@ export interface ProviderToOpen {
     readonly backendNetworks: readonly string[]
   }
   readonly links?: LinkRecords
+  readonly handovers?: HandoverRecords
 }
 
 /** What is wrong with a provider: every problem, each with its key. */
@@ -125,7 +135,8 @@ export function openProvider(provider: ProviderToOpen): ComputeProvider {
   const settings = byApi === undefined ? provider.settings : givenByApi(provider, byApi.secrets, reach)
   const { error } = drivers[kind].settings.safeParse(settings)
   if (error !== undefined) throw new ProviderSettingsInvalid(id, problemsOf(error))
-  const opened = make(id, () => drivers[kind].open(settings, { networks, reach, links: provider.links }))
+  const { links, handovers } = provider
+  const opened = make(id, () => drivers[kind].open(settings, { networks, reach, links, handovers }))
   if (opened.capabilities.isolation === 'enforced' || mayBeWeak) return opened
   void opened.close()
   throw refused(`this ${kind} keeps sessions apart only in part; outside development it must be allowed by name`)

@@ -99,6 +99,8 @@ export interface Running {
   readonly host?: string
   /** When the backend itself will end it, ms since the epoch. */
   readonly endsAt?: number
+  /** Where it is is somebody's word: held against networks, Carrel's own services and other instances before anybody is led there. */
+  readonly unverified?: true
 }
 
 export type InstanceState =

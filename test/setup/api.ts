@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createApp } from '../../api/app.ts'
-import type { ApiSettings } from '../../api/deps.ts'
+import type { ApiSettings, HandoverSecrets } from '../../api/deps.ts'
 import { createAccount } from '../../db/accounts.ts'
 import { admitSession } from '../../db/admission.ts'
 import { applyConfiguration } from '../../db/bootstrap.ts'
@@ -15,7 +15,13 @@ import { scopes as allScopes } from '../../domain/authorization.ts'
 import type { Role, Scope } from '../../domain/authorization.ts'
 import { createKeyring } from '../../platform/keyring.ts'
 import { createMetrics } from '../../platform/metrics.ts'
-import { bodyDigest, createSecrets, providerSecrets, sessionParameters } from '../../platform/secrets.ts'
+import {
+  bodyDigest,
+  createSecrets,
+  handoverSecrets,
+  providerSecrets,
+  sessionParameters,
+} from '../../platform/secrets.ts'
 import { decodeForDisplay } from '../../platform/temporal/codec.ts'
 import { createMigratedDatabase } from './database.ts'
 
@@ -174,6 +180,8 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
         secrets.encrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, 'minted'),
       sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
       sealProviderSecrets: (id, text) => secrets.encrypt(providerSecrets(id), text),
+      openHandover: (id, sealed) =>
+        JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
       decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
       isServing: () => true,
     })

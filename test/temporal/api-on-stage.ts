@@ -1,5 +1,5 @@
 import { createApp } from '../../api/app.ts'
-import type { ApiSettings } from '../../api/deps.ts'
+import type { ApiSettings, HandoverSecrets } from '../../api/deps.ts'
 import { createAccount } from '../../db/accounts.ts'
 import type { Db } from '../../db/connect.ts'
 import type { Listener } from '../../db/listen.ts'
@@ -10,7 +10,13 @@ import { scopes } from '../../domain/authorization.ts'
 import type { Role } from '../../domain/authorization.ts'
 import type { Keyring } from '../../platform/keyring.ts'
 import { createMetrics } from '../../platform/metrics.ts'
-import { bodyDigest, createSecrets, providerSecrets, sessionParameters } from '../../platform/secrets.ts'
+import {
+  bodyDigest,
+  createSecrets,
+  handoverSecrets,
+  providerSecrets,
+  sessionParameters,
+} from '../../platform/secrets.ts'
 import { decodeForDisplay } from '../../platform/temporal/codec.ts'
 import { callApp } from '../setup/api.ts'
 import type { Answer, Ask } from '../setup/api.ts'
@@ -49,6 +55,9 @@ export function apiOn(stage: Books, settings: Partial<ApiSettings> = {}) {
     mintInstanceSecret: () => Buffer.alloc(0),
     sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
     sealProviderSecrets: (id, text) => secrets.encrypt(providerSecrets(id), text),
+    // Sealed by a worker, of an object of this form.
+    openHandover: (id, sealed) =>
+      JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
     isServing: () => true,
   })

@@ -24,6 +24,7 @@ const { description, app } = createApp({
   mintInstanceSecret: () => Buffer.alloc(0),
   sealParameters: () => Buffer.alloc(0),
   sealProviderSecrets: () => Buffer.alloc(0),
+  openHandover: () => ({ secret: '', environment: {}, report: null }),
   decodePayloads: (payloads) => payloads,
   isServing: () => true,
 })
