@@ -110,6 +110,8 @@ export async function processHarness(bwrap: Bwrap): Promise<ComputeHarness> {
       server: (key) => mine(specOf(key, 'server')),
       exiting: (key, exitCode) => mine(shell(key, `exit ${exitCode}`)),
       missingImage: (key) => mine(specOf(key, 'nothing-of-this-name')),
+      // Nothing runs as root.
+      refused: { start_failed: (key) => mine({ ...specOf(key, 'server'), user: { uid: 0, gid: 0, gids: [] } }) },
     },
     leftovers: (deploymentId) => Promise.resolve(leftoversIn(stand.stateDirectory, deploymentId)),
     faults: undefined,
