@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { CheckFinding } from '../../../domain/provider-check.ts'
 import type { CallContext, CheckAsk, CheckedTemplate } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
+import { keystoneTime } from './keystone-time.ts'
 import type { Named } from './named.ts'
 import { Refusal } from '../refusal.ts'
 import type { Network } from './shapes.ts'
@@ -45,7 +46,7 @@ async function found(look: () => Promise<CheckFinding[]>, about: string): Promis
   }
 }
 
-const credentialShape = z.object({ application_credential: z.object({ expires_at: z.string().nullish() }) })
+const credentialShape = z.object({ application_credential: z.object({ expires_at: keystoneTime.nullish() }) })
 const soonMs = 14 * 24 * 3_600_000
 
 async function credentials({ api }: CheckDeps, signal: AbortSignal): Promise<CheckFinding[]> {
@@ -63,9 +64,8 @@ async function credentials({ api }: CheckDeps, signal: AbortSignal): Promise<Che
       if (error instanceof CloudError && error.status !== null && error.status < 500) return null
       throw error
     })
-  // Keystone leaves out the zone, which is UTC.
-  const ends = expires === null ? Infinity : Date.parse(/Z|[+-]\d\d:?\d\d$/.test(expires) ? expires : `${expires}Z`)
-  if (ends - Date.now() < soonMs) findings.push(finding('credentials_expiring', 'warning', 'application credential'))
+  if (expires !== null && expires - Date.now() < soonMs)
+    findings.push(finding('credentials_expiring', 'warning', 'application credential'))
   return findings
 }
 

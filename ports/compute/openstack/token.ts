@@ -5,6 +5,7 @@ import { CloudError } from './cloud-error.ts'
 import { catalogShape, identityUrl } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import { faultOf } from './fault.ts'
+import { keystoneTime } from './keystone-time.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { Wire } from './wire.ts'
 
@@ -30,8 +31,8 @@ export interface Identity {
 
 const tokenShape = z.object({
   token: z.object({
-    expires_at: z.iso.datetime({ offset: true }),
-    issued_at: z.iso.datetime({ offset: true }),
+    expires_at: keystoneTime,
+    issued_at: keystoneTime,
     catalog: catalogShape.default([]),
     project: z.object({ id: z.string() }).optional(),
     user: z.object({ id: z.string() }),
@@ -68,7 +69,7 @@ export function createIdentity(wire: Wire, cloudNow: () => Cloud, timeoutMs: num
     if (!parsed.success || secret === null) throw new CloudError(null, 'keystone: an answer that is not understood')
     const { project, user, roles, catalog, ...times } = parsed.data.token
     if (project === undefined) throw new CloudError(401, 'keystone: the credentials are of no project')
-    const lifeMs = Date.parse(times.expires_at) - Date.parse(times.issued_at)
+    const lifeMs = times.expires_at - times.issued_at
     return {
       secret,
       cloud,

@@ -26,6 +26,8 @@ export interface FakeCloud {
   /** Answers instead of the cloud; `undefined`: the cloud answers. */
   instead: (seen: Seen) => Reply | undefined | Promise<Reply | undefined>
   tokenSeconds: number
+  /** Tokens end with their application credential: Keystone then tells their end without a zone. */
+  endsWithCredential: boolean
   close(): Promise<void>
 }
 
@@ -56,6 +58,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
     things,
     instead: (() => undefined) as FakeCloud['instead'],
     tokenSeconds: 3600,
+    endsWithCredential: false,
   }
   let [base, tokens] = ['', 0]
 
@@ -111,7 +114,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
     )
     const token = {
       issued_at: issued,
-      expires_at: expires,
+      expires_at: cloud.endsWithCredential ? expires?.replace('Z', '') : expires,
       catalog,
       project: { id: project },
       user: { id: 'u' },

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { keystoneTime } from '../../../ports/compute/openstack/keystone-time.ts'
 import type { ObservedInstance } from '../../../ports/compute/provider.ts'
 import { openFakeCloud } from '../../support/openstack/fake-cloud.ts'
 import type { FakeCloud } from '../../support/openstack/fake-cloud.ts'
@@ -59,6 +60,20 @@ test('a token is renewed before it ends, and once after it was refused', async (
   await brief.inspect(ref, call)
   expect(signIns()).toBeGreaterThan(4)
   await brief.close()
+})
+
+test('a token that ends with its application credential is taken, though its end names no zone', async () => {
+  cloud.endsWithCredential = true
+  const provider = openCloud(cloud)
+  expect(await provider.inspect(specOf(), call)).toEqual({ kind: 'absent' })
+  await provider.inspect(specOf(), call)
+  expect(asked('POST', /auth\/tokens$/)).toHaveLength(1)
+  await provider.close()
+
+  const utc = Date.UTC(2026, 10, 22, 18, 22, 17, 108)
+  for (const text of ['2026-11-22T18:22:17.108000', '2026-11-22T18:22:17.108Z', '2026-11-22T19:22:17.108+01:00'])
+    expect(keystoneTime.parse(text)).toBe(utc)
+  expect(keystoneTime.safeParse('soon').success).toBe(false)
 })
 
 test('ten calls at once sign in once', async () => {
