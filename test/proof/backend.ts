@@ -95,7 +95,8 @@ export function fakeProofBackend(settleMs = 100) {
 }
 
 const common = (provider: ComputeProvider, template: TemplateSpec, posix: Posix | null) => ({
-  provider,
+  // Workers close the drivers that they were given; this one is needed until the proof has cleared up.
+  provider: { ...provider, close: async () => {} },
   template,
   posix,
   held: async (deploymentId: string) => await listInstances([provider], deploymentId),

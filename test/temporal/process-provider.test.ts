@@ -6,6 +6,5 @@ const can = { faults: false, mounts: false, refusals: ['start_failed'] } as cons
 
 computeConformance('process, without a sandbox', can, () => processHarness('off'))
 
-if (hasBwrap)
-  computeConformance('process, in bwrap', can, () => processHarness('required'))
+if (hasBwrap) computeConformance('process, in bwrap', can, () => processHarness('required'))
 else test('WITHOUT BWRAP: it does not work on this machine, so the sandbox is not tried', () => {})
