@@ -10,7 +10,6 @@ export type ProviderId = Id<'provider'>
 export type ReconciliationId = Id<'reconciliation'>
 export type TunnelId = Id<'tunnel'>
 export type CheckId = Id<'check'>
-export type HandoverId = Id<'handover'>
 export type ExperimentId = Id<'experiment'>
 export type SyncId = Id<'sync'>
 export type HandoverId = Id<'handover'>
