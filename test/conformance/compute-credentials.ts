@@ -47,5 +47,5 @@ export function credentialCases(h: Harness, deployment: string, can: Facets): vo
     for (const each of [key, other]) await removed(h, each)
     if (renewed) await credentials().restore()
     expect(await h().leftovers(deployment)).toEqual([])
-  }, 120_000)
+  }, 300_000)
 }
