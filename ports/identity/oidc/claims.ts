@@ -1,0 +1,69 @@
+import type { IdentityClaims } from '../../../domain/sign-in.ts'
+import type { OidcSettings } from './settings.ts'
+
+/** What an issuer says of somebody, by its names. */
+export type Said = Readonly<Record<string, unknown>>
+
+const mostGroups = 2_000
+const longestLine = 200
+const longestEmail = 254
+const longestSubject = 255
+const mostPosix = 16_384
+
+/** Reads what was said under our names; what is of another kind than it should be was not said. `null`: it names nobody. */
+export function readClaims(said: Said, settings: OidcSettings, groups: readonly string[]): IdentityClaims | null {
+  const { claims: names } = settings
+  const subject = said['sub']
+  if (typeof subject !== 'string' || subject === '' || subject.length > longestSubject) return null
+  const email = lineOf(said['email'], longestEmail)
+  return {
+    issuer: settings.issuer,
+    subject,
+    displayName: nameOf(said, names.name),
+    email: email !== null && /^[^@\s]+@[^@\s]+$/.test(email) ? email : null,
+    emailVerified: email !== null && (settings.emailsAreVerified || said['email_verified'] === true),
+    organisation: names.organisation === null ? null : lineOf(said[names.organisation], longestLine),
+    groups,
+    login: names.login === null ? null : loginOf(said[names.login]),
+    posix: names.posix === null ? null : posixOf(said[names.posix]),
+  }
+}
+
+/** The groups that a claim lists; `null`: it lists none. */
+export function groupsOf(value: unknown): readonly string[] | null {
+  const list: unknown[] | null = typeof value === 'string' ? [value] : Array.isArray(value) ? value : null
+  if (list === null) return null
+  return list
+    .filter((entry): entry is string => typeof entry === 'string' && entry.length <= longestLine)
+    .slice(0, mostGroups)
+}
+
+function nameOf(said: Said, claim: string): string {
+  const both = [said['given_name'], said['family_name']].filter((part) => typeof part === 'string').join(' ')
+  for (const candidate of [said[claim], both, said['preferred_username']]) {
+    const line = lineOf(candidate, longestLine)
+    if (line !== null) return line
+  }
+  return 'Researcher'
+}
+
+/** A login is compared as a whole: one that is too long, or holds what no login does, is none. A list of one is that one. */
+function loginOf(value: unknown): string | null {
+  const one: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value
+  return typeof one === 'string' && /^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$/.test(one) ? one : null
+}
+
+function posixOf(value: unknown): unknown {
+  if (value === undefined || value === null) return null
+  return JSON.stringify(value).length > mostPosix ? null : value
+}
+
+const lineOf = (value: unknown, most: number): string | null => {
+  if (typeof value !== 'string') return null
+  const line = value
+    .replaceAll(/[\p{Cc}\p{Cs}\u2028\u2029]/gu, ' ')
+    .trim()
+    .slice(0, most)
+    .toWellFormed()
+  return line === '' ? null : line
+}
