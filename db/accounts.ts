@@ -1,14 +1,11 @@
 import { sql } from 'kysely'
 import { newId } from '../domain/ids.ts'
-import type { AccountId, ProjectId, SessionId } from '../domain/ids.ts'
+import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { Role } from '../domain/authorization.ts'
 import type { Executor, Trx } from './connect.ts'
-import { requestStop } from './intents.ts'
-import { pageOf } from './paging.ts'
-import type { Page, PageAsk } from './paging.ts'
 import { insertProject } from './projects.ts'
+import type { Posix, PosixSource } from '../domain/posix.ts'
 import { openBooks } from './quotas.ts'
-import type { Posix } from './schema.ts'
 
 export interface NewAccount {
   readonly displayName: string
@@ -21,6 +18,8 @@ export interface NewAccount {
 
 export interface Account extends NewAccount {
   readonly id: AccountId
+  readonly posixSource: PosixSource | null
+  readonly posixShared: boolean
   readonly personalProjectId: ProjectId
   readonly version: number
   readonly createdAt: Date
@@ -40,7 +39,7 @@ export async function createAccount(trx: Trx, account: NewAccount & { readonly i
       organisation: account.organisation,
       roles: [...account.roles],
       groups: [...account.groups],
-      posix: account.posix === null ? null : JSON.stringify(account.posix),
+      ...(account.posix === null ? {} : { posix: JSON.stringify(account.posix), posix_source: 'admin' }),
     })
     .execute()
   await openBooks(trx, { kind: 'account', id: account.id })
@@ -48,16 +47,17 @@ export async function createAccount(trx: Trx, account: NewAccount & { readonly i
   await insertProject(trx, { ...personal, ownerId: account.id, personal: true })
 }
 
-const accounts = (executor: Executor) =>
+/** Accounts, each with its personal project. */
+export const accountRows = (executor: Executor) =>
   executor
     .selectFrom('account')
     .innerJoin('project', 'project.personal_of', 'account.id')
     .selectAll('account')
     .select('project.id as personal_project_id')
 
-type Row = Awaited<ReturnType<ReturnType<typeof accounts>['executeTakeFirstOrThrow']>>
+type Row = Awaited<ReturnType<ReturnType<typeof accountRows>['executeTakeFirstOrThrow']>>
 
-const view = (row: Row): Account => ({
+export const accountView = (row: Row): Account => ({
   id: row.id,
   displayName: row.display_name,
   email: row.email,
@@ -65,6 +65,8 @@ const view = (row: Row): Account => ({
   roles: row.roles,
   groups: row.groups,
   posix: row.posix,
+  posixSource: row.posix === null ? null : (row.posix_source ?? 'admin'),
+  posixShared: row.posix_shared,
   personalProjectId: row.personal_project_id,
   version: row.version,
   createdAt: row.created_at,
@@ -74,62 +76,43 @@ const view = (row: Row): Account => ({
 })
 
 export async function getAccount(executor: Executor, id: AccountId): Promise<Account | null> {
-  const row = await accounts(executor).where('account.id', '=', id).executeTakeFirst()
-  return row === undefined ? null : view(row)
+  const row = await accountRows(executor).where('account.id', '=', id).executeTakeFirst()
+  return row === undefined ? null : accountView(row)
 }
 
-/** Accounts, newest first; disabled ones too. */
-export async function listAccounts(executor: Executor, { after, limit }: PageAsk): Promise<Page<Account>> {
-  const rows = await accounts(executor)
-    .$if(after !== null, (q) => q.where('account.id', '<', after as AccountId))
-    .orderBy('account.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows, limit, view)
+export interface AccountChange {
+  readonly displayName?: string | undefined
+  readonly email?: string | null | undefined
+  readonly organisation?: string | null | undefined
+  readonly groups?: readonly string[] | undefined
 }
 
-/**
- * Disables the account and asks its sessions to stop, in one transaction. The last admin that can still sign in stays.
- * Repeats change nothing.
- */
-export async function disableAccount(
+/** Changes what is named. `versions`: `null` whatever the account's is. */
+export async function updateAccount(
   trx: Trx,
   id: AccountId,
-): Promise<'disabled' | 'already' | 'absent' | 'last_admin'> {
-  // All admins are locked, in one order: two who disable each other at once would leave none.
-  const admins = await trx
-    .selectFrom('account')
-    .select('id')
-    .where(sql<boolean>`'admin' = any(roles)`)
-    .where('disabled_at', 'is', null)
-    .orderBy('id')
-    .forNoKeyUpdate()
-    .execute()
+  set: AccountChange,
+  versions: readonly number[] | null,
+): Promise<'done' | 'absent' | 'changed' | 'leaves'> {
   const account = await trx
     .selectFrom('account')
-    .select('disabled_at')
+    .select(['version', 'erase_requested_at'])
     .where('id', '=', id)
     .forNoKeyUpdate()
     .executeTakeFirst()
   if (account === undefined) return 'absent'
-  if (account.disabled_at !== null) return 'already'
-  if (admins.length === 1 && admins[0]?.id === id) return 'last_admin'
+  if (versions !== null && !versions.includes(account.version)) return 'changed'
+  if (account.erase_requested_at !== null) return 'leaves'
   await trx
     .updateTable('account')
-    .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })
+    .set({
+      ...(set.displayName === undefined ? {} : { display_name: set.displayName }),
+      ...(set.email === undefined ? {} : { email: set.email }),
+      ...(set.organisation === undefined ? {} : { organisation: set.organisation }),
+      ...(set.groups === undefined ? {} : { groups: [...new Set(set.groups)] }),
+      version: sql<number>`version + 1`,
+    })
     .where('id', '=', id)
     .execute()
-  for (const session of await liveSessionsOf(trx, id)) await requestStop(trx, session, 'account_disabled')
-  return 'disabled'
-}
-
-async function liveSessionsOf(trx: Trx, id: AccountId): Promise<SessionId[]> {
-  const rows = await trx
-    .selectFrom('session')
-    .select('id')
-    .where('owner_id', '=', id)
-    .where('ended_at', 'is', null)
-    .orderBy('id')
-    .execute()
-  return rows.map((row) => row.id)
+  return 'done'
 }

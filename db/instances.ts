@@ -3,6 +3,7 @@ import { instanceName } from '../domain/ids.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { KnownWords } from '../domain/backend-words.ts'
 import type { Expected, Observation } from '../domain/observation.ts'
+import type { Posix } from '../domain/posix.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor } from './connect.ts'
 import type { StoredEndpoint, StoredRef, StoredReport, StoredUsage } from './schema.ts'
@@ -41,8 +42,8 @@ export interface ReportToken {
 const listIsNewsSeconds = 30
 
 /**
- * Commits that an instance of this generation is about to exist, before anything is made. `secret` and `report` are kept only by
- * the first call. A tombstoned row says that nothing may be made any more.
+ * Commits that an instance of this generation is about to exist, before anything is made. `secret`, `report` and as whom it
+ * runs, where that is its account's own user, are kept only by the first call. A tombstoned row says that nothing may be made any more.
  */
 export async function beginInstance(
   db: Db,
@@ -50,6 +51,7 @@ export async function beginInstance(
   providerId: ProviderId,
   secret: Buffer,
   report: ReportToken | null = null,
+  runsAs: Posix | null = null,
 ): Promise<InstanceRow> {
   await db
     .insertInto('instance')
@@ -61,6 +63,7 @@ export async function beginInstance(
       secret,
       report_token: report?.sealed ?? null,
       report_hash: report?.hash ?? null,
+      runs_as: runsAs === null ? null : JSON.stringify(runsAs),
     })
     // Of two who insert at once the second may meet the unique name first: every conflict means that the row is there.
     .onConflict((c) => c.doNothing())

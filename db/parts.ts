@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { AccountId } from '../domain/ids.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Trx } from './connect.ts'
@@ -20,6 +21,18 @@ export async function replaceHeld(trx: Trx, key: SessionKey, held: Resources): P
     metered as (insert into session_usage (${line}) ${metered} on conflict do nothing)
     update reservation r set ${sql.join(resourceNames.map((name) => sql`${sql.ref(name)} = ${columns[name]}`))},
       part = r.part + 1, reserved_at = now()
+    from held where r.session_id = held.session_id and r.generation = held.generation
+    returning r.session_id`.execute(trx)
+  return rows.length > 0
+}
+
+/** What the generation holds is this account's from now on; until now it is metered as whose it was. Under the session's lock. Returns whether it held anything. */
+export async function handOver(trx: Trx, key: SessionKey, accountId: AccountId): Promise<boolean> {
+  const { rows } = await sql`
+    with held as (select * from reservation
+      where session_id = ${key.sessionId} and generation = ${key.generation} and released_at is null for update),
+    metered as (insert into session_usage (${line}) ${metered} on conflict do nothing)
+    update reservation r set account_id = ${accountId}, part = r.part + 1, reserved_at = now()
     from held where r.session_id = held.session_id and r.generation = held.generation
     returning r.session_id`.execute(trx)
   return rows.length > 0

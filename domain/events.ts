@@ -16,6 +16,7 @@ export const eventTypes = [
   'session.repaired',
   'session.shared',
   'session.unshared',
+  'session.transferred',
   'connection.opened',
   'connection.closed',
   'connection.cut',

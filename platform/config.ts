@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { basePart, parts } from './config/parts.ts'
 
+export type { IssuerConfig } from './config/issuers.ts'
 export type { Key } from './config/keys.ts'
 export type { ProviderConfig } from './config/providers.ts'
 

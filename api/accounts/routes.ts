@@ -1,15 +1,23 @@
 import { z } from '@hono/zod-openapi'
-import { listAccounts } from '../../db/accounts.ts'
+import { listAccounts, listPeers } from '../../db/account-search.ts'
+import { can, roles } from '../../domain/authorization.ts'
 import { body, json } from '../answers.ts'
 import { deedOf } from '../env.ts'
-import { idOf, reason } from '../fields.ts'
+import type { AppContext } from '../env.ts'
+import { idOf, line } from '../fields.ts'
 import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
+import { posixRuleOf } from '../posix-rule.ts'
+import { Problem } from '../problem.ts'
 import { route } from '../route.ts'
-import { addAccount, disable, erase, readAccount } from './commands.ts'
-import { AccountCreate, AccountDocument, presentAccount } from './schemas.ts'
-import { accountOfPath } from './subject.ts'
+import { etag } from '../versions.ts'
+import { addAccount, readAccount } from './commands.ts'
+import { AccountCreate, AccountDocument, AccountOrPerson, presentAccount, presentPeer } from './schemas.ts'
+import { personOfPath } from './subject.ts'
 
 const params = z.object({ accountId: idOf('account') })
+
+/** Whether the caller sees all of every account; others see a few members of those whom they work with. */
+const seesAll = (c: AppContext): boolean => can(c.var.principal.actor, 'account:admin') === 'yes'
 
 const createAccount = route(
   {
@@ -21,31 +29,60 @@ const createAccount = route(
     right: 'account:admin',
     about: () => ({ kind: 'account', id: null }),
     creates: true,
+    refusals: [409],
     request: { body: body(AccountCreate) },
     responses: { 201: json(AccountDocument, 'The account') },
   },
   async (c) => {
     const { services, intent } = c.var
-    const account = await addAccount(services.db, deedOf(c), intent, c.req.valid('json'))
-    return c.json(presentAccount(account), 201, { location: `/v1/accounts/${account.id}` })
+    const rule = posixRuleOf(services.settings)
+    const account = await addAccount(services.db, deedOf(c), intent, c.req.valid('json'), rule)
+    const headers = { location: `/v1/accounts/${account.id}`, etag: etag(account.version) }
+    return c.json(presentAccount(account), 201, headers)
   },
 )
+
+const search = line(100).openapi({
+  description: 'Words, each of which must be found. An admin searches names, addresses, organisations and identities; others names and organisations',
+})
+const AccountQuery = z.strictObject({
+  ...pageQuery,
+  search: search.optional(),
+  role: z.enum(roles).optional().openapi({ description: 'For admins' }),
+  disabled: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .openapi({ type: 'string', enum: ['true', 'false'], description: 'For admins' }),
+})
 
 const listAll = route(
   {
     operationId: 'listAccounts',
     summary: 'List accounts, the newest first',
+    description:
+      'An admin sees all of every account, disabled ones too. Everybody else sees the names and organisations of those whom ' +
+      'they share a project with, and nothing of anybody else.',
     tags: ['accounts'],
     method: 'get',
     path: '/v1/accounts',
     right: 'account:list',
-    request: { query: z.strictObject(pageQuery) },
-    responses: { 200: json(pageOfItems(AccountDocument), 'A page of accounts') },
+    request: { query: AccountQuery },
+    refusals: [403],
+    responses: { 200: json(pageOfItems(AccountOrPerson), 'A page of accounts') },
   },
   async (c) => {
-    c.set('othersRead', true)
-    const page = await listAccounts(c.var.services.db, pageAsk('accounts', c.req.valid('query')))
-    return c.json(answerPage('accounts', page, presentAccount), 200)
+    const { services, principal } = c.var
+    const query = c.req.valid('query')
+    const ask = pageAsk('accounts', query)
+    if (seesAll(c)) {
+      c.set('othersRead', true)
+      return c.json(answerPage('accounts', await listAccounts(services.db, ask, query), presentAccount), 200)
+    }
+    if (query.role !== undefined || query.disabled !== undefined)
+      throw new Problem('forbidden', 'Only an admin asks for accounts by role, or for disabled ones.')
+    const page = await listPeers(services.db, principal.accountId, ask, query.search)
+    return c.json(answerPage('accounts', page, presentPeer), 200)
   },
 )
 
@@ -53,61 +90,24 @@ const getOne = route(
   {
     operationId: 'getAccount',
     summary: 'Read an account',
+    description:
+      'All of it of yourself, and for an admin; of those whom you share a project with, name and organisation. Anybody else ' +
+      'is 404.',
     tags: ['accounts'],
     method: 'get',
     path: '/v1/accounts/{accountId}',
     right: 'account:read',
-    subject: accountOfPath,
+    subject: personOfPath,
     request: { params },
-    responses: { 200: json(AccountDocument, 'The account') },
+    responses: { 200: json(AccountOrPerson, 'The account') },
   },
   async (c) => {
-    const account = await readAccount(c.var.services.db, c.req.valid('param').accountId)
-    return c.json(presentAccount(account), 200)
+    const { services, principal } = c.var
+    const account = await readAccount(services.db, c.req.valid('param').accountId)
+    const all = seesAll(c) || (account.id === principal.accountId && !principal.actor.actingFor)
+    if (!all) return c.json(presentPeer(account), 200)
+    return c.json(presentAccount(account), 200, { etag: etag(account.version) })
   },
 )
 
-const disableOne = route(
-  {
-    operationId: 'disableAccount',
-    summary: 'Disable an account',
-    description: 'Its tokens end at once and its sessions are asked to stop. Repeats change nothing.',
-    tags: ['accounts'],
-    method: 'post',
-    path: '/v1/accounts/{accountId}/disable',
-    right: 'account:admin',
-    subject: accountOfPath,
-    refusals: [409],
-    request: { params },
-    responses: { 200: json(AccountDocument, 'The account, disabled') },
-  },
-  async (c) => {
-    const account = await disable(c.var.services.db, deedOf(c), c.req.valid('param').accountId)
-    return c.json(presentAccount(account), 200)
-  },
-)
-
-const eraseOne = route(
-  {
-    operationId: 'eraseAccount',
-    summary: 'Have an account erased',
-    description:
-      'It is disabled at once: its tokens end and its sessions are asked to stop. When those have ended, what is personal in it ' +
-      'is removed; what was used stays, of nobody. It cannot be taken back; repeats change nothing.',
-    tags: ['accounts'],
-    method: 'post',
-    path: '/v1/accounts/{accountId}/erase',
-    right: 'account:erase',
-    subject: accountOfPath,
-    reasoned: true,
-    refusals: [409],
-    request: { params, body: body(z.strictObject({ reason })) },
-    responses: { 202: json(AccountDocument, 'The account, disabled; it will be erased') },
-  },
-  async (c) => {
-    const account = await erase(c.var.services.db, deedOf(c), c.req.valid('param').accountId)
-    return c.json(presentAccount(account), 202)
-  },
-)
-
-export const accountRoutes = [createAccount, listAll, getOne, disableOne, eraseOne]
+export const accountRoutes = [createAccount, listAll, getOne]

@@ -3,6 +3,7 @@ import { defaultRetention } from '../../domain/retention.ts'
 import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 import { doorsPart, gatewayPart } from './gateway.ts'
 import { desktopsPart, guacamolePart } from './guacamole.ts'
+import { issuersPart } from './issuers.ts'
 import { keys } from './keys.ts'
 import { providerNetworksPart } from './provider-networks.ts'
 import { providersPart } from './providers.ts'
@@ -145,6 +146,7 @@ export const parts = {
   gateway: gatewayPart,
   desktops: desktopsPart,
   guacamole: guacamolePart,
+  issuers: issuersPart,
   providers: providersPart,
   providerNetworks: providerNetworksPart,
   reports: reportsPart,

@@ -1,0 +1,118 @@
+import { sql } from 'kysely'
+import type { Role } from '../domain/authorization.ts'
+import { defaultAccessRule } from '../domain/experiment.ts'
+import type { AccessRule } from '../domain/experiment.ts'
+import type { AccountId, SessionId } from '../domain/ids.ts'
+import { revokeAllOf } from './browser-sessions.ts'
+import type { Trx } from './connect.ts'
+import { requestStop } from './intents.ts'
+import { transferSessions } from './transfers.ts'
+
+/** `last_admin`: nobody could let anybody in any more. */
+export type Disabled = 'disabled' | 'already' | 'absent' | 'last_admin' | 'no_heir'
+
+/**
+ * Disables the account: all its tokens and browser sessions end, for good; its sessions become `heirId`'s, where that is named and
+ * may have them, and are asked to stop else. One transaction; the last admin that can still sign in stays. Repeats change nothing.
+ */
+export async function disableAccount(trx: Trx, id: AccountId, heirId: AccountId | null = null, rule: AccessRule = defaultAccessRule): Promise<Disabled> {
+  const { admins, account, heir } = await lockStanding(trx, id, heirId)
+  if (account === undefined) return 'absent'
+  if (account.disabled_at !== null) return 'already'
+  if (heirId !== null && (heirId === id || heir === undefined || heir.disabled_at !== null)) return 'no_heir'
+  if (isLast(admins, id)) return 'last_admin'
+  const live = await liveSessionsOf(trx, id)
+  // While it may still own what it gives away.
+  const given = heirId === null || live.length === 0 ? null : await transferSessions(trx, live, heirId, rule)
+  await trx
+    .updateTable('account')
+    .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .execute()
+  await endTokens(trx, id)
+  for (const session of live)
+    if (given?.get(session)?.kind !== 'transferred') await requestStop(trx, session, 'account_disabled')
+  return 'disabled'
+}
+
+/** Lets a disabled account in again; its tokens stay ended. `leaves`: it is being erased. Repeats change nothing. */
+export async function enableAccount(trx: Trx, id: AccountId): Promise<'enabled' | 'already' | 'absent' | 'leaves'> {
+  const account = await trx
+    .selectFrom('account')
+    .select(['disabled_at', 'erase_requested_at'])
+    .where('id', '=', id)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  if (account === undefined) return 'absent'
+  if (account.erase_requested_at !== null) return 'leaves'
+  if (account.disabled_at === null) return 'already'
+  await trx
+    .updateTable('account')
+    .set({ disabled_at: null, version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .execute()
+  // What was made while it was being disabled is worth no more than what was made before.
+  await endTokens(trx, id)
+  return 'enabled'
+}
+
+/** For good: whoever is let in again asks for new ones. Why the account was disabled, nobody may remember by then. */
+async function endTokens(trx: Trx, id: AccountId): Promise<void> {
+  await revokeAllOf(trx, id)
+  await trx
+    .updateTable('token')
+    .set({ revoked_at: sql<Date>`now()` })
+    .where('account_id', '=', id)
+    .where('revoked_at', 'is', null)
+    .execute()
+}
+
+/** Gives the account these roles and no others. The last admin that can still sign in stays one. `versions`: `null` whatever it is at. */
+export async function putRoles(
+  trx: Trx,
+  id: AccountId,
+  roles: readonly Role[],
+  versions: readonly number[] | null,
+): Promise<'done' | 'absent' | 'changed' | 'last_admin' | 'leaves'> {
+  const { admins, account } = await lockStanding(trx, id, null)
+  if (account === undefined) return 'absent'
+  if (versions !== null && !versions.includes(account.version)) return 'changed'
+  if (account.erase_requested_at !== null) return 'leaves'
+  if (!roles.includes('admin') && isLast(admins, id)) return 'last_admin'
+  await trx
+    .updateTable('account')
+    .set({ roles: [...new Set(roles)], version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .execute()
+  return 'done'
+}
+
+/** Locks all admins with the accounts it is about, in one order: two who take each other's standing at once would leave none. */
+async function lockStanding(trx: Trx, id: AccountId, heirId: AccountId | null) {
+  const isAdmin = sql<boolean>`('admin' = any(roles) and disabled_at is null)`
+  const rows = await trx
+    .selectFrom('account')
+    .select(['id', 'disabled_at', 'erase_requested_at', 'version', isAdmin.as('admin')])
+    .where((eb) => eb.or([isAdmin, eb('id', '=', id), eb('id', '=', heirId ?? id)]))
+    .orderBy('id')
+    .forNoKeyUpdate()
+    .execute()
+  return {
+    admins: rows.filter((row) => row.admin).map((row) => row.id),
+    account: rows.find((row) => row.id === id),
+    heir: rows.find((row) => row.id === heirId),
+  }
+}
+
+const isLast = (admins: readonly AccountId[], id: AccountId): boolean => admins.length === 1 && admins[0] === id
+
+async function liveSessionsOf(trx: Trx, id: AccountId): Promise<SessionId[]> {
+  const rows = await trx
+    .selectFrom('session')
+    .select('id')
+    .where('owner_id', '=', id)
+    .where('ended_at', 'is', null)
+    .orderBy('id')
+    .execute()
+  return rows.map((row) => row.id)
+}
