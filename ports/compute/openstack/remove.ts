@@ -11,7 +11,9 @@ import type { Ground } from './surroundings.ts'
 import { tolerant } from './surroundings.ts'
 
 /** What is being deleted is told so again after so many looks: Nova forgets when a machine of its own dies. */
-const remindAfter = 40
+const remindAfter = 15
+/** So many times as long, at most, is waited between two looks at a server that goes slowly: a busy cloud is asked less. */
+const mostLooks = 8
 
 export interface RemoveDeps extends Ground {
   /** Bounds how many removals ask and act at once; what waits for the cloud takes no place. */
@@ -32,7 +34,8 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
       // A place for each round, not for the whole: a server that goes slowly keeps nobody waiting.
       const next = await removals(() => step(round), both)
       if (next === 'removed') return { kind: 'removed' }
-      if (next === 'wait') await wait(settings.lookAgainMs, undefined, { signal: both })
+      const looks = next === 'server' ? Math.min(round + 1, mostLooks) : next === 'wait' ? 1 : 0
+      if (looks > 0) await wait(settings.lookAgainMs * looks, undefined, { signal: both })
     }
     return { kind: 'unknown', why: 'it is still there' }
   } catch (error) {
@@ -41,7 +44,8 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
   }
 }
 
-type Next = 'removed' | 'wait' | 'again'
+/** `server`: it is still there. */
+type Next = 'removed' | 'server' | 'wait' | 'again'
 
 /** One look, and what follows from it and from those before it. */
 function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (round: number) => Promise<Next> {
@@ -58,7 +62,7 @@ function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (roun
           await tolerant(api.done('compute', 'DELETE', `/servers/${server.id}`, signal))
       for (const id of hidden)
         await tolerant(api.done('compute', 'POST', `/servers/${id}/action`, signal, { body: { forceDelete: null } }))
-      return 'wait'
+      return 'server'
     }
     withoutServer += 1
     // Of what stands around it nothing is asked while it is there: Neutron has enough to do with its end.
