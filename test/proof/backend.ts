@@ -43,6 +43,8 @@ export interface ProofBackend {
 }
 
 const calledMs = 120_000
+/** However slow a cloud is on a machine that has much else to do. */
+const takenAwayMs = 600_000
 const call = () => ({ signal: AbortSignal.timeout(calledMs) })
 
 /** The target's backend, through a driver of the proof's own. */
@@ -115,7 +117,7 @@ const common = (provider: ComputeProvider, template: TemplateSpec, posix: Posix 
 
 /** Removes it until that is confirmed. */
 async function takeAway(provider: ComputeProvider, ref: InstanceRef): Promise<void> {
-  const deadline = Date.now() + calledMs
+  const deadline = Date.now() + takenAwayMs
   while ((await provider.remove(ref, call())).kind !== 'removed')
     if (Date.now() > deadline) throw new Error(`${ref.name} could not be removed`)
 }
