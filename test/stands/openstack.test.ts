@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ComputeProvider } from '../../ports/compute/provider.ts'
+import { userDataOf } from '../../ports/compute/openstack/user-data.ts'
 import { pooled } from '../bench/rounds.ts'
 import {
   call,
@@ -91,6 +92,31 @@ describe('on OpenStack', () => {
       await gone(refOf(key), by)
     } finally {
       await by.close()
+    }
+    expect(await left()).toEqual([])
+  }, 300_000)
+
+  test('what a machine reads when it begins is kept as it was written, and shown to nobody of the project', async () => {
+    if (config.adminCloud === null) return expect(config).toHaveProperty('adminCloud', null)
+    const admin = await openRaw(config, config.adminCloud)
+    const key = freshKey(deployment)
+    const spec = { ...specFor(config, key), command: ['/opt/desk', '--begin'] }
+    try {
+      const created = await createPatiently(provider, spec)
+      const id = created.kind === 'made' || created.kind === 'adopted' ? created.ref.ids?.['server'] : undefined
+      const seenBy = async (cloud: RawCloud) => {
+        const { body } = await cloud.call('compute', 'GET', `/servers/${id}`)
+        return (body as { server: Record<string, unknown> }).server
+      }
+      const asAdmin = await seenBy(admin)
+      expect(asAdmin['OS-EXT-SRV-ATTR:user_data']).toBe(userDataOf(spec))
+      expect(asAdmin['config_drive']).toBe('True')
+      const shown = JSON.stringify(await seenBy(raw))
+      expect(shown).toContain(key.name)
+      expect(shown).not.toContain(userDataOf(spec) ?? spec.secret)
+      await gone(refOf(key))
+    } finally {
+      await admin.close()
     }
     expect(await left()).toEqual([])
   }, 300_000)
