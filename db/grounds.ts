@@ -4,7 +4,7 @@ import { isVisible } from '../domain/template.ts'
 import type { Executor } from './connect.ts'
 import { claimOf } from './idempotency.ts'
 import type { Claim, IntentKey } from './idempotency.ts'
-import { candidates } from './placement.ts'
+import { candidates, choice } from './placement.ts'
 import { statement } from './statement.ts'
 import { templateOf } from './templates.ts'
 import type { Template, TemplateRow } from './templates.ts'
@@ -35,14 +35,21 @@ type Row = { [C in keyof TemplateRow]: TemplateRow[C] | null } & {
 
 // Whatever the tables hold when the statement is planned, a key is looked up, and not its table read.
 const read = statement<Row>(`
+  with w as materialized (
+    select * from json_to_recordset($1::json) as w(place int, account_id text, template_id text, project_id text,
+      key_account_id text, client text, operation text, key text)),
+  named as materialized (
+    select distinct v.spec -> 'provider' as wanted
+    from w join template t on t.id = w.template_id
+      join template_version v on v.template_id = t.id and v.version = t.current_version),
+  ${choice}
   select a.organisation, a.groups, array(select project_id from project_member where account_id = a.id) as project_ids,
     (select id from project where personal_of = a.id) as personal_id,
     t.id, t.name, t.origin, t.current_version, t.version, t.created_at, t.deactivated_at, v.spec,
     (select closed_at is not null from project where id = w.project_id) as closed,
     (select json_agg(c) from (${candidates}) c) as candidates,
     k.body_hmac, k.resource_id
-  from json_to_recordset($1::json) as w(place int, account_id text, template_id text, project_id text,
-    key_account_id text, client text, operation text, key text)
+  from w
   left join account a on a.id = w.account_id
   left join template t on t.id = w.template_id
   left join template_version v on v.template_id = t.id and v.version = t.current_version

@@ -15,7 +15,7 @@ export interface Candidate {
   readonly load: number
   /** What its driver says of itself; `null`: no worker has made it yet. */
   readonly capabilities: Capabilities | null
-  /** Its quota, and what is held of it; `null`: nothing limits it, or it is the only one. */
+  /** Its quota, and what is held of it; `null`: nothing limits it, or it has no rival. */
   readonly quota: { readonly limits: Limits; readonly held: Resources } | null
 }
 

@@ -53,8 +53,10 @@ const make = async (id: ProviderId, more: object = {}) =>
         ...more,
       }),
   )
+/** Of the template `plain`, which names a kind. */
 const candidates = async () => {
-  const ask = { accountId: owner.accountId, templateId: newId('template'), intent: null }
+  const { id: templateId } = await db.selectFrom('template').select('id').executeTakeFirstOrThrow()
+  const ask = { accountId: owner.accountId, templateId, intent: null }
   const [grounds] = await readGrounds(db, [ask])
   return Object.fromEntries((grounds?.candidates ?? []).map(({ id, ...candidate }) => [id, candidate]))
 }
@@ -68,7 +70,7 @@ const able: Capabilities = {
   logs: true,
 }
 
-test('an only provider is a candidate of which neither load nor quota is read', async () => {
+test('a provider without a rival is a candidate of which neither load nor quota is read', async () => {
   await db.updateTable('quota_default').set({ sessions: 5 }).where('payer_kind', '=', 'provider').execute()
   await rows.session(owner)
   expect(await candidates()).toEqual({
