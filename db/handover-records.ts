@@ -57,6 +57,11 @@ export function createHandoverRecords(db: Db, providerId: ProviderId, seal: (id:
     detail: row.status === 'wanted' && row.is_late ? 'No provisioner took it in time.' : (row.words ?? ''),
   })
 
+  async function find({ name, deploymentId }: Ref): Promise<Entry | null> {
+    const row = await rows().where('deployment_id', '=', deploymentId).where('name', '=', name).executeTakeFirst()
+    return row === undefined ? null : view(row)
+  }
+
   return {
     /** Returns whether it was not there. */
     async add({ name, deploymentId, sessionId, generation, spec, secrets }: Ask, takeWithinSeconds: number) {
@@ -80,10 +85,7 @@ export function createHandoverRecords(db: Db, providerId: ProviderId, seal: (id:
       return added !== undefined
     },
 
-    async find({ name, deploymentId }: Ref): Promise<Entry | null> {
-      const row = await rows().where('deployment_id', '=', deploymentId).where('name', '=', name).executeTakeFirst()
-      return row === undefined ? null : view(row)
-    },
+    find,
 
     /** Forgets what nobody has taken, and what its provisioner says is gone; else asks for its removal. Returns whether nothing is left. */
     async release({ name, deploymentId }: Ref): Promise<boolean> {
@@ -103,7 +105,7 @@ export function createHandoverRecords(db: Db, providerId: ProviderId, seal: (id:
         .where('name', '=', name)
         .where('unwanted_at', 'is', null)
         .execute()
-      return (await this.find({ name, deploymentId })) === null
+      return (await find({ name, deploymentId })) === null
     },
 
     /** Those whose names come after `after`, in the order of names; at most `limit`. */

@@ -5,6 +5,7 @@ import type { SessionId } from '../../domain/ids.ts'
 import { capability, notebook, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
 import { doorRequests } from '../setup/door-requests.ts'
+import { provisionerRequests } from '../setup/handover.ts'
 import { operatorRequests } from '../setup/operator-requests.ts'
 import { allPausable } from '../setup/pausable.ts'
 import { providerRequests } from '../setup/provider-requests.ts'
@@ -105,6 +106,14 @@ const matrix: Readonly<Record<string, Row>> = {
   getReadiness: open,
   getMetrics: '! - - - - - - - + - +',
   decodePayloads: open,
+  // The owner is the provisioner.
+  listHandovers: '! + + + + - - + + - +',
+  getHandover: '! ? ? ? + - - ? ? - ?',
+  takeHandover: '! ? ? ? + - - ? ? - ?',
+  reportHandover: '! ? ? ? + - - ? ? - ?',
+  failHandover: '! ? ? ? + - - ? ? - ?',
+  endHandover: '! ? ? ? + - - ? ? - ?',
+  releaseHandover: '! ? ? ? + - - ? ? - ?',
   // Only an instance has what it asks for.
   reportInstance: nobodys,
 }
@@ -240,6 +249,11 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
   ...providerRequests(
     () => api,
     () => world.owner,
+  ),
+  listHandovers: () => ({ path: '/v1/provisioner/instances' }),
+  ...provisionerRequests(
+    () => api,
+    () => world.owner.id,
   ),
   reportInstance: () => ({ path: '/v1/instance-reports', ask: { body: { ports: { '8888': 20_001 } } } }),
   decodePayloads: () => ({ path: `/v1/admin/codec/${capability}/decode`, ask: { body: { payloads: [] } } }),

@@ -14,6 +14,7 @@ import { usualSessionLimits } from '../../domain/sign-in.ts'
 import { createKeyring } from '../../platform/keyring.ts'
 import {
   createSecrets,
+  handoverSecrets,
   instanceSecret,
   issuerTokens,
   keyIdOf,
@@ -27,6 +28,7 @@ import { rotate } from '../../stack/key-rotation.ts'
 import type { RotationOptions } from '../../stack/key-rotation.ts'
 import { createAccessAccounts } from '../../worker/access-accounts.ts'
 import { inTurns } from '../proof/in-turns.ts'
+import { handOver } from '../setup/handover.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
 
@@ -304,6 +306,9 @@ test('bytes are written only where the old ones stand', async () => {
   await outside.swapToken(owner.accountId, null, { node: 'a', value: 'A'.repeat(64) })
   const settings = old.encrypt(providerSecrets(fake), 'open sesame')
   await db.updateTable('provider').set({ secrets: settings }).where('id', '=', fake).execute()
+  const handed = await handOver({ db }, fake)
+  const sealed = old.encrypt(handoverSecrets(handed.id), 'for its taker')
+  await db.updateTable('handover').set({ sealed }).where('id', '=', handed.id).execute()
   const browser = newId('token')
   await db.transaction().execute((trx) =>
     openBrowserSession(trx, {
