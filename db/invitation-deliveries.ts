@@ -9,7 +9,7 @@ const keptDays = 30
 
 /**
  * Takes invitations whose workflow has to be told something, or has not done in a minute what was due; each for one taker. A lost
- * try is repeated after 10 s, doubling to 5 min.
+ * try is repeated after 10 s, doubling to a minute.
  */
 export async function claimInvitations(db: Db, limit: number): Promise<InvitationId[]> {
   const { rows } = await sql<{ id: InvitationId }>`
@@ -19,7 +19,7 @@ export async function claimInvitations(db: Db, limit: number): Promise<Invitatio
         and (seen_version < wake_version or due_at < now() - interval '1 minute')
       order by next_try_at limit ${limit} for no key update skip locked)
     update invitation i set tries = tries + 1,
-      next_try_at = now() + least(300, 10 * 2 ^ least(tries, 10)) * interval '1 second'
+      next_try_at = now() + least(60, 10 * 2 ^ least(tries, 10)) * interval '1 second'
     from due where i.id = due.id returning i.id`.execute(db)
   return rows.map((row) => row.id)
 }

@@ -43,7 +43,7 @@ export interface MailFacts {
 export async function beginMail(
   db: Db,
   { id, number }: MailKey,
-  { tryMs }: InvitationLimits,
+  { mailTryMs }: InvitationLimits,
 ): Promise<{ readonly kind: 'done' } | { readonly kind: 'busy' } | { readonly kind: 'try'; readonly mail: MailFacts }> {
   return await db.transaction().execute(async (trx) => {
     const invitation = await lockInvitation(trx, id)
@@ -58,7 +58,8 @@ export async function beginMail(
       .where('ended_at', 'is', null)
       .executeTakeFirst()
     if (mail === undefined) return { kind: 'done' }
-    if (mail.began_at !== null && invitation.now.getTime() - mail.began_at.getTime() < tryMs) return { kind: 'busy' }
+    if (mail.began_at !== null && invitation.now.getTime() - mail.began_at.getTime() < mailTryMs)
+      return { kind: 'busy' }
     await trx
       .updateTable('invitation_mail')
       .set({ began_at: sql<Date>`clock_timestamp()`, tries: sql<number>`tries + 1` })
@@ -73,7 +74,9 @@ export async function beginMail(
       .select(['i.email', 'i.language', 'i.code', 'i.expires_at', 'i.role', 'i.mode', 'i.anyone'])
       .select(['p.name as project_name', 's.name as session_name', 'a.display_name'])
       .select(
-        sql<string | null>`coalesce((select lower(d.email) from identity d where d.account_id = a.id and d.email_verified
+        sql<
+          string | null
+        >`coalesce((select lower(d.email) from identity d where d.account_id = a.id and d.email_verified
           order by d.issuer, d.subject limit 1),
           (select lower(a.email) where not exists (select from identity d where d.account_id = a.id)))`.as(
           'inviter_email',

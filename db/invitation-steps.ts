@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { nextStep, whyLost } from '../domain/invitation.ts'
+import { mostResends, nextStep, resendEveryMs, whyLost } from '../domain/invitation.ts'
 import type {
   InvitationEnd,
   InvitationLimits,
@@ -134,7 +134,7 @@ export async function lockInvitation(trx: Trx, id: InvitationId) {
   return row ?? null
 }
 
-async function openMail(executor: Executor, id: InvitationId, { tryMs }: InvitationLimits) {
+async function openMail(executor: Executor, id: InvitationId, { mailTryMs }: InvitationLimits) {
   const row = await executor
     .selectFrom('invitation_mail')
     .select(['number', 'wanted_at', 'next_try_at', 'began_at', 'problem'])
@@ -147,7 +147,7 @@ async function openMail(executor: Executor, id: InvitationId, { tryMs }: Invitat
         number: row.number,
         wantedAt: row.wanted_at.getTime(),
         // Of a try that began nobody knows the end: it may be under way, or gone with its worker.
-        nextTryAt: Math.max(row.next_try_at.getTime(), row.began_at === null ? 0 : row.began_at.getTime() + tryMs),
+        nextTryAt: Math.max(row.next_try_at.getTime(), row.began_at === null ? 0 : row.began_at.getTime() + mailTryMs),
         problem: row.problem,
       }
 }
@@ -166,7 +166,7 @@ export async function wantReminder(db: Db, id: InvitationId): Promise<void> {
 export type Resent = 'wanted' | 'over' | 'under_way' | 'too_soon' | 'too_often' | 'no_mail'
 
 /** Notes that the inviter wants the same link sent once more. */
-export async function wantResend(trx: Trx, id: InvitationId, limits: InvitationLimits): Promise<Resent> {
+export async function wantResend(trx: Trx, id: InvitationId): Promise<Resent> {
   const row = await lockInvitation(trx, id)
   if (row === null || row.expires_at <= row.now || (row.state !== 'sent' && row.state !== 'sending')) return 'over'
   if (row.delivery === 'link') return 'no_mail'
@@ -176,8 +176,8 @@ export async function wantResend(trx: Trx, id: InvitationId, limits: InvitationL
       extract(epoch from clock_timestamp() - max(wanted_at))::float8 * 1000 as "lastMs"
     from invitation_mail where invitation_id = ${id}`.execute(trx)
   const { resends = 0, lastMs = null } = rows[0] ?? {}
-  if (resends >= limits.mostResends) return 'too_often'
-  if (lastMs !== null && lastMs < limits.resendEveryMs) return 'too_soon'
+  if (resends >= mostResends) return 'too_often'
+  if (lastMs !== null && lastMs < resendEveryMs) return 'too_soon'
   await wantMail(trx, id, 'resend')
   await showState(trx, id, 'sending')
   await trx.updateTable('invitation').set(wakeInvitation).where('id', '=', id).execute()

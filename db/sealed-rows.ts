@@ -10,6 +10,7 @@ export const sealedColumns = [
   'outside_account.password',
   'outside_account.token',
   'provider.secrets',
+  'invitation.code',
   'handover.sealed',
   'browser_session.tokens',
 ] as const
@@ -64,6 +65,12 @@ const shapes: Readonly<Record<SealedColumn, Shape>> = {
   'provider.secrets': {
     table: sql`provider`,
     column: sql`secrets`,
+    id: sql`id`,
+    generation: sql`0::int`,
+  },
+  'invitation.code': {
+    table: sql`invitation`,
+    column: sql`code`,
     id: sql`id`,
     generation: sql`0::int`,
   },

@@ -25,6 +25,13 @@ export const rights = {
   'project:read': { scope: 'read', relation: 'member' },
   'project:create': { scope: 'projects', relation: 'any' },
   'project:write': { scope: 'projects', relation: 'project-owner' },
+  'project:invite': { scope: 'projects', relation: 'project-inviter' },
+  'project:invitations': { scope: 'read', relation: 'project-inviter' },
+  'invitation:list': { scope: 'read', relation: 'any' },
+  'invitation:view': { scope: 'read', relation: 'any' },
+  'invitation:answer': { scope: 'projects', relation: 'any' },
+  'invitation:read': { scope: 'read', relation: 'invitation-party' },
+  'invitation:manage': { scope: 'projects', relation: 'invitation-host' },
   'template:read': { scope: 'read', relation: 'any' },
   'template:admin': { scope: 'admin', relation: 'admin' },
   'quota:read': { scope: 'read', relation: 'payer' },
@@ -71,6 +78,8 @@ export interface Relation {
   readonly projectRole?: ProjectRole | null
   /** Of a session: its owner let the actor in, and that still holds. */
   readonly isCollaborator?: boolean
+  /** Of an invitation: it is for an e-mail address that is proven to be the actor's. */
+  readonly isInvited?: boolean
   /** Of an instance that was handed over: its provider names the actor as its provisioner. */
   readonly isProvisioner?: boolean
 }
@@ -120,6 +129,13 @@ export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' 
       return role === 'owner' || isAdmin(actor) ? 'yes' : role === null ? 'hidden' : 'no'
     case 'project-editor':
       return role === 'owner' || role === 'editor' ? 'yes' : role === null ? 'hidden' : 'no'
+    case 'project-inviter':
+      return role === 'owner' || role === 'editor' || isAdmin(actor) ? 'yes' : role === null ? 'hidden' : 'no'
+    case 'invitation-party':
+      return relation.isInvited === true || isHost(relation) || role === 'editor' || isOperator(actor) ? 'yes' : 'hidden'
+    case 'invitation-host':
+      if (isHost(relation) || isAdmin(actor)) return 'yes'
+      return relation.isInvited === true || role === 'editor' || isOperator(actor) ? 'no' : 'hidden'
     case 'session-reader':
       return isReader(relation) || isOperator(actor) ? 'yes' : 'hidden'
     case 'session-owner':
@@ -137,6 +153,9 @@ export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' 
       return needed satisfies never
   }
 }
+
+/** Of an invitation: who wrote it, who owns the session, or who owns the project that it leads to. */
+const isHost = ({ isOwner, projectRole = null }: Relation): boolean => isOwner === true || projectRole === 'owner'
 
 const isReader = ({ isOwner, projectRole = null, isCollaborator }: Relation): boolean =>
   isOwner === true || projectRole !== null || isCollaborator === true

@@ -1,5 +1,6 @@
 import type { ProjectRole } from './authorization.ts'
 import type { DoorMode } from './template.ts'
+import type { Timings } from './timings.ts'
 
 /**
  * What may follow each state, and what bounds it. `sending`: a mail is to go out, and the link that it brings may be known
@@ -59,48 +60,29 @@ export type LostReason = (typeof lostReasons)[number]
 /** Why one ended, beside its state: `user` said so. */
 export type InvitationReason = LostReason | MailProblem | 'user'
 
-/** Limits of sending, in ms and counts. */
-export interface InvitationLimits {
-  /** How long it is tried to get a mail out before the invitation ends as `bounced`. */
-  readonly sendLimitMs: number
-  /** How long one try may last: before it is over, no other begins. */
-  readonly tryMs: number
-  /** Before the second try, doubling up to the maximum. */
-  readonly retryMs: number
-  readonly retryMaxMs: number
-  /** So long before its end somebody is reminded; never within the first half of its time. */
-  readonly remindBeforeMs: number
-  /** Rights are looked at at least so often. */
-  readonly checkEveryMs: number
-  /** Between two mails that the inviter asks for. */
-  readonly resendEveryMs: number
-  /** Mails that the inviter may ask for, beside the first. */
-  readonly mostResends: number
-}
+/** What bounds sending and looking. */
+export type InvitationLimits = Pick<
+  Timings,
+  'mailTryMs' | 'mailRetryMs' | 'mailRetryMaxMs' | 'mailLimitMs' | 'checkInvitationMs'
+>
 
 const minute = 60_000
 const hour = 60 * minute
-
-export const invitationLimits: InvitationLimits = {
-  sendLimitMs: 72 * hour,
-  tryMs: 2 * minute,
-  retryMs: minute / 2,
-  retryMaxMs: 30 * minute,
-  remindBeforeMs: 48 * hour,
-  checkEveryMs: 15 * minute,
-  resendEveryMs: 10 * minute,
-  mostResends: 3,
-}
+/** So long before its end somebody is reminded; never within the first half of its time. */
+const remindBeforeMs = 48 * hour
+/** Mails that the inviter may ask for beside the first, and how long after the one before. */
+export const mostResends = 3
+export const resendEveryMs = 10 * minute
 
 /** When somebody is reminded of what ends at `expiresAt`, ms. `null`: it is too short for that. */
-export function reminderAt(createdAt: number, expiresAt: number, limits = invitationLimits): number | null {
-  const at = expiresAt - limits.remindBeforeMs
+export function reminderAt(createdAt: number, expiresAt: number): number | null {
+  const at = expiresAt - remindBeforeMs
   return at - createdAt < (expiresAt - createdAt) / 2 ? null : at
 }
 
 /** How long to wait after so many tries. */
-export const retryInMs = (tries: number, { retryMs, retryMaxMs } = invitationLimits): number =>
-  Math.min(retryMaxMs, retryMs * 2 ** Math.min(20, Math.max(0, tries - 1)))
+export const retryInMs = (tries: number, { mailRetryMs, mailRetryMaxMs }: InvitationLimits): number =>
+  Math.min(mailRetryMaxMs, mailRetryMs * 2 ** Math.min(20, Math.max(0, tries - 1)))
 
 /** What decides what is next, all of one moment; times in ms since the epoch. */
 export interface InvitationFacts {
@@ -128,14 +110,14 @@ export type InvitationStep =
   | { readonly do: 'wait'; readonly ms: number }
 
 /** What is to be done about an invitation at this moment. */
-export function nextStep(facts: InvitationFacts, limits: InvitationLimits = invitationLimits): InvitationStep {
+export function nextStep(facts: InvitationFacts, limits: InvitationLimits): InvitationStep {
   const { state, expiresAt, remindAt, lost, mail, now } = facts
   if (state !== 'sending' && state !== 'sent') return { do: 'nothing' }
   if (lost !== null) return { do: 'end', state: 'revoked', reason: lost }
   if (expiresAt <= now) return { do: 'end', state: 'expired', reason: mail?.problem ?? null }
-  const dues = [expiresAt, now + limits.checkEveryMs]
+  const dues = [expiresAt, now + limits.checkInvitationMs]
   if (mail !== null) {
-    const givenUpAt = mail.wantedAt + limits.sendLimitMs
+    const givenUpAt = mail.wantedAt + limits.mailLimitMs
     if (givenUpAt <= now) return { do: 'end', state: 'bounced', reason: mail.problem ?? 'failed' }
     if (mail.nextTryAt <= now) return { do: 'send', number: mail.number }
     dues.push(mail.nextTryAt, givenUpAt)

@@ -45,6 +45,14 @@ export interface Timings {
   readonly reconcileRunMs: number
   /** What differs is acted on when it has differed for so long, in at least two surveys. */
   readonly reconcileGraceMs: number
+  /** How long one try to send a mail may last: before that is over, no other begins. */
+  readonly mailTryMs: number
+  /** Before the second try to send a mail, doubling up to the maximum; and how long it is tried at all. */
+  readonly mailRetryMs: number
+  readonly mailRetryMaxMs: number
+  readonly mailLimitMs: number
+  /** An invitation's workflow looks at least so often whether it still stands. */
+  readonly checkInvitationMs: number
   /** Between two looks for sessions and records whose time is over, and between two rounds of retention. */
   readonly expireEveryMs: number
   readonly retentionEveryMs: number
@@ -85,6 +93,11 @@ export const defaultTimings: Timings = {
   reconcileEveryMs: 5 * minute,
   reconcileRunMs: 15 * minute,
   reconcileGraceMs: 4 * minute,
+  mailTryMs: 2 * minute,
+  mailRetryMs: 30 * second,
+  mailRetryMaxMs: 30 * minute,
+  mailLimitMs: 72 * hour,
+  checkInvitationMs: 15 * minute,
   expireEveryMs: 5 * minute,
   retentionEveryMs: 1 * hour,
 }

@@ -62,6 +62,13 @@ export const handoverSecrets = (handoverId: string): SecretPlace => ({
   id: handoverId,
 })
 
+/** Where the code of an invitation's link stands. */
+export const invitationCode = (invitationId: string): SecretPlace => ({
+  table: 'invitation',
+  column: 'code',
+  id: invitationId,
+})
+
 /** Where what an instance reports its ports with stands. */
 export const reportToken = ({ sessionId, generation }: SessionKey): SecretPlace => ({
   table: 'instance',

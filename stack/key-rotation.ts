@@ -6,6 +6,7 @@ import type { SessionId } from '../domain/ids.ts'
 import {
   handoverSecrets,
   instanceSecret,
+  invitationCode,
   issuerTokens,
   keyIdOf,
   outsidePassword,
@@ -64,6 +65,7 @@ const places: Readonly<Record<SealedColumn, (row: SealedRow) => SecretPlace>> = 
   'outside_account.password': ({ id }) => outsidePassword(id),
   'outside_account.token': ({ id }) => outsideToken(id),
   'provider.secrets': ({ id }) => providerSecrets(id),
+  'invitation.code': ({ id }) => invitationCode(id),
   'handover.sealed': ({ id }) => handoverSecrets(id),
   'browser_session.tokens': ({ id }) => issuerTokens(id),
 }

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client'
 import { claimDeliveries, hurryDeliveries, nextDeliveryInMs } from '../db/deliveries.ts'
+import { claimInvitations } from '../db/invitation-deliveries.ts'
 import { claimChecks } from '../db/provider-checks.ts'
 import { claimReconciliations } from '../db/reconciliation.ts'
 import type { Db } from '../db/connect.ts'
@@ -10,6 +11,7 @@ import { startCheck } from './checks.ts'
 import { deliver } from './deliver.ts'
 import { checkGround } from './ground.ts'
 import type { Ground } from './ground.ts'
+import { tellInvitation } from './invitations.ts'
 import { startReconciliation } from './reconciliations.ts'
 
 export interface StarterDeps {
@@ -35,6 +37,8 @@ export interface RunningStarter {
 
 const usuallyInFlight = 20
 const patientlyInFlight = 4
+/** Beside what sessions need. */
+const invitationsAtOnce = 10
 const pollMs = 2_000
 /** Between two looks that found nothing to take: what is due may be locked by others for a while. */
 const leastMs = 50
@@ -75,6 +79,7 @@ export function createStarter({
         listener.on('carrel_wake', call),
         listener.on('carrel_reconciliation', asked),
         listener.on('carrel_provider_check', asked),
+        listener.on('carrel_invitation', asked),
       ]
 
       const rest = async (ms: number) => {
@@ -113,6 +118,8 @@ export function createStarter({
             attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
           for (const ask of await claimChecks(db, 1))
             attempt(`The start of check ${ask.id}`, startCheck(client, ask, timings))
+          for (const id of await claimInvitations(db, invitationsAtOnce))
+            attempt(`A delivery to invitation ${id}`, tellInvitation({ db, client, timings, ground }, id))
         }
         if (patient) return await rest(pollMs)
         if (claimed.length > 0 && claimed.length === room) return

@@ -1,5 +1,6 @@
 import { createCheckActivities, createCheckBooksActivities } from '../activities/check.ts'
 import { createComputeActivities } from '../activities/compute.ts'
+import { createInvitationBooksActivities } from '../activities/invitation.ts'
 import { createObserveActivities } from '../activities/observe.ts'
 import { createPausingActivities } from '../activities/pausing.ts'
 import { createReadinessActivities } from '../activities/readiness.ts'
@@ -14,6 +15,7 @@ import type { ComputeProvider } from '../ports/compute/provider.ts'
 import { createRuns } from '../starter/runs.ts'
 import type { accessActivities } from './access.ts'
 import type { WorkerDeps } from './deps.ts'
+import type { mailActivities } from './mail.ts'
 import { createInstanceSecrets } from './instance-secrets.ts'
 
 /** What the workers of the core register: it touches nothing but Carrel's own books. */
@@ -28,6 +30,7 @@ export function coreActivities({
     ...createSessionActivities({ db, timings }),
     ...createReconcileActivities({ db, runs: createRuns(client) }),
     ...createCheckBooksActivities({ db }),
+    ...createInvitationBooksActivities({ db }),
     ...createUpkeepActivities({ db, retention, warn: (found, message) => log.warn(found, message) }),
   }
 }
@@ -50,7 +53,11 @@ export function providerActivities(
     secrets,
     ownServices = [],
     reportUrl,
-  }: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'deploymentId' | 'secrets' | 'ownServices' | 'reportUrl'>,
+    access,
+  }: Pick<
+    WorkerDeps,
+    'db' | 'client' | 'timings' | 'deploymentId' | 'secrets' | 'ownServices' | 'reportUrl' | 'access'
+  >,
   { row, provider, stopping }: OpenProvider,
 ) {
   const locate = locator(ownServices)
@@ -61,6 +68,7 @@ export function providerActivities(
     secrets: createInstanceSecrets(secrets),
     locate,
     ...(reportUrl === undefined ? {} : { reportUrl }),
+    ...(access === undefined ? {} : { access }),
     timings,
     stopping,
   })
@@ -93,5 +101,6 @@ type OfProvider = ReturnType<typeof providerActivities>
 /** Every activity that any worker registers. */
 export type RegisteredActivities = ReturnType<typeof coreActivities> &
   ReturnType<typeof accessActivities> &
+  ReturnType<typeof mailActivities> &
   OfProvider['start'] &
   OfProvider['care']

@@ -4,14 +4,25 @@ import type { NativeConnection, WorkerInterceptors, WorkflowBundle } from '@temp
 import type { Db } from '../db/connect.ts'
 import type { Listener } from '../db/listen.ts'
 import type { ProviderRow } from '../db/providers.ts'
+import type { AccessRule, WithdrawalPolicy } from '../domain/experiment.ts'
 import type { Retention } from '../domain/retention.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Logger } from '../platform/logging.ts'
 import type { OwnService } from '../platform/own-listeners.ts'
 import type { Secrets } from '../platform/secrets.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
+import type { Mailer } from '../ports/mail/mailer.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
 import type { BlindLimits } from './outside-blind.ts'
+
+/** How mail goes out, and what the links in it lead to. */
+export interface MailOpening {
+  readonly open: () => Mailer
+  readonly pageUrl: string
+  readonly timeZone: string
+  /** Told of each try to send, by what came of it. */
+  readonly count?: (outcome: string) => void
+}
 
 /** What the workers of a process stand on; `main.ts` makes it. */
 export interface WorkerDeps {
@@ -34,10 +45,16 @@ export interface WorkerDeps {
   readonly countUnnamed?: (provider: string, sightings: number) => void
   /** Reaches the gateway outside; without it this worker does not serve it. Opened anew whenever its queue is. */
   readonly openAccess?: () => AccessGateway
+  /** Sends mail; without it this worker does not serve it. */
+  readonly mail?: MailOpening
   /** Told of tunnels at the gateway outside that were ended because Postgres did not answer. */
   readonly countUnverified?: (tunnels: number) => void
   /** A proof has less time. */
   readonly blindLimits?: Partial<BlindLimits>
+  /** When data of experiments may be worked with; by default as `defaultAccessRule` says. */
+  readonly access?: AccessRule
+  /** What is done with sessions whose owner may not use their data any more; by default they are stopped. */
+  readonly withdrawn?: WithdrawalPolicy
   readonly log: Logger
   /** How long what is kept; by default as `defaultRetention` says. */
   readonly retention?: Retention

@@ -3,6 +3,7 @@ import type { Ground } from '../starter/ground.ts'
 import { startAccess } from './access.ts'
 import { startCore } from './core.ts'
 import type { WorkerDeps } from './deps.ts'
+import { startMail } from './mail.ts'
 import { followProviders } from './providers.ts'
 import type { Roles } from './roles.ts'
 import { keepSchedules } from './schedules.ts'
@@ -28,12 +29,13 @@ export async function startParts(deps: WorkerDeps, roles: Roles, ground: Ground,
     const schedules = roles.core ? keepSchedules(deps) : null
     const access =
       roles.access && deps.openAccess !== undefined ? await startAccess(deps, deps.openAccess(), failed) : null
+    const mail = roles.mail && deps.mail !== undefined ? await startMail(deps, deps.mail, failed) : null
     const providers = followProviders(deps, roles, failed)
     await providers.first
     return {
       serving: providers.serving,
       async stop() {
-        await Promise.all([core?.stop(), access?.stop(), schedules?.stop(), providers.stop()])
+        await Promise.all([core?.stop(), access?.stop(), mail?.stop(), schedules?.stop(), providers.stop()])
       },
     }
   }

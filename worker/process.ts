@@ -18,6 +18,8 @@ import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
 import { createGuacamoleGateway } from '../ports/access/guacamole/gateway.ts'
 import { guacamoleSettings } from '../ports/access/guacamole/settings.ts'
+import { createSmtpMailer } from '../ports/mail/smtp/mailer.ts'
+import { smtpSettings } from '../ports/mail/smtp/settings.ts'
 import { createAccessAccounts } from './access-accounts.ts'
 import { readBuiltBundle } from './built-bundle.ts'
 import type { WorkerDeps } from './deps.ts'
@@ -53,6 +55,8 @@ export async function runWorkerProcess(
     'providerNetworks',
     'reports',
     'experiments',
+    'mail',
+    'invitations',
   ])
   const log = createLogger({ process: 'worker', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
@@ -89,6 +93,8 @@ export async function runWorkerProcess(
     },
     secrets,
   )
+  const smtp = config.mail === null ? null : smtpSettings.parse(config.mail)
+  const tries = metrics.counter('mail_tries_total', 'Tries to send a mail, by what came of them', ['outcome'])
   const outside = config.guacamole === null ? null : guacamoleSettings.parse(config.guacamole)
 
   const { promise: asked, resolve: leave } = Promise.withResolvers<number>()
@@ -131,6 +137,16 @@ export async function runWorkerProcess(
             openAccess:
               openAccessOtherwise ??
               (() => createGuacamoleGateway({ settings: outside, accounts: createAccessAccounts(db, secrets) })),
+          }),
+      ...(smtp === null
+        ? {}
+        : {
+            mail: {
+              open: () => createSmtpMailer(smtp),
+              pageUrl: config.invitations.pageUrl,
+              timeZone: config.experiments.access.timeZone,
+              count: (outcome: string) => tries.inc({ outcome }),
+            },
           }),
       inactivePatches: config.worker.inactivePatches,
       ...(config.worker.version === null ? {} : { version: config.worker.version }),

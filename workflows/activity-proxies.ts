@@ -4,6 +4,7 @@ import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow
 import type { AccessActivities } from '../activities/access.ts'
 import type { CheckActivities, CheckBooksActivities } from '../activities/check.ts'
 import type { ComputeActivities } from '../activities/compute.ts'
+import type { InvitationBooksActivities, MailActivities } from '../activities/invitation.ts'
 import type { ObserveActivities } from '../activities/observe.ts'
 import type { PausingActivities } from '../activities/pausing.ts'
 import type { ReadinessActivities } from '../activities/readiness.ts'
@@ -12,7 +13,7 @@ import type { SessionActivities } from '../activities/session.ts'
 import type { SurveyActivities } from '../activities/survey.ts'
 import type { UpkeepActivities } from '../activities/upkeep.ts'
 import type { WatchDoorsActivities } from '../activities/watch-doors.ts'
-import { accessQueue, careQueue, coreQueue, startQueue } from '../domain/ids.ts'
+import { accessQueue, careQueue, coreQueue, mailQueue, startQueue } from '../domain/ids.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import { defaultTimings } from '../domain/timings.ts'
 import type { Timings } from '../domain/timings.ts'
@@ -182,6 +183,29 @@ export function doorWatchOf(timings: Timings) {
     ...atProvider(timings, accessQueue),
     startToCloseTimeout: timings.observeRunMs + timings.accessTimeoutMs,
     summary: 'watches the gateway, tick by tick',
+  })
+}
+
+/** The books of an invitation, repeated until the database answers. */
+export function invitationBooksOf(timings: Timings) {
+  return proxyLocalActivities<InvitationBooksActivities>({
+    ...repeated(timings),
+    localRetryThreshold: timings.databaseRetryMaxMs,
+  })
+}
+
+/**
+ * One try to send a mail. What came of it stands in the row, also whether there is another: so only a worker that is lost is a
+ * reason to repeat it here. Where nobody serves mail for a while, the workflow looks again.
+ */
+export function mailOf(timings: Timings) {
+  return proxyActivities<MailActivities>({
+    taskQueue: mailQueue,
+    scheduleToStartTimeout: timings.checkInvitationMs,
+    startToCloseTimeout: timings.mailTryMs,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { ...booksRetry(timings), maximumAttempts: triesAtOnce },
+    summary: 'sends a mail about the invitation',
   })
 }
 

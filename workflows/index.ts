@@ -1,6 +1,7 @@
 export { checkProviderWorkflow } from './check.ts'
 export { expireWorkflow } from './expire.ts'
 export { interceptors } from './interceptors.ts'
+export { invitationWorkflow } from './invitation.ts'
 export { observeWorkflow } from './observe.ts'
 export { reconcileWorkflow } from './reconcile.ts'
 export { retentionWorkflow } from './retention.ts'

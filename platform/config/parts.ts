@@ -5,6 +5,7 @@ import { doorsPart, gatewayPart } from './gateway.ts'
 import { desktopsPart, guacamolePart } from './guacamole.ts'
 import { issuersPart } from './issuers.ts'
 import { keys } from './keys.ts'
+import { invitationsPart, mailPart } from './mail.ts'
 import { providerNetworksPart } from './provider-networks.ts'
 import { providersPart } from './providers.ts'
 import { reportsPart } from './reports.ts'
@@ -24,8 +25,8 @@ const template = z.strictObject({
 })
 /** Names that Temporal joins with a dot: only the part behind it may hold one. */
 const versionName = (pattern: RegExp) => z.string().regex(pattern, { error: `must match ${pattern.source}` })
-const role = z.string().regex(/^(core|access|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
-  error: 'must be core, access, provider/* or provider/<id>',
+const role = z.string().regex(/^(core|access|mail|provider\/(\*|[a-z][a-z0-9]{1,25}))$/, {
+  error: 'must be core, access, mail, provider/* or provider/<id>',
 })
 
 /** What every process has. */
@@ -146,6 +147,8 @@ export const parts = {
   gateway: gatewayPart,
   desktops: desktopsPart,
   guacamole: guacamolePart,
+  mail: mailPart,
+  invitations: invitationsPart,
   issuers: issuersPart,
   providers: providersPart,
   providerNetworks: providerNetworksPart,

@@ -1,6 +1,6 @@
 import { endedChecksOf } from '../../../db/provider-checks.ts'
 import { newId } from '../../../domain/ids.ts'
-import type { CheckId, SessionId } from '../../../domain/ids.ts'
+import type { CheckId, InvitationId, SessionId } from '../../../domain/ids.ts'
 import type { Action } from '../../../domain/reconciliation.ts'
 import type { RegisteredActivities } from '../../../worker/activities.ts'
 import type { Lead } from './desk.ts'
@@ -9,7 +9,7 @@ import type { Asked } from './scenarios.ts'
 
 /** A workflow that serves no single session, and calls an activity by itself. */
 export interface Chore {
-  readonly workflow: 'reconcile' | 'expire' | 'retention' | 'watchDoors' | 'check'
+  readonly workflow: 'reconcile' | 'expire' | 'retention' | 'watchDoors' | 'check' | 'invitation'
   /** Whom it asks outside, if anybody: faults between the two are tried as well. */
   readonly asks?: Asked
   /** It is about a provider that nobody serves. */
@@ -21,6 +21,7 @@ export interface Chore {
 export interface Prepared {
   readonly action?: Action
   readonly checkId?: CheckId
+  readonly invitationId?: InvitationId
   /** What must be true when it is done; in words where it is not. */
   readonly breaches?: () => Promise<string[]>
 }
@@ -41,6 +42,43 @@ const askForCheck: Chore['prepare'] = async ({ db }, live) => {
     breaches: async () => ((await endedChecksOf(db, [id])).length === 1 ? [] : [`the check ${id} has not ended`]),
   }
 }
+
+/** Somebody was invited; nobody but the chore looks after it, until it ends with its time. */
+const invite =
+  (over: { readonly expires_at: Date; readonly remind_at?: Date }): NonNullable<Chore['prepare']> =>
+  async ({ db }, live) => {
+    const id = newId('invitation')
+    const { owner_id: inviter_id, project_id } = await db
+      .selectFrom('session')
+      .select(['owner_id', 'project_id'])
+      .where('id', '=', live)
+      .executeTakeFirstOrThrow()
+    await db
+      .insertInto('invitation')
+      .values({
+        id,
+        project_id,
+        inviter_id,
+        role: 'viewer',
+        email: `${id}@site.example`,
+        language: 'en',
+        delivery: 'mail',
+        state: 'sent',
+        code_hash: Buffer.from(id),
+        code: Buffer.from('sealed'),
+        next_try_at: new Date('9999-01-01'),
+        ...over,
+      })
+      .execute()
+    const left = async () => {
+      const row = db.selectFrom('invitation').select(['state', 'remind_at']).where('id', '=', id)
+      const { state, remind_at: remindAt } = await row.executeTakeFirstOrThrow()
+      return state === 'expired' && remindAt === null ? [] : [`the invitation ${id} is ${state}`]
+    }
+    return { invitationId: id, breaches: left }
+  }
+const ago = new Date(0)
+const soon = () => new Date(Date.now() + 2_000)
 
 const reconcile: Chore = { workflow: 'reconcile' }
 const expire: Chore = { workflow: 'expire' }
@@ -81,6 +119,12 @@ export const chores = {
   },
   checkProvider: { workflow: 'check', asks: 'provider', prepare: askForCheck },
   abandonCheck: { workflow: 'check', unserved: true, prepare: askForCheck },
+  lookAtInvitation: { workflow: 'invitation', prepare: invite({ expires_at: ago }) },
+  endInvitation: { workflow: 'invitation', prepare: invite({ expires_at: ago }) },
+  wantReminder: {
+    workflow: 'invitation',
+    prepare: async (...scene) => await invite({ expires_at: soon(), remind_at: ago })(...scene),
+  },
   stopOverdueSessions: expire,
   forgetKeys: expire,
   forgetReconciliations: expire,

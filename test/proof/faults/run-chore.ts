@@ -1,6 +1,8 @@
 import { coreQueue, newId } from '../../../domain/ids.ts'
-import type { CheckId, ProviderId, SessionId } from '../../../domain/ids.ts'
+import type { CheckId, InvitationId, ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { Timings } from '../../../domain/timings.ts'
+import { invitationWorkflowName } from '../../../workflows/invitation.messages.ts'
+import type { InvitationRun } from '../../../workflows/invitation.messages.ts'
 import { workflowNames } from '../../../workflows/session.messages.ts'
 import type { CheckRun, ReconcileRun, UpkeepRun, WatchDoorsRun } from '../../../workflows/session.messages.ts'
 import { chores, planning } from './chores.ts'
@@ -44,7 +46,8 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
   const prepared = (await chore.prepare?.(ground, live)) ?? null
   const id = newId('session')
   const checkId = prepared?.checkId ?? null
-  const plan = { activity, lead: planning(prepared?.action ?? null), checkId }
+  const invitationId = prepared?.invitationId ?? null
+  const plan = { activity, lead: planning(prepared?.action ?? null), checkId, invitationId }
   const planned = desk.plan({ ...plan, subject: id, fault })
   run.planned?.(planned)
   const first = await runOnce(run, chore, { ...plan, subject: id, fault })
@@ -85,6 +88,9 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
   }
 }
 
+const nameOf = (workflow: Chore['workflow']): string =>
+  workflow === 'invitation' ? invitationWorkflowName : workflowNames[workflow]
+
 /** How a run ends that did what it had to. */
 const ends: ReadonlySet<string> = new Set(['COMPLETED', 'CONTINUED_AS_NEW'])
 
@@ -92,12 +98,22 @@ const ends: ReadonlySet<string> = new Set(['COMPLETED', 'CONTINUED_AS_NEW'])
 async function runOnce(
   run: ChoreRun,
   { workflow, unserved }: Chore,
-  { subject, fault, checkId }: Pick<Plan, 'subject' | 'fault'> & { readonly checkId: CheckId | null },
+  {
+    subject,
+    fault,
+    checkId,
+    invitationId,
+  }: Pick<Plan, 'subject' | 'fault'> & {
+    readonly checkId: CheckId | null
+    readonly invitationId: InvitationId | null
+  },
 ) {
   const { ground, providerId, boundMs } = run
   const stepMs = run.stepMs ?? usualStepMs
   const databaseTimeoutMs = fault.deadly === true ? transactionMs.killed : transactionMs.brief
-  const inputs: Readonly<Record<Chore['workflow'], ReconcileRun | UpkeepRun | WatchDoorsRun | CheckRun>> = {
+  const inputs: Readonly<
+    Record<Chore['workflow'], ReconcileRun | UpkeepRun | WatchDoorsRun | CheckRun | InvitationRun>
+  > = {
     reconcile: {
       providerId,
       timings: {
@@ -113,12 +129,17 @@ async function runOnce(
       checkId: checkId ?? '',
       timings: { ...run.timings, databaseTimeoutMs, inspectTimeoutMs: unserved === true ? unservedMs : stepMs },
     },
+    invitation: {
+      invitationId: invitationId ?? newId('invitation'),
+      // Nobody sends mail here.
+      timings: { ...run.timings, databaseTimeoutMs, checkInvitationMs: 300 },
+    },
     // So short that one run of the watch is soon over, and another one goes on.
     watchDoors: { timings: { ...run.timings, observeRunMs: 50, accessTimeoutMs: stepMs } },
   }
   const { client } = ground
   const workflowId = `${workflow}/${subject}`
-  const { firstExecutionRunId } = await client.workflow.start(workflowNames[workflow], {
+  const { firstExecutionRunId } = await client.workflow.start(nameOf(workflow), {
     workflowId,
     taskQueue: coreQueue,
     args: [inputs[workflow]],

@@ -3,6 +3,7 @@ import type { ProviderId, SessionId } from '../../../domain/ids.ts'
 import type { NewSession } from '../../../db/intents.ts'
 import { endStates } from '../../../domain/lifecycle.ts'
 import type { SessionState } from '../../../domain/lifecycle.ts'
+import type { MailActivities } from '../../../activities/invitation.ts'
 import type { RegisteredActivities } from '../../../worker/activities.ts'
 import type { ChoreName } from './chores.ts'
 import type { Case, Lead } from './desk.ts'
@@ -10,7 +11,8 @@ import type { Fault } from './faults.ts'
 import type { Ground } from './ground.ts'
 import { useDesk } from './outside.ts'
 
-export type ActivityName = keyof RegisteredActivities
+/** But what is sent by mail: the races of invitations have faults of their own. */
+export type ActivityName = Exclude<keyof RegisteredActivities, keyof MailActivities>
 /** Those that serve no single session; `chores.ts` has the rest. */
 export type SessionActivityName = Exclude<ActivityName, ChoreName>
 

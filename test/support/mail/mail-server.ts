@@ -151,14 +151,14 @@ export async function startMailServer({ tls = 'none', certificate, auth }: Optio
 
 function caughtOf(mail: ParsedMail, raw: Buffer): Caught {
   const addresses = (list: ParsedMail['to']) =>
-    [list ?? []].flat().flatMap(({ value }) => value.map(({ address }) => address ?? ''))
+    [list ?? []].flat().flatMap(({ value }) => value.map(({ address = '' }) => address))
   return {
     from: mail.from?.text ?? '',
     to: addresses(mail.to),
     replyTo: mail.replyTo?.text ?? null,
     subject: mail.subject ?? '',
     text: mail.text ?? '',
-    html: mail.html === false ? '' : mail.html,
+    html: typeof mail.html === 'string' ? mail.html : '',
     messageId: mail.messageId ?? '',
     raw: raw.toString(),
     headers: mail.headers,
