@@ -19,7 +19,9 @@ const metadata = z.object({
   labels: textMap,
   annotations: textMap,
   creationTimestamp: z.string().nullish(),
+  /** When its grace is over, not when that was asked for. */
   deletionTimestamp: z.string().optional(),
+  deletionGracePeriodSeconds: z.number().nullish(),
 })
 
 /** Any object, as far as its metadata go. */
@@ -30,7 +32,12 @@ const page = { metadata: z.object({ continue: z.string().default('') }) }
 export const objectListShape = z.object({ ...page, items: listOf(objectShape) })
 export const itemsShape = <T extends z.ZodType>(item: T) => z.object({ ...page, items: listOf(item) })
 
-const terminated = z.object({ exitCode: z.int(), reason: z.string().default(''), message: z.string().default('') })
+const terminated = z.object({
+  exitCode: z.int(),
+  reason: z.string().default(''),
+  message: z.string().default(''),
+  finishedAt: z.string().nullish(),
+})
 const containerState = z.object({
   waiting: z.object({ reason: z.string().default(''), message: z.string().default('') }).optional(),
   running: z.object({}).optional(),

@@ -155,11 +155,21 @@ function ended(pod: Pod): Reading {
   const disruption = disrupted?.status === 'True' ? disruptions[disrupted.reason] : undefined
   const reason = podEnds[status.reason] ?? disruption ?? (end === undefined ? undefined : containerEnds[end.reason])
   const outOfMemory = end?.reason === 'OOMKilled'
+  if (reason === undefined && !outOfMemory && wasDeleted(pod, end?.finishedAt))
+    return { kind: 'ended', exitCode: end?.exitCode ?? null, outOfMemory, reason: 'instance_lost', detail: 'deleted' }
   if (reason === undefined) return { kind: 'ended', exitCode: end?.exitCode ?? null, outOfMemory }
   // What a container says of its own end is a user's; only where it never ran is it the cluster's.
   const cluster = end?.reason === 'StartError' || end?.reason === 'ContainerCannotRun' ? end.message : status.message
   const detail = [status.reason, disrupted?.reason, cluster].filter(Boolean).join(': ').slice(0, 500)
   return { kind: 'ended', exitCode: end?.exitCode ?? null, outOfMemory, reason, detail }
+}
+
+/** Somebody asked for its deletion before its container ended, which is why it did. */
+function wasDeleted({ metadata }: Pod, finishedAt: string | null | undefined): boolean {
+  const over = timeOf(metadata.deletionTimestamp)
+  if (over === null) return false
+  const finished = timeOf(finishedAt)
+  return finished === null || finished >= over - (metadata.deletionGracePeriodSeconds ?? 0) * 1_000
 }
 
 type Condition = Pod['status']['conditions'][number]

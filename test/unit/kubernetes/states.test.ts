@@ -20,10 +20,13 @@ interface Shown {
   readonly stage?: Stage
 }
 
+/** Asked for at `placedAt`. */
+const going = { deletionTimestamp: '2026-11-22T10:00:10Z', deletionGracePeriodSeconds: 10 }
+
 /** As the cluster answers, trimmed to what is read. */
 function podOf({ phase = 'Pending', reason, conditions = [placed], state, leaving, podIP }: Shown) {
   return podShape.parse({
-    metadata: { name: 'p', namespace: 'n', uid: 'u', ...(leaving === true ? { deletionTimestamp: placedAt } : {}) },
+    metadata: { name: 'p', namespace: 'n', uid: 'u', ...(leaving === true ? going : {}) },
     spec: { containers: [{ name: 'session', ports: [{ containerPort: 8080, protocol: 'TCP' }] }] },
     status: {
       phase,
@@ -41,7 +44,9 @@ function stateOf(shown: Shown, secondsLater = 0, networks = ['10.251.0.0/20']) {
   return instanceState(readPod(found.pod, found.stage), found, ground)
 }
 const waiting = (reason: string, message = '') => ({ waiting: { reason, message } })
-const terminated = (exitCode: number, reason: string, message = '') => ({ terminated: { exitCode, reason, message } })
+const terminated = (exitCode: number, reason: string, message = '', finishedAt = '2026-11-22T09:00:00Z') => ({
+  terminated: { exitCode, reason, message, finishedAt },
+})
 
 describe('a Pod that is on its way', () => {
   test.each<[string, Shown]>([
@@ -102,12 +107,27 @@ describe('a Pod that ended', () => {
       },
       { exitCode: 143, reason: 'preempted' },
     ],
+    // asked for at 10:00:00 ── ended ── its grace is over at 10:00:10
+    [
+      'as somebody had it deleted',
+      { phase: 'Failed', leaving: true, state: terminated(143, 'Error', '', '2026-11-22T10:00:00Z') },
+      { exitCode: 143, reason: 'instance_lost' },
+    ],
+    ['deleted before it ran', { phase: 'Failed', leaving: true }, { exitCode: null, reason: 'instance_lost' }],
   ])('%s', (_, shown, end) => {
     const state = stateOf(shown)
     expect(state).toMatchObject({ kind: 'exited', ...end })
     // What a container wrote of its end is its user's.
     expect(JSON.stringify(state)).not.toContain('a secret')
   })
+})
+
+test.each<[string, number, string, string]>([
+  ['before somebody had it deleted', 3, 'Error', '2026-11-22T09:59:59Z'],
+  ['by its memory while it was being deleted', 137, 'OOMKilled', '2026-11-22T10:00:01Z'],
+])('a Pod that ended %s ended by itself', (_, exitCode, word, finishedAt) => {
+  const state = stateOf({ phase: 'Failed', leaving: true, state: terminated(exitCode, word, '', finishedAt) })
+  expect(state).toEqual({ kind: 'exited', exitCode, outOfMemory: word === 'OOMKilled' })
 })
 
 describe('a Pod of which nothing is known', () => {
