@@ -32,6 +32,8 @@ const transactionMs = { brief: 250, killed: 1_000 }
 const usualStepMs = 8_000
 /** What a run leaves undone the next one does; where workers are killed, some other's death may come between. */
 const nextRuns = { usual: 1, killed: 3 }
+/** A try of a check has so many times what a look has. */
+const checkTimes = 2
 /** Whoever waits for nobody need not wait long. */
 const unservedMs = 300
 
@@ -127,7 +129,11 @@ async function runOnce(
     check: {
       providerId: unserved === true ? 'nobodys' : providerId,
       checkId: checkId ?? '',
-      timings: { ...run.timings, databaseTimeoutMs, inspectTimeoutMs: unserved === true ? unservedMs : stepMs },
+      timings: {
+        ...run.timings,
+        databaseTimeoutMs,
+        inspectTimeoutMs: unserved === true ? unservedMs : stepMs / checkTimes,
+      },
     },
     invitation: {
       invitationId: invitationId ?? newId('invitation'),
