@@ -12,9 +12,12 @@ import {
   tombstone,
 } from '../db/instances.ts'
 import type { InstanceRow, ReportToken } from '../db/instances.ts'
+import { withdrawSession } from '../db/withdrawals.ts'
 import { isPastItsTime } from '../db/lifetime.ts'
 import { readLaunch } from '../db/launch.ts'
 import type { Launch } from '../db/launch.ts'
+import { defaultAccessRule } from '../domain/experiment.ts'
+import type { AccessRule } from '../domain/experiment.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { FailReason } from '../domain/lifecycle.ts'
 import type { ParameterValue } from '../domain/template.ts'
@@ -32,7 +35,8 @@ import type { Locate } from './access.ts'
 import { createWatch, noteEnd } from './answer.ts'
 import type { Readiness } from './answer.ts'
 import { whileDisarmed } from './failures.ts'
-import { specify } from './instance-spec.ts'
+import { mayHaveData } from './data-access.ts'
+import { ownUser, specify } from './instance-spec.ts'
 import type { Opened } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
@@ -61,6 +65,8 @@ export interface ComputeDeps {
   readonly locate: Locate
   /** Where instances report their ports; without it those that do are not made. */
   readonly reportUrl?: string
+  /** When data of experiments may be worked with; by default as `defaultAccessRule` says. */
+  readonly access?: AccessRule
   readonly timings: Timings
   /** Aborts when the worker begins to stop: waiting is left to the next one. */
   readonly stopping: AbortSignal
@@ -82,7 +88,7 @@ const usageMs = 10_000
 
 /** What is done at one provider. Every deed is named by session and generation, so that repeats are harmless. */
 export function createComputeActivities(deps: ComputeDeps) {
-  const { db, providerId, provider, secrets, locate, timings, stopping } = deps
+  const { db, providerId, provider, secrets, locate, timings, stopping, access = defaultAccessRule } = deps
   const watch = createWatch({ db, provider, locate })
   const turns = createTurns(db, providerId, timings)
   return {
@@ -93,8 +99,14 @@ export function createComputeActivities(deps: ComputeDeps) {
     async createInstance({ waitMs = 0, ...key }: SessionKey & { readonly waitMs?: number }): Promise<Creation> {
       const since = Date.now()
       const launch = await readLaunch(db, key)
+      // Since it was asked for, days may have gone by.
+      if (!mayHaveData(launch, access, Date.now())) {
+        await withdrawSession(db, key.sessionId)
+        // It looks at its row, and finds that it is to stop.
+        return { kind: 'unavailable' }
+      }
       const report = launch.template.reportedPorts === undefined ? null : secrets.mintReport(key)
-      const row = await beginInstance(db, key, providerId, secrets.mint(key), report)
+      const row = await beginInstance(db, key, providerId, secrets.mint(key), report, ownUser(launch))
       if (row.tombstoned) return { kind: 'withdrawn' }
       if (row.disarmed) throw whileDisarmed()
       const specified = specify(key, launch, {

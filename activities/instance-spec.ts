@@ -1,5 +1,6 @@
 import type { Launch } from '../db/launch.ts'
 import { instanceName } from '../domain/ids.ts'
+import type { Posix } from '../domain/posix.ts'
 import { portsOf } from '../domain/report.ts'
 import type { ParameterValue, ReportedPorts } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
@@ -26,6 +27,8 @@ export function specify(key: SessionKey, launch: Launch, { secret, parameters, r
   if (reportedPorts !== undefined && report === null)
     return { kind: 'refused', detail: 'Its instance reports its ports, and nobody said where: CARREL_REPORT_URL.' }
   const user = userOf(launch)
+  if (launch.experiment?.posix && !isSomebody(launch.experiment.posix))
+    return { kind: 'refused', detail: 'The experiment has a uid or gid that no person may have.' }
   if (user === undefined)
     return { kind: 'refused', detail: 'The template runs as its account, which has no POSIX user.' }
   return {
@@ -55,11 +58,20 @@ export function specify(key: SessionKey, launch: Launch, { secret, parameters, r
   }
 }
 
-function userOf({ template, posix }: Launch): InstanceSpec['user'] | undefined {
+/** Whoever wrote it: a number below the site's least was refused there, and root is refused here as well. */
+const isSomebody = ({ uid, gid }: { readonly uid: number; readonly gid: number }): boolean => uid > 0 && gid > 0
+
+/** In an experiment that says so everything runs as that says: its data knows nobody else. */
+function userOf({ template, posix, experiment }: Launch): InstanceSpec['user'] | undefined {
+  if (experiment?.posix) return { ...experiment.posix, gids: [] }
   if (template.user === null) return null
   if (template.user !== 'account') return { ...template.user, gids: [] }
   return posix === null ? undefined : { uid: posix.uid, gid: posix.gid, gids: posix.gids, name: posix.user }
 }
+
+/** The account's own user, where that is what it runs as; `null`: it runs as nobody's. */
+export const ownUser = ({ template, posix, experiment }: Launch): Posix | null =>
+  template.user === 'account' && !experiment?.posix ? posix : null
 
 /** What the template says, with the session's id where it asks for that: programs may have to know below which path they are. */
 const templateEnvironment = ({ sessionId }: SessionKey, { template }: Launch): Record<string, string> =>

@@ -1,7 +1,10 @@
 import type { Bearer } from '../db/bearers.ts'
 import type { Db } from '../db/connect.ts'
 import type { Grounds, GroundsAsk } from '../db/grounds.ts'
+import type { Extent } from '../domain/catalogue.ts'
 import type { DoorOrigins } from '../domain/doors.ts'
+import type { PosixRule } from '../domain/posix.ts'
+import type { AccessRule, WithdrawalPolicy } from '../domain/experiment.ts'
 import type { CheckId, HandoverId, ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
@@ -13,6 +16,7 @@ import type { RecordableWish } from '../db/wishes.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Awaited } from './awaited.ts'
 import type { OpenStreams } from './events/open-streams.ts'
+import type { SignInDeps } from './sign-in/issuers.ts'
 import type { Status } from './status/read.ts'
 
 /** A line in the log, its fields first. */
@@ -36,6 +40,12 @@ export interface HandoverSecrets {
   readonly report: { readonly url: string; readonly token: string } | null
 }
 
+/** A catalogue as the api knows it. */
+export interface CatalogueName {
+  readonly id: string
+  readonly extent: Extent
+}
+
 export interface ApiSettings {
   /** Origins whose pages may call with bearer tokens: exact, as a browser sends them. */
   readonly corsOrigins: readonly string[]
@@ -50,6 +60,14 @@ export interface ApiSettings {
   readonly codecCapability: string | null
   /** Where providers that are made through the API may lie: their backends, and their sessions. Absent: nowhere. */
   readonly providerNetworks?: readonly string[]
+  /** When data of experiments may be worked with; absent: as by default. */
+  readonly access?: AccessRule
+  /** What is done with sessions whose owner may not use their data any more; absent: they are stopped. */
+  readonly withdrawn?: WithdrawalPolicy
+  /** The catalogues that are kept in step. */
+  readonly catalogues?: readonly CatalogueName[]
+  /** What the site lets people be to its file systems; absent: what is usual. */
+  readonly posix?: PosixRule
   /** Whether the `fake` kind may be made. */
   readonly development?: boolean
   /** The origin of the Temporal UI, which alone may call the codec endpoint from a page. */
@@ -77,6 +95,8 @@ export interface ApiDeps {
   readonly openHandover: (id: HandoverId, sealed: Uint8Array) => HandoverSecrets
   /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */
   readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
+  /** How people sign in with a browser; absent: they do not, and no cookie is looked at. */
+  readonly signIn?: SignInDeps
   /** False from the moment the process is asked to end. */
   readonly isServing: () => boolean
 }

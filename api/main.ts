@@ -21,12 +21,26 @@ import { createStarter } from '../starter/starter.ts'
 import { createApp } from './app.ts'
 import type { HandoverSecrets } from './deps.ts'
 import { createServer } from './server.ts'
+import { createSignIn } from './sign-in/compose.ts'
+import { createRechecks } from './sign-in/rechecks.ts'
 
 /** Longer than everything that is waited for at the end, once it is drained. */
 const hardLimitMs = 25_000
 
 async function main(): Promise<void> {
-  const config = readConfig(['database', 'temporal', 'keys', 'api', 'doors', 'desktops', 'providerNetworks', 'timings'])
+  const config = readConfig([
+    'database',
+    'temporal',
+    'keys',
+    'api',
+    'doors',
+    'desktops',
+    'providerNetworks',
+    'issuers',
+    'experiments',
+    'catalogues',
+    'timings',
+  ])
   const log = createLogger({ process: 'api', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
   const metrics = createMetrics('api')
@@ -48,6 +62,8 @@ async function main(): Promise<void> {
   let stop: () => Promise<void> = async () => process.exit(0)
   // A signal may come twice, from the terminal and from what started us: the second is the same wish.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void stop())
+  const signIn = createSignIn({ config: config.issuers, publicUrl: config.api.publicUrl, secrets })
+  const rechecks = createRechecks({ db, log, signIn }).start()
   const { app, streams } = createApp({
     db,
     listener,
@@ -60,6 +76,8 @@ async function main(): Promise<void> {
       directDoors: config.api.directDoors,
       desktopsOutside: config.desktops.outside && !config.api.directDoors,
       providerNetworks: config.providerNetworks,
+      ...config.experiments,
+      catalogues: config.catalogues.names,
       development: config.environment === 'development',
       codecCapability: config.api.codecCapability,
       temporalUiOrigin: config.temporal.uiUrl === null ? null : new URL(config.temporal.uiUrl).origin,
@@ -73,6 +91,7 @@ async function main(): Promise<void> {
     openHandover: (id, sealed) =>
       JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
+    signIn,
     isServing: () => serving,
   })
   const server = createServer({ app, streams, host: config.api.host, port: config.api.port })
@@ -85,7 +104,7 @@ async function main(): Promise<void> {
     serving = false
     setTimeout(() => process.exit(1), drainMs + hardLimitMs).unref()
     // What is asked for from here on is brought to Temporal by others.
-    await Promise.all([server.close(drainMs), starter.stop()])
+    await Promise.all([server.close(drainMs), starter.stop(), rechecks.stop()])
     await listener.close()
     await Promise.allSettled([client.connection.close(), db.destroy()])
     process.exit(0)

@@ -54,6 +54,27 @@ export function pageAsk(list: string, query: { limit: number; cursor?: string | 
   return { after, limit: query.limit }
 }
 
+/** Where a page of a list begins that is ordered by a key, and by id among equals. */
+export interface KeyedAsk {
+  readonly after: readonly [string, string] | null
+  readonly limit: number
+}
+
+/** The page that a query asks of such a list. `list` names its order, too: a cursor is of one order alone. */
+export function keyedAsk(list: string, query: { limit: number; cursor?: string | undefined }): KeyedAsk {
+  if (query.cursor === undefined) return { after: null, limit: query.limit }
+  const [key, after, ...rest] = openCursor(list, query.cursor)
+  if (key === undefined || after === undefined || rest.length > 0 || !idPattern.test(after)) throw badCursor()
+  return { after: [key, after], limit: query.limit }
+}
+
+/** Such a page as it is answered. */
+export const keyedPage = <T, A>(
+  list: string,
+  { items, next }: { readonly items: readonly T[]; readonly next: readonly [string, string] | null },
+  present: (item: T) => A,
+) => ({ items: items.map(present), nextCursor: next === null ? null : sealCursor(list, next) })
+
 const cursorAfter = (list: string, { next }: Pick<Page<unknown>, 'next'>) =>
   next === null ? null : sealCursor(list, [next])
 

@@ -1,13 +1,22 @@
+import { identityRoutes } from './accounts/identity-routes.ts'
 import { accountRoutes } from './accounts/routes.ts'
+import { browserSessionRoutes } from './browser-sessions/routes.ts'
+import { ownIdentityRoutes } from './identities/routes.ts'
+import { signInEndRoutes } from './sign-in/end-routes.ts'
+import { signInRoutes } from './sign-in/routes.ts'
+import { accountStandingRoutes } from './accounts/standing-routes.ts'
 import { collaboratorRoutes } from './collaborators/routes.ts'
 import { codecRoutes } from './codec/routes.ts'
 import { liveRoutes } from './connections/live-routes.ts'
 import { connectionRoutes } from './connections/routes.ts'
+import { experimentRoutes } from './experiments/routes.ts'
+import { favouriteRoutes } from './favourites/routes.ts'
 import { eventRoutes } from './events/routes.ts'
 import { maintenanceRoutes } from './maintenance/routes.ts'
 import { previewRoutes } from './previews/routes.ts'
 import { memberRoutes } from './projects/member-routes.ts'
 import { projectRoutes } from './projects/routes.ts'
+import { projectStandingRoutes } from './projects/standing-routes.ts'
 import { providerCheckRoutes } from './providers/check-routes.ts'
 import { providerRegistryRoutes } from './providers/registry-routes.ts'
 import { providerRoutes } from './providers/routes.ts'
@@ -19,8 +28,10 @@ import type { Route } from './route.ts'
 import { sessionOperationRoutes } from './sessions/operation-routes.ts'
 import { sessionPauseRoutes } from './sessions/pause-routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
+import { sessionTransferRoutes } from './sessions/transfer-routes.ts'
 import { statusRoutes } from './status/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
+import { termsRoutes } from './terms/routes.ts'
 import { tokenRoutes } from './tokens/routes.ts'
 import { whoamiRoutes } from './whoami/routes.ts'
 
@@ -28,6 +39,7 @@ import { whoamiRoutes } from './whoami/routes.ts'
 export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...sessionPauseRoutes,
+  ...sessionTransferRoutes,
   ...sessionOperationRoutes,
   ...previewRoutes,
   ...connectionRoutes,
@@ -37,9 +49,19 @@ export const routes: readonly Route[] = [
   ...templateRoutes,
   ...projectRoutes,
   ...memberRoutes,
+  ...projectStandingRoutes,
+  ...experimentRoutes,
+  ...favouriteRoutes,
   ...quotaRoutes,
+  ...signInRoutes,
+  ...signInEndRoutes,
+  ...browserSessionRoutes,
+  ...ownIdentityRoutes,
   ...tokenRoutes,
   ...accountRoutes,
+  ...accountStandingRoutes,
+  ...identityRoutes,
+  ...termsRoutes,
   ...whoamiRoutes,
   ...statusRoutes,
   ...codecRoutes,

@@ -10,6 +10,8 @@ import type { Volume } from '../domain/volumes.ts'
 import { applyProviders } from './configured-providers.ts'
 import type { ConfiguredProvider } from './configured-providers.ts'
 import type { Db, Trx } from './connect.ts'
+import { applyDataRoots } from './data-roots.ts'
+import type { ConfiguredRoot } from './data-roots.ts'
 import { resourceColumns } from './resource-columns.ts'
 import { wakeWaiting } from './waiting.ts'
 
@@ -28,11 +30,13 @@ export interface Configuration {
     readonly volume?: Volume | undefined
     readonly modes: readonly ('ro' | 'rw')[]
   }[]
+  /** Where the site's data lies at its providers. */
+  readonly dataRoots?: readonly ConfiguredRoot[]
 }
 
 /**
  * Makes the database say what the configuration says, in one transaction: providers, quota defaults, templates (a changed one
- * becomes a new version), storage sources. What configuration made and no longer names is disabled, never deleted.
+ * becomes a new version), storage sources, data roots. What configuration made and no longer names is disabled, never deleted.
  */
 export async function applyConfiguration(db: Db, configuration: Configuration): Promise<void> {
   await db.transaction().execute(async (trx) => {
@@ -62,6 +66,7 @@ export async function applyConfiguration(db: Db, configuration: Configuration): 
         })
         .execute()
     }
+    await applyDataRoots(trx, configuration.dataRoots ?? [])
     // All at once and last: whoever locks many sessions locks them by id, and keeps them not longer than it must.
     await wakeWaiting(trx, opened)
   })

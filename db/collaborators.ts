@@ -6,6 +6,7 @@ import type { DoorMode, Sharing } from '../domain/template.ts'
 import { endPasses, holdPasses } from './connections.ts'
 import type { Executor, Trx } from './connect.ts'
 import { recordEvent } from './events.ts'
+import { mayHaveData, mayHaveDataOf } from './experiment-grants.ts'
 import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
 import { holdsData } from './pass-facts.ts'
@@ -161,8 +162,19 @@ async function sharingFacts(trx: Trx, sessionId: SessionId, accountId: AccountId
     .leftJoin('project_member as o', (join) =>
       join.onRef('o.project_id', '=', 's.project_id').onRef('o.account_id', '=', 's.owner_id'),
     )
-    .select('o.role as owner_role')
-    .select(['s.state', 's.stop_requested_at', 's.owner_id', 's.version', 's.mounts', 'p.sharing', 'm.role', 'c.mode'])
+    .select(['o.role as owner_role', mayHaveData('s.owner_id', 'workers').as('owner_may_have_data')])
+    .select(mayHaveDataOf(accountId).as('may_have_data'))
+    .select([
+      's.state',
+      's.stop_requested_at',
+      's.owner_id',
+      's.version',
+      's.mounts',
+      's.experiment_id',
+      'p.sharing',
+      'm.role',
+      'c.mode',
+    ])
     .select(sql<Sharing | null>`v.spec ->> 'sharing'`.as('template_sharing'))
     .select(sql<number>`(select count(*)::int from collaborator n where n.session_id = s.id)`.as('count'))
     .where('s.id', '=', sessionId)
@@ -178,13 +190,15 @@ function refusalOf(
   if (row === undefined) return 'absent'
   if (versions !== null && !versions.includes(row.version)) return 'changed'
   if (isEnd(row.state) || row.stop_requested_at !== null) return 'ended'
-  const sharing = { template: row.template_sharing ?? 'off', project: row.sharing, holdsData: holdsData(row.mounts) }
+  const isData = holdsData(row.mounts, row.experiment_id)
+  const sharing = { template: row.template_sharing ?? 'off', project: row.sharing, holdsData: isData }
   // What one has lost oneself, one gives to nobody.
   const own = { projectRole: row.owner_role, collaborator: null }
-  const session = { ownerId: row.owner_id, ownerRole: row.owner_role, sharing }
+  const { owner_id: ownerId, owner_role: ownerRole, owner_may_have_data: ownerMayHaveData } = row
+  const session = { ownerId, ownerRole, sharing, ownerMayHaveData }
   if (grantedMode(session, { id: row.owner_id, disabledAt: null }, own) === null) return 'no_right'
   if (stricter(sharing.template, sharing.project) === 'off') return 'sharing_off'
   if (accountId === null) return 'no_account'
   if (row.owner_id === accountId) return 'owner'
-  return mayShareWith(sharing, row.role) ? null : 'members_only'
+  return row.may_have_data && mayShareWith(sharing, row.role) ? null : 'members_only'
 }

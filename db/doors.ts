@@ -4,6 +4,7 @@ import type { ProjectRole, UseFacts } from '../domain/authorization.ts'
 import type { DoorMode, DoorSpec, ParameterValue } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Executor } from './connect.ts'
+import { mayHaveData } from './experiment-grants.ts'
 import { holdsData } from './pass-facts.ts'
 import type { StoredEndpoint } from './schema.ts'
 
@@ -13,6 +14,7 @@ export interface DoorFacts {
   readonly account: { readonly id: string; readonly disabledAt: number | null }
   readonly projectRole: ProjectRole | null
   readonly collaborator: DoorMode | null
+  readonly mayHaveData: boolean
   readonly doors: Readonly<Record<string, DoorSpec>>
   /** Of a session that is a link: where it leads, and what that may name. */
   readonly link: {
@@ -51,6 +53,8 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
         .on('i.tombstoned_at', 'is', null),
     )
     .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at', 's.mounts'])
+    .select(['s.experiment_id', mayHaveData('a.id').as('may_have_data')])
+    .select([mayHaveData('s.owner_id', 'workers').as('owner_may_have_data')])
     .select(['s.project_id', 's.parameters', 'r.kind as provider_kind'])
     .select([
       'a.disabled_at',
@@ -74,16 +78,18 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
       ownerId: row.owner_id,
       ownerRole: row.owner_role,
       stopRequestedAt: row.stop_requested_at?.getTime() ?? null,
+      ownerMayHaveData: row.owner_may_have_data,
       expiresAt: expiry(row.expires_at?.getTime() ?? null, row.lifetime_ends_at?.getTime() ?? null),
       sharing: {
         template: row.spec.sharing ?? 'off',
         project: row.sharing,
-        holdsData: holdsData(row.mounts),
+        holdsData: holdsData(row.mounts, row.experiment_id),
       },
     },
     account: { id: accountId, disabledAt: row.disabled_at?.getTime() ?? null },
     projectRole: row.role,
     collaborator: row.mode,
+    mayHaveData: row.may_have_data,
     doors: row.spec.doors,
     link: url === undefined ? null : { url, projectId: row.project_id, parameters: row.parameters },
     instance:

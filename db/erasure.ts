@@ -1,10 +1,10 @@
 import { sql } from 'kysely'
-import type { AccountId, ProjectId, SessionId } from '../domain/ids.ts'
+import type { AccountId, ProjectId } from '../domain/ids.ts'
 import { recordAudit } from './audit.ts'
 import type { Db, Trx } from './connect.ts'
 import { endPasses } from './connections.ts'
-import { requestStop } from './intents.ts'
 import { wantAccountRemoved } from './outside-watch.ts'
+import { closeProject } from './project-standing.ts'
 import { lockProject, touchProject } from './projects.ts'
 import { pruneSessionsOf, withoutName } from './retention.ts'
 import { briefly, rowsPerBatch } from './upkeep.ts'
@@ -60,7 +60,11 @@ async function leaveProjects(trx: Trx, id: AccountId): Promise<void> {
     await touchProject(trx, projectId)
   }
   const ownerless = memberships.map((m) => m.project_id)
-  for (const projectId of await withoutOwner(trx, ownerless)) await closeProject(trx, projectId)
+  // Nobody could say any more who belongs to them.
+  for (const projectId of await withoutOwner(trx, ownerless)) {
+    await closeProject(trx, projectId)
+    await record(trx, 'closeProject', { kind: 'project', id: projectId })
+  }
 }
 
 async function withoutOwner(trx: Trx, ids: readonly ProjectId[]): Promise<ProjectId[]> {
@@ -70,6 +74,8 @@ async function withoutOwner(trx: Trx, ids: readonly ProjectId[]): Promise<Projec
     .select('p.id')
     .where('p.id', 'in', [...ids])
     .where('p.closed_at', 'is', null)
+    // Of these a catalogue says it.
+    .where('p.source', 'is', null)
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -85,24 +91,6 @@ async function withoutOwner(trx: Trx, ids: readonly ProjectId[]): Promise<Projec
   return rows.map((row) => row.id)
 }
 
-/** Closes the project: nobody could say who belongs to it any more. Sessions of its other members are asked to stop. */
-async function closeProject(trx: Trx, id: ProjectId): Promise<void> {
-  await trx
-    .updateTable('project')
-    .set({ closed_at: sql<Date>`now()` })
-    .where('id', '=', id)
-    .execute()
-  const live = await trx
-    .selectFrom('session')
-    .select('id')
-    .where('project_id', '=', id)
-    .where('ended_at', 'is', null)
-    .orderBy('id')
-    .execute()
-  for (const session of live) await requestStop(trx, session.id satisfies SessionId, 'project_closed')
-  await record(trx, 'closeProject', { kind: 'project', id })
-}
-
 async function anonymise(trx: Trx, id: AccountId): Promise<void> {
   await trx.deleteFrom('identity').where('account_id', '=', id).execute()
   await trx.deleteFrom('idempotency_key').where('account_id', '=', id).execute()
@@ -111,6 +99,10 @@ async function anonymise(trx: Trx, id: AccountId): Promise<void> {
   await trx.deleteFrom('door_pass').where('account_id', '=', id).execute()
   await trx.deleteFrom('door_ticket').where('account_id', '=', id).execute()
   await trx.deleteFrom('collaborator').where('account_id', '=', id).execute()
+  await trx.deleteFrom('experiment_member').where('account_id', '=', id).execute()
+  await trx.deleteFrom('favourite').where('account_id', '=', id).execute()
+  await trx.deleteFrom('catalogue_listing').where('account_id', '=', id).execute()
+  await trx.deleteFrom('catalogue_standing').where('account_id', '=', id).execute()
   await trx.deleteFrom('browser_session').where('account_id', '=', id).execute()
   // What it is at a gateway outside is removed by who watches that, who then forgets its secrets here.
   await wantAccountRemoved(trx, id)

@@ -1,11 +1,13 @@
 import { sql } from 'kysely'
-import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
+import type { AccessRule, ExperimentVerdict } from '../domain/experiment.ts'
+import type { AccountId, ExperimentId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
 import { isEnd } from '../domain/lifecycle.ts'
 import type { StopReason } from '../domain/lifecycle.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { ParameterValue } from '../domain/template.ts'
 import type { Executor, Trx } from './connect.ts'
 import { firstLine, firstState, recordEvent } from './events.ts'
+import { grantExperiment } from './experiment-grants.ts'
 import { resourceColumns } from './resource-columns.ts'
 import type { MountRequest } from './schema.ts'
 
@@ -30,6 +32,8 @@ export interface NewSession {
   readonly startLimitSeconds: number
   readonly lifetimeSeconds: number
   readonly expiresAt: Date | null
+  /** Where it belongs to an experiment: to which, and how many of one account its template allows there. */
+  readonly experiment?: { readonly id: ExperimentId; readonly most: number; readonly rule: AccessRule }
 }
 
 /** What every change that the session's workflow must hear of adds to its row: the starter delivers it. */
@@ -42,14 +46,34 @@ export const wake = {
 /**
  * Records that a session is wanted. The starter takes it from there. One whose owner was disabled, or whose project was
  * closed, in the meantime is asked to stop with it: whoever does that waits for this transaction, or this one for it. Of an
- * account that is to be erased, and may be by now, nothing is recorded any more: `owner_leaves`.
+ * account that is to be erased, and may be by now, nothing is recorded any more: `owner_leaves`. Nor of one in an experiment that its
+ * owner may have none in: the verdict says why. One that may be ends with the experiment's access window.
  */
-export async function insertSession(trx: Trx, session: NewSession): Promise<'recorded' | 'owner_leaves'> {
+export async function insertSession(
+  trx: Trx,
+  session: NewSession,
+): Promise<'recorded' | 'owner_leaves' | Exclude<ExperimentVerdict, 'granted'>> {
   const withdrawn = await holdOwner(trx, session)
   if (withdrawn === 'owner_leaves') return withdrawn
-  await insertWithFirstLine(trx, session)
+  const ends = await grantIn(trx, session)
+  if (typeof ends === 'string') return ends
+  await insertWithFirstLine(trx, { ...session, expiresAt: ends })
   if (withdrawn !== null) await requestStop(trx, session.id, withdrawn)
   return 'recorded'
+}
+
+/** When the session ends at the latest, if its owner may have it in its experiment; else what is in the way. */
+async function grantIn(
+  trx: Trx,
+  { experiment, ownerId, expiresAt }: NewSession,
+): Promise<Date | null | Exclude<ExperimentVerdict, 'granted'>> {
+  if (experiment === undefined) return expiresAt
+  const { id, most, rule } = experiment
+  const { verdict, window } = await grantExperiment(trx, { experimentId: id, accountId: ownerId, most, rule })
+  if (verdict !== 'granted') return verdict
+  const { closesAt } = window
+  if (closesAt === null || (expiresAt !== null && expiresAt.getTime() <= closesAt)) return expiresAt
+  return new Date(closesAt)
 }
 
 /** What a wish fills of the session's row. */
@@ -72,6 +96,7 @@ export const sessionValues = (session: NewSession) => ({
   start_limit_seconds: session.startLimitSeconds,
   lifetime_seconds: session.lifetimeSeconds,
   expires_at: session.expiresAt,
+  experiment_id: session.experiment?.id ?? null,
 })
 
 /** The row and the first line of its history in one statement. */

@@ -1,11 +1,16 @@
-import type { ProjectId, ProviderId } from '../domain/ids.ts'
+import { datasetSourceId } from '../domain/experiment.ts'
+import type { DayOrMoment } from '../domain/experiment.ts'
+import type { ProjectRole } from '../domain/authorization.ts'
+import { locateData } from '../domain/data-roots.ts'
+import type { AccountId, ExperimentId, ProjectId, ProviderId } from '../domain/ids.ts'
 import type { Resources } from '../domain/resources.ts'
 import type { ParameterValue, TemplateSpec } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { MountSource, Volume } from '../domain/volumes.ts'
 import type { Executor } from './connect.ts'
+import { readDataRoots } from './data-roots.ts'
 import { resourcesOf } from './resource-columns.ts'
-import type { Posix } from './schema.ts'
+import type { MountRequest, Posix } from './schema.ts'
 
 /** Everything that an instance of a session is made from, as the server knows it. */
 export interface Launch {
@@ -20,9 +25,19 @@ export interface Launch {
   readonly resources: Resources
   readonly lifetimeSeconds: number
   readonly posix: Posix | null
+  /** What it stands on in its experiment at this moment; `null`: it belongs to none. */
+  readonly experiment?: LaunchExperiment | null
   /** Resolved by the server from storage sources; a mount without a source for this provider is in `missing`. */
   readonly mounts: readonly (MountSource & { readonly target: string; readonly mode: 'ro' | 'rw' })[]
   readonly missing: readonly string[]
+}
+
+export interface LaunchExperiment {
+  /** What its owner is in the experiment's project now; `null`: its data is not for him. */
+  readonly role: ProjectRole | null
+  readonly starts: DayOrMoment | null
+  readonly ends: DayOrMoment | null
+  readonly posix: { readonly uid: number; readonly gid: number } | null
 }
 
 /** Reads what to make for the session. Throws where there is no such session. */
@@ -39,12 +54,16 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
     .where('s.id', '=', key.sessionId)
     .executeTakeFirstOrThrow()
   const sources = row.mounts.length === 0 ? [] : await sourcesOf(executor, row)
-  const mounts = row.mounts.map((mount) => ({
-    mount,
-    source: sources.find(
+  const experiment = row.experiment_id === null ? null : await experimentOf(executor, row.experiment_id, row.owner_id)
+  const data = experiment === null ? () => undefined : await dataOf(executor, experiment, row.provider_id)
+  const mounts = row.mounts.map((mount): FoundMount => {
+    const own = data(mount)
+    if (own !== undefined) return { mount, found: own }
+    const source = sources.find(
       (s) => s.kind === mount.source.kind && s.id === mount.source.id && s.modes.includes(mount.mode),
-    ),
-  }))
+    )
+    return { mount, found: source === undefined ? null : { source: placeOf(source), mode: mount.mode } }
+  })
   return {
     providerId: row.provider_id,
     projectId: row.project_id,
@@ -56,12 +75,45 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
     resources: resourcesOf(row),
     lifetimeSeconds: row.lifetime_seconds,
     posix: row.posix,
-    mounts: mounts.flatMap(({ mount, source }) =>
-      source === undefined ? [] : [{ ...placeOf(source), target: mount.target, mode: mount.mode }],
+    experiment: experiment === null ? null : launchedIn(experiment),
+    mounts: mounts.flatMap(({ mount, found }) =>
+      found === null ? [] : [{ ...found.source, target: mount.target, mode: found.mode }],
     ),
-    missing: mounts.flatMap(({ mount, source }) =>
-      source === undefined ? [`${mount.source.kind}/${mount.source.id}`] : [],
-    ),
+    missing: mounts.flatMap(({ mount, found }) => (found === null ? [`${mount.source.kind}/${mount.source.id}`] : [])),
+  }
+}
+
+interface FoundMount {
+  readonly mount: MountRequest
+  readonly found: { readonly source: MountSource; readonly mode: 'ro' | 'rw' } | null
+}
+
+const experimentOf = async (executor: Executor, id: ExperimentId, ownerId: AccountId) =>
+  await executor
+    .selectFrom('experiment as e')
+    .leftJoin('experiment_access as x', (join) =>
+      join.onRef('x.experiment_id', '=', 'e.id').on('x.account_id', '=', ownerId),
+    )
+    .select(['e.id', 'e.starts', 'e.ends', 'e.uid', 'e.gid', 'e.datasets', 'x.role'])
+    .where('e.id', '=', id)
+    .executeTakeFirstOrThrow()
+type ExperimentRow = Awaited<ReturnType<typeof experimentOf>>
+
+const launchedIn = ({ role, starts, ends, uid, gid }: ExperimentRow): LaunchExperiment => ({
+  role,
+  starts,
+  ends,
+  posix: uid === null || gid === null ? null : { uid, gid },
+})
+
+/** What its experiment says now of a mount that names data of it: never more than that allows. */
+async function dataOf(executor: Executor, { id, datasets }: ExperimentRow, providerId: ProviderId) {
+  const roots = (await readDataRoots(executor))(providerId)
+  return ({ source: { kind, id: name }, mode }: MountRequest): FoundMount['found'] | undefined => {
+    const dataset = datasets.find((one) => kind === 'experiment' && name === datasetSourceId(id, one.name))
+    if (dataset === undefined) return undefined
+    const source = locateData(dataset.path, roots)
+    return source === null ? null : { source, mode: dataset.mode === 'rw' ? mode : 'ro' }
   }
 }
 

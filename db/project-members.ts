@@ -10,6 +10,8 @@ export interface Member {
   readonly accountId: AccountId
   readonly displayName: string
   readonly role: ProjectRole
+  /** The catalogue that says so; `null`: people here. */
+  readonly source: string | null
   readonly addedAt: Date
 }
 
@@ -21,7 +23,7 @@ export async function listMembers(
   const rows = await executor
     .selectFrom('project_member as m')
     .innerJoin('account as a', 'a.id', 'm.account_id')
-    .select(['a.id', 'a.display_name', 'm.role', 'm.added_at'])
+    .select(['a.id', 'a.display_name', 'm.role', 'm.source', 'm.added_at'])
     .where('m.project_id', '=', projectId)
     .$if(after !== null, (q) => q.where('a.id', '<', after as AccountId))
     .orderBy('a.id', 'desc')
@@ -31,12 +33,13 @@ export async function listMembers(
     accountId: row.id,
     displayName: row.display_name,
     role: row.role,
+    source: row.source,
     addedAt: row.added_at,
   }))
 }
 
-/** `personal`: its members are not changed. `last_owner`: a project keeps an owner. `changed`: it is at another version. */
-export type MemberChange = 'done' | 'absent' | 'no_account' | 'personal' | 'last_owner' | 'changed'
+/** `sourced`: its catalogue says so, and would again. `personal`: its members are not changed. `last_owner`: a project keeps an owner. `changed`: it is at another version. */
+export type MemberChange = 'done' | 'absent' | 'sourced' | 'no_account' | 'personal' | 'last_owner' | 'changed'
 
 /** Makes the account a member in this role, or gives it this one instead. `versions`: `null` whatever the project's is. */
 export async function putMember(
@@ -50,7 +53,7 @@ export async function putMember(
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
   if (versions !== null && !versions.includes(project.version)) return 'changed'
-  if (leaves || !(await isUsable(trx, member.accountId))) return 'no_account'
+  if (leaves || !(await isUsableAccount(trx, member.accountId))) return 'no_account'
   if (member.role !== 'owner' && (await isLastOwner(trx, projectId, member.accountId))) return 'last_owner'
   await trx
     .insertInto('project_member')
@@ -67,6 +70,7 @@ export async function removeMember(trx: Trx, projectId: ProjectId, accountId: Ac
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
   if (await isLastOwner(trx, projectId, accountId)) return 'last_owner'
+  if (await isSourced(trx, projectId, accountId)) return 'sourced'
   const { numDeletedRows } = await trx
     .deleteFrom('project_member')
     .where('project_id', '=', projectId)
@@ -77,9 +81,20 @@ export async function removeMember(trx: Trx, projectId: ProjectId, accountId: Ac
   return 'done'
 }
 
-async function isUsable(trx: Trx, accountId: AccountId): Promise<boolean> {
+/** Whether there is such an account, and it is active. */
+export async function isUsableAccount(trx: Trx, accountId: AccountId): Promise<boolean> {
   const row = await trx.selectFrom('account').select('disabled_at').where('id', '=', accountId).executeTakeFirst()
   return row !== undefined && row.disabled_at === null
+}
+
+async function isSourced(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<boolean> {
+  const row = await trx
+    .selectFrom('project_member')
+    .select('source')
+    .where('project_id', '=', projectId)
+    .where('account_id', '=', accountId)
+    .executeTakeFirst()
+  return row !== undefined && row.source !== null
 }
 
 async function isLastOwner(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<boolean> {

@@ -3,8 +3,6 @@ import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { ProjectRole } from '../domain/authorization.ts'
 import type { Sharing } from '../domain/template.ts'
 import type { Executor, Trx } from './connect.ts'
-import { pageOf } from './paging.ts'
-import type { Page, PageAsk } from './paging.ts'
 import { openBooks } from './quotas.ts'
 
 export interface Project {
@@ -14,6 +12,9 @@ export interface Project {
   readonly personalOf: AccountId | null
   /** With whom sessions in it may be shared, where their template allows as much. */
   readonly sharing: Sharing
+  /** The catalogue that it comes from; `null`: people made it here. */
+  readonly source: string | null
+  readonly externalId: string | null
   readonly version: number
   readonly createdAt: Date
   readonly closedAt: Date | null
@@ -46,14 +47,16 @@ export async function insertProject(trx: Trx, project: NewProject): Promise<void
 }
 
 const projects = (executor: Executor) => executor.selectFrom('project').selectAll('project')
-type Row = Awaited<ReturnType<ReturnType<typeof projects>['executeTakeFirstOrThrow']>>
+export type ProjectRow = Awaited<ReturnType<ReturnType<typeof projects>['executeTakeFirstOrThrow']>>
 
-const view = (row: Row): Project => ({
+export const projectView = (row: ProjectRow): Project => ({
   id: row.id,
   name: row.name,
   description: row.description,
   personalOf: row.personal_of,
   sharing: row.sharing,
+  source: row.source,
+  externalId: row.external_id,
   version: row.version,
   createdAt: row.created_at,
   closedAt: row.closed_at,
@@ -61,29 +64,7 @@ const view = (row: Row): Project => ({
 
 export async function getProject(executor: Executor, id: ProjectId): Promise<Project | null> {
   const row = await projects(executor).where('id', '=', id).executeTakeFirst()
-  return row === undefined ? null : view(row)
-}
-
-/** The projects that `memberId` belongs to, or all of them (`null`), newest first. */
-export async function listProjects(
-  executor: Executor,
-  memberId: AccountId | null,
-  { after, limit }: PageAsk,
-): Promise<Page<Project>> {
-  const rows = await projects(executor)
-    .$if(memberId !== null, (q) =>
-      q.where('project.id', 'in', (eb) =>
-        eb
-          .selectFrom('project_member')
-          .select('project_id')
-          .where('account_id', '=', memberId as AccountId),
-      ),
-    )
-    .$if(after !== null, (q) => q.where('project.id', '<', after as ProjectId))
-    .orderBy('project.id', 'desc')
-    .limit(limit + 1)
-    .execute()
-  return pageOf(rows, limit, view)
+  return row === undefined ? null : projectView(row)
 }
 
 /** What the account is in the project now. `absent`: there is no such project, or it is closed. */
@@ -107,7 +88,7 @@ export async function projectRole(
 /** Locks the project's row, so that changes of its members follow one another. */
 export async function lockProject(trx: Trx, id: ProjectId): Promise<Project | null> {
   const row = await projects(trx).where('id', '=', id).forNoKeyUpdate().executeTakeFirst()
-  return row === undefined ? null : view(row)
+  return row === undefined ? null : projectView(row)
 }
 
 /** Marks that the project, or who belongs to it, changed. */

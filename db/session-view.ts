@@ -1,5 +1,5 @@
 import { expiry } from '../domain/deadlines.ts'
-import type { AccountId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
+import type { AccountId, ExperimentId, ProjectId, ProviderId, SessionId, TemplateId } from '../domain/ids.ts'
 import type { Reason, SessionState, WaitingFor } from '../domain/lifecycle.ts'
 import type { PauseWish, ResumeRefusal } from '../domain/pausing.ts'
 import type { Resources } from '../domain/resources.ts'
@@ -14,6 +14,7 @@ export interface SessionView {
   readonly ownerId: AccountId
   readonly startedBy: AccountId
   readonly projectId: ProjectId
+  readonly experimentId: ExperimentId | null
   readonly template: { readonly id: TemplateId; readonly version: number; readonly name: string }
   readonly providerId: ProviderId
   readonly size: string
@@ -58,6 +59,7 @@ export interface SessionRow {
   readonly owner_id: AccountId
   readonly started_by: AccountId
   readonly project_id: ProjectId
+  readonly experiment_id: ExperimentId | null
   readonly template_id: TemplateId
   readonly template_version: number
   readonly template_name: string
@@ -105,7 +107,7 @@ export const health = `left join provider_health h on h.provider_id = s.provider
 export const serverStart = 'pg_postmaster_start_time()::text'
 
 /** What a `SessionRow` is made of, from `sessionJoined`. */
-export const sessionColumns = `s.id, s.name, s.owner_id, s.started_by, s.project_id, s.template_id, s.template_version,
+export const sessionColumns = `s.id, s.name, s.owner_id, s.started_by, s.project_id, s.experiment_id, s.template_id, s.template_version,
   t.name as template_name, s.provider_id, s.size, s.parameters, s.mounts, s.sessions, s.cpu_milli, s.memory_mib, s.disk_mib,
   s.gpus, v.spec -> 'doors' as doors, s.state, s.reason, s.refusal, s.waiting_for, s.generation, s.state_since, h.retry_at,
   s.requested_at, s.queued_at, s.ready_at, s.ended_at, s.expires_at, s.lifetime_ends_at, s.stop_requested_at,
@@ -132,6 +134,7 @@ export const sessionView = (row: SessionRow): SessionView => ({
   ownerId: row.owner_id,
   startedBy: row.started_by,
   projectId: row.project_id,
+  experimentId: row.experiment_id,
   template: { id: row.template_id, version: row.template_version, name: row.template_name },
   providerId: row.provider_id,
   size: row.size,

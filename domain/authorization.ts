@@ -15,16 +15,25 @@ export const strongScopes: readonly Scope[] = ['admin', 'act-as', 'provision']
 
 /** What a route asks for. `own` rights are checked against the thing itself as well, with `relation`. */
 export const rights = {
-  'account:list': { scope: 'admin', relation: 'admin' },
-  'account:read': { scope: 'admin', relation: 'admin' },
+  'account:list': { scope: 'read', relation: 'any' },
+  'account:read': { scope: 'read', relation: 'acquaintance' },
   'account:admin': { scope: 'admin', relation: 'admin' },
   'account:erase': { scope: 'admin', relation: 'admin' },
+  'identity:read': { scope: 'read', relation: 'account-self' },
+  'terms:read': { scope: 'read', relation: 'any' },
+  'terms:accept': { scope: 'sessions', relation: 'self' },
+  'terms:admin': { scope: 'admin', relation: 'admin' },
   'token:read': { scope: 'tokens', relation: 'self' },
   'token:write': { scope: 'tokens', relation: 'self' },
   'project:list': { scope: 'read', relation: 'any' },
   'project:read': { scope: 'read', relation: 'member' },
   'project:create': { scope: 'projects', relation: 'any' },
   'project:write': { scope: 'projects', relation: 'project-owner' },
+  'project:leave': { scope: 'projects', relation: 'project-member' },
+  'experiment:list': { scope: 'read', relation: 'any' },
+  'experiment:read': { scope: 'read', relation: 'member' },
+  'experiment:admin': { scope: 'admin', relation: 'admin' },
+  'favourite:write': { scope: 'projects', relation: 'project-member' },
   'project:invite': { scope: 'projects', relation: 'project-inviter' },
   'project:invitations': { scope: 'read', relation: 'project-inviter' },
   'invitation:list': { scope: 'read', relation: 'any' },
@@ -41,6 +50,7 @@ export const rights = {
   'session:list': { scope: 'read', relation: 'any' },
   'session:read': { scope: 'read', relation: 'session-reader' },
   'session:stop': { scope: 'sessions', relation: 'session-owner' },
+  'session:transfer': { scope: 'sessions', relation: 'session-giver' },
   'session:pause': { scope: 'sessions', relation: 'session-owner' },
   'session:connect': { scope: 'sessions', relation: 'session-user' },
   'session:guests': { scope: 'read', relation: 'session-host' },
@@ -55,6 +65,7 @@ export const rights = {
   'operate:read': { scope: 'admin', relation: 'operator' },
   'operate:write': { scope: 'admin', relation: 'operator' },
   'status:read': { scope: null, relation: 'public' },
+  'sign-in': { scope: null, relation: 'public' },
   'codec:decode': { scope: null, relation: 'capability' },
   'instance:report': { scope: null, relation: 'instance' },
   'provisioner:list': { scope: 'provision', relation: 'any' },
@@ -76,6 +87,8 @@ export interface Actor {
 export interface Relation {
   readonly isOwner?: boolean
   readonly projectRole?: ProjectRole | null
+  /** Of an account: both belong to one project. */
+  readonly sharesProject?: boolean
   /** Of a session: its owner let the actor in, and that still holds. */
   readonly isCollaborator?: boolean
   /** Of an invitation: it is for an e-mail address that is proven to be the actor's. */
@@ -125,6 +138,8 @@ export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' 
     case 'member':
     case 'payer':
       return role !== null || relation.isOwner === true || isOperator(actor) ? 'yes' : 'hidden'
+    case 'project-member':
+      return role !== null ? 'yes' : 'hidden'
     case 'project-owner':
       return role === 'owner' || isAdmin(actor) ? 'yes' : role === null ? 'hidden' : 'no'
     case 'project-editor':
@@ -136,10 +151,18 @@ export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' 
     case 'invitation-host':
       if (isHost(relation) || isAdmin(actor)) return 'yes'
       return relation.isInvited === true || role === 'editor' || isOperator(actor) ? 'no' : 'hidden'
+    case 'acquaintance':
+      return relation.isOwner === true || relation.sharesProject === true || isAdmin(actor) ? 'yes' : 'hidden'
+    // How somebody signs in is nothing that a portal needs to know that acts for them.
+    case 'account-self':
+      if (isAdmin(actor)) return 'yes'
+      return relation.isOwner !== true ? 'hidden' : actor.actingFor ? 'no' : 'yes'
     case 'session-reader':
       return isReader(relation) || isOperator(actor) ? 'yes' : 'hidden'
     case 'session-owner':
       return relation.isOwner === true || isOperator(actor) || role === 'owner' ? 'yes' : refusal(actor, relation)
+    case 'session-giver':
+      return relation.isOwner === true || isAdmin(actor) ? 'yes' : refusal(actor, relation)
     case 'session-user':
       return relation.isOwner === true || relation.isCollaborator === true ? 'yes' : refusal(actor, relation)
     case 'session-host':
@@ -173,6 +196,8 @@ export interface UseFacts {
   readonly stopRequestedAt: number | null
   readonly expiresAt: number | null
   readonly sharing: SharingFacts
+  /** Of a session in an experiment: its owner may work with that's data now. Absent: it is in none. */
+  readonly ownerMayHaveData?: boolean
 }
 
 /** With whom a session may be shared at all. */
@@ -188,6 +213,8 @@ export interface SharingFacts {
 export interface Membership {
   readonly projectRole: ProjectRole | null
   readonly collaborator: DoorMode | null
+  /** Of a session in an experiment: that's data is for the account. Absent: it is in none. */
+  readonly mayHaveData?: boolean
 }
 
 /** The stricter of two. */
@@ -207,11 +234,12 @@ export function mayShareWith({ template, project, holdsData }: SharingFacts, rol
  * project, nobody has of them.
  */
 export function grantedMode(
-  session: Pick<UseFacts, 'ownerId' | 'ownerRole' | 'sharing'>,
+  session: Pick<UseFacts, 'ownerId' | 'ownerRole' | 'sharing' | 'ownerMayHaveData'>,
   account: { readonly id: string; readonly disabledAt: number | null },
-  { projectRole, collaborator }: Membership,
+  { projectRole, collaborator, mayHaveData }: Membership,
 ): DoorMode | null {
   if (account.disabledAt !== null) return null
+  if (session.ownerMayHaveData === false || mayHaveData === false) return null
   if (session.ownerId === account.id) return mayWork(projectRole) ? 'control' : null
   return mayWork(session.ownerRole) && mayShareWith(session.sharing, projectRole) ? collaborator : null
 }

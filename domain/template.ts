@@ -30,6 +30,8 @@ export interface TemplateSpec {
   readonly visibleTo: readonly Visibility[]
   /** With whom an owner may share a session; nobody when left out. */
   readonly sharing?: Sharing
+  /** How many sessions one account may have in one experiment at a time; one when left out. */
+  readonly sessionsPerExperiment?: number
   readonly backend?: BackendTerms
   /** The instance chooses on which ports of this range its doors listen, and reports them; without it they are as the doors say. */
   readonly reportedPorts?: ReportedPorts

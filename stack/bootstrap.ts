@@ -21,6 +21,7 @@ The first time it prints the first admin's token, once.
   CARREL_QUOTA_DEFAULTS     JSON: {account, project, provider: {sessions, cpuMilli, memoryMib, diskMib, gpus}}
   CARREL_STORAGE_SOURCES_FILE
                             JSON: [{kind, id, projectId?, providerId, hostPath, modes}]
+  CARREL_DATA_ROOTS_FILE    JSON: [{path, providerId, hostPath}]
 
 Exit code 0: ready. 1: something failed, and the last line says what.
 `
@@ -35,12 +36,13 @@ async function main(): Promise<void> {
   for (const key of config.unknownKeys) progress.print(`${key} is not a variable of Carrel's: misspelt?`)
   const { faults, templates } = checkConfiguration(config)
   if (faults.length > 0) throw new ConfigInvalid(faults)
-  const { quotaDefaults, storageSources } = config.seed
+  const { quotaDefaults, storageSources, dataRoots } = config.seed
   const configuration = {
     providers: config.providers,
     templates,
     quotaDefaults: quotaDefaults as never,
     storageSources,
+    dataRoots,
   }
   await progress.step('bootstrap', (say) =>
     bootstrap({ databaseUrl: config.database.url, temporal: config.temporal, configuration, retentionDays }, say),

@@ -5,6 +5,7 @@ import { readMaintenance } from '../../db/maintenance.ts'
 import { freeSlot, providerGate } from '../../db/provider-gate.ts'
 import { admit } from '../../domain/admission.ts'
 import type { Payer } from '../../domain/admission.ts'
+import { defaultAccessRule } from '../../domain/experiment.ts'
 import type { AccountId, ProviderId } from '../../domain/ids.ts'
 import type { Services } from '../deps.ts'
 import { planSession } from '../sessions/plan.ts'
@@ -13,12 +14,13 @@ import type { Preview } from './schemas.ts'
 
 /** What would come of asking for this session now. Changes nothing and promises nothing: others may ask first. */
 export async function previewSession(
-  { db, readGrounds }: Pick<Services, 'db' | 'readGrounds'>,
+  { db, settings, readGrounds }: Pick<Services, 'db' | 'settings' | 'readGrounds'>,
   accountId: AccountId,
   ask: Ask,
 ): Promise<Preview> {
   const { templateId, projectId } = ask
-  const plan = await planSession(db, await readGrounds({ accountId, templateId, projectId, intent: null }), ask)
+  const grounds = await readGrounds({ accountId, templateId, projectId, intent: null })
+  const plan = await planSession(db, grounds, ask, { accountId, access: settings.access ?? defaultAccessRule })
   const payers: Payer[] = [
     { kind: 'account', id: accountId },
     { kind: 'project', id: plan.projectId },

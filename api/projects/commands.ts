@@ -1,14 +1,17 @@
-import type { Db } from '../../db/connect.ts'
+import type { Db, Trx } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
 import { isLeaving } from '../../db/leaving.ts'
 import { putMember, removeMember } from '../../db/project-members.ts'
-import type { MemberChange } from '../../db/project-members.ts'
+import { archiveProject, leaveProject, transferProject, unarchiveProject } from '../../db/project-standing.ts'
+import type { StandingChange } from '../../db/project-standing.ts'
 import { getProject, insertProject, updateProject } from '../../db/projects.ts'
 import type { Project, ProjectChange } from '../../db/projects.ts'
+import { stopWithdrawn } from '../../db/withdrawals.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId } from '../../domain/ids.ts'
 import type { ProjectRole } from '../../domain/authorization.ts'
 import { change, createOnce } from '../changes.ts'
+import type { Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
 import { accountLeaves, notFound, Problem } from '../problem.ts'
 import { changedMeanwhile } from '../versions.ts'
@@ -68,14 +71,50 @@ export async function setMember(
   })
 }
 
-/** Ends a membership. */
-export async function dropMember(db: Db, deed: Deed, id: ProjectId, accountId: AccountId): Promise<void> {
+type Using = Pick<Services, 'db' | 'settings'>
+
+/** Ends a membership, and sessions with data that it stood for. */
+export async function dropMember(
+  { db, settings }: Using,
+  deed: Deed,
+  id: ProjectId,
+  accountId: AccountId,
+): Promise<void> {
   await change(db, deed, { kind: 'project', id }, async (trx) => {
     expectDone(await removeMember(trx, id, accountId))
+    if (settings.withdrawn !== 'keepDoorsShut') await stopWithdrawn(trx, id)
   })
 }
 
-function expectDone(outcome: MemberChange): void {
+/** Ends one's own membership, and sessions with data that it stood for. */
+export async function leave({ db, settings }: Using, deed: Deed, id: ProjectId, accountId: AccountId): Promise<void> {
+  await change(db, deed, { kind: 'project', id }, async (trx) => {
+    expectDone(await leaveProject(trx, id, accountId))
+    if (settings.withdrawn !== 'keepDoorsShut') await stopWithdrawn(trx, id)
+  })
+}
+
+/** Makes the account the only owner. */
+export const transfer = async (db: Db, deed: Deed, id: ProjectId, heirId: AccountId): Promise<Project> =>
+  await stand(db, deed, id, async (trx) => await transferProject(trx, id, heirId))
+
+/** Puts the project aside; its sessions are asked to stop. */
+export const archive = async (db: Db, deed: Deed, id: ProjectId): Promise<Project> =>
+  await stand(db, deed, id, async (trx) => await archiveProject(trx, id))
+
+export const unarchive = async (db: Db, deed: Deed, id: ProjectId): Promise<Project> =>
+  await stand(db, deed, id, async (trx) => await unarchiveProject(trx, id))
+
+async function stand(db: Db, deed: Deed, id: ProjectId, work: (trx: Trx) => Promise<StandingChange>): Promise<Project> {
+  return await change(db, deed, { kind: 'project', id }, async (trx) => {
+    expectDone(await work(trx))
+    const project = await getProject(trx, id)
+    if (project === null) throw notFound('project')
+    return project
+  })
+}
+
+function expectDone(outcome: StandingChange): void {
   switch (outcome) {
     case 'done':
       return
@@ -89,6 +128,10 @@ function expectDone(outcome: MemberChange): void {
       throw new Problem('conflict', 'A project keeps an owner. Make somebody else an owner first.')
     case 'changed':
       throw changedMeanwhile()
+    case 'sourced':
+      throw new Problem('configured', 'Its catalogue says who belongs to it. Change it there.')
+    case 'ownerless':
+      throw new Problem('conflict', 'Nobody owns it any more. Give it an owner first.')
     default:
       outcome satisfies never
   }

@@ -71,7 +71,7 @@ const remove = route(
   },
   async (c) => {
     const { projectId: id, accountId } = c.req.valid('param')
-    await dropMember(c.var.services.db, deedOf(c), id, accountId)
+    await dropMember(c.var.services, deedOf(c), id, accountId)
     return c.body(null, 204)
   },
 )

@@ -1,10 +1,12 @@
 import { z } from '@hono/zod-openapi'
-import { listProjects } from '../../db/projects.ts'
+import { listProjects, projectOrders } from '../../db/project-list.ts'
+import type { ListedProject } from '../../db/project-list.ts'
 import { body, json } from '../answers.ts'
 import { deedOf } from '../env.ts'
 import { idOf } from '../fields.ts'
 import { allQuery, viewerFor } from '../operators.ts'
-import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
+import { keyedAsk, keyedPage, pageOfItems, pageQuery } from '../paging.ts'
+import { searchQuery } from '../experiments/schemas.ts'
 import { route } from '../route.ts'
 import { etag, ifMatch } from '../versions.ts'
 import { addProject, changeProject, readProject } from './commands.ts'
@@ -38,18 +40,40 @@ const createProject = route(
 const listAll = route(
   {
     operationId: 'listProjects',
-    summary: 'List your projects, the newest first',
+    summary: 'List your projects',
+    description: 'Instrument and days are those of an experiment in it. Without `order` the newest come first.',
     tags: ['projects'],
     method: 'get',
     path: '/v1/projects',
     right: 'project:list',
-    request: { query: z.strictObject({ ...pageQuery, ...allQuery }) },
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        ...allQuery,
+        ...searchQuery,
+        order: z.enum(projectOrders).default('-created').openapi({ description: '`-` is descending' }),
+      }),
+    },
     responses: { 200: json(pageOfItems(ProjectDocument), 'A page of projects') },
   },
   async (c) => {
     const query = c.req.valid('query')
-    const page = await listProjects(c.var.services.db, viewerFor(c, query.all), pageAsk('projects', query))
-    return c.json(answerPage('projects', page, presentProject), 200)
+    const list = `projects ${query.order}`
+    const page = await listProjects(c.var.services.db, {
+      accountId: c.var.principal.accountId,
+      own: viewerFor(c, query.all) !== null,
+      order: query.order,
+      filter: {
+        words: query.search ?? [],
+        instrument: query.instrument ?? null,
+        favourite: query.favourite,
+        from: query.from ?? null,
+        to: query.to ?? null,
+      },
+      ...keyedAsk(list, query),
+    })
+    const present = (project: ListedProject) => ({ ...presentProject(project), isFavourite: project.isFavourite })
+    return c.json(keyedPage(list, page, present), 200)
   },
 )
 

@@ -3,7 +3,7 @@ import type { Member } from '../../db/project-members.ts'
 import type { Project } from '../../db/projects.ts'
 import { sharings } from '../../domain/template.ts'
 import { projectRoles } from '../../domain/authorization.ts'
-import { id, iso, isoOrNull, line, nullableTime, time } from '../fields.ts'
+import { id, idOf, iso, isoOrNull, line, nullableTime, time } from '../fields.ts'
 
 export const ProjectCreate = z
   .strictObject({ name: line(200), description: line(2_000).or(z.literal('')).default('') })
@@ -29,15 +29,26 @@ export const ProjectDocument = z
     description: z.string(),
     personalOf: id.nullable().openapi({ description: 'The account whose personal project this is' }),
     sharing,
+    source: z.string().nullable().openapi({ description: 'The catalogue that it comes from; `null`: made here' }),
+    externalId: z.string().nullable(),
     createdAt: time,
     closedAt: nullableTime,
+    isFavourite: z.boolean().optional().openapi({ description: 'In lists' }),
   })
   .openapi('Project')
+
+export const ProjectTransfer = z.strictObject({ accountId: idOf('account') }).openapi('ProjectTransfer')
 
 export const MemberPut = z.strictObject({ role: z.enum(projectRoles) }).openapi('MemberPut')
 
 export const MemberDocument = z
-  .object({ accountId: id, displayName: z.string(), role: z.enum(projectRoles), addedAt: time })
+  .object({
+    accountId: id,
+    displayName: z.string(),
+    role: z.enum(projectRoles),
+    source: z.string().nullable(),
+    addedAt: time,
+  })
   .openapi('Member')
 
 export const presentProject = (project: Project): z.infer<typeof ProjectDocument> => ({
@@ -46,6 +57,8 @@ export const presentProject = (project: Project): z.infer<typeof ProjectDocument
   description: project.description,
   personalOf: project.personalOf,
   sharing: project.sharing,
+  source: project.source,
+  externalId: project.externalId,
   createdAt: iso(project.createdAt),
   closedAt: isoOrNull(project.closedAt),
 })
@@ -54,5 +67,6 @@ export const presentMember = (member: Member): z.infer<typeof MemberDocument> =>
   accountId: member.accountId,
   displayName: member.displayName,
   role: member.role,
+  source: member.source,
   addedAt: iso(member.addedAt),
 })

@@ -5,6 +5,7 @@ import type { NewSession } from '../../db/intents.ts'
 import { holdMaintenance } from '../../db/maintenance.ts'
 import { getSession } from '../../db/session-queries.ts'
 import type { SessionView } from '../../db/session-view.ts'
+import { defaultAccessRule } from '../../domain/experiment.ts'
 import { newId } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { StopReason } from '../../domain/lifecycle.ts'
@@ -15,6 +16,8 @@ import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { underMaintenance } from '../maintenance/refusal.ts'
 import { accountLeaves, invalid, notFound } from '../problem.ts'
+import { refusalIn } from './experiment.ts'
+import { termsNotAccepted } from '../terms/expected.ts'
 import { planSession } from './plan.ts'
 import type { Ask, Plan } from './plan.ts'
 import { viewOf } from './recorded.ts'
@@ -27,11 +30,11 @@ export interface Requested {
   readonly view: SessionView | null
 }
 
-type Recording = Pick<Services, 'db' | 'sealParameters' | 'readGrounds' | 'recordWish' | 'announce'>
+type Recording = Pick<Services, 'settings' | 'db' | 'sealParameters' | 'readGrounds' | 'recordWish' | 'announce'>
 
 /** Records that a session is wanted, once per key. Whether it is admitted is decided elsewhere, and read from its row. */
 export async function requestSession(
-  { db, sealParameters, readGrounds, recordWish, announce }: Recording,
+  { db, settings, sealParameters, readGrounds, recordWish, announce }: Recording,
   deed: Deed,
   intent: IntentKey,
   principal: Principal,
@@ -45,12 +48,17 @@ export async function requestSession(
   })
   const known = replayOf<SessionId, unknown>(grounds.claim)
   if (known !== null) return { id: known.id, view: null }
+  if (grounds.owesTerms) throw termsNotAccepted()
   const expiresAt = wish.expiresAt ?? null
   if (expiresAt !== null && expiresAt.getTime() <= Date.now())
     throw invalid('/expiresAt', 'Expected a time in the future.')
-  const plan = await planSession(db, grounds, wish)
+  const plan = await planSession(db, grounds, wish, {
+    accountId: principal.accountId,
+    access: settings.access ?? defaultAccessRule,
+  })
   const session = sessionOf(plan, principal, wish, sealParameters)
-  const recordedAt = await recordWish({ session, intent, deed })
+  // Whoever asks for a place in the same experiment must wait for it, and of many at once nobody waits.
+  const recordedAt = session.experiment === undefined ? await recordWish({ session, intent, deed }) : null
   if (recordedAt === null) return { id: await recordWithCare(db, deed, intent, session), view: null }
   announce(session.id)
   return { id: session.id, view: viewOf(session, plan.template, recordedAt) }
@@ -88,6 +96,7 @@ async function recordWithCare(db: Db, deed: Deed, intent: IntentKey, session: Ne
     if (maintenance !== null) throw underMaintenance(maintenance, new Date())
     const recorded = await insertSession(trx, session)
     if (recorded === 'owner_leaves') throw accountLeaves()
+    if (recorded !== 'recorded') throw refusalIn(recorded)
   }
   // In the order in which the short way takes them; or of two that hold one key, one each way, each could wait for the other.
   const hold = async (trx: Trx) => {

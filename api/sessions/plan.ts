@@ -1,9 +1,11 @@
 import type { z } from '@hono/zod-openapi'
 import type { Db } from '../../db/connect.ts'
 import type { Grounds } from '../../db/grounds.ts'
+import type { NewSession } from '../../db/intents.ts'
 import { missingSources } from '../../db/storage-sources.ts'
 import type { Template } from '../../db/templates.ts'
-import type { ProjectId, ProviderId } from '../../domain/ids.ts'
+import type { AccountId, ProjectId, ProviderId } from '../../domain/ids.ts'
+import type { AccessRule } from '../../domain/experiment.ts'
 import { choosePlacement } from '../../domain/placement.ts'
 import type { Demand, Lack } from '../../domain/placement.ts'
 import type { Resources } from '../../domain/resources.ts'
@@ -11,6 +13,7 @@ import { partSecrets, resolveParameters } from '../../domain/template.ts'
 import type { ParameterValue, TemplateSpec } from '../../domain/template.ts'
 import { invalid, Problem } from '../problem.ts'
 import type { Fault } from '../problem.ts'
+import { planExperiment } from './experiment.ts'
 import { mountFaults } from './mounts.ts'
 import type { SessionAsk } from './schemas.ts'
 
@@ -26,21 +29,34 @@ export interface Plan {
   readonly parameters: Record<string, ParameterValue>
   /** Values of parameters that the template declares secret: to be sealed, and shown to nobody. */
   readonly secrets: Record<string, ParameterValue>
+  /** What was asked for, and what comes with the experiment. */
   readonly mounts: Ask['mounts']
+  readonly experiment?: NonNullable<NewSession['experiment']>
+}
+
+/** For whom it is, by the site's rules. */
+export interface PlanFor {
+  readonly accountId: AccountId
+  readonly access: AccessRule
 }
 
 /** Plans a session on what was read for it. That the account may work in the project is checked before. Throws a problem that names the place. */
-export async function planSession(db: Db, grounds: Grounds, ask: Ask): Promise<Plan> {
+export async function planSession(db: Db, grounds: Grounds, ask: Ask, who: PlanFor): Promise<Plan> {
   const template = activeTemplate(grounds)
   const { spec } = template
   const size = ask.size ?? spec.defaultSize
   const resources = sizeOf(spec, size)
   const { open: parameters, secret: secrets } = partSecrets(spec.parameters, parametersOf(spec, ask.parameters))
-  refuseIfAny(mountFaults(ask.mounts, spec.mounts), 'What is to be mounted does not fit the template.')
-  const projectId = ask.projectId ?? grounds.personalProjectId
+  const experiment = await planExperiment(db, spec, ask, who)
+  const mounts = [...ask.mounts, ...experiment.mounts]
+  refuseIfAny(
+    mountFaults(mounts, spec.mounts).map(experiment.blame),
+    'What is to be mounted does not fit the template.',
+  )
+  const projectId = experiment.projectId ?? ask.projectId ?? grounds.personalProjectId
   if (projectId === null) throw new Error('An account without its own project.')
   if (grounds.isProjectClosed) throw new Problem('conflict', 'The project is closed.')
-  const providerId = placeOf(spec, { resources, mounts: ask.mounts.length > 0 }, grounds)
+  const providerId = placeOf(spec, { resources, mounts: mounts.length > 0 }, experiment.among(grounds.candidates))
   const missing = await missingSources(db, { providerId, projectId }, ask.mounts)
   refuseIfAny(
     missing.map((index): Fault => ({
@@ -50,13 +66,15 @@ export async function planSession(db: Db, grounds: Grounds, ask: Ask): Promise<P
     })),
     'What is to be mounted is not there.',
   )
-  return { template, projectId, providerId, size, resources, parameters, secrets, mounts: ask.mounts }
+  refuseIfAny(await experiment.outOfReach(providerId), "The experiment's data is not at hand there.")
+  const plan = { template, projectId, providerId, size, resources, parameters, secrets, mounts }
+  return experiment.session === null ? plan : { ...plan, experiment: experiment.session }
 }
 
 function placeOf(
   { provider, requires = {}, egress }: TemplateSpec,
   wanted: Pick<Demand, 'resources' | 'mounts'>,
-  { candidates }: Grounds,
+  candidates: Grounds['candidates'],
 ): ProviderId {
   const placement = choosePlacement({ provider, requires, egress, ...wanted }, candidates)
   if (placement.kind === 'placed') return placement.providerId

@@ -10,6 +10,7 @@ export function viewOf(session: NewSession, { id, version, name, spec }: Templat
     ownerId: session.ownerId,
     startedBy: session.startedBy,
     projectId: session.projectId,
+    experimentId: session.experiment?.id ?? null,
     template: { id, version, name },
     providerId: session.providerId,
     size: session.size,

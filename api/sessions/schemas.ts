@@ -23,6 +23,9 @@ const Mount = z.strictObject({
 const ask = {
   templateId: idOf('template'),
   projectId: idOf('project').optional().openapi({ description: 'Your personal project when left out' }),
+  experimentId: idOf('experiment').optional().openapi({
+    description: 'Its data is mounted: the session is in its project, and is yours as long as it is for you',
+  }),
   size: z.string().max(32).optional().openapi({ description: "The template's default when left out" }),
   parameters: z.record(z.string().max(64), parameterValue).default({}),
   mounts: z.array(Mount).max(20).default([]),
@@ -47,6 +50,7 @@ export const SessionDocument = z
     owner: id,
     startedBy: id,
     projectId: id,
+    experimentId: id.nullable(),
     template: z.object({ id, version: z.int(), name: z.string() }),
     providerId: id,
     size: z.string(),
@@ -118,6 +122,7 @@ export function presentSession(
     owner: session.ownerId,
     startedBy: session.startedBy,
     projectId: session.projectId,
+    experimentId: session.experimentId,
     template: { ...session.template },
     providerId: session.providerId,
     size: session.size,

@@ -5,6 +5,7 @@ import type { SessionId } from '../../domain/ids.ts'
 import type { Relation } from '../../domain/authorization.ts'
 import type { RouteSubject } from '../access.ts'
 import type { AppContext } from '../env.ts'
+import { roleInExperiment } from '../experiments/subject.ts'
 import { relationToProject } from '../projects/subject.ts'
 
 /** What the caller is to the session that the path names. */
@@ -46,7 +47,10 @@ export const projectOfBody: RouteSubject = {
   kind: 'project',
   relation: async (c) => {
     // Runs after validation: `projectId` is an id or absent.
-    const { projectId } = await c.req.json<{ projectId?: string }>()
+    const { projectId, experimentId } = await c.req.json<{ projectId?: string; experimentId?: string }>()
+    // One that is not for the caller is refused as one that is not there, by who plans the session.
+    const role = experimentId === undefined ? null : await roleInExperiment(c, experimentId)
+    if (role !== null && projectId === undefined) return { projectRole: role }
     return projectId === undefined ? { projectRole: 'owner' } : await relationToProject(c, projectId)
   },
 }

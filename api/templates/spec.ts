@@ -191,14 +191,18 @@ export const TemplateFields = z
       .enum(sharings)
       .optional()
       .openapi({ description: 'With whom an owner may share a session: `off` when left out' }),
+    sessionsPerExperiment: z.int().min(1).max(100).optional().openapi({
+      description: 'How many sessions one account may have in one experiment at a time: 1 when left out',
+    }),
   })
   .openapi('TemplateSpec')
 
 /** A template's spec, with its defaults, its parts checked against each other. */
 export const TemplateSpecSchema = TemplateFields.transform(
-  ({ sharing, requires, backend, reportedPorts, ...fields }): TemplateSpec => ({
+  ({ sharing, sessionsPerExperiment, requires, backend, reportedPorts, ...fields }): TemplateSpec => ({
     ...fields,
     ...(sharing === undefined ? {} : { sharing }),
+    ...(sessionsPerExperiment === undefined ? {} : { sessionsPerExperiment }),
     ...(requires === undefined ? {} : { requires: present(requires) }),
     ...(reportedPorts === undefined ? {} : { reportedPorts: present(reportedPorts) }),
     ...(backend === undefined ? {} : { backend: backendTermsOf(backend) }),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defaultRetention } from '../../domain/retention.ts'
 import { address, flag, identifier, json, jsonFile, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 import { doorsPart, gatewayPart } from './gateway.ts'
+import { cataloguesPart, dataRoot, experimentsPart } from './catalogue.ts'
 import { desktopsPart, guacamolePart } from './guacamole.ts'
 import { issuersPart } from './issuers.ts'
 import { keys } from './keys.ts'
@@ -153,16 +154,20 @@ export const parts = {
   providers: providersPart,
   providerNetworks: providerNetworksPart,
   reports: reportsPart,
+  experiments: experimentsPart,
+  catalogues: cataloguesPart,
   seed: z
     .object({
       CARREL_TEMPLATES_FILE: jsonFile(z.array(template)).optional(),
       CARREL_QUOTA_DEFAULTS: json(quotaDefaults).optional(),
       CARREL_STORAGE_SOURCES_FILE: jsonFile(z.array(storageSource)).optional(),
+      CARREL_DATA_ROOTS_FILE: jsonFile(z.array(dataRoot)).optional(),
     })
     .transform((env) => ({
       templates: env.CARREL_TEMPLATES_FILE ?? [],
       quotaDefaults: env.CARREL_QUOTA_DEFAULTS ?? {},
       storageSources: env.CARREL_STORAGE_SOURCES_FILE ?? [],
+      dataRoots: env.CARREL_DATA_ROOTS_FILE ?? [],
     })),
   worker: z
     .object({

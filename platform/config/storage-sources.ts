@@ -36,6 +36,9 @@ const volume = z.discriminatedUnion('kind', [
   }),
 ])
 
+/** One of the two. */
+export const sourceOf = { hostPath: absolutePath.optional(), volume: volume.optional() }
+
 /** What a dataset, workspace or experiment is at one provider: a directory or a volume. Without a project it is everybody's. */
 export const storageSource = z
   .strictObject({
@@ -43,8 +46,7 @@ export const storageSource = z
     id: plainName,
     projectId: identifier.optional(),
     providerId: identifier,
-    hostPath: absolutePath.optional(),
-    volume: volume.optional(),
+    ...sourceOf,
     modes: z.array(z.enum(['ro', 'rw'])).min(1),
   })
   .refine((source) => (source.hostPath === undefined) !== (source.volume === undefined), {

@@ -4,7 +4,9 @@ import { routes } from '../../api/registry.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { capability, notebook, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
+import { accountRequests } from '../setup/account-requests.ts'
 import { doorRequests } from '../setup/door-requests.ts'
+import { experimentRequests } from '../setup/experiment-requests.ts'
 import { provisionerRequests } from '../setup/handover.ts'
 import { operatorRequests } from '../setup/operator-requests.ts'
 import { allPausable } from '../setup/pausable.ts'
@@ -48,6 +50,7 @@ const matrix: Readonly<Record<string, Row>> = {
   stopSession: '! ? - - + - + + + ? +',
   pauseSession: '! ? - - + - + + + ? +',
   resumeSession: '! ? - - + - + + + ? +',
+  transferSession: '! ? - - + - + - - ? +',
   openConnection: '! ? - - + - + - - ? -',
   getConnections: '! ? + + + + + + + ? +',
   listLiveTunnels: '! ? - - + + + - + ? +',
@@ -69,16 +72,38 @@ const matrix: Readonly<Record<string, Row>> = {
   listMembers: '! ? + + + + + + + ? +',
   putMember: '! ? - - - - - + ? ? +',
   removeMember: '! ? - - - - - + ? ? +',
+  transferProject: '! ? - - - - - + ? ? +',
+  archiveProject: '! ? - - - - - + ? ? +',
+  unarchiveProject: '! ? - - - - - + ? ? +',
+  leaveProject: '! ? + + + - + + ? ? ?',
+  listExperiments: signedIn,
+  getExperiment: '! ? + + + + + + + ? +',
+  createExperiment: admins,
+  patchExperiment: admins,
+  favourProject: '! ? + + + - + + ? ? ?',
+  disfavourProject: '! ? + + + - + + ? ? ?',
+  favourExperiment: '! ? + + + - + + ? ? ?',
+  disfavourExperiment: '! ? + + + - + + ? ? ?',
   getQuota: '! ? ? ? + + + ? + ? +',
   putQuota: admins,
   createToken: '! + + + + - - + + - +',
   listTokens: '! + + + + - - + + - +',
   revokeToken: '! ? ? ? + - - ? ? - +',
   createAccount: admins,
-  listAccounts: admins,
-  getAccount: admins,
+  listAccounts: signedIn,
+  getAccount: '! ? + + + + + + ? ? +',
   disableAccount: admins,
+  enableAccount: admins,
+  patchAccount: admins,
+  putAccountRoles: admins,
+  putAccountPosix: admins,
   eraseAccount: admins,
+  listIdentities: '! ? ? ? + + - ? ? ? +',
+  linkIdentity: admins,
+  unlinkIdentity: admins,
+  getTerms: signedIn,
+  putTerms: admins,
+  acceptTerms: '! + + + + - - + + - +',
   retrySession: operators,
   abandonSession: operators,
   listProviders: operators,
@@ -235,14 +260,19 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
       .executeTakeFirstOrThrow()
     return { path: `/v1/tokens/${row.id}` }
   },
-  createAccount: () => ({ path: '/v1/accounts', ask: { body: { displayName: 'New' } } }),
-  getAccount: () => ({ path: `/v1/accounts/${world.owner.id}` }),
-  disableAccount: async () => ({ path: `/v1/accounts/${(await api.person()).id}/disable` }),
+  ...accountRequests(
+    () => api,
+    () => world,
+  ),
   ...doorRequests(
     () => api,
     () => world,
   ),
   ...operatorRequests(
+    () => api,
+    () => world,
+  ),
+  ...experimentRequests(
     () => api,
     () => world,
   ),

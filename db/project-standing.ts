@@ -1,0 +1,92 @@
+import { sql } from 'kysely'
+import type { AccountId, ProjectId } from '../domain/ids.ts'
+import type { Trx } from './connect.ts'
+import { requestStop } from './intents.ts'
+import { isLeaving } from './leaving.ts'
+import { isUsableAccount, removeMember } from './project-members.ts'
+import type { MemberChange } from './project-members.ts'
+import { lockProject, touchProject } from './projects.ts'
+
+/**
+ * Closes the project: nothing is begun in it any more, and its sessions are asked to stop. What is in it stays. Sessions that are
+ * being written just now are asked by who writes them.
+ */
+export async function closeProject(trx: Trx, id: ProjectId): Promise<void> {
+  await trx
+    .updateTable('project')
+    .set({ closed_at: sql<Date>`now()`, version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .execute()
+  const live = await trx
+    .selectFrom('session')
+    .select('id')
+    .where('project_id', '=', id)
+    .where('ended_at', 'is', null)
+    .orderBy('id')
+    .execute()
+  for (const session of live) await requestStop(trx, session.id, 'project_closed')
+}
+
+/** `ownerless`: nobody could say who belongs to it. */
+export type StandingChange = MemberChange | 'ownerless'
+
+/** Puts the project aside: see `closeProject`. One that is aside already stays so. */
+export async function archiveProject(trx: Trx, id: ProjectId): Promise<StandingChange> {
+  const project = await lockProject(trx, id)
+  if (project === null) return 'absent'
+  if (project.personalOf !== null) return 'personal'
+  if (project.closedAt === null) await closeProject(trx, id)
+  return 'done'
+}
+
+/** Takes the project up again. What was stopped stays so. */
+export async function unarchiveProject(trx: Trx, id: ProjectId): Promise<StandingChange> {
+  const project = await lockProject(trx, id)
+  if (project === null) return 'absent'
+  if (project.personalOf !== null) return 'personal'
+  if (project.closedAt === null) return 'done'
+  if (project.source === null && (await ownersOf(trx, id)).length === 0) return 'ownerless'
+  await trx
+    .updateTable('project')
+    .set({ closed_at: null, version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .execute()
+  return 'done'
+}
+
+/** Makes the account the project's only owner; whoever was one is an editor from then on. */
+export async function transferProject(trx: Trx, id: ProjectId, heirId: AccountId): Promise<StandingChange> {
+  const leaves = await isLeaving(trx, heirId)
+  const project = await lockProject(trx, id)
+  if (project === null) return 'absent'
+  if (project.personalOf !== null) return 'personal'
+  if (leaves || !(await isUsableAccount(trx, heirId))) return 'no_account'
+  await trx
+    .updateTable('project_member')
+    .set({ role: 'editor' })
+    .where('project_id', '=', id)
+    .where('role', '=', 'owner')
+    .where('account_id', '<>', heirId)
+    .execute()
+  await trx
+    .insertInto('project_member')
+    .values({ project_id: id, account_id: heirId, role: 'owner' })
+    .onConflict((conflict) => conflict.columns(['project_id', 'account_id']).doUpdateSet({ role: 'owner' }))
+    .execute()
+  await touchProject(trx, id)
+  return 'done'
+}
+
+/** Ends one's own membership. The last owner stays. */
+export const leaveProject = async (trx: Trx, id: ProjectId, accountId: AccountId): Promise<StandingChange> =>
+  await removeMember(trx, id, accountId)
+
+async function ownersOf(trx: Trx, id: ProjectId): Promise<AccountId[]> {
+  const rows = await trx
+    .selectFrom('project_member')
+    .select('account_id')
+    .where('project_id', '=', id)
+    .where('role', '=', 'owner')
+    .execute()
+  return rows.map((row) => row.account_id)
+}
