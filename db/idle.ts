@@ -8,6 +8,7 @@ import { recordEvent } from './events.ts'
 import { gatewayRole } from './gateways.ts'
 import { requestStop } from './intents.ts'
 import { outsideRole } from './outside-tunnels.ts'
+import { isWishOpen } from './pause-wishes.ts'
 import { batchOf, briefly, sessionsPerBatch } from './upkeep.ts'
 import type { Batch } from './upkeep.ts'
 
@@ -40,7 +41,10 @@ const since = sql`greatest(s.state_since, a.last_input_at)`
 const limit = sql`(v.spec ->> 'idleTimeoutSeconds')::int`
 const idle = sql`now() - ${since}`
 
-/** Sessions for which something may be due, those without input for longest first; each locked until it is decided. */
+/**
+ * Sessions for which something may be due, those without input for longest first; each locked until it is decided. One that rests is
+ * not ready, one that somebody wants to rest is not forgotten, and whoever wakes is ready anew: the time of a rest counts for nobody.
+ */
 const idleRows = async (trx: Trx) =>
   await sql<IdleRow>`
     select s.id, s.outside, ${since} as since, now() as now, ${limit} * 1000 as limit_ms,
@@ -48,7 +52,7 @@ const idleRows = async (trx: Trx) =>
     from session s
     join template_version v on v.template_id = s.template_id and v.version = s.template_version
     left join session_activity a on a.session_id = s.id
-    where s.state = 'ready' and s.ended_at is null and s.stop_requested_at is null
+    where s.state = 'ready' and s.ended_at is null and s.stop_requested_at is null and not ${isWishOpen('s')}
       and ${limit} is not null and not exists (${enteredElsewhere}) and exists (select from beat where role = ${gatewayRole})
       and case when a.idle_since = ${since} then a.stop_at <= now() and ${idle} >= ${limit} * interval '1 second'
         else ${idle} >= ${warnAfterSeconds()} * interval '1 second' end

@@ -4,10 +4,14 @@ import { createUpkeepActivities } from '../../activities/upkeep.ts'
 import type { Db } from '../../db/connect.ts'
 import { stopIdle } from '../../db/idle.ts'
 import { requestStop } from '../../db/intents.ts'
+import { requestPause } from '../../db/pause-wishes.ts'
+import { toPaused, toPausing, toReadyAgain } from '../../db/pauses.ts'
+import type { PauseWish } from '../../domain/pausing.ts'
 import { defaultRetention } from '../../domain/retention.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { createDoorScene, hostOf } from '../setup/doors.ts'
 import type { DoorScene, Visitor } from '../setup/doors.ts'
+import { allPausable } from '../setup/pausable.ts'
 
 let scene: DoorScene
 let db: Db
@@ -136,7 +140,9 @@ describe('a session that nobody does anything in', () => {
 
 describe('nobody is stopped', () => {
   test.each([
-    ['that is not ready', async () => await scene.rows.scene(key, { state: 'paused' })],
+    ...(['pausing', 'paused', 'resuming', 'queued'] as const).map(
+      (state) => [`that is ${state}`, async () => await scene.rows.scene(key, { state })] as const,
+    ),
     [
       'that is asked to stop already',
       async () => await db.transaction().execute(async (trx) => await requestStop(trx, key.sessionId, 'user')),
@@ -175,6 +181,48 @@ describe('nobody is stopped', () => {
     await pass(3_000, plain)
     await stopIdle(db)
     expect(await warnings(plain)).toEqual([])
+  })
+})
+
+describe('a session that rests', () => {
+  const ask = async (wish: PauseWish) =>
+    expect((await db.transaction().execute(async (trx) => await requestPause(trx, key.sessionId, wish))).kind).toBe(
+      'requested',
+    )
+  const warned = async () => {
+    await allPausable(db)
+    await pass(26)
+    expect((await stopIdle(db)).done).toBe(1)
+  }
+
+  test('is as if it had begun when it goes on: neither the rest nor a warning before it counts', async () => {
+    await warned()
+    await ask('pause')
+    await toPausing(db, { ...key, number: 1 })
+    await toPaused(db, { ...key, number: 1 })
+    await pass(600)
+    expect((await stopIdle(db)).done).toBe(0)
+    await ask('resume')
+    await scene.rows.scene(key, { state: 'resuming' })
+    expect((await toReadyAgain(db, { ...key, number: 2 })).moved).toEqual({ kind: 'moved' })
+    expect((await stopIdle(db)).done).toBe(0)
+    await pass(24)
+    expect((await stopIdle(db)).done).toBe(0)
+    await pass(2)
+    expect((await stopIdle(db)).done).toBe(1)
+    expect(await warnings()).toHaveLength(2)
+    expect(await stopOf()).toBeNull()
+    await pass(5.1)
+    await stopIdle(db)
+    expect(await stopOf()).toBe('idle')
+  })
+
+  test('is not stopped between the wish and the rest, however long nobody carries it out', async () => {
+    await warned()
+    await ask('pause')
+    await pass(60)
+    expect((await stopIdle(db)).done).toBe(0)
+    expect(await stopOf()).toBeNull()
   })
 })
 
