@@ -36,7 +36,11 @@ export async function listAccounts(
       eb.or([
         inOwn(word),
         eb.exists(
-          eb.selectFrom('identity as i').select('i.subject').whereRef('i.account_id', '=', 'account.id').where(inIdentity(word)),
+          eb
+            .selectFrom('identity as i')
+            .select('i.subject')
+            .whereRef('i.account_id', '=', 'account.id')
+            .where(inIdentity(word)),
         ),
       ]),
     )

@@ -15,7 +15,12 @@ export type Disabled = 'disabled' | 'already' | 'absent' | 'last_admin' | 'no_he
  * Disables the account: all its tokens and browser sessions end, for good; its sessions become `heirId`'s, where that is named and
  * may have them, and are asked to stop else. One transaction; the last admin that can still sign in stays. Repeats change nothing.
  */
-export async function disableAccount(trx: Trx, id: AccountId, heirId: AccountId | null = null, rule: AccessRule = defaultAccessRule): Promise<Disabled> {
+export async function disableAccount(
+  trx: Trx,
+  id: AccountId,
+  heirId: AccountId | null = null,
+  rule: AccessRule = defaultAccessRule,
+): Promise<Disabled> {
   const { admins, account, heir } = await lockStanding(trx, id, heirId)
   if (account === undefined) return 'absent'
   if (account.disabled_at !== null) return 'already'

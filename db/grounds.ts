@@ -8,6 +8,7 @@ import { candidates, choice } from './placement.ts'
 import { statement } from './statement.ts'
 import { templateOf } from './templates.ts'
 import type { Template, TemplateRow } from './templates.ts'
+import { owesTerms } from './terms.ts'
 
 /** What a wish for a session stands on, all of one moment. No lock: who records the wish looks again at what matters. */
 export interface Grounds {
@@ -15,6 +16,8 @@ export interface Grounds {
   readonly personalProjectId: ProjectId | null
   /** `null`: there is none that the account may see. */
   readonly template: Template | null
+  /** Whether the account has yet to accept the terms of use. */
+  readonly owesTerms: boolean
   /** Whether the project that was named is closed. */
   readonly isProjectClosed: boolean
   readonly candidates: readonly Candidate[]
@@ -28,6 +31,7 @@ type Row = { [C in keyof TemplateRow]: TemplateRow[C] | null } & {
   readonly project_ids: ProjectId[]
   readonly personal_id: ProjectId | null
   readonly closed: boolean | null
+  readonly owes_terms: boolean
   readonly candidates: Candidate[] | null
   readonly body_hmac: string | null
   readonly resource_id: string | null
@@ -47,6 +51,7 @@ const read = statement<Row>(`
     (select id from project where personal_of = a.id) as personal_id,
     t.id, t.name, t.origin, t.current_version, t.version, t.created_at, t.deactivated_at, v.spec,
     (select closed_at is not null from project where id = w.project_id) as closed,
+    ${owesTerms} as owes_terms,
     (select json_agg(c) from (${candidates}) c) as candidates,
     k.body_hmac, k.resource_id
   from w
@@ -91,6 +96,7 @@ export async function readGrounds(executor: Executor, asks: readonly GroundsAsk[
 const groundsOf = (row: Row, { accountId, intent }: GroundsAsk): Grounds => ({
   personalProjectId: row.personal_id,
   template: visibleTemplate(row, accountId),
+  owesTerms: row.owes_terms,
   isProjectClosed: row.closed ?? false,
   candidates: row.candidates ?? [],
   claim: intent === null ? { kind: 'new' } : claimOf(intent, keyOf(row)),

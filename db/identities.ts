@@ -2,6 +2,7 @@ import type { AccountId } from '../domain/ids.ts'
 import { revokeBrowserSessions } from './browser-sessions.ts'
 import type { Executor, Trx } from './connect.ts'
 import { lockIdentity } from './identity-claims.ts'
+import { isLeaving } from './leaving.ts'
 
 /** Who an account is to an issuer. */
 export interface Identity {
@@ -15,11 +16,11 @@ export interface Identity {
 }
 type Key = Pick<Identity, 'issuer' | 'subject'>
 
-/** Nobody signs in in more ways. */
-const most = 100
+/** So many identities an admin gives an account at most. */
+const most = 20
 
-/** The account's identities, the oldest first. */
-export async function identitiesOf(executor: Executor, accountId: AccountId): Promise<readonly Identity[]> {
+/** The account's identities, the oldest first. There are few. */
+export async function listIdentities(executor: Executor, accountId: AccountId): Promise<readonly Identity[]> {
   const rows = await executor
     .selectFrom('identity')
     .selectAll()
@@ -27,7 +28,7 @@ export async function identitiesOf(executor: Executor, accountId: AccountId): Pr
     .orderBy('created_at')
     .orderBy('issuer')
     .orderBy('subject')
-    .limit(most)
+    .limit(100)
     .execute()
   return rows.map((row) => ({
     issuer: row.issuer,
@@ -40,24 +41,25 @@ export async function identitiesOf(executor: Executor, accountId: AccountId): Pr
   }))
 }
 
-/** Gives an account an identity before its first sign-in. `taken`: it is another account's. */
-export async function addIdentity(
-  trx: Trx,
-  accountId: AccountId,
-  { issuer, subject }: Key,
-): Promise<'added' | 'already' | 'taken'> {
+/** `taken`: it is another account's. `full`: the account has as many as it may. `leaves`: it is being erased. */
+export type Linked = 'linked' | 'already' | 'taken' | 'full' | 'leaves'
+
+/** Gives an account, which is there, an identity, unless it is somebody else's. */
+export async function linkIdentity(trx: Trx, accountId: AccountId, { issuer, subject }: Key): Promise<Linked> {
+  if (await isLeaving(trx, accountId)) return 'leaves'
   const holder = await lockIdentity(trx, { issuer, subject })
   if (holder !== null) return holder.accountId === accountId ? 'already' : 'taken'
+  if ((await listIdentities(trx, accountId)).length >= most) return 'full'
   await trx.insertInto('identity').values({ issuer, subject, account_id: accountId }).execute()
-  return 'added'
+  return 'linked'
 }
 
 /** Takes an identity from an account, and ends the browser sessions that it opened. */
-export async function removeIdentity(
+export async function unlinkIdentity(
   trx: Trx,
   accountId: AccountId,
   { issuer, subject }: Key,
-): Promise<'removed' | 'absent'> {
+): Promise<'unlinked' | 'absent'> {
   const removed = await trx
     .deleteFrom('identity')
     .where('issuer', '=', issuer)
@@ -67,5 +69,5 @@ export async function removeIdentity(
     .executeTakeFirst()
   if (removed === undefined) return 'absent'
   await revokeBrowserSessions(trx, { issuer, subject })
-  return 'removed'
+  return 'unlinked'
 }

@@ -71,8 +71,17 @@ export async function lockTransfer(
   const ask = { accountId: heirId, except: sessionId, most: per_experiment ?? 1, rule }
   const experiment = experimentId === null ? null : await standingIn(trx, { ...ask, experimentId })
   const missing = await missingSources(trx, { providerId: row.provider_id, projectId: row.project_id }, row.mounts)
-  const over = { state: row.state, stopRequestedAt: row.stop_requested_at?.getTime() ?? null, expiresAt: sessionExpiry(row) }
-  const viewer = { accountId: heirId, organisation: heir.organisation, groups: heir.groups, projectIds: heir.projectIds }
+  const over = {
+    state: row.state,
+    stopRequestedAt: row.stop_requested_at?.getTime() ?? null,
+    expiresAt: sessionExpiry(row),
+  }
+  const viewer = {
+    accountId: heirId,
+    organisation: heir.organisation,
+    groups: heir.groups,
+    projectIds: heir.projectIds,
+  }
   const facts: TransferFacts = {
     state: row.state,
     isOver: isOver(over, row.now.getTime()),

@@ -137,11 +137,7 @@ async function transfer(
     .where('id', '=', sessionId)
     .execute()
   // An owner is nobody's guest in it; whom it shares with is its own matter from here on.
-  await trx
-    .deleteFrom('collaborator')
-    .where('session_id', '=', sessionId)
-    .where('account_id', '=', heirId)
-    .execute()
+  await trx.deleteFrom('collaborator').where('session_id', '=', sessionId).where('account_id', '=', heirId).execute()
   await voidTickets(trx, sessionId, ownerId)
   await endPasses(trx, { sessionId, accountId: ownerId }, 'withdrawn')
   await recordEvent(trx, sessionId, 'session.transferred', { from: ownerId, to: heirId })

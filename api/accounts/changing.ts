@@ -2,8 +2,8 @@ import { disableAccount, enableAccount, putRoles } from '../../db/account-standi
 import { updateAccount } from '../../db/accounts.ts'
 import type { Account, AccountChange } from '../../db/accounts.ts'
 import type { Db, Trx } from '../../db/connect.ts'
-import { assignIdentity, listIdentities, unlinkIdentity } from '../../db/account-identities.ts'
-import type { Assigned, Identity } from '../../db/account-identities.ts'
+import { linkIdentity, listIdentities, unlinkIdentity } from '../../db/identities.ts'
+import type { Identity, Linked } from '../../db/identities.ts'
 import { requestErasure } from '../../db/operations.ts'
 import { setPosix } from '../../db/posix.ts'
 import type { Role } from '../../domain/authorization.ts'
@@ -85,7 +85,7 @@ type Key = Pick<Identity, 'issuer' | 'subject'>
 export async function link(db: Db, deed: Deed, id: AccountId, key: Key): Promise<readonly Identity[]> {
   const about = { ...deed, detail: { ...deed.detail, ...key } }
   return await change(db, about, { kind: 'account', id }, async (trx) => {
-    const refusal = refusalOf(await assignIdentity(trx, id, key))
+    const refusal = refusalOf(await linkIdentity(trx, id, key))
     if (refusal !== null) throw refusal
     return await listIdentities(trx, id)
   })
@@ -95,12 +95,13 @@ export async function link(db: Db, deed: Deed, id: AccountId, key: Key): Promise
 export async function unlink(db: Db, deed: Deed, id: AccountId, key: Key): Promise<readonly Identity[]> {
   const about = { ...deed, detail: { ...deed.detail, ...key } }
   return await change(db, about, { kind: 'account', id }, async (trx) => {
-    if ((await unlinkIdentity(trx, id, key)) === 'absent') throw invalid('/subject', 'The account has no such identity.')
+    if ((await unlinkIdentity(trx, id, key)) === 'absent')
+      throw invalid('/subject', 'The account has no such identity.')
     return await listIdentities(trx, id)
   })
 }
 
-function refusalOf(outcome: Assigned): Problem | null {
+function refusalOf(outcome: Linked): Problem | null {
   switch (outcome) {
     case 'linked':
     case 'already':

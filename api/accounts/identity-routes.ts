@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { listIdentities } from '../../db/account-identities.ts'
-import type { Identity } from '../../db/account-identities.ts'
+import { listIdentities } from '../../db/identities.ts'
+import type { Identity } from '../../db/identities.ts'
 import { body, json } from '../answers.ts'
 import { deedOf } from '../env.ts'
 import { idOf } from '../fields.ts'

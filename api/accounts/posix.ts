@@ -11,5 +11,5 @@ export function refusePosix(faults: readonly PosixFault[]): void {
 
 export const posixTaken = (field: 'uid' | 'user'): Problem =>
   new Problem('posix_taken', 'Another account is this POSIX user. Both must say that they share it, if they do.', {
-    errors: [{ in: 'body', pointer: `/posix/${field}`, message: 'It is another account\'s.' }],
+    errors: [{ in: 'body', pointer: `/posix/${field}`, message: "It is another account's." }],
   })

@@ -43,7 +43,8 @@ const createAccount = route(
 )
 
 const search = line(100).openapi({
-  description: 'Words, each of which must be found. An admin searches names, addresses, organisations and identities; others names and organisations',
+  description:
+    'Words, each of which must be found. An admin searches names, addresses, organisations and identities; others names and organisations',
 })
 const AccountQuery = z.strictObject({
   ...pageQuery,

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { Account } from '../../db/accounts.ts'
 import type { Peer } from '../../db/account-search.ts'
-import type { Identity } from '../../db/account-identities.ts'
+import type { Identity } from '../../db/identities.ts'
 import { roles } from '../../domain/authorization.ts'
 import { mostGids, mostPosixId, posixSources, posixUserPattern } from '../../domain/posix.ts'
 import { id, iso, isoOrNull, line, nullableTime, time } from '../fields.ts'

@@ -29,7 +29,9 @@ const disableOne = route(
     refusals: [409],
     request: {
       params,
-      query: z.strictObject({ transferTo: idOf('account').optional().openapi({ description: 'Who gets its sessions' }) }),
+      query: z.strictObject({
+        transferTo: idOf('account').optional().openapi({ description: 'Who gets its sessions' }),
+      }),
     },
     responses: { 200: json(AccountDocument, 'The account, disabled') },
   },

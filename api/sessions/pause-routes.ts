@@ -7,6 +7,7 @@ import type { AppContext } from '../env.ts'
 import { idOf } from '../fields.ts'
 import { preferenceOf } from '../prefer.ts'
 import { route } from '../route.ts'
+import { expectTermsAccepted } from '../terms/expected.ts'
 import { readSession } from './commands.ts'
 import { showSession } from './decided.ts'
 import { askPause, failureOf } from './pausing.ts'
@@ -18,6 +19,7 @@ const params = z.object({ sessionId: idOf('session') })
 /** Waits as long as the caller would until the wish is settled: 200 where it is so, 202 where it is not decided. */
 async function settle(c: AppContext, id: SessionId, wish: PauseWish) {
   const { services } = c.var
+  if (wish === 'resume') await expectTermsAccepted(services.db, c.var.principal.accountId)
   await askPause(services.db, deedOf(c), id, wish)
   const { waitMs, applied } = preferenceOf(c.req.header('prefer'))
   if (applied !== null) c.header('Preference-Applied', applied)

@@ -96,13 +96,14 @@ test('of two admins who disable each other at once, one stays', async () => {
   }
 })
 
-test('accounts are for admins; who is not one is told so before anything is looked at', async () => {
+test('changing accounts is for admins; who is not one is told so before anything is looked at', async () => {
   const member = await api.person()
   for (const [method, path, body] of [
-    ['GET', '/v1/accounts', undefined],
     ['POST', '/v1/accounts', { displayName: 1 }],
-    ['GET', `/v1/accounts/${admin.id}`, undefined],
     ['POST', `/v1/accounts/${admin.id}/disable`, undefined],
+    ['PUT', `/v1/accounts/${member.id}/roles`, { roles: ['king'] }],
+    ['PUT', `/v1/accounts/${member.id}/posix`, {}],
+    ['PATCH', `/v1/accounts/${member.id}`, {}],
   ] as const) {
     expect((await api.call(method, path, { token: member.token, body })).status).toBe(403)
     expect((await api.call(method, path, { body })).status).toBe(401)

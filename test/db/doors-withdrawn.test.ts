@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { disableAccount } from '../../db/accounts.ts'
+import { disableAccount } from '../../db/account-standing.ts'
 import type { Db } from '../../db/connect.ts'
 import { toStopping } from '../../db/endings.ts'
 import { requestStop } from '../../db/intents.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { disableAccount } from '../../db/accounts.ts'
+import { disableAccount } from '../../db/account-standing.ts'
 import { admitSession } from '../../db/admission.ts'
 import type { Db } from '../../db/connect.ts'
 import { dispatch } from '../../db/dispatch.ts'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { disableAccount } from '../../db/accounts.ts'
+import { disableAccount } from '../../db/account-standing.ts'
 import type { Db, Trx } from '../../db/connect.ts'
 import { endSession, markCleanupOverdue, noteOperatorDetail, toQueued, toReady, toStopping } from '../../db/endings.ts'
 import { readSessionEvents } from '../../db/events.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { disableAccount } from '../../db/accounts.ts'
+import { disableAccount } from '../../db/account-standing.ts'
 import { removeCollaborator } from '../../db/collaborators.ts'
 import type { Trx } from '../../db/connect.ts'
 import { requestStop } from '../../db/intents.ts'

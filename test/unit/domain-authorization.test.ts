@@ -26,6 +26,7 @@ const relation: fc.Arbitrary<Relation> = fc.record({
   isOwner: fc.boolean(),
   projectRole: role,
   isCollaborator: fc.boolean(),
+  sharesProject: fc.boolean(),
 })
 const everyScope: Actor = { accountId: 'a1', roles: ['member'], scopes, actingFor: false, disabled: false }
 
@@ -58,7 +59,7 @@ describe('can()', () => {
       fc.property(actor, right, relation, (who, r, to) => {
         const here = rank[can(who, r, to)]
         expect(rank[can(who, r, {})]).toBeLessThanOrEqual(here)
-        for (const nearer of ['isOwner', 'isCollaborator'] as const)
+        for (const nearer of ['isOwner', 'isCollaborator', 'sharesProject'] as const)
           expect(rank[can(who, r, { ...to, [nearer]: true })]).toBeGreaterThanOrEqual(
             rank[can(who, r, { ...to, [nearer]: false })],
           )
