@@ -163,9 +163,9 @@ export const issuersPart = z
         : (['CARREL_ISSUERS', env.CARREL_ISSUERS] as const)
     for (const [index, given] of all.entries())
       checkEntry(given, plainHttp, (place, message) => fault([key, index, ...place], message))
-    for (const of of ['id', 'issuer'] as const) {
-      const seen = all.map((given) => issuerOf(given)[of])
-      if (new Set(seen).size < seen.length) fault([key], `must name each ${of} once`)
+    for (const name of ['id', 'issuer'] as const) {
+      const seen = all.map((given) => issuerOf(given)[name])
+      if (new Set(seen).size < seen.length) fault([key], `must name each ${name} once`)
     }
     if (all.length === 0) return
     if (env.CARREL_RETURN_URLS.length === 0)

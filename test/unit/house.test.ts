@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { folders } from '../rules/import-table.ts'
@@ -23,6 +24,18 @@ test('no file or folder has a name that does not say what is inside', () => {
   )
   expect(named).toEqual([])
 })
+
+test('every file runs as it is: what a bundler takes, Node may not', () => {
+  const broken = files.flatMap((file) => {
+    try {
+      stripTypeScriptTypes(textOf(file))
+      return []
+    } catch (error) {
+      return [`${file}: ${String(error)}`]
+    }
+  })
+  expect(broken).toEqual([])
+}, 60_000)
 
 test('the environment is read in platform/config.ts and nowhere else', () => {
   const readers = files.filter((file) => !file.startsWith('test/') && textOf(file).includes('process.env'))
