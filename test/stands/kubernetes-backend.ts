@@ -33,6 +33,7 @@ export async function openBackend(): Promise<RealBackend> {
       startLimitSeconds: 120,
     },
     answers: true,
+    pauses: true,
     leftovers: stand.leftovers,
     byApi: {
       networks: [`${new URL(stand.server).hostname}/32`],
