@@ -15,6 +15,7 @@ import type { Extent } from './bench/options.ts'
 import { measureReads } from './bench/reads.ts'
 import { asText, updateDocument } from './bench/report.ts'
 import { measureStarts } from './bench/starts.ts'
+import { runMain } from './command.ts'
 
 const parts: Readonly<Record<string, (ground: Ground, extent: Extent) => Promise<Part>>> = {
   a: measureStarts,
@@ -97,9 +98,4 @@ function roundsOf(text: string): number {
   return rounds
 }
 
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
-}
+await runMain(main)

@@ -6,6 +6,7 @@ import type { TemplateSpec } from '../domain/template.ts'
 import { readConfig } from '../platform/config.ts'
 import { createInterruption } from '../stack/interruption.ts'
 import { obtainTemporal } from '../stack/temporal-cli.ts'
+import { runMain, say } from './command.ts'
 import { help, optionsOf, providerOf } from './proof/options.ts'
 import type { Part, ProofRun } from './proof/part.ts'
 import { isProven, writeReport } from './proof/report.ts'
@@ -96,13 +97,4 @@ async function templateIn(file: string): Promise<TemplateSpec> {
   )
 }
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`)
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
-}
+await runMain(main)

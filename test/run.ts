@@ -7,6 +7,7 @@ import { readConfig } from '../platform/config.ts'
 import { dockerAnswers } from '../stack/docker.ts'
 import { obtainTemporal } from '../stack/temporal-cli.ts'
 import { runBounded } from './bounded-run.ts'
+import { runMain, say, told } from './command.ts'
 import { failuresOf, outcomeOf, plus, summary, zero, type Failure, type Outcome } from './outcome.ts'
 import { retelling } from './retelling.ts'
 
@@ -99,15 +100,4 @@ async function runVitest(project: Project): Promise<Run> {
   }
 }
 
-const told = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`)
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
-}
+await runMain(main)

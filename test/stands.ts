@@ -8,6 +8,7 @@ import { obtainTemporal } from '../stack/temporal-cli.ts'
 import { machineFacts } from './bench/machine.ts'
 import { presentTable, updateDocument } from './bench/report.ts'
 import { runBounded } from './bounded-run.ts'
+import { runMain, say } from './command.ts'
 import { failuresOf, outcomeOf, plus, summary, zero } from './outcome.ts'
 import type { Failure } from './outcome.ts'
 import { retelling } from './retelling.ts'
@@ -139,13 +140,4 @@ async function present(): Promise<Present> {
   }
 }
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`)
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 1
-}
+await runMain(main)
