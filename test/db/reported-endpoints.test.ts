@@ -198,6 +198,23 @@ test('a neighbour’s port is the neighbour’s, and after it is gone anybody’
   await third.environment.run(third.removeInstance, third.key)
 })
 
+test('whose word it is where an instance is, is believed as far as what instances report themselves', async () => {
+  const fixed = await api.template({ doors, readiness: { kind: 'none' } })
+  const at = (host: string): InstanceState => ({
+    kind: 'running',
+    endpoints: [{ port: 8_888, host, hostPort: 8_888 }],
+    host,
+    unverified: true,
+  })
+  const first = await started({ state: at('10.0.3.1'), template: fixed })
+  expect([first.creation, first.row?.endpoints]).toEqual([ready, [{ port: 8_888, host: '10.0.3.1', hostPort: 8_888 }]])
+  const own = [{ host: '10.0.3.2', port: 8_888 }]
+  for (const host of ['169.254.169.254', '192.168.1.1', '127.0.0.2', '10.0.3.1', '10.0.3.2']) {
+    const led = await started({ state: at(host), template: fixed, own })
+    expect([host, led.creation, led.row?.endpoints]).toEqual([host, failed, []])
+  }
+})
+
 test('without its report, or without its address, an instance that runs is waited for', async () => {
   const silent = await started({ state: running('127.0.0.1'), waitMs: 500 })
   expect([silent.creation, silent.row?.endpoints]).toEqual([{ kind: 'created' }, []])
