@@ -8,6 +8,8 @@ import type { RouteSubject } from './access.ts'
 import type { AppContext, Principal } from './env.ts'
 import type { Services } from './deps.ts'
 import { Problem } from './problem.ts'
+import { foreignPage } from './same-origin.ts'
+import { browserSecretOf } from './sign-in/cookies.ts'
 
 const touchEveryMs = 60_000
 
@@ -47,20 +49,25 @@ export async function authenticate(
   subject: RouteSubject | undefined,
 ): Promise<Caller> {
   const { services } = c.var
-  const secret = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
-  if (secret === undefined) throw unauthenticated('Send a token as `Authorization: Bearer carrel_…`.')
+  const shown = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
+  const cookie = shown === undefined ? browserSecretOf(c) : null
+  const secret = shown ?? cookie
+  if (secret === null) throw unauthenticated('Send a token as `Authorization: Bearer carrel_…`, or sign in.')
   const target = c.req.header('carrel-on-behalf-of')
   // Whoever acts for another is to the thing what that other is.
   const together = target === undefined ? subject?.bearer : undefined
   const find = async () => (together === undefined ? services.findBearer(secret) : together(c, secret))
-  const bearer = looksLikeToken(secret) ? await find() : null
+  const bearer = cookie !== null || looksLikeToken(secret) ? await find() : null
   if (bearer === null) throw unauthenticated('The token is unknown, expired or revoked.', 'invalid_token')
+  const own = { ...principalOf(bearer), browser: cookie !== null }
+  const foreign = cookie === null ? null : foreignPage(c, services.signIn?.origin ?? '')
+  if (foreign !== null) return { principal: own, refusal: foreign }
   if (touches.due(bearer.tokenId, Date.now())) await noteUse(services, bearer)
-  if (target === undefined) return { principal: principalOf(bearer), refusal: null }
+  if (target === undefined) return { principal: own, refusal: null }
   const acting = await actingFor(services, bearer, target)
   if (acting !== null) return { principal: acting, refusal: null }
   const refusal = new Problem('forbidden', 'This token may not act for that account.')
-  return { principal: principalOf(bearer), refusal }
+  return { principal: own, refusal }
 }
 
 async function noteUse({ db, log }: Services, bearer: Bearer): Promise<void> {
@@ -74,7 +81,7 @@ async function noteUse({ db, log }: Services, bearer: Bearer): Promise<void> {
 function principalOf(bearer: Bearer): Principal {
   const { tokenId, accountId, client, roles, scopes, expiresAt } = bearer
   const actor = { accountId, roles, scopes, actingFor: false, disabled: false }
-  return { tokenId, tokenExpiresAt: expiresAt, accountId, actedBy: accountId, client, actor }
+  return { tokenId, tokenExpiresAt: expiresAt, accountId, actedBy: accountId, client, browser: false, actor }
 }
 
 /** The rights of another account, at most as a member, within the token's other scopes. `null`: refused; why is not told. */

@@ -18,6 +18,8 @@ export interface Principal {
   readonly actedBy: AccountId
   /** With the account: what idempotency keys and rate limits count by. */
   readonly client: string
+  /** It is a browser that is signed in, by its cookie. */
+  readonly browser: boolean
   readonly actor: Actor
 }
 

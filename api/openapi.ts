@@ -7,6 +7,7 @@ const about: Record<(typeof tags)[number], string> = {
   templates: 'What can be started',
   projects: 'Who works together on what',
   quotas: 'How much may be held at once',
+  'sign-in': 'How people sign in',
   tokens: 'How programs sign in',
   accounts: 'People and machines',
   providers: 'Where sessions run',

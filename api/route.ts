@@ -18,6 +18,7 @@ export const tags = [
   'templates',
   'projects',
   'quotas',
+  'sign-in',
   'tokens',
   'accounts',
   'providers',
@@ -79,7 +80,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
   const open = rights[right].scope === null
   if (!open && contract.method !== 'get' && subject === undefined && about === undefined)
     throw new Error(`${contract.operationId} changes something, and does not say what for the audit.`)
-  const hasBody = request?.body !== undefined
+  const hasBody = request?.body?.content['application/json'] !== undefined
   const statuses: ProblemStatus[] = [
     ...(open ? [] : ([401, 403, 429] as const)),
     ...(contract.path.includes('{') || subject !== undefined ? ([404] as const) : []),

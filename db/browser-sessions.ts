@@ -181,3 +181,16 @@ export async function revokeBrowserSessions(trx: Trx, which: WhichSessions): Pro
 /** Ends every browser session of an account: of one that is disabled. */
 export const revokeAllOf = async (trx: Trx, accountId: AccountId): Promise<readonly TokenId[]> =>
   await revokeBrowserSessions(trx, { accountId })
+
+/** Who signed a browser in, and what it gave, sealed; empty: nothing. `null`: there is no such session. */
+export async function issuerTokensOf(
+  executor: Executor,
+  id: TokenId,
+): Promise<{ readonly issuer: string; readonly tokens: Buffer } | null> {
+  const row = await executor
+    .selectFrom('browser_session')
+    .select(['issuer', 'tokens'])
+    .where('token_id', '=', id)
+    .executeTakeFirst()
+  return row ?? null
+}

@@ -5,6 +5,7 @@ export const errorCodes = {
   forbidden: 403,
   exceeds_limit: 403,
   sharing_off: 403,
+  cross_site: 403,
   email_differs: 403,
   not_found: 404,
   method_not_allowed: 405,

@@ -11,6 +11,7 @@ import { provisionerRequests } from '../setup/handover.ts'
 import { operatorRequests } from '../setup/operator-requests.ts'
 import { allPausable } from '../setup/pausable.ts'
 import { providerRequests } from '../setup/provider-requests.ts'
+import { plainSignIn, signInRequests } from '../setup/sign-in-requests.ts'
 
 /**
  * Who asks. `owner` owns the session; it and `editor` are editors of the session's project, `lead` owns the project.
@@ -89,6 +90,14 @@ const matrix: Readonly<Record<string, Row>> = {
   createToken: '! + + + + - - + + - +',
   listTokens: '! + + + + - - + + - +',
   revokeToken: '! ? ? ? + - - ? ? - +',
+  getSignInMethods: open,
+  beginSignIn: open,
+  completeSignIn: open,
+  endSignInsByIssuer: open,
+  signOut: '! + + + + - - + + - +',
+  listBrowserSessions: '! + + + + - - + + - +',
+  revokeBrowserSession: '! ? ? ? + - - ? ? - +',
+  linkOwnIdentity: '! + + + + - - + + - +',
   createAccount: admins,
   listAccounts: signedIn,
   getAccount: '! ? + + + + + + ? ? +',
@@ -148,7 +157,7 @@ let people: Record<Persona, { token: string | null; headers: Record<string, stri
 let world: { owner: Person; projectId: string; templateId: string; sessionId: string }
 
 beforeAll(async () => {
-  api = await startApi()
+  api = await startApi({}, { signIn: plainSignIn })
   const [stranger, viewer, editor, owner, lead] = [
     await api.person(),
     await api.person(),
@@ -276,6 +285,10 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
     () => api,
     () => world,
   ),
+  ...signInRequests(
+    () => api,
+    () => world.owner,
+  ),
   ...providerRequests(
     () => api,
     () => world.owner,
@@ -289,6 +302,8 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
   decodePayloads: () => ({ path: `/v1/admin/codec/${capability}/decode`, ask: { body: { payloads: [] } } }),
 }
 
+/** Accepted where there is a gateway, or of a browser that is signed in. */
+const otherwiseAccepted = ['openConnection', 'signOut', 'linkOwnIdentity']
 const wish = () => ({ templateId: world.templateId, projectId: world.projectId })
 const marks: Readonly<Record<string, number>> = { '-': 403, '?': 404, '!': 401 }
 
@@ -344,7 +359,7 @@ test('every accepted and refused change is in the audit, and who looked at what 
   const missing = changes.flatMap(({ operationId }) => {
     const row = matrix[operationId] ?? ''
     const wanted = [
-      ...(row.includes('+') && operationId !== 'openConnection' ? ['accepted'] : []),
+      ...(row.includes('+') && !otherwiseAccepted.includes(operationId) ? ['accepted'] : []),
       ...(/[-?]/.test(row) ? ['refused'] : []),
     ]
     return wanted.map((outcome) => `${operationId} ${outcome}`).filter((entry) => !seen.has(entry))

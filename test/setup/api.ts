@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createApp } from '../../api/app.ts'
-import type { ApiSettings, HandoverSecrets } from '../../api/deps.ts'
+import type { ApiDeps, ApiSettings, HandoverSecrets } from '../../api/deps.ts'
 import { createAccount } from '../../db/accounts.ts'
 import { admitSession } from '../../db/admission.ts'
 import { applyConfiguration } from '../../db/bootstrap.ts'
@@ -151,11 +151,12 @@ export interface TestApi {
   /** Decides whatever is requested, as workers would, until it is stopped. */
   deciding(): { stop(): Promise<void> }
   /** Another api on the same database, as another process would be; by a way of its own where `by` is one. */
-  another(changed?: Partial<ApiSettings>, by?: Db): ReturnType<typeof createApp>
+  another(changed?: Partial<ApiSettings>, by?: Db, more?: Partial<ApiDeps>): ReturnType<typeof createApp>
   close(): Promise<void>
 }
 
-export async function startApi(changed: Partial<ApiSettings> = {}): Promise<TestApi> {
+/** `more`: what of the api's dependencies is another than usual, or there at all. */
+export async function startApi(changed: Partial<ApiSettings> = {}, more: Partial<ApiDeps> = {}): Promise<TestApi> {
   const { url, drop } = await createMigratedDatabase()
   const db = connect({ url, poolSize: 10 })
   const listener = createListener(url)
@@ -166,7 +167,7 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
   })
   const logged: string[] = []
   const write = (fields: unknown, message: string) => void logged.push(`${JSON.stringify(fields)} ${message}`)
-  const another = (other: Partial<ApiSettings> = {}, by: Db = db) =>
+  const another: TestApi['another'] = (other = {}, by = db, others = {}) =>
     createApp({
       db: by,
       listener,
@@ -184,6 +185,8 @@ export async function startApi(changed: Partial<ApiSettings> = {}): Promise<Test
         JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
       decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
       isServing: () => true,
+      ...more,
+      ...others,
     })
   const app = another()
   const token: TestApi['token'] = (accountId, scopes = allScopes, client = 'test') =>

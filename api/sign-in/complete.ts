@@ -1,0 +1,173 @@
+import { openBrowserSession, revokeBrowserSessions } from '../../db/browser-sessions.ts'
+import { recordAudit } from '../../db/audit.ts'
+import type { Trx } from '../../db/connect.ts'
+import { isInvited } from '../../db/invited.ts'
+import { resolveIdentity, resolveLink, takeSignIn } from '../../db/sign-ins.ts'
+import type { PendingSignIn } from '../../db/sign-ins.ts'
+import { newId } from '../../domain/ids.ts'
+import type { AccountId, TokenId } from '../../domain/ids.ts'
+import { isInOneOf } from '../../domain/sign-in.ts'
+import type { SignInFailure } from '../../domain/sign-in.ts'
+import type { Finished } from '../../ports/identity/identity-provider.ts'
+import type { AppContext } from '../env.ts'
+import { bindingOf, browserSecretOf, keepBrowserSession, marksOf } from './cookies.ts'
+import type { Issuer, SignInDeps } from './issuers.ts'
+
+/** What came of a sign-in, and where its browser goes. */
+export interface Outcome {
+  readonly returnUrl: string
+  readonly failure: SignInFailure | 'sign_in_expired' | 'other_browser' | null
+}
+
+type SignedIn = Extract<Finished, { kind: 'signed_in' }>
+
+/** Ends what `begin` began: once, in the same browser, with the same issuer. */
+export async function complete(
+  c: AppContext,
+  deps: SignInDeps,
+  issuer: Issuer,
+  query: URLSearchParams,
+): Promise<Outcome> {
+  const { db } = c.var.services
+  const binding = bindingOf(c, deps)
+  const state = query.get('state') ?? ''
+  const usual = deps.returnUrls[0] ?? '/'
+  const taken = await takeSignIn(db, { state, binding, issuer: issuer.id })
+  if (binding === null || taken.kind !== 'taken') {
+    const failure = taken.kind === 'other_browser' ? 'other_browser' : 'sign_in_expired'
+    return { returnUrl: usual, failure }
+  }
+  const { pending } = taken
+  const failure = await finish(c, deps, issuer, pending, await issuer.provider.finish(query, marksOf(binding, state)))
+  if (failure !== null) await auditRefusal(c, issuer, pending, failure)
+  return { returnUrl: pending.returnUrl, failure }
+}
+
+async function finish(
+  c: AppContext,
+  deps: SignInDeps,
+  issuer: Issuer,
+  pending: PendingSignIn,
+  finished: Finished,
+): Promise<SignInFailure | null> {
+  if (finished.kind !== 'signed_in') {
+    c.var.services.log.warn({ issuer: issuer.id, kind: finished.kind, detail: finished.detail }, 'A sign-in failed.')
+    return failureOf(finished)
+  }
+  if (issuer.allowedGroups !== null && !isInOneOf(finished.claims.groups, issuer.allowedGroups)) return 'not_in_group'
+  const before = await currentSession(c)
+  if (pending.link === null) return await signIn(c, deps, issuer, finished, before)
+  if (before !== pending.link.tokenId) return 'not_signed_in'
+  return await link(c, issuer, finished, pending.link.accountId)
+}
+
+function failureOf({ kind }: Exclude<Finished, SignedIn>): SignInFailure {
+  switch (kind) {
+    case 'cancelled':
+      return 'sign_in_cancelled'
+    case 'invalid':
+      return 'provider_answer_invalid'
+    case 'unavailable':
+      return 'provider_unavailable'
+    default:
+      return kind satisfies never
+  }
+}
+
+/** The browser session that the browser has already; `null`: none that holds. */
+async function currentSession(c: AppContext): Promise<TokenId | null> {
+  const secret = browserSecretOf(c)
+  return secret === null ? null : ((await c.var.services.findBearer(secret))?.tokenId ?? null)
+}
+
+async function signIn(
+  c: AppContext,
+  deps: SignInDeps,
+  issuer: Issuer,
+  { claims, sid, tokens }: SignedIn,
+  before: TokenId | null,
+): Promise<SignInFailure | null> {
+  const id = newId('token')
+  const outcome = await c.var.services.db.transaction().execute(async (trx) => {
+    const resolved = await resolveIdentity(trx, claims, { firstSignIn: issuer.firstSignIn, isInvited })
+    if (resolved.kind === 'refused') return resolved
+    // Who signs in anew in a browser leaves nothing open behind it.
+    if (before !== null) await revokeBrowserSessions(trx, { id: before })
+    const opened = await openBrowserSession(trx, {
+      id,
+      accountId: resolved.accountId,
+      issuer: claims.issuer,
+      subject: claims.subject,
+      sid,
+      limits: deps.limits,
+      userAgent: c.req.header('user-agent') ?? null,
+      address: addressOf(c, deps),
+      rechecked: issuer.allowedGroups !== null,
+      tokens: deps.sealTokens(id, tokens),
+    })
+    const detail = { issuer: issuer.id, browserSession: id, ...(resolved.kind === 'made' ? { made: true } : {}) }
+    await auditAccepted(c, trx, resolved.accountId, 'signIn', detail)
+    return { kind: 'opened' as const, opened }
+  })
+  if (outcome.kind === 'refused') return outcome.code
+  keepBrowserSession(c, deps, outcome.opened.secret, outcome.opened.expiresAt)
+  return null
+}
+
+async function link(
+  c: AppContext,
+  issuer: Issuer,
+  { claims }: SignedIn,
+  accountId: AccountId,
+): Promise<SignInFailure | null> {
+  return await c.var.services.db.transaction().execute(async (trx) => {
+    const resolved = await resolveLink(trx, claims, accountId)
+    if (resolved.kind === 'refused') return resolved.code
+    await auditAccepted(c, trx, accountId, 'linkOwnIdentity', { issuer: issuer.id })
+    return null
+  })
+}
+
+async function auditAccepted(
+  c: AppContext,
+  trx: Trx,
+  accountId: AccountId,
+  action: string,
+  detail: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await recordAudit(trx, {
+    accountId,
+    client: 'browser',
+    onBehalfOf: null,
+    action,
+    subject: { kind: 'account', id: accountId },
+    outcome: 'accepted',
+    requestId: c.var.requestId,
+    detail,
+  })
+}
+
+async function auditRefusal(
+  c: AppContext,
+  issuer: Issuer,
+  { link: linking }: PendingSignIn,
+  code: SignInFailure,
+): Promise<void> {
+  await recordAudit(c.var.services.db, {
+    accountId: linking?.accountId ?? null,
+    client: 'browser',
+    onBehalfOf: null,
+    action: linking === null ? 'signIn' : 'linkOwnIdentity',
+    subject: { kind: 'issuer', id: issuer.id },
+    outcome: 'refused',
+    code,
+    requestId: c.var.requestId,
+  })
+}
+
+/** Who calls, as far as proxies that are trusted say it. */
+export function addressOf(c: AppContext, deps: SignInDeps): string {
+  // Set by the server; an app that is asked in process has none.
+  const env = c.env as { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } } | undefined
+  return deps.addressOf(env?.incoming?.socket?.remoteAddress, c.req.header('x-forwarded-for'))
+}

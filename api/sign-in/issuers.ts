@@ -1,0 +1,31 @@
+import type { FirstSignIn, SessionLimits } from '../../domain/sign-in.ts'
+import type { TokenId } from '../../domain/ids.ts'
+import type { IdentityProvider } from '../../ports/identity/identity-provider.ts'
+
+/** An issuer that people sign in with. */
+export interface Issuer {
+  /** As the configuration and paths call it. */
+  readonly id: string
+  /** As people call it. */
+  readonly name: string
+  readonly provider: IdentityProvider
+  /** Only who is in one of them signs in; `null`: everybody whom the issuer knows. */
+  readonly allowedGroups: readonly string[] | null
+  readonly firstSignIn: FirstSignIn
+}
+
+/** How people sign in with a browser. */
+export interface SignInDeps {
+  readonly issuers: readonly Issuer[]
+  /** Where they may be sent afterwards, each compared as a whole; the first unless they name one. */
+  readonly returnUrls: readonly string[]
+  readonly limits: SessionLimits
+  /** How often an address may begin or end a sign-in in a minute, in each process. */
+  readonly perMinute: number
+  /** The origin that browsers know the api by: theirs alone may use its cookies. */
+  readonly origin: string
+  /** Says who calls: of whom the connection is, and what `X-Forwarded-For` says. */
+  readonly addressOf: (peer: string | undefined, forwarded: string | undefined) => string
+  readonly sealTokens: (id: TokenId, text: string) => Buffer
+  readonly openTokens: (id: TokenId, sealed: Uint8Array) => string
+}

@@ -1,0 +1,149 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { exportJWK, generateKeyPair } from 'jose'
+import type { JWK } from 'jose'
+import { Provider } from 'oidc-provider'
+import type { ClientMetadata } from 'oidc-provider'
+
+/** What the provider says of a person; `sub` is the key in `accounts`. */
+export type PersonClaims = Readonly<Record<string, unknown>>
+
+export interface IdentityProviderOptions {
+  readonly clients: readonly ClientMetadata[]
+  /** Read at each sign-in and each refresh: a test may change it. */
+  readonly accounts: Record<string, PersonClaims>
+  /** Who signs in where the browser does not say; `null`: a form asks. */
+  readonly person?: string | null
+  /** Claims beside the usual ones, all given with `profile`. */
+  readonly extraClaims?: readonly string[]
+  /** Of ID tokens: RS256 unless it says another. */
+  readonly algorithm?: 'RS256' | 'ES256' | 'PS256'
+  /** How it reaches clients at the back; by the network unless it is given. */
+  readonly fetch?: (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+}
+
+/** A real OpenID Connect provider on loopback: `oidc-provider`, with its own cookies, codes, keys and checks. */
+export interface TestIdentityProvider {
+  readonly issuer: string
+  /** Who signs in next, in browsers that do not say. */
+  signsIn(person: string | null): void
+  close(): Promise<void>
+}
+
+/** What a browser may carry to say who it is, so that many may sign in at once. */
+export const personCookie = 'person'
+
+export async function startIdentityProvider(options: IdentityProviderOptions): Promise<TestIdentityProvider> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  let person = options.person ?? null
+  const provider = await createProvider(issuer, options)
+  const serve = provider.callback()
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const isInteraction = request.url?.startsWith('/interaction/') === true
+    if (isInteraction) void interact(provider, request, response, person).catch(() => response.writeHead(500).end())
+    else void serve(request, response)
+  })
+  return {
+    issuer,
+    signsIn: (next) => (person = next),
+    close: async () => await closeServer(server),
+  }
+}
+
+export async function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections()
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+}
+
+/** A private key of its own, made once for the process: RSA takes its time. */
+const keys = new Map<string, Promise<JWK>>()
+const keyFor = (algorithm: string): Promise<JWK> => {
+  const made = keys.get(algorithm) ?? makeKey(algorithm)
+  keys.set(algorithm, made)
+  return made
+}
+
+async function makeKey(algorithm: string): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true })
+  return { ...(await exportJWK(privateKey)), use: 'sig', alg: algorithm, kid: `test-${algorithm}` }
+}
+
+async function createProvider(issuer: string, options: IdentityProviderOptions): Promise<Provider> {
+  const { clients, accounts, extraClaims = [], algorithm = 'RS256' } = options
+  const jwks = { keys: [await keyFor('RS256'), ...(algorithm === 'RS256' ? [] : [await keyFor(algorithm)])] }
+  const provider = new Provider(issuer, {
+    clients: clients.map((client) => ({ id_token_signed_response_alg: algorithm, ...client })),
+    jwks,
+    cookies: { keys: ['test'], names: { session: 'idp', interaction: 'idp-at', resume: 'idp-on' } },
+    features: {
+      devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
+      rpInitiatedLogout: {
+        enabled: true,
+        // Nobody is there to be asked.
+        logoutSource: (ctx, form) => {
+          ctx.body = `<body>${form}<script>document.forms[0].submit()</script></body>`
+        },
+      },
+    },
+    interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
+    scopes: ['openid', 'profile', 'email', 'offline_access'],
+    claims: {
+      openid: ['sub', 'sid'],
+      profile: ['name', 'preferred_username', ...extraClaims],
+      email: ['email', 'email_verified'],
+    },
+    enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'PS256'] },
+    conformIdTokenClaims: true,
+    issueRefreshToken: async (_ctx, client, code) =>
+      client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
+    findAccount: (_ctx, sub) => {
+      const said = accounts[sub]
+      return said === undefined ? undefined : { accountId: sub, claims: () => ({ sub, ...said }) }
+    },
+    loadExistingGrant: async (ctx) => {
+      const { client, session } = ctx.oidc
+      if (client === undefined || session?.accountId === undefined) return undefined
+      const grant = new ctx.oidc.provider.Grant({ clientId: client.clientId, accountId: session.accountId })
+      grant.addOIDCScope('openid profile email offline_access')
+      await grant.save()
+      return grant
+    },
+    ttl: {
+      AccessToken: 3_600,
+      AuthorizationCode: 60,
+      Grant: 86_400,
+      IdToken: 3_600,
+      Interaction: 600,
+      Session: 86_400,
+    },
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+  })
+  return provider
+}
+
+/** Signs in whoever the browser, or the test, says; else asks by a form. */
+async function interact(
+  provider: Provider,
+  request: IncomingMessage,
+  response: ServerResponse,
+  person: string | null,
+): Promise<void> {
+  const carried = new RegExp(`(?:^|; )${personCookie}=([^;]+)`).exec(request.headers.cookie ?? '')?.[1]
+  const said = request.method === 'POST' ? new URLSearchParams(await textOf(request)).get('person') : null
+  const accountId = said ?? carried ?? person
+  if (accountId === 'refuses')
+    return await provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'No.' })
+  if (accountId !== null) return await provider.interactionFinished(request, response, { login: { accountId } })
+  response.writeHead(200, { 'content-type': 'text/html' })
+  response.end('<form method="post"><label>Who <input name="person"></label><button>Sign in</button></form>')
+}
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const chunk of request) text += String(chunk)
+  return text
+}
