@@ -11,6 +11,7 @@ const name = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, { error: 'must match [a-
 const file = z.string().min(1, { error: 'must name a file' })
 
 const posixId = z.int().min(1).max(2_147_483_647)
+const defaultPosix = z.strictObject({ uid: posixId, gid: posixId })
 const shared = {
   id: name,
   /** Whose logins count: issuers that are authoritative for them; all of those when left out. */
@@ -25,7 +26,7 @@ const source = z.discriminatedUnion('kind', [
     username: z.string().min(1),
     passwordFile: file,
     /** For records without a uid that may be used; without it they have none. */
-    defaultPosix: z.strictObject({ uid: posixId, gid: posixId }).optional(),
+    defaultPosix: defaultPosix.nullable().default(null),
     pageSize: z.int().min(1).max(1_000).default(100),
   }),
   z.strictObject({
@@ -41,6 +42,18 @@ const source = z.discriminatedUnion('kind', [
       .default(['all']),
     /** Roles of ICAT whose holders own the project here; all others are editors. */
     ownerRoles: z.array(z.string()).default(['Principal investigator']),
+    /** Where data of each investigation lies: `{name}`, `{visitId}` and `{id}` stand for what it says of itself. */
+    datasets: z
+      .array(
+        z.strictObject({
+          path: z.string().startsWith('/', { error: 'must be an absolute path' }),
+          target: z.string().startsWith('/', { error: 'must be an absolute path' }),
+          mode: z.enum(['ro', 'rw'], { error: 'must be ro or rw' }),
+        }),
+      )
+      .max(20)
+      .default([]),
+    defaultPosix: defaultPosix.nullable().default(null),
   }),
   z.strictObject({ kind: z.literal('csv'), ...shared, file }),
 ])
