@@ -22,6 +22,8 @@ export type Adoption =
   | { readonly kind: 'ending' }
   /** In this state nothing is made of an instance: it is adopted where a start comes across it. */
   | { readonly kind: 'not_waiting'; readonly state: SessionState }
+  /** It would report its ports, and what it knows itself by was lost with its row: nobody would ever be led there. */
+  | { readonly kind: 'reports' }
   /** The session, or the name, has an instance by the rows that is to go, or another one. */
   | { readonly kind: 'taken' }
 
@@ -40,10 +42,13 @@ export async function adoptInstance(
   const { disarmed_at } = await trx.selectFrom('installation').select('disarmed_at').executeTakeFirstOrThrow()
   if (disarmed_at !== null) return { kind: 'disarmed' }
   const session = await trx
-    .selectFrom('session')
-    .select(['state', 'generation', 'provider_id', 'stop_requested_at'])
-    .where('id', '=', key.sessionId)
-    .forNoKeyUpdate()
+    .selectFrom('session as s')
+    .innerJoin('template_version as v', (join) =>
+      join.onRef('v.template_id', '=', 's.template_id').onRef('v.version', '=', 's.template_version'),
+    )
+    .select(['s.state', 's.generation', 's.provider_id', 's.stop_requested_at', 'v.spec'])
+    .where('s.id', '=', key.sessionId)
+    .forNoKeyUpdate('s')
     .executeTakeFirst()
   const instances = await trx
     .selectFrom('instance')
@@ -61,6 +66,7 @@ export async function adoptInstance(
   if (instances.some((row) => row.removed_at === null)) return { kind: 'taken' }
   if (session.state !== 'queued' && session.state !== 'provisioning')
     return { kind: 'not_waiting', state: session.state }
+  if (session.spec.reportedPorts !== undefined) return { kind: 'reports' }
   if (ask.dryRun) return { kind: 'possible', key }
   const begun = await trx
     .insertInto('instance')

@@ -57,6 +57,10 @@ function documentOf(adoption: Adoption, instance: string): z.infer<typeof Adopti
       throw conflict(
         `Its session is ${adoption.state}. Only a session that waits for its instance takes one (queued, provisioning). ${remove}`,
       )
+    case 'reports':
+      throw conflict(
+        `Instances of its template report their ports, and the token that this one reports with was lost with its row: nobody could be led there. ${remove} Its session then gets a new one; it would else find this one by its name, wait for a report in vain, and remove it when its start limit is over.`,
+      )
     case 'taken':
       throw conflict(`Its session has another instance, or is to have none of this name. ${remove}`)
     default:

@@ -176,6 +176,16 @@ test.each<[string, () => Promise<string>, RegExp]>([
     /at the provider elsewhere/,
   ],
   [
+    'whose template has it report its ports',
+    async () => {
+      const id = await restored()
+      const reporting = await api.template({ reportedPorts: { from: 20_000, to: 20_999 } })
+      await api.db.updateTable('session').set({ template_id: reporting }).where('id', '=', id).execute()
+      return await seen(id)
+    },
+    /token that this one reports with was lost.*`remove` it by name/,
+  ],
+  [
     'that is to go',
     async () => {
       const id = await restored()
