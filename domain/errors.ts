@@ -59,4 +59,11 @@ export const failureTypes = [
 export type FailureType = (typeof failureTypes)[number]
 
 /** Why a backend would not make an instance; ends the start at once. */
-export type RefusalCode = 'image_missing' | 'start_failed' | 'backend_quota' | 'unschedulable' | 'template_unfit'
+export const refusalCodes = [
+  'image_missing',
+  'start_failed',
+  'backend_quota',
+  'unschedulable',
+  'template_unfit',
+] as const
+export type RefusalCode = (typeof refusalCodes)[number]

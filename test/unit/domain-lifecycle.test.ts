@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { eventTypes } from '../../domain/events.ts'
-import { errorCodes } from '../../domain/errors.ts'
+import { errorCodes, refusalCodes } from '../../domain/errors.ts'
 import {
   endOf,
   endStates,
@@ -66,6 +66,9 @@ describe('the lifecycle', () => {
       expect(isEnd(endOf(reason))).toBe(true)
       expect(reasonSentences[reason]).toMatch(/^[A-Z].*\.$/)
     }
+    // Whoever asked for what a backend refuses for good is told what to do.
+    for (const code of refusalCodes) expect(reasonSentences[code], code).toMatch(/\. (Ask|Choose|Try) .*\.$/)
+    expect(refusalCodes.map(endOf)).toEqual(refusalCodes.map(() => 'failed'))
     expect(Object.keys(reasons).filter((reason) => reasons[reason as Reason] === 'rejected')).toEqual(['quota'])
   })
 })

@@ -2,20 +2,22 @@ import type { Endpoint, InstanceState } from '../provider.ts'
 import { addressList } from '../networks.ts'
 import type { ContainerShape, ListedContainer } from './shapes.ts'
 
-/** What each status of the daemon means to us; a status that is not here is `unknown`. */
-const meaning: Readonly<Record<string, 'pending' | 'running' | 'paused' | 'exited'>> = {
+/** What each status of the daemon means to us; one that is not here is `unknown`, and somebody is told. */
+const meaning: Readonly<Record<string, 'pending' | 'running' | 'paused' | 'exited' | 'unknown'>> = {
   created: 'pending',
   restarting: 'pending',
   running: 'running',
   paused: 'paused',
   exited: 'exited',
   dead: 'exited',
+  // Somebody removes it, and may fail to.
+  removing: 'unknown',
 }
 
 /** Reads a container's inspection. Endpoints must lie in the provider's networks, or the state is `unknown`. */
 export function instanceState(container: ContainerShape, networks: readonly string[]): InstanceState {
   const { Status, ExitCode, OOMKilled } = container.State
-  const kind = meaning[Status] ?? 'unknown'
+  const kind = meaning[Status]
   switch (kind) {
     case 'pending':
       return { kind: 'pending', reason: Status }
@@ -27,7 +29,11 @@ export function instanceState(container: ContainerShape, networks: readonly stri
     case 'running':
       return runningState(container, networks)
     case 'unknown':
-      return { kind: 'unknown', why: `a status that is not known: ${Status.slice(0, 40)}` }
+      return { kind, why: `the daemon says ${Status}` }
+    case undefined: {
+      const unnamed = Status.slice(0, 40)
+      return { kind: 'unknown', why: `a status that is not known: ${unnamed}`, unnamed }
+    }
     default:
       return kind satisfies never
   }

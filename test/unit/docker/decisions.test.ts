@@ -46,6 +46,12 @@ test('an exit keeps its code, and a memory kill is told from it', () => {
   })
 })
 
+test('a status that is in no table is said, so that somebody is told of it', () => {
+  const word = 'a word of tomorrow'
+  expect(instanceState(inspected({ Status: word }), loopback)).toMatchObject({ kind: 'unknown', unnamed: word })
+  expect(instanceState(inspected({ Status: 'removing' }), loopback)).not.toHaveProperty('unnamed')
+})
+
 test('it runs once its ports are published where they may be, and is unknown where they may not', () => {
   const at = (HostIp: string) =>
     inspected({ Status: 'running' }, { '8080/tcp': [{ HostIp, HostPort: '32768' }] }, asked)
