@@ -66,7 +66,7 @@ export async function recordObserved(
 ): Promise<void> {
   await sql`
     insert into provider_health (provider_id, observed_at, observe_error, observe_ms)
-    values (${providerId}, now(), ${list.error}, ${list.tookMs})
+    values (${providerId}, case when ${list.error}::text is null then now() end, ${list.error}, ${list.tookMs})
     on conflict (provider_id) do update set observe_error = excluded.observe_error, observe_ms = excluded.observe_ms,
       observed_at = case when excluded.observe_error is null then now() else provider_health.observed_at end
   `.execute(db)
