@@ -70,12 +70,15 @@ export async function checkRelation(c: AppContext, right: Right, subject: RouteS
 /** Refusals of what was understood: who is not signed in, too fast or unreadable changed nothing and is counted elsewhere. */
 const audited: readonly number[] = [403, 404, 409, 412, 422, 428]
 
+/** Rights of POSTs that change nothing: what they are asked stands in a body for other reasons. */
+const readOnlyPosts: readonly Right[] = ['session:preview', 'invitation:view']
+
 const isRefusal = (code: ErrorCode): boolean => code === 'maintenance' || audited.includes(errorCodes[code])
 
 /** After the answer: a refused change, or an operator's read, goes into the audit. */
 export async function auditAnswer(c: AppContext, { right, subject, about }: Guarded): Promise<void> {
   const { code, services, othersRead, said } = c.var
-  const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || right === 'session:preview'
+  const reads = c.req.method === 'GET' || c.req.method === 'HEAD' || readOnlyPosts.includes(right)
   const refused = code !== null && isRefusal(code)
   // A read that failed told nothing.
   if (reads ? code !== null || !othersRead : !refused) return

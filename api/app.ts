@@ -20,6 +20,7 @@ import { createAwaited } from './awaited.ts'
 import { mountDocs } from './docs.ts'
 import type { ApiDeps, Services } from './deps.ts'
 import type { AppEnv } from './env.ts'
+import { mountInvitationPage } from './invitations/page.ts'
 import { createOpenStreams } from './events/open-streams.ts'
 import type { OpenStreams } from './events/open-streams.ts'
 import { onError, onUnknown } from './failures.ts'
@@ -89,7 +90,7 @@ export function createApp(deps: ApiDeps): Api {
   const guards = createGuards(deps.settings)
   for (const route of routes) route.mount(app, guards)
   const description = buildOpenApi(app)
-  const docs = mountDocs(app, description)
-  app.notFound(onUnknown((path) => (docs.includes(path) ? ['GET', 'HEAD'] : methodsOf(path))))
+  const pages = [...mountDocs(app, description), ...mountInvitationPage(app)]
+  app.notFound(onUnknown((path) => (pages.includes(path) ? ['GET', 'HEAD'] : methodsOf(path))))
   return { app, description, streams }
 }

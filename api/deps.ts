@@ -5,7 +5,7 @@ import type { Extent } from '../domain/catalogue.ts'
 import type { DoorOrigins } from '../domain/doors.ts'
 import type { PosixRule } from '../domain/posix.ts'
 import type { AccessRule, WithdrawalPolicy } from '../domain/experiment.ts'
-import type { CheckId, HandoverId, ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
+import type { CheckId, HandoverId, InvitationId, ProviderId, ReconciliationId, SessionId } from '../domain/ids.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Listener } from '../db/listen.ts'
 import type { BearerAndSession, BearerAsk } from '../db/session-queries.ts'
@@ -15,6 +15,7 @@ import type { SessionView } from '../db/session-view.ts'
 import type { RecordableWish } from '../db/wishes.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Awaited } from './awaited.ts'
+import type { InvitationSettings } from './invitations/settings.ts'
 import type { OpenStreams } from './events/open-streams.ts'
 import type { SignInDeps } from './sign-in/issuers.ts'
 import type { Status } from './status/read.ts'
@@ -68,6 +69,8 @@ export interface ApiSettings {
   readonly catalogues?: readonly CatalogueName[]
   /** What the site lets people be to its file systems; absent: what is usual. */
   readonly posix?: PosixRule
+  /** How people are invited; absent: by links that whoever invites brings. */
+  readonly invitations?: InvitationSettings
   /** Whether the `fake` kind may be made. */
   readonly development?: boolean
   /** The origin of the Temporal UI, which alone may call the codec endpoint from a page. */
@@ -91,6 +94,8 @@ export interface ApiDeps {
   readonly sealParameters: (id: SessionId, text: string) => Buffer
   /** Seals the secrets of a provider for its row. */
   readonly sealProviderSecrets: (id: ProviderId, text: string) => Buffer
+  /** Seals the code of an invitation's link for its row. */
+  readonly sealInvitationCode: (id: InvitationId, code: string) => Buffer
   /** Opens what only the taker of a handed-over instance is given. */
   readonly openHandover: (id: HandoverId, sealed: Uint8Array) => HandoverSecrets
   /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */

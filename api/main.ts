@@ -10,6 +10,7 @@ import {
   createSecrets,
   handoverSecrets,
   instanceSecret,
+  invitationCode,
   newInstanceSecret,
   providerSecrets,
   sessionParameters,
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
     'issuers',
     'experiments',
     'catalogues',
+    'invitations',
     'timings',
   ])
   const log = createLogger({ process: 'api', level: config.logLevel })
@@ -78,6 +80,7 @@ async function main(): Promise<void> {
       providerNetworks: config.providerNetworks,
       ...config.experiments,
       catalogues: config.catalogues.names,
+      invitations: config.invitations,
       development: config.environment === 'development',
       codecCapability: config.api.codecCapability,
       temporalUiOrigin: config.temporal.uiUrl === null ? null : new URL(config.temporal.uiUrl).origin,
@@ -87,6 +90,7 @@ async function main(): Promise<void> {
     mintInstanceSecret: (key) => secrets.encrypt(instanceSecret(key), newInstanceSecret()),
     sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
     sealProviderSecrets: (id, text) => secrets.encrypt(providerSecrets(id), text),
+    sealInvitationCode: (id, code) => secrets.encrypt(invitationCode(id), code),
     // Sealed by a worker, of an object of this form.
     openHandover: (id, sealed) =>
       JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,

@@ -6,6 +6,7 @@ const about: Record<(typeof tags)[number], string> = {
   events: 'What happens to sessions, as it happens',
   templates: 'What can be started',
   projects: 'Who works together on what',
+  invitations: 'Who is asked to join, and what became of it',
   quotas: 'How much may be held at once',
   'sign-in': 'How people sign in',
   tokens: 'How programs sign in',

@@ -24,6 +24,8 @@ import { provisionerRoutes } from './provisioner/routes.ts'
 import { quotaRoutes } from './quotas/routes.ts'
 import { reconciliationRoutes } from './reconciliations/routes.ts'
 import { reportRoutes } from './reports/routes.ts'
+import { placeInvitationRoutes } from './invitations/place-routes.ts'
+import { invitationRoutes } from './invitations/routes.ts'
 import type { Route } from './route.ts'
 import { sessionOperationRoutes } from './sessions/operation-routes.ts'
 import { sessionPauseRoutes } from './sessions/pause-routes.ts'
@@ -49,6 +51,8 @@ export const routes: readonly Route[] = [
   ...templateRoutes,
   ...projectRoutes,
   ...memberRoutes,
+  ...placeInvitationRoutes,
+  ...invitationRoutes,
   ...projectStandingRoutes,
   ...experimentRoutes,
   ...favouriteRoutes,

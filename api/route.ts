@@ -17,6 +17,7 @@ export const tags = [
   'events',
   'templates',
   'projects',
+  'invitations',
   'quotas',
   'sign-in',
   'tokens',

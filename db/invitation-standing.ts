@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
-import { isOver } from '../domain/authorization.ts'
+import { isOver, stricter } from '../domain/authorization.ts'
 import { expiry } from '../domain/deadlines.ts'
-import type { InvitationId } from '../domain/ids.ts'
+import type { InvitationId, ProjectId, SessionId } from '../domain/ids.ts'
 import type { InvitationPlace, StandingFacts } from '../domain/invitation.ts'
+import type { Sharing } from '../domain/template.ts'
 import type { Executor } from './connect.ts'
 
 const standings = (executor: Executor) =>
@@ -53,4 +54,23 @@ export function placeOf({ role, mode }: Pick<Row, 'mode'> & { readonly role: Row
   if (role !== null) return { kind: 'project', role }
   if (mode !== null) return { kind: 'session', mode }
   throw new Error('An invitation without a role has a mode.')
+}
+
+/** To which project a session belongs, and with whom it may be shared at all. `null`: there is no such session. */
+export async function sharingOf(
+  executor: Executor,
+  sessionId: SessionId,
+): Promise<{ readonly projectId: ProjectId; readonly sharing: Sharing } | null> {
+  const row = await executor
+    .selectFrom('session as s')
+    .innerJoin('project as p', 'p.id', 's.project_id')
+    .innerJoin('template_version as v', (join) =>
+      join.onRef('v.template_id', '=', 's.template_id').onRef('v.version', '=', 's.template_version'),
+    )
+    .select(['s.project_id', 'p.sharing'])
+    .select(sql<Sharing | null>`v.spec ->> 'sharing'`.as('template_sharing'))
+    .where('s.id', '=', sessionId)
+    .executeTakeFirst()
+  if (row === undefined) return null
+  return { projectId: row.project_id, sharing: stricter(row.template_sharing ?? 'off', row.sharing) }
 }

@@ -265,6 +265,7 @@ function createAppOn(like: TestApi, { isServing = true, url }: { isServing?: boo
     openInstanceSecret: () => '',
     mintInstanceSecret: () => Buffer.alloc(0),
     sealProviderSecrets: () => Buffer.alloc(0),
+    sealInvitationCode: () => Buffer.alloc(0),
     openHandover: () => ({ secret: '', environment: {}, report: null }),
     decodePayloads: (payloads) => payloads,
     isServing: () => isServing,

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createApp } from '../../api/app.ts'
 import type { ApiDeps, ApiSettings, HandoverSecrets } from '../../api/deps.ts'
+import { plainInvitations } from '../../api/invitations/settings.ts'
 import { createAccount } from '../../db/accounts.ts'
 import { admitSession } from '../../db/admission.ts'
 import { applyConfiguration } from '../../db/bootstrap.ts'
@@ -19,6 +20,7 @@ import {
   bodyDigest,
   createSecrets,
   handoverSecrets,
+  invitationCode,
   providerSecrets,
   sessionParameters,
 } from '../../platform/secrets.ts'
@@ -39,6 +41,7 @@ const settings: ApiSettings = {
   codecCapability: capability,
   temporalUiOrigin: 'http://127.0.0.1:8233',
   providerNetworks: ['10.0.0.0/8'],
+  invitations: { ...plainInvitations, rates: { perAccount: 10_000, perProject: 10_000, perAddress: 10_000 } },
   development: true,
 }
 
@@ -181,6 +184,7 @@ export async function startApi(changed: Partial<ApiSettings> = {}, more: Partial
         secrets.encrypt({ table: 'instance', column: 'secret', id: `${sessionId}/${generation}` }, 'minted'),
       sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
       sealProviderSecrets: (id, text) => secrets.encrypt(providerSecrets(id), text),
+      sealInvitationCode: (id, code) => secrets.encrypt(invitationCode(id), code),
       openHandover: (id, sealed) =>
         JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
       decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),

@@ -14,6 +14,7 @@ import {
   bodyDigest,
   createSecrets,
   handoverSecrets,
+  invitationCode,
   providerSecrets,
   sessionParameters,
 } from '../../platform/secrets.ts'
@@ -55,6 +56,7 @@ export function apiOn(stage: Books, settings: Partial<ApiSettings> = {}) {
     mintInstanceSecret: () => Buffer.alloc(0),
     sealParameters: (id, text) => secrets.encrypt(sessionParameters(id), text),
     sealProviderSecrets: (id, text) => secrets.encrypt(providerSecrets(id), text),
+    sealInvitationCode: (id, code) => secrets.encrypt(invitationCode(id), code),
     // Sealed by a worker, of an object of this form.
     openHandover: (id, sealed) =>
       JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,

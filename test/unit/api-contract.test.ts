@@ -24,6 +24,7 @@ const { description, app } = createApp({
   mintInstanceSecret: () => Buffer.alloc(0),
   sealParameters: () => Buffer.alloc(0),
   sealProviderSecrets: () => Buffer.alloc(0),
+  sealInvitationCode: () => Buffer.alloc(0),
   openHandover: () => ({ secret: '', environment: {}, report: null }),
   decodePayloads: (payloads) => payloads,
   isServing: () => true,
@@ -52,8 +53,10 @@ const operations = Object.entries(description.paths ?? {}).flatMap(([path, item]
 test('everything that is served is in the registry, and described', () => {
   expect(operations.map((o) => o.operation.operationId).sort()).toEqual(routes.map((r) => r.operationId).sort())
   const served = app.routes.filter((r) => r.method !== 'ALL').map((r) => r.path)
-  const known = [...routes.map((r) => r.path.replaceAll(/\{(\w+)\}/g, ':$1')), '/openapi.json', '/docs']
-  expect([...new Set(served)].filter((path) => !known.includes(path) && !path.startsWith('/docs/'))).toEqual([])
+  const known = [...routes.map((r) => r.path.replaceAll(/\{(\w+)\}/g, ':$1')), '/openapi.json', '/docs', '/invitation']
+  expect([...new Set(served)].filter((path) => !known.includes(path) && !/^\/(docs|invitation)\//.test(path))).toEqual(
+    [],
+  )
 })
 
 test('operation ids are unique', () => {
