@@ -210,7 +210,7 @@ describe('the list', () => {
       seen.push(...body.items.map(({ id }) => id))
       cursor = body.nextCursor === null ? '' : `&cursor=${body.nextCursor}`
     } while (cursor !== '')
-    expect(seen).toEqual(wanted.toReversed())
+    expect(seen).toEqual(wanted.toSorted().toReversed())
     expect(seen).not.toContain(stranger.id)
     expect((await list('status=running')).body.items).toEqual([])
     expect((await list('status=stopped')).status).toBe(422)
