@@ -7,6 +7,7 @@ import type { Portal } from '../bench/portal.ts'
 import { createSite } from '../setup/site.ts'
 import type { Service, Site } from '../setup/site.ts'
 import type { RealBackend } from './backend.ts'
+import { clear } from './clear.ts'
 
 /** A whole installation, as processes of its own, whose sessions run on a real backend. */
 export interface StandSite {
@@ -63,6 +64,10 @@ export async function createStandSite(backend: RealBackend, options: StandSiteOp
       ...backend.variables,
     },
   })
+  const close = async () => {
+    await site.close()
+    await clear(backend, site.deploymentId)
+  }
   try {
     const { db, user } = site
     if (backend.posix !== undefined)
@@ -77,9 +82,9 @@ export async function createStandSite(backend: RealBackend, options: StandSiteOp
     await Promise.all([gateway, site.startWorker(undefined, { CARREL_REPORT_URL: api.url })])
     const portal = createPortal({ url: api.url, user: site.user })
     const templateId = await portal.templateId(templateName)
-    return { site, api, gatewayPort, portal, templateId, close: () => site.close() }
+    return { site, api, gatewayPort, portal, templateId, close }
   } catch (error) {
-    await site.close()
+    await close()
     throw error
   }
 }
