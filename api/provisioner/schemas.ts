@@ -55,11 +55,14 @@ export const SecretsDocument = z.object({
     .openapi({ description: 'With what the instance itself may report its ports, once' }),
 })
 
-export const TakenDocument = HandoverDocument.extend({
-  secrets: SecretsDocument.nullable().openapi({
-    description: '`null`: they were given, and are kept nowhere any more',
-  }),
-}).openapi('HandoverTaken')
+export const TakenDocument = z
+  .object({
+    ...HandoverDocument.shape,
+    secrets: SecretsDocument.nullable().openapi({
+      description: '`null`: they were given, and are kept nowhere any more',
+    }),
+  })
+  .openapi('HandoverTaken')
 
 export const HandoversQuery = z.strictObject({
   ...pageQuery,
