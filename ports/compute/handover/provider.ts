@@ -19,7 +19,8 @@ export interface HandoverTimes {
   readonly pageSize: number
 }
 
-const usual: HandoverTimes = { answerMs: 5_000, removeMs: 20_000, lookMs: 1_000, pageSize: 500 }
+// A removal that waits keeps others of the provider from being looked at: it is asked again later instead.
+const usual: HandoverTimes = { answerMs: 5_000, removeMs: 5_000, lookMs: 500, pageSize: 500 }
 
 /**
  * Instances that somebody else makes: written down for a provisioner outside, who takes them, says where they are, and says when nothing
