@@ -196,6 +196,12 @@ describe('the process provider', () => {
     expect(await refused({ user: { uid: 1_000, gid: 1_000, gids: [0] } })).toEqual(failed(/root/))
     expect(await refused({ mounts: [{ hostPath: '/data', target: '/data', mode: 'ro' }] })).toEqual(failed(/mounts/))
     expect(await refused({ capabilities: ['NET_ADMIN'] })).toEqual(failed(/capabilities/))
+    const report = {
+      url: 'https://carrel.example.org/v1/instance-reports',
+      token: 't',
+      ports: { from: 20_000, to: 20_099 },
+    }
+    expect(await refused({ report })).toEqual(failed(/reported/))
     expect(await refused({ egress: 'none' })).toEqual(failed(/network/))
     expect(await refused({ command: ['/bin/sh'] })).toEqual(failed(/configured commands/))
     expect(await refused({ environment: { 'A;B': '1' } })).toEqual(failed(/A;B/))

@@ -28,6 +28,7 @@ export function objection(spec: InstanceSpec, settings: DockerSettings): string 
   if (resources.gpus > 0) return 'this provider has no GPUs'
   if (resources.cpuMilli <= 0 || resources.memoryMib < 6) return 'a session needs a CPU limit and at least 6 MiB'
   if (user?.uid === 0 && !settings.allowRootImages.includes(spec.image)) return 'root is not allowed for this image'
+  if (spec.report !== null) return 'here the daemon says where ports are, and nothing is reported'
   if (spec.egress === 'site' && settings.siteNetworks.length === 0) return 'this provider has no site networks'
   const bad = spec.mounts.find(({ target }) => !isMountTarget(target))
   return bad === undefined ? null : `nothing may be mounted at ${bad.target}`

@@ -109,6 +109,7 @@ function unfit(spec: InstanceSpec, image: LocalCommand): string | null {
   if (spec.mounts.length > 0) return 'The process provider mounts nothing.'
   if (spec.capabilities.length > 0) return 'The process provider grants no capabilities.'
   if (spec.resources.gpus > 0) return 'The process provider assigns no GPUs.'
+  if (spec.report !== null) return 'The process provider chooses the ports itself, and nothing is reported.'
   if (spec.egress === 'none') return 'The process provider cannot keep a process from the network.'
   if (spec.command !== null && !image.anyCommand) return 'This provider runs its configured commands only.'
   if (spec.command?.length === 0) return 'The command is empty.'

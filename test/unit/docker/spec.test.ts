@@ -68,6 +68,16 @@ test.each([
   ['a GPU', { resources: { ...spec.resources, gpus: 1 } }],
   ['no limit of CPU', { resources: { ...spec.resources, cpuMilli: 0 } }],
   ['no limit of memory', { resources: { ...spec.resources, memoryMib: 0 } }],
+  [
+    'ports that it would report',
+    {
+      report: {
+        url: 'https://carrel.example.org/v1/instance-reports',
+        token: 't',
+        ports: { from: 20_000, to: 20_099 },
+      },
+    },
+  ],
   ['site networks where there are none', { egress: 'site' }],
   ...['/', '/etc', '/etc/passwd', '/run', '/run/carrel', '/usr/lib', 'mnt', '/mnt/../etc', '/mnt/'].map(
     (target) => [`a mount at ${target}`, { mounts: [{ hostPath: '/data', target, mode: 'ro' }] }] as const,
