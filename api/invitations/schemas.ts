@@ -46,62 +46,71 @@ export const SessionInvitationCreate = z
 
 const named = z.object({ id, name: z.string() })
 
-export const InvitationDocument = z
-  .object({
-    id,
-    project: named,
-    session: named
-      .nullable()
-      .openapi({ description: 'Into this session of the project alone; `null`: into the project' }),
-    role: z.enum(projectRoles).nullable(),
-    mode: z.enum(doorModes).nullable(),
-    inviter: z.object({ id, displayName: z.string() }),
-    email: z.string().nullable().openapi({ description: '`null` once it is forgotten' }),
-    anyone: z.boolean(),
-    language: z.enum(languages),
-    delivery: z.enum(deliveries).openapi({ description: '`link`: the inviter was shown the link, and brings it' }),
-    state: z.enum(invitationStates).openapi({ description: 'Open to growth' }),
-    stateSince: time,
-    reason: z
-      .string()
-      .nullable()
-      .openapi({
-        description: `Why it ended, where that is not plain. Open to growth: user, ${lostReasons.join(', ')}, ${problems}`,
-      }),
-    createdAt: time,
-    expiresAt: time,
-    endedAt: nullableTime,
-    acceptedBy: id.nullable(),
-    mailsSent: z.int(),
-    sending: z
-      .object({
-        problem: z
-          .string()
-          .nullable()
-          .openapi({ description: `What keeps the mail: ${problems}. Open to growth` }),
-        tries: z.int(),
-        nextTryAt: time,
-      })
-      .nullable()
-      .openapi({ description: 'Of a mail that is to go out' }),
-  })
-  .openapi('Invitation')
-
-/** With the link, in the one answer that has it. */
-export const InvitationCreated = InvitationDocument.extend({
-  link: z
+const invitation = {
+  id,
+  project: named,
+  session: named
+    .nullable()
+    .openapi({ description: 'Into this session of the project alone; `null`: into the project' }),
+  role: z.enum(projectRoles).nullable(),
+  mode: z.enum(doorModes).nullable(),
+  inviter: z.object({ id, displayName: z.string() }),
+  email: z.string().nullable().openapi({ description: '`null` once it is forgotten' }),
+  anyone: z.boolean(),
+  language: z.enum(languages),
+  delivery: z.enum(deliveries).openapi({ description: '`link`: the inviter was shown the link, and brings it' }),
+  state: z.enum(invitationStates).openapi({ description: 'Open to growth' }),
+  stateSince: time,
+  reason: z
     .string()
     .nullable()
-    .openapi({ description: 'Where `delivery` is `link`: for the person who is invited. Shown once' }),
-}).openapi('InvitationCreated')
+    .openapi({
+      description: `Why it ended, where that is not plain. Open to growth: user, ${lostReasons.join(', ')}, ${problems}`,
+    }),
+  createdAt: time,
+  expiresAt: time,
+  endedAt: nullableTime,
+  acceptedBy: id.nullable(),
+  mailsSent: z.int(),
+  sending: z
+    .object({
+      problem: z
+        .string()
+        .nullable()
+        .openapi({ description: `What keeps the mail: ${problems}. Open to growth` }),
+      tries: z.int(),
+      nextTryAt: time,
+    })
+    .nullable()
+    .openapi({ description: 'Of a mail that is to go out' }),
+}
 
-export const InvitationShown = InvitationDocument.extend({
-  secretShown: z.literal(true).optional().openapi({ description: 'The link was shown when it was made' }),
-}).openapi('InvitationShown')
+export const InvitationDocument = z.object(invitation).openapi('Invitation')
 
-export const InvitationWithHistory = InvitationDocument.extend({
-  history: z.array(z.object({ seq: z.int(), at: time, type: z.string(), data: z.record(z.string(), z.unknown()) })),
-}).openapi('InvitationWithHistory')
+/** With the link, in the one answer that has it. */
+export const InvitationCreated = z
+  .object({
+    ...invitation,
+    link: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Where `delivery` is `link`: for the person who is invited. Shown once' }),
+  })
+  .openapi('InvitationCreated')
+
+export const InvitationShown = z
+  .object({
+    ...invitation,
+    secretShown: z.literal(true).optional().openapi({ description: 'The link was shown when it was made' }),
+  })
+  .openapi('InvitationShown')
+
+export const InvitationWithHistory = z
+  .object({
+    ...invitation,
+    history: z.array(z.object({ seq: z.int(), at: time, type: z.string(), data: z.record(z.string(), z.unknown()) })),
+  })
+  .openapi('InvitationWithHistory')
 
 const code = z
   .string()

@@ -43,7 +43,7 @@ export const mailPart = z
   })
   .superRefine((env, context) => {
     const fault = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message })
-    const { CARREL_ENV: _, CARREL_WORKER_ROLES: roles, ...variables } = env
+    const { CARREL_ENV: environment, CARREL_WORKER_ROLES: roles, ...variables } = env
     if (!roles.includes('mail')) {
       for (const [key] of Object.entries(variables).filter(([, value]) => value !== undefined))
         fault(key, 'must not be set where CARREL_WORKER_ROLES has no mail: it is for that role alone')
@@ -58,7 +58,7 @@ export const mailPart = z
       fault('CARREL_SMTP_PASSWORD', 'must be set together with CARREL_SMTP_USERNAME')
     if (env.CARREL_SMTP_TLS !== undefined && url?.startsWith('smtps:') === true)
       fault('CARREL_SMTP_TLS', 'must not be set beside smtps://, which is TLS from the first byte')
-    if (env.CARREL_SMTP_TLS === 'none' && env.CARREL_SMTP_PASSWORD !== undefined && env.CARREL_ENV !== 'development')
+    if (env.CARREL_SMTP_TLS === 'none' && env.CARREL_SMTP_PASSWORD !== undefined && environment !== 'development')
       fault('CARREL_SMTP_TLS', 'must be starttls where a password is sent')
   })
   .transform((env) => {
