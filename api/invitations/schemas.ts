@@ -46,7 +46,7 @@ export const SessionInvitationCreate = z
 
 const named = z.object({ id, name: z.string() })
 
-const invitation = {
+const invitationFields = {
   id,
   project: named,
   session: named
@@ -85,12 +85,12 @@ const invitation = {
     .openapi({ description: 'Of a mail that is to go out' }),
 }
 
-export const InvitationDocument = z.object(invitation).openapi('Invitation')
+export const InvitationDocument = z.object(invitationFields).openapi('Invitation')
 
 /** With the link, in the one answer that has it. */
 export const InvitationCreated = z
   .object({
-    ...invitation,
+    ...invitationFields,
     link: z
       .string()
       .nullable()
@@ -100,14 +100,14 @@ export const InvitationCreated = z
 
 export const InvitationShown = z
   .object({
-    ...invitation,
+    ...invitationFields,
     secretShown: z.literal(true).optional().openapi({ description: 'The link was shown when it was made' }),
   })
   .openapi('InvitationShown')
 
 export const InvitationWithHistory = z
   .object({
-    ...invitation,
+    ...invitationFields,
     history: z.array(z.object({ seq: z.int(), at: time, type: z.string(), data: z.record(z.string(), z.unknown()) })),
   })
   .openapi('InvitationWithHistory')
