@@ -4,7 +4,7 @@ import type { OpenBackend, RealBackend } from './backend.ts'
 import { noteFigure } from './figures.ts'
 import { wholeFlow } from './flow.ts'
 import { madeByApi } from './made-by-api.ts'
-import { longOutage, outage, shortOutage } from './outage.ts'
+import { holdTimes, longOutage, outage, shortOutage } from './outage.ts'
 import { overhead } from './overhead.ts'
 import { createStandSite } from './site.ts'
 import type { StandSite } from './site.ts'
@@ -58,13 +58,14 @@ export function standCases(name: string, open: OpenBackend): void {
       async () => {
         if (backend.viaProxies === undefined) return untried(backend).not.toHaveProperty('viaProxies')
         const how = isLong ? longOutage : shortOutage
-        const { startBeforeMs, startMeanwhileMs, allRightAfterMs } = await outage(backend, how)
+        const figures = await outage(backend, how)
         const extent = `${how.perPhase} sessions in each phase, ${how.forMs / 1_000} s`
-        noteFigure(name, `median start on another provider, before (${extent})`, startBeforeMs)
-        noteFigure(name, `median start on another provider, while it hung (${extent})`, startMeanwhileMs)
-        noteFigure(name, `all right again after (${extent})`, allRightAfterMs)
+        noteFigure(name, `median start on another provider, before (${extent})`, figures.startBeforeMs)
+        noteFigure(name, `median start on another provider, while it hung (${extent})`, figures.startMeanwhileMs)
+        noteFigure(name, `all right again after (${extent})`, figures.allRightAfterMs)
+        if (how.isStrict) holdTimes(figures)
       },
-      20 * minute,
+      40 * minute,
     )
 
     test(

@@ -15,7 +15,7 @@ export interface Outage {
   readonly forMs: number
   /** Starts on the other provider, before and meanwhile. */
   readonly starts: number
-  /** Whether the other provider's starts are held to take no longer meanwhile: only on a machine that does nothing else. */
+  /** Whether it is held to its times: only on a machine that does nothing else. */
   readonly isStrict: boolean
 }
 
@@ -29,8 +29,9 @@ export interface OutageFigures {
   readonly allRightAfterMs: number
 }
 
-/** Once it is back, everything must be as it should within this. */
+/** Once it is back, everything must be as it should within this; on a machine that has much else to do it is told how long it took. */
 const rightWithinMs = 60_000
+const patientMs = 600_000
 /** So many times as long, at most, may a start on the other provider take meanwhile. */
 const mostSlower = 1.2
 
@@ -72,12 +73,11 @@ export async function outage(backend: RealBackend, how: Outage = shortOutage): P
     const back = performance.now()
     await each((proxy) => proxy.pass())
     await expect
-      .poll(async () => sessions.wrong(await stand.portal.states()), { timeout: rightWithinMs, interval: 500 })
+      .poll(async () => sessions.wrong(await stand.portal.states()), { timeout: patientMs, interval: 500 })
       .toEqual([])
     const allRightAfterMs = performance.now() - back
     await endAll(stand)
     await nothingLeft(stand, backend)
-    if (how.isStrict) expect(startMeanwhileMs).toBeLessThan(startBeforeMs * mostSlower)
     return { startBeforeMs, startMeanwhileMs, allRightAfterMs }
   } finally {
     await each((proxy) => proxy.close())
@@ -155,6 +155,12 @@ async function startsBeside({ portal }: StandSite, count: number): Promise<numbe
     await portal.remove(id)
   }
   return median(took)
+}
+
+/** What the long form promises of its times. */
+export function holdTimes({ startBeforeMs, startMeanwhileMs, allRightAfterMs }: OutageFigures): void {
+  expect(startMeanwhileMs).toBeLessThan(startBeforeMs * mostSlower)
+  expect(allRightAfterMs).toBeLessThan(rightWithinMs)
 }
 
 async function endAll({ portal }: StandSite): Promise<void> {
