@@ -23,6 +23,8 @@ export interface AnswerAsk {
   readonly invitationId?: InvitationId | undefined
 }
 
+type Books = Pick<Services, 'db'>
+
 /** The offer is worth nothing any more: nothing of the answer stays, and it is revoked. */
 class OfferLost extends Error {
   readonly reason: LostReason
@@ -33,7 +35,7 @@ class OfferLost extends Error {
 }
 
 /** Accepts. Whoever accepted already is told the same again. */
-export async function accept(services: Services, deed: Deed, who: AccountId, ask: AnswerAsk): Promise<Invitation> {
+export async function accept(services: Books, deed: Deed, who: AccountId, ask: AnswerAsk): Promise<Invitation> {
   const { db } = services
   const { id, byLink } = await namedBy(services, ask)
   try {
@@ -51,7 +53,7 @@ export async function accept(services: Services, deed: Deed, who: AccountId, ask
 }
 
 /** Declines. One that is declined already stays so. */
-export async function decline(services: Services, deed: Deed, who: AccountId, ask: AnswerAsk): Promise<Invitation> {
+export async function decline(services: Books, deed: Deed, who: AccountId, ask: AnswerAsk): Promise<Invitation> {
   const { db } = services
   const { id, byLink } = await namedBy(services, ask)
   return await change(db, deed, { kind: 'invitation', id }, async (trx) => {
@@ -64,21 +66,21 @@ export async function decline(services: Services, deed: Deed, who: AccountId, as
 }
 
 /** What a link leads to, for whoever has it. */
-export async function view({ db }: Services, who: AccountId, code: string) {
+export async function view({ db }: Books, who: AccountId, code: string) {
   const invitation = await invitationOfCode(db, hashOfCode(code))
   if (invitation === null) throw notFound('invitation')
   return { invitation, why: await obstacle({ db }, who, invitation) }
 }
 
 /** The code of the problem that accepting would meet first; `null`: none that could be told before. */
-async function obstacle({ db }: Pick<Services, 'db'>, who: AccountId, invitation: Invitation) {
+async function obstacle({ db }: Books, who: AccountId, invitation: Invitation) {
   const { anyone, email, endedAt, expiresAt } = invitation
   if (endedAt !== null || expiresAt.getTime() <= Date.now()) return 'invitation_over'
   if (!anyone && !(await verifiedEmailsOf(db, who)).includes(email)) return 'email_differs'
   return (await mustAcceptTerms(db, who)) ? 'terms_not_accepted' : null
 }
 
-async function namedBy({ db }: Services, { code, invitationId }: AnswerAsk) {
+async function namedBy({ db }: Books, { code, invitationId }: AnswerAsk) {
   if (invitationId !== undefined) return { id: invitationId, byLink: false }
   const invitation = code === undefined ? null : await invitationOfCode(db, hashOfCode(code))
   if (invitation === null) throw notFound('invitation')

@@ -129,7 +129,7 @@ export async function readInvitation({ db }: Pick<Services, 'db'>, id: Invitatio
 }
 
 /** Has the same link sent once more. */
-export async function resend({ db }: Services, deed: Deed, id: InvitationId): Promise<Invitation> {
+export async function resend({ db }: Pick<Services, 'db'>, deed: Deed, id: InvitationId): Promise<Invitation> {
   return await change(db, deed, { kind: 'invitation', id }, async (trx) => {
     const outcome = await wantResend(trx, id)
     if (outcome !== 'wanted') throw refusalOf(outcome)
@@ -155,7 +155,7 @@ function refusalOf(outcome: Exclude<Awaited<ReturnType<typeof wantResend>>, 'wan
 }
 
 /** Takes it back. One that is revoked already stays so. */
-export async function revoke({ db }: Services, deed: Deed, id: InvitationId): Promise<Invitation> {
+export async function revoke({ db }: Pick<Services, 'db'>, deed: Deed, id: InvitationId): Promise<Invitation> {
   return await change(db, deed, { kind: 'invitation', id }, async (trx) => {
     const outcome = await revokeInvitation(trx, id)
     const invitation = await readInvitation({ db: trx }, id)

@@ -1,6 +1,6 @@
 import type { ProofTarget } from './target.ts'
 
-export const partNames = ['faults', 'bounds', 'sweep', 'kill', 'outage', 'upgrade', 'cut'] as const
+export const partNames = ['faults', 'bounds', 'sweep', 'kill', 'outage', 'upgrade', 'cut', 'invitations'] as const
 export type PartName = (typeof partNames)[number]
 
 /** What a part of the proof is given. */

@@ -78,4 +78,11 @@ export const parts: readonly Part[] = [
     files: ['test/e2e/doors-cut.test.ts'],
     runsOn: { brought: 'a notebook and a desktop of its own' },
   }),
+  vitestPart({
+    name: 'invitations',
+    shows: 'whatever races an invitation, one wins, nobody is in by a lost offer, and no link is new',
+    project: 'db',
+    files: ['test/db/invitation-races.test.ts'],
+    runsOn: { brought: 'a mail server in memory' },
+  }),
 ]

@@ -84,6 +84,7 @@ test('each part says what it runs on, and where it shows nothing', async () => {
     'outage: lab (docker), beside one in memory',
     'upgrade: lab (docker)',
     'cut: a notebook and a desktop of its own',
+    'invitations: a mail server in memory',
   ])
   const memory = proofTarget({ provider: localProvider('fake'), directory: '' })
   const run = {

@@ -1,0 +1,140 @@
+import { sql } from 'kysely'
+import { accept, decline } from '../../../api/invitations/answering.ts'
+import { resend, revoke } from '../../../api/invitations/inviting.ts'
+import { Problem } from '../../../api/problem.ts'
+import { requestStop } from '../../../db/intents.ts'
+import { removeMember } from '../../../db/project-members.ts'
+import type { Guest, Scene } from './scene.ts'
+import { deedOf, timings, WorkerDied } from './scene.ts'
+
+/** What came of a doing. `done`: it is so now; else the code of what refused it. */
+export type Came = 'done' | (string & {})
+
+/** Everything that may happen to an invitation. */
+export const doingNames = [
+  'accept',
+  'acceptOther',
+  'decline',
+  'revoke',
+  'resend',
+  'expire',
+  'close',
+  'loseRight',
+  'work',
+  'workBeside',
+  'mailDown',
+  'mailUp',
+  'deferMail',
+  'loseAnswer',
+  'killWorker',
+  'noMailbox',
+] as const
+export type DoingName = (typeof doingNames)[number]
+
+/** Deeds that end what is offered: who accepts after one of them has happened is let in by a defect. */
+export const endings: readonly DoingName[] = ['revoke', 'expire', 'close', 'loseRight', 'decline']
+
+async function told(deed: () => Promise<unknown>): Promise<Came> {
+  try {
+    await deed()
+    return 'done'
+  } catch (error) {
+    if (error instanceof Problem) return error.code
+    throw error
+  }
+}
+
+const acceptAs = async ({ rows, code }: Scene, { accountId }: Guest): Promise<Came> =>
+  await told(async () => await accept(rows, deedOf(accountId), accountId, { code }))
+
+export async function doThis(scene: Scene, name: DoingName): Promise<Came> {
+  const { rows, id, code, inviter, named, other, mailer } = scene
+  const { db } = rows
+  const by = deedOf(inviter.accountId)
+  switch (name) {
+    case 'accept':
+      return await acceptAs(scene, named)
+    case 'acceptOther':
+      return await acceptAs(scene, other)
+    case 'decline':
+      return await told(async () => await decline(rows, deedOf(named.accountId), named.accountId, { code }))
+    case 'revoke':
+      return await told(async () => await revoke(rows, by, id))
+    case 'resend':
+      // Ten minutes later.
+      await sql`update invitation_mail set wanted_at = wanted_at - interval '11 minutes'
+        where invitation_id = ${id} and ended_at is not null`.execute(db)
+      return await told(async () => await resend(rows, by, id))
+    case 'expire':
+      await sql`update invitation set expires_at = clock_timestamp() where id = ${id}`.execute(db)
+      return 'done'
+    case 'close':
+      return await close(scene)
+    case 'loseRight':
+      return await db.transaction().execute(async (trx) => await removeMember(trx, scene.projectId, inviter.accountId))
+    case 'work':
+    case 'workBeside':
+      await work(scene)
+      return 'done'
+    case 'mailDown':
+      mailer.goDown()
+      return 'done'
+    case 'mailUp':
+      mailer.goUp()
+      return 'done'
+    case 'deferMail':
+      mailer.defer(2)
+      return 'done'
+    case 'loseAnswer':
+      mailer.loseNextAnswer()
+      return 'done'
+    case 'killWorker':
+      scene.dieAfterSending()
+      return 'done'
+    case 'noMailbox':
+      mailer.refuse(named.email)
+      return 'done'
+    default:
+      return name satisfies never
+  }
+}
+
+/** Its session is asked to stop, or its project closed. */
+async function close({ rows: { db }, sessionId, projectId }: Scene): Promise<Came> {
+  await db.transaction().execute(async (trx) => {
+    if (sessionId !== null) await requestStop(trx, sessionId, 'user')
+    else
+      await trx
+        .updateTable('project')
+        .set({ closed_at: sql<Date>`now()` })
+        .where('id', '=', projectId)
+        .execute()
+  })
+  return 'done'
+}
+
+const mostLooks = 30
+
+/** What a run of the workflow does until it would wait for long: a look, a step, another look. */
+export async function work(scene: Scene): Promise<void> {
+  const { id, books } = scene
+  for (let looks = 0; looks < mostLooks; looks++) {
+    const step = await books.lookAtInvitation({ id, timings })
+    if (step === null || step.do === 'nothing') return
+    if (step.do === 'end') await books.endInvitation({ id, state: step.state, reason: step.reason })
+    else if (step.do === 'remind') await books.wantReminder({ id })
+    else if (step.do === 'send') await send(scene, step.number)
+    else if (step.ms > 1_000) return
+  }
+}
+
+/** A worker that dies leaves its try open: two minutes later another one may begin. */
+async function send({ rows: { db }, id, mail }: Scene, number: number): Promise<void> {
+  try {
+    await mail.sendInvitation({ id, number, timings })
+  } catch (error) {
+    if (!(error instanceof WorkerDied)) throw error
+    await sql`update invitation_mail set began_at = began_at - interval '1 hour'
+      where invitation_id = ${id} and number = ${number} and ended_at is null`.execute(db)
+  }
+}

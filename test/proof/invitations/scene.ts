@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto'
+import type { Deed } from '../../../api/env.ts'
+import { createInvitationBooksActivities, createMailActivities } from '../../../activities/invitation.ts'
+import { insertInvitation } from '../../../db/invitations.ts'
+import { newId } from '../../../domain/ids.ts'
+import type { AccountId, InvitationId, ProjectId, SessionId } from '../../../domain/ids.ts'
+import { withTimings } from '../../../domain/timings.ts'
+import { createFakeMailer } from '../../../ports/mail/fake.ts'
+import type { FakeMailer } from '../../../ports/mail/fake.ts'
+import type { Rows } from '../../setup/rows.ts'
+
+/** Waits are for others: here a try that failed may be repeated at once. */
+export const timings = withTimings({ mailRetryMs: 1, mailRetryMaxMs: 1 })
+
+export interface Guest {
+  readonly accountId: AccountId
+  readonly email: string
+}
+
+/** Somebody who invites, a place, two who may answer, and a mail server of their own. */
+export interface Scene {
+  readonly rows: Rows
+  readonly id: InvitationId
+  readonly code: string
+  readonly kind: 'project' | 'session'
+  readonly anyone: boolean
+  readonly projectId: ProjectId
+  readonly sessionId: SessionId | null
+  readonly inviter: Guest
+  /** Another owner of the project, who may take the inviter's right. */
+  readonly chief: Guest
+  readonly named: Guest
+  readonly other: Guest
+  readonly mailer: FakeMailer
+  /** What a worker does about the invitation. Whoever is told to die loses what it was about to note. */
+  readonly books: ReturnType<typeof createInvitationBooksActivities>
+  readonly mail: ReturnType<typeof createMailActivities>
+  /** What the mail server said to which mail, in order. */
+  readonly answers: readonly { readonly key: string; readonly said: string }[]
+  /** The next mail that is given to the server is the last deed of its worker. */
+  dieAfterSending(): void
+}
+
+export class WorkerDied extends Error {}
+
+export const deedOf = (accountId: AccountId): Deed => ({
+  accountId,
+  client: 'test',
+  onBehalfOf: null,
+  action: 'race',
+  requestId: null,
+})
+
+async function person(rows: Rows): Promise<Guest> {
+  const { accountId } = await rows.account()
+  const email = `${accountId}@site.example`
+  await rows.db.updateTable('account').set({ email }).where('id', '=', accountId).execute()
+  return { accountId, email }
+}
+
+export async function openScene(rows: Rows, kind: Scene['kind'], anyone: boolean): Promise<Scene> {
+  const { db } = rows
+  const [inviter, chief, named, other] = [
+    await person(rows),
+    await person(rows),
+    await person(rows),
+    await person(rows),
+  ]
+  const projectId = await rows.project(inviter.accountId)
+  await db
+    .insertInto('project_member')
+    .values({ project_id: projectId, account_id: chief.accountId, role: 'owner' })
+    .execute()
+  await db.updateTable('project').set({ sharing: 'invited' }).where('id', '=', projectId).execute()
+  const session = kind === 'session' ? await rows.session({ accountId: inviter.accountId, projectId }) : null
+  if (session !== null) await rows.scene(session, { state: 'ready' })
+  const id = newId('invitation')
+  const code = `carrel_invitation_${id}`
+  await db.transaction().execute((trx) =>
+    insertInvitation(trx, {
+      id,
+      projectId,
+      sessionId: session?.sessionId ?? null,
+      place: kind === 'project' ? { kind, role: 'editor' } : { kind, mode: 'control' },
+      inviterId: inviter.accountId,
+      email: named.email,
+      anyone,
+      language: 'en',
+      delivery: 'mail',
+      codeHash: createHash('sha256').update(code).digest(),
+      code: Buffer.from(code),
+      expiresInMs: 86_400_000,
+      remindInMs: null,
+    }),
+  )
+  const server = createFakeMailer()
+  let dying = false
+  const answers: { key: string; said: string }[] = []
+  const mailer: FakeMailer = {
+    ...server,
+    async send(mail) {
+      const answer = await server.send(mail)
+      const taken = answer.kind === 'accepted'
+      const dies = dying && taken
+      if (dies) dying = false
+      answers.push({ key: mail.key, said: dies ? 'died' : taken ? 'accepted' : answer.code })
+      if (dies) throw new WorkerDied()
+      return answer
+    },
+  }
+  return {
+    rows,
+    id,
+    code,
+    kind,
+    anyone,
+    projectId,
+    sessionId: session?.sessionId ?? null,
+    inviter,
+    chief,
+    named,
+    other,
+    mailer,
+    answers,
+    books: createInvitationBooksActivities({ db }),
+    mail: createMailActivities({
+      db,
+      mailer,
+      openCode: (_, sealed) => sealed.toString(),
+      pageUrl: 'https://carrel.example/invitation',
+      timeZone: 'UTC',
+      tried: () => {},
+    }),
+    dieAfterSending() {
+      dying = true
+    },
+  }
+}
