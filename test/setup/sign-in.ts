@@ -34,11 +34,13 @@ export interface SignInSite {
   close(): Promise<void>
 }
 
-/** The api, with these issuers as its configuration names them. */
-export async function startSignInSite(
-  issuers: readonly object[],
-  { limits = {}, env = {} }: { limits?: Partial<OidcLimits>; env?: Readonly<Record<string, string>> } = {},
-): Promise<SignInSite> {
+interface SiteOptions {
+  readonly limits?: Partial<OidcLimits>
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** How people sign in with these issuers, as the configuration names them. */
+export function signInOf(issuers: readonly object[], { limits = {}, env = {} }: SiteOptions = {}): SignInDeps {
   const { issuers: config } = readConfig(['issuers'], {
     CARREL_ENV: 'development',
     CARREL_ISSUERS: JSON.stringify(issuers),
@@ -46,7 +48,12 @@ export async function startSignInSite(
     CARREL_SIGN_IN_LIMIT_PER_MINUTE: '100000',
     ...env,
   })
-  const signIn = createSignIn({ config, publicUrl: carrel, secrets, limits })
+  return createSignIn({ config, publicUrl: carrel, secrets, limits })
+}
+
+/** The api, with these issuers. */
+export async function startSignInSite(issuers: readonly object[], options: SiteOptions = {}): Promise<SignInSite> {
+  const signIn = signInOf(issuers, options)
   const api = await startApi({}, { signIn })
   const incoming = { socket: { remoteAddress: '192.0.2.9' } }
   const serve = async (request: Request) => await api.app.app.fetch(request, { incoming })

@@ -13,8 +13,8 @@ const mostPosix = 16_384
 /** Reads what was said under our names; what is of another kind than it should be was not said. `null`: it names nobody. */
 export function readClaims(said: Said, settings: OidcSettings, groups: readonly string[]): IdentityClaims | null {
   const { claims: names } = settings
-  const subject = said['sub']
-  if (typeof subject !== 'string' || subject === '' || subject.length > longestSubject) return null
+  const subject = subjectOf(said)
+  if (subject === null) return null
   const email = lineOf(said['email'], longestEmail)
   return {
     issuer: settings.issuer,
@@ -27,6 +27,11 @@ export function readClaims(said: Said, settings: OidcSettings, groups: readonly 
     login: names.login === null ? null : loginOf(said[names.login]),
     posix: names.posix === null ? null : posixOf(said[names.posix]),
   }
+}
+
+/** Whom it is about; `null`: nobody. */
+export function subjectOf({ sub }: Said): string | null {
+  return typeof sub === 'string' && sub !== '' && sub.length <= longestSubject ? sub : null
 }
 
 /** The groups that a claim lists; `null`: it lists none. */

@@ -1,5 +1,5 @@
 import type { Finished, SignInMarks } from '../identity-provider.ts'
-import { groupsOf, readClaims } from './claims.ts'
+import { groupsOf, readClaims, subjectOf } from './claims.ts'
 import type { Said } from './claims.ts'
 import { libraries } from './discovered.ts'
 import type { Discovered } from './discovered.ts'
@@ -37,6 +37,7 @@ async function take(context: OidcContext, query: URLSearchParams, marks: SignInM
   const stated = answer.claims()
   const idToken = answer.id_token
   if (stated === undefined || idToken === undefined) return { kind: 'invalid', detail: 'no id token' }
+  if (subjectOf(stated) === null) return { kind: 'invalid', detail: 'it names nobody' }
   await checkSignature(found, settings, idToken)
   const said = { ...(await alsoSaid(found, settings, stated, answer.access_token)), ...stated }
   const kept = groupTokens(answer, settings)

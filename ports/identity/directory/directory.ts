@@ -1,0 +1,21 @@
+import type { PosixWords } from '../../../domain/posix.ts'
+
+/** What a directory says of a login. */
+export type DirectoryAnswer =
+  /** In its own words: whoever asked checks them. */
+  | { readonly kind: 'found'; readonly words: PosixWords }
+  /** It knows no such login. */
+  | { readonly kind: 'absent' }
+  /** It knows several, and so nobody. */
+  | { readonly kind: 'ambiguous' }
+  /** It did not answer, or not as a directory does: what it knows is unknown. `detail` is for operators. */
+  | { readonly kind: 'unavailable'; readonly detail: string }
+
+/** Knows who people are to file systems, by their login at the site: by its whole text, and nothing in it is a pattern. */
+export interface Directory {
+  /** Answers within its time, whatever the directory does; never throws. */
+  lookUp(login: string): Promise<DirectoryAnswer>
+}
+
+/** Longer logins are nobody's. */
+export const longestLogin = 255
