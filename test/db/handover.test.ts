@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ProviderId } from '../../domain/ids.ts'
 import { startApi } from '../setup/api.ts'
 import type { TestApi } from '../setup/api.ts'
+import { untilBlocked } from '../setup/blocked.ts'
 import {
   addHandoverProvider,
   freshClaim,
@@ -10,7 +11,7 @@ import {
   handOver,
   recordsOf,
 } from '../setup/handover.ts'
-import type { Provisioner } from '../setup/handover.ts'
+import type { HandedOver, Provisioner } from '../setup/handover.ts'
 import { freshHost, refOf, running, talkOf } from '../setup/handover-talk.ts'
 
 const desks = 'desks' as ProviderId
@@ -23,6 +24,17 @@ beforeAll(async () => {
   await addHandoverProvider(api, pools, { by: broker.accountId })
 })
 afterAll(() => api.close())
+
+/** Begins several deeds while somebody else has the row, so that all of them wait for it. */
+async function contended<T>(one: HandedOver, deeds: () => Promise<T>[]): Promise<T[]> {
+  const begun = await api.db.transaction().execute(async (trx) => {
+    await trx.selectFrom('handover').select('id').where('id', '=', one.id).forUpdate().execute()
+    const all = deeds()
+    await untilBlocked(api.db, all.length)
+    return { all }
+  })
+  return await Promise.all(begun.all)
+}
 
 const { ask, say, take, taken, rowOf } = talkOf(
   () => api,
@@ -73,9 +85,11 @@ test('what nobody took is gone at once, and nobody gets it any more', async () =
 
 describe('a take', () => {
   test('of many at once one gets it, and the others are told', async () => {
+    // one:    lock (waits) ··· wanted ─ taken ─ commit
+    // others: lock (wait) ··························· taken by another claim: 409
     const one = await handOver(api, desks)
-    const answers = await Promise.all(Array.from({ length: 8 }, async () => await take(one)))
-    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 7 }, () => 409)])
+    const answers = await contended(one, () => Array.from({ length: 4 }, async () => await take(one)))
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409])
     expect(answers.filter(({ text }) => text.includes('canary'))).toHaveLength(1)
   })
 
@@ -108,13 +122,17 @@ describe('a take', () => {
   test('at the moment of a removal either finds nothing, or is asked to take it away again', async () => {
     // take:   lock ─ wanted? ─ taken                      lock (waits) ····· nothing there: 404
     // remove:        delete (waits) ··· mark unwanted     delete ─ gone
-    for (let n = 0; n < 10; n++) {
+    for (const isTakeFirst of [true, false]) {
       const one = await handOver(api, desks)
-      const [answer, left] = await Promise.all([take(one), recordsOf(api, desks).release(refOf(one))])
+      const taking = async () => (await take(one)).status
+      const removing = async () => await recordsOf(api, desks).release(refOf(one))
+      const came = await contended<number | boolean>(one, () =>
+        isTakeFirst ? [taking(), removing()] : [removing(), taking()],
+      )
+      const [status, left] = isTakeFirst ? came : came.toReversed()
       const row = await rowOf(one)
-      if (answer.status === 200)
-        expect([left, row?.unwanted_at instanceof Date, row?.sealed]).toEqual([false, true, null])
-      else expect([answer.status, left, row]).toEqual([404, true, undefined])
+      if (status === 200) expect([left, row?.unwanted_at instanceof Date, row?.sealed]).toEqual([false, true, null])
+      else expect([status, left, row]).toEqual([404, true, undefined])
     }
   })
 
