@@ -16,6 +16,7 @@ import {
   createSecrets,
   handoverSecrets,
   instanceSecret,
+  invitationCode,
   issuerTokens,
   keyIdOf,
   providerSecrets,
@@ -320,6 +321,23 @@ test('bytes are written only where the old ones stand', async () => {
       tokens: old.encrypt(issuerTokens(browser), '{}'),
     }),
   )
+  const invitation = newId('invitation')
+  await db
+    .insertInto('invitation')
+    .values({
+      id: invitation,
+      project_id: owner.projectId,
+      inviter_id: owner.accountId,
+      role: 'viewer',
+      email: 'ada@site.example',
+      language: 'en',
+      delivery: 'mail',
+      state: 'sending',
+      code_hash: Buffer.from(invitation),
+      code: old.encrypt(invitationCode(invitation), 'a code'),
+      expires_at: new Date(Date.now() + 60_000),
+    })
+    .execute()
   const report_token = old.encrypt(reportToken(made), 'a token')
   await db.updateTable('instance').set({ report_token }).where('session_id', '=', made.sessionId).execute()
   for (const column of sealedColumns) {

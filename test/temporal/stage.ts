@@ -83,6 +83,7 @@ type Variant = Pick<
   | 'version'
   | 'graceMs'
   | 'openAccess'
+  | 'mail'
   | 'blindLimits'
   | 'countUnverified'
 >

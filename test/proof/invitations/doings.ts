@@ -73,8 +73,11 @@ export async function doThis(scene: Scene, name: DoingName): Promise<Came> {
     case 'loseRight':
       return await db.transaction().execute(async (trx) => await removeMember(trx, scene.projectId, inviter.accountId))
     case 'work':
-    case 'workBeside':
       await work(scene)
+      return 'done'
+    // Two workers that both believe it is theirs.
+    case 'workBeside':
+      await Promise.all([work(scene), work(scene)])
       return 'done'
     case 'mailDown':
       mailer.goDown()

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { sql } from 'kysely'
 import type { Deed } from '../../../api/env.ts'
 import { createInvitationBooksActivities, createMailActivities } from '../../../activities/invitation.ts'
 import { insertInvitation } from '../../../db/invitations.ts'
@@ -99,6 +100,8 @@ export async function openScene(rows: Rows, kind: Scene['kind'], anyone: boolean
   const mailer: FakeMailer = {
     ...server,
     async send(mail) {
+      // A server takes its time: others come in between.
+      await sql`select pg_sleep(0.01)`.execute(db)
       const answer = await server.send(mail)
       const taken = answer.kind === 'accepted'
       const dies = dying && taken

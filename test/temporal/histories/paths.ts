@@ -29,6 +29,8 @@ export const paths = [
   'remade',
   'check',
   'check-unserved',
+  'invitation',
+  'invitation-expired',
 ] as const
 export type Path = (typeof paths)[number]
 
