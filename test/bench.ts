@@ -13,6 +13,7 @@ import { measureHerd } from './bench/herd.ts'
 import { machineFacts } from './bench/machine.ts'
 import type { Extent } from './bench/options.ts'
 import { measureReads } from './bench/reads.ts'
+import { measurePlacement } from './bench/placement.ts'
 import { asText, updateDocument } from './bench/report.ts'
 import { measureStarts } from './bench/starts.ts'
 import { runMain } from './command.ts'
@@ -25,6 +26,7 @@ const parts: Readonly<Record<string, (ground: Ground, extent: Extent) => Promise
   e: measureFootprint,
   f: measureHerd,
   g: measureDoors,
+  h: measurePlacement,
 }
 
 const help = `npm run bench [-- options]
@@ -39,6 +41,7 @@ Temporal, api and worker, and takes everything down. Leave the machine alone mea
   e  memory, Temporal's events and statements per session
   f  a herd of notebooks
   g  what comes through a door, beside the same without one
+  h  what a wish stands on among many providers and sessions, beside the providers alone
 
   --only a,b      only these parts; the others keep what stands in the document
   --rounds n      how often each way is measured (5; with --quick 2)

@@ -110,7 +110,8 @@ export async function measureAdmissions(ground: Ground, { rounds, quick }: Exten
   }
 }
 
-async function wish(db: Db, templateId: TemplateId, owner: Owner): Promise<SessionKey> {
+/** Records a wish for a session, past the api. */
+export async function wish(db: Db, templateId: TemplateId, owner: Owner): Promise<SessionKey> {
   const id = newId('session')
   await db.transaction().execute(async (trx) => {
     await insertSession(trx, {

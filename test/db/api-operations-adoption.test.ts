@@ -4,7 +4,7 @@ import { createComputeActivities } from '../../activities/compute.ts'
 import type { Trx } from '../../db/connect.ts'
 import { readKnown } from '../../db/survey.ts'
 import { instanceName, newId } from '../../domain/ids.ts'
-import type { ProviderId, SessionId } from '../../domain/ids.ts'
+import type { ProviderId, SessionId, TemplateId } from '../../domain/ids.ts'
 import type { SessionState } from '../../domain/lifecycle.ts'
 import { findDrift } from '../../domain/reconciliation.ts'
 import { defaultTimings } from '../../domain/timings.ts'
@@ -179,7 +179,8 @@ test.each<[string, () => Promise<string>, RegExp]>([
     'whose template has it report its ports',
     async () => {
       const id = await restored()
-      const reporting = await api.template({ reportedPorts: { from: 20_000, to: 20_999 } })
+      // The api told it as text.
+      const reporting = (await api.template({ reportedPorts: { from: 20_000, to: 20_999 } })) as TemplateId
       await api.db.updateTable('session').set({ template_id: reporting }).where('id', '=', id).execute()
       return await seen(id)
     },

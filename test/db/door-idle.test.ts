@@ -139,7 +139,7 @@ describe('a session that nobody does anything in', () => {
 })
 
 describe('nobody is stopped', () => {
-  test.each([
+  test.each<readonly [string, () => Promise<unknown>]>([
     ...(['pausing', 'paused', 'resuming', 'queued'] as const).map(
       (state) => [`that is ${state}`, async () => await scene.rows.scene(key, { state })] as const,
     ),

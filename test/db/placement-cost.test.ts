@@ -1,24 +1,15 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { applyConfiguration } from '../../db/bootstrap.ts'
 import { readGrounds } from '../../db/grounds.ts'
 import type { Grounds } from '../../db/grounds.ts'
 import type { Database } from '../../db/schema.ts'
-import type { SessionId, TemplateId } from '../../domain/ids.ts'
-import type { TemplateSpec } from '../../domain/template.ts'
+import type { TemplateId } from '../../domain/ids.ts'
+import { addManyProviders } from '../setup/many-providers.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
-import { plainTemplate } from '../setup/template.ts'
 
 // 100 providers, and 5 000 sessions that live there beside as many that have ended. What is counted is blocks, not time.
-
-const templates: Readonly<Record<string, TemplateSpec['provider']>> = {
-  one: { id: 'p7' },
-  few: { class: 'few' },
-  alone: { class: 'alone' },
-  all: { kind: 'fake' },
-}
 
 let rows: Rows
 let owner: Owner
@@ -32,7 +23,7 @@ beforeAll(async () => {
   const { sessionId } = await rows.session(owner)
   client = new pg.Client({ connectionString: rows.url })
   await client.connect()
-  await fill(sessionId)
+  await addManyProviders(rows.url, rows.db, sessionId)
   listened = new Kysely<Database>({
     dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: rows.url, max: 1 }) }),
     log: ({ query }) => void asked.push(query),
@@ -43,33 +34,6 @@ afterAll(async () => {
   await listened.destroy()
   await rows.close()
 })
-
-async function fill(like: SessionId): Promise<void> {
-  await applyConfiguration(rows.db, {
-    providers: [{ id: 'fake', kind: 'fake', startLimit: 5, networks: [], settings: {} }],
-    templates: Object.entries(templates).map(([name, provider]) => ({ name, spec: { ...plainTemplate, provider } })),
-    quotaDefaults: { provider: { sessions: 1_000 } },
-  })
-  const sessions = (count: number, what: string, more: string) =>
-    `insert into session select copy.* from session s, generate_series(1, ${count}) n, jsonb_populate_record(s,
-      jsonb_build_object('id', '${what}' || n, 'name', 'x', 'provider_id', 'p' || (1 + n % 99), ${more})) copy
-    where s.id = '${like}'`
-  // Without triggers, for they would only make it slow.
-  await client.query('set session_replication_role = replica')
-  for (const statement of [
-    `insert into provider (id, kind, origin, start_limit, classes) select 'p' || n, 'fake', 'api', 20,
-      case when n <= 5 then '{few}'::text[] when n = 6 then '{alone}'::text[] else '{}' end from generate_series(1, 99) n`,
-    `insert into provider_health (provider_id) select 'p' || n from generate_series(1, 99) n`,
-    `insert into quota (payer_kind, payer_id) select 'provider', 'p' || n from generate_series(1, 99) n`,
-    sessions(5_000, 'x', `'state', 'ready'`),
-    sessions(5_000, 'y', `'state', 'stopped', 'reason', 'user', 'ended_at', now() - n * interval '1 minute'`),
-    `insert into reservation select id, 1, owner_id, project_id, provider_id, 1, 500, 512, 0, 0, now(), ended_at
-      from session where id ~ '^[xy]'`,
-    'analyze',
-  ])
-    await client.query(statement)
-  await client.query('set session_replication_role = origin')
-}
 
 async function groundsOf(name: string): Promise<Grounds> {
   const ofName = rows.db.selectFrom('template').select('id').where('name', '=', name)
