@@ -3,9 +3,13 @@ import { forgetDoors, settleDoors } from '../db/door-upkeep.ts'
 import { readArming } from '../db/epoch.ts'
 import { eraseNext } from '../db/erasure.ts'
 import { stopIdle } from '../db/idle.ts'
+import { forgetInvitations } from '../db/invitation-deliveries.ts'
 import { deleteAudit, deleteSessions, pruneEvents, pruneSessions } from '../db/retention.ts'
+import { forgetSignIns } from '../db/sign-in-upkeep.ts'
 import { forgetDrift, forgetKeys, forgetOutages, forgetReconciliations, stopOverdue } from '../db/upkeep.ts'
 import type { Batch } from '../db/upkeep.ts'
+import { stopWithdrawnSessions } from '../db/withdrawals.ts'
+import type { WithdrawalPolicy } from '../domain/experiment.ts'
 import type { Retention } from '../domain/retention.ts'
 
 export type { Batch } from '../db/upkeep.ts'
@@ -13,6 +17,8 @@ export type { Batch } from '../db/upkeep.ts'
 export interface UpkeepDeps {
   readonly db: Db
   readonly retention: Retention
+  /** What is done with sessions whose owner may not use their data any more. */
+  readonly withdrawn?: WithdrawalPolicy
   /** Tells the operator's log. */
   readonly warn: (found: { readonly sessions: number }, message: string) => void
 }
@@ -24,7 +30,7 @@ const nothing: Batch = { done: 0, more: false }
  * a repeat finds what is still due. While the installation is disarmed its rows may be a copy, or old: no session is stopped by them
  * then, no account erased, and nothing deleted that somebody may have brought them back for.
  */
-export function createUpkeepActivities({ db, retention, warn }: UpkeepDeps) {
+export function createUpkeepActivities({ db, retention, withdrawn = 'stop', warn }: UpkeepDeps) {
   const armed = async (batch: (db: Db) => Promise<Batch>): Promise<Batch> =>
     (await readArming(db)).disarmed === null ? await batch(db) : nothing
   const after = async (days: number | null, batch: (db: Db, days: number) => Promise<Batch>): Promise<Batch> =>
@@ -38,20 +44,30 @@ export function createUpkeepActivities({ db, retention, warn }: UpkeepDeps) {
       return batch
     },
 
+    /** Asks sessions to stop that have data which their owner lost the right to, where the site wants that. */
+    stopWithdrawnSessions: async (): Promise<Batch> =>
+      withdrawn === 'stop' ? await armed(stopWithdrawnSessions) : nothing,
+
     /** Warns users of sessions that nobody does anything in, and asks those to stop whose users were warned. */
     stopIdleSessions: async (): Promise<Batch> => await armed(stopIdle),
 
     /** Closes what was open through gateways that are gone. */
     settleLostDoors: async (): Promise<Batch> => await armed(settleDoors),
 
-    /** Forgets tickets, passes and tunnels that have ended long ago. */
-    forgetDoors: async (): Promise<Batch> => await forgetDoors(db),
+    /** Forgets tickets, passes and tunnels that have ended long ago, and the browser sessions that many of them were opened by. */
+    async forgetDoors(): Promise<Batch> {
+      const [doors, signIns] = [await forgetDoors(db), await forgetSignIns(db)]
+      return { done: doors.done + signIns.done, more: doors.more || signIns.more }
+    },
 
     /** Forgets idempotency keys whose day is over. */
     forgetKeys: async (): Promise<Batch> => await forgetKeys(db),
 
-    /** Forgets old reconciliations. */
-    forgetReconciliations: async (): Promise<Batch> => await forgetReconciliations(db),
+    /** Forgets what was asked long ago: reconciliations, checks, and invitations that ended. */
+    async forgetReconciliations(): Promise<Batch> {
+      const [asked, invitations] = [await forgetReconciliations(db), await forgetInvitations(db)]
+      return { done: asked.done + invitations.done, more: asked.more || invitations.more }
+    },
 
     /** Forgets what differed once. */
     forgetDrift: async (): Promise<Batch> => await forgetDrift(db),

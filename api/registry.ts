@@ -5,6 +5,7 @@ import { ownIdentityRoutes } from './identities/routes.ts'
 import { signInEndRoutes } from './sign-in/end-routes.ts'
 import { signInRoutes } from './sign-in/routes.ts'
 import { accountStandingRoutes } from './accounts/standing-routes.ts'
+import { catalogueSyncRoutes } from './catalogue-syncs/routes.ts'
 import { collaboratorRoutes } from './collaborators/routes.ts'
 import { codecRoutes } from './codec/routes.ts'
 import { liveRoutes } from './connections/live-routes.ts'
@@ -75,6 +76,7 @@ export const routes: readonly Route[] = [
   ...providerCheckRoutes,
   ...provisionerRoutes,
   ...reconciliationRoutes,
+  ...catalogueSyncRoutes,
   ...maintenanceRoutes,
 ]
 

@@ -8,6 +8,7 @@ export const channels = [
   'carrel_reconciliation',
   'carrel_provider_check',
   'carrel_access',
+  'carrel_catalogue',
   'carrel_invitation',
 ] as const
 export type Channel = (typeof channels)[number]

@@ -4,7 +4,7 @@ import type { ProjectRole } from '../domain/authorization.ts'
 import type { DayOrMoment, ExperimentDataset } from '../domain/experiment.ts'
 import type { AccountId, ExperimentId, ProjectId, ProviderId, SyncId } from '../domain/ids.ts'
 import type { Volume } from '../domain/volumes.ts'
-import type { Json, JsonDefault, NullableJson, NullableTime, TimeDefault } from './schema-columns.ts'
+import type { JsonDefault, NullableJson, NullableTime, TimeDefault } from './schema-columns.ts'
 
 type Made<T> = ColumnType<T, never, never>
 type Optional<T> = ColumnType<T | null, T | null | undefined, T | null>
@@ -87,7 +87,9 @@ export interface ExperimentTables {
     /** `''`: one list of everything. */
     account_id: Generated<string>
     read_at: TimeDefault
-    listing: Json<CatalogueListing>
+    /** `null`: it could not be read, and this is why. */
+    listing: NullableJson<CatalogueListing>
+    why: Optional<string>
   }
   catalogue_standing: {
     source: string

@@ -2,11 +2,13 @@ import type { Client } from '@temporalio/client'
 import { claimDeliveries, hurryDeliveries, nextDeliveryInMs } from '../db/deliveries.ts'
 import { claimInvitations } from '../db/invitation-deliveries.ts'
 import { claimChecks } from '../db/provider-checks.ts'
+import { claimSyncs } from '../db/catalogue-asks.ts'
 import { claimReconciliations } from '../db/reconciliation.ts'
 import type { Db } from '../db/connect.ts'
 import { recordDependency } from '../db/dependencies.ts'
 import type { Listener } from '../db/listen.ts'
 import type { Timings } from '../domain/timings.ts'
+import { startCatalogueSync } from './catalogue-syncs.ts'
 import { startCheck } from './checks.ts'
 import { deliver } from './deliver.ts'
 import { checkGround } from './ground.ts'
@@ -79,6 +81,7 @@ export function createStarter({
         listener.on('carrel_wake', call),
         listener.on('carrel_reconciliation', asked),
         listener.on('carrel_provider_check', asked),
+        listener.on('carrel_catalogue', asked),
         listener.on('carrel_invitation', asked),
       ]
 
@@ -118,6 +121,8 @@ export function createStarter({
             attempt(`The start of reconciliation ${ask.id}`, startReconciliation(client, ask, timings))
           for (const ask of await claimChecks(db, 1))
             attempt(`The start of check ${ask.id}`, startCheck(client, ask, timings))
+          for (const ask of await claimSyncs(db, 4))
+            attempt(`The start of catalogue sync ${ask.id}`, startCatalogueSync(client, ask, timings))
           for (const id of await claimInvitations(db, invitationsAtOnce))
             attempt(`A delivery to invitation ${id}`, tellInvitation({ db, client, timings, ground }, id))
         }

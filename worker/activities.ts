@@ -1,3 +1,4 @@
+import { createCatalogueActivities } from '../activities/catalogue.ts'
 import { createCheckActivities, createCheckBooksActivities } from '../activities/check.ts'
 import { createComputeActivities } from '../activities/compute.ts'
 import { createInvitationBooksActivities } from '../activities/invitation.ts'
@@ -24,14 +25,29 @@ export function coreActivities({
   client,
   timings,
   retention = defaultRetention,
+  access,
+  withdrawn,
+  catalogues,
   log,
-}: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'retention' | 'log'>) {
+}: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'retention' | 'access' | 'withdrawn' | 'catalogues' | 'log'>) {
   return {
     ...createSessionActivities({ db, timings }),
     ...createReconcileActivities({ db, runs: createRuns(client) }),
     ...createCheckBooksActivities({ db }),
     ...createInvitationBooksActivities({ db }),
-    ...createUpkeepActivities({ db, retention, warn: (found, message) => log.warn(found, message) }),
+    ...createCatalogueActivities({
+      db,
+      timings,
+      sources: catalogues?.sources ?? new Map(),
+      ...(access === undefined ? {} : { access }),
+      ...(withdrawn === undefined ? {} : { withdrawn }),
+    }),
+    ...createUpkeepActivities({
+      db,
+      retention,
+      ...(withdrawn === undefined ? {} : { withdrawn }),
+      warn: (found, message) => log.warn(found, message),
+    }),
   }
 }
 

@@ -12,6 +12,7 @@ import type { OwnService } from '../platform/own-listeners.ts'
 import type { Secrets } from '../platform/secrets.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
 import type { Mailer } from '../ports/mail/mailer.ts'
+import type { CatalogueOfSite } from '../activities/catalogue.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
 import type { BlindLimits } from './outside-blind.ts'
 
@@ -53,6 +54,8 @@ export interface WorkerDeps {
   readonly blindLimits?: Partial<BlindLimits>
   /** When data of experiments may be worked with; by default as `defaultAccessRule` says. */
   readonly access?: AccessRule
+  /** The catalogues that are kept in step, by their names; none by default. A worker of the core asks them. */
+  readonly catalogues?: { readonly sources: ReadonlyMap<string, CatalogueOfSite>; readonly everyMs: number }
   /** What is done with sessions whose owner may not use their data any more; by default they are stopped. */
   readonly withdrawn?: WithdrawalPolicy
   readonly log: Logger

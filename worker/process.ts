@@ -23,6 +23,7 @@ import { smtpSettings } from '../ports/mail/smtp/settings.ts'
 import { createAccessAccounts } from './access-accounts.ts'
 import { readBuiltBundle } from './built-bundle.ts'
 import type { WorkerDeps } from './deps.ts'
+import { openCatalogues } from './catalogues.ts'
 import { createOpening } from './opening.ts'
 import { rolesOf } from './roles.ts'
 import { startWorker } from './worker.ts'
@@ -55,6 +56,7 @@ export async function runWorkerProcess(
     'providerNetworks',
     'reports',
     'experiments',
+    'catalogues',
     'mail',
     'invitations',
   ])
@@ -115,6 +117,7 @@ export async function runWorkerProcess(
       timings: withTimings(config.timings),
       retention: config.worker.retention,
       ...config.experiments,
+      catalogues: openCatalogues(roles.core ? config.catalogues : { sources: [], everyMs: config.catalogues.everyMs }),
       secrets,
       deploymentId,
       log,

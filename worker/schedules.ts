@@ -2,26 +2,42 @@ import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy } 
 import type { Client, ScheduleOptions, ScheduleOptionsStartWorkflowAction, Workflow } from '@temporalio/client'
 import { listProviders } from '../db/providers.ts'
 import { isProviderInUse } from '../db/survey.ts'
-import { coreQueue, expireWorkflowId, reconcileWorkflowId, retentionWorkflowId } from '../domain/ids.ts'
+import {
+  catalogueWorkflowId,
+  coreQueue,
+  expireWorkflowId,
+  reconcileWorkflowId,
+  retentionWorkflowId,
+} from '../domain/ids.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { Timings } from '../domain/timings.ts'
 import { workflowNames } from '../workflows/session.messages.ts'
-import type { ReconcileRun, UpkeepRun } from '../workflows/session.messages.ts'
+import type { CatalogueSyncRun, ReconcileRun, UpkeepRun } from '../workflows/session.messages.ts'
 import type { WorkerDeps } from './deps.ts'
 
 /** Again and again, for a schedule may be deleted by hand, and providers come and go. */
 const everyMs = 60_000
 const callTimeoutMs = 5_000
 
+const noCatalogues: NonNullable<WorkerDeps['catalogues']> = { sources: new Map(), everyMs: 3_600_000 }
+
 type Plan = ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>
 
 /** Every schedule that should be there: one per provider in service, and those of the whole installation. */
-export function plannedSchedules(providers: readonly ProviderId[], timings: Timings): Plan[] {
+export function plannedSchedules(
+  providers: readonly ProviderId[],
+  timings: Timings,
+  catalogues: WorkerDeps['catalogues'] = noCatalogues,
+): Plan[] {
   const upkeep: UpkeepRun = { timings }
   return [
     ...providers.map((providerId) => {
       const run: ReconcileRun = { providerId, timings }
       return plan(reconcileWorkflowId(providerId), workflowNames.reconcile, run, timings.reconcileEveryMs, timings)
+    }),
+    ...[...catalogues.sources.keys()].map((source) => {
+      const run: CatalogueSyncRun = { source, timings }
+      return plan(catalogueWorkflowId(source), workflowNames.catalogueSync, run, catalogues.everyMs, timings)
     }),
     plan(expireWorkflowId, workflowNames.expire, upkeep, timings.expireEveryMs, timings),
     plan(retentionWorkflowId, workflowNames.retention, upkeep, timings.retentionEveryMs, timings),
@@ -31,7 +47,7 @@ export function plannedSchedules(providers: readonly ProviderId[], timings: Timi
 function plan(
   id: string,
   workflowType: string,
-  run: ReconcileRun | UpkeepRun,
+  run: ReconcileRun | UpkeepRun | CatalogueSyncRun,
   everyRunMs: number,
   timings: Timings,
 ): Plan {
@@ -61,7 +77,8 @@ export function keepSchedules({
   timings,
   listener,
   log,
-}: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'listener' | 'log'>) {
+  catalogues,
+}: Pick<WorkerDeps, 'db' | 'client' | 'timings' | 'listener' | 'log' | 'catalogues'>) {
   const current = new Set<string>()
   let keeping: Promise<void> = Promise.resolve()
   let stopping = false
@@ -72,7 +89,7 @@ export function keepSchedules({
     const retired: ProviderId[] = []
     for (const { id, disabled } of await listProviders(db))
       (disabled && !(await isProviderInUse(db, id)) ? retired : served).push(id)
-    const plans = plannedSchedules(served, timings)
+    const plans = plannedSchedules(served, timings, catalogues)
     for (const wanted of plans) {
       await within(client, async () => await ensure(client, wanted, !current.has(wanted.scheduleId)))
       current.add(wanted.scheduleId)

@@ -2,6 +2,7 @@ import type { RetryPolicy } from '@temporalio/common'
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
 import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow'
 import type { AccessActivities } from '../activities/access.ts'
+import type { CatalogueActivities } from '../activities/catalogue.ts'
 import type { CheckActivities, CheckBooksActivities } from '../activities/check.ts'
 import type { ComputeActivities } from '../activities/compute.ts'
 import type { InvitationBooksActivities, MailActivities } from '../activities/invitation.ts'
@@ -68,6 +69,18 @@ function repeated(timings: Timings): LocalActivityOptions {
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: booksRetry(timings),
   }
+}
+
+/** Reading a catalogue, and bringing what it says in, batch by batch. What does not go for long is left to the next sync. */
+export function catalogueOf(timings: Timings) {
+  return proxyActivities<CatalogueActivities>({
+    taskQueue: coreQueue,
+    startToCloseTimeout: timings.reconcileRunMs / 2,
+    heartbeatTimeout: timings.heartbeatMs,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { ...booksRetry(timings), maximumAttempts: triesOfUpkeep },
+    summary: 'brings in what a catalogue says',
+  })
 }
 
 /** What begins at a provider: may take long, heartbeats, and is left behind as soon as the session must end. */

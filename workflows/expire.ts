@@ -8,6 +8,8 @@ import type { UpkeepRun } from './session.messages.ts'
 export async function expireWorkflow({ timings }: UpkeepRun): Promise<ChoresDone> {
   const { stopOverdueSessions, forgetKeys, forgetReconciliations, forgetDrift, forgetOutages } = upkeepOf(timings)
   const { stopIdleSessions, settleLostDoors, forgetDoors } = upkeepOf(timings)
+  const { stopWithdrawnSessions } = upkeepOf(timings)
   const before = { stopOverdueSessions, forgetKeys, forgetReconciliations, forgetDrift, forgetOutages }
-  return await doInBatches(patched('doors') ? { stopIdleSessions, ...before, settleLostDoors, forgetDoors } : before)
+  const withDoors = patched('doors') ? { stopIdleSessions, ...before, settleLostDoors, forgetDoors } : before
+  return await doInBatches(patched('experiments') ? { stopWithdrawnSessions, ...withDoors } : withDoors)
 }

@@ -1,3 +1,4 @@
+export { catalogueSyncWorkflow } from './catalogue-sync.ts'
 export { checkProviderWorkflow } from './check.ts'
 export { expireWorkflow } from './expire.ts'
 export { interceptors } from './interceptors.ts'

@@ -55,6 +55,13 @@ export interface UpkeepRun {
   readonly timings: Timings
 }
 
+/** The input of `catalogue/<source>`. Without an id it is the schedule's, and makes its own record. */
+export interface CatalogueSyncRun {
+  readonly source: string
+  readonly timings: Timings
+  readonly syncId?: string
+}
+
 /** How it ended; the reason is one of the closed list. */
 export interface SessionEnd {
   readonly state: string
@@ -70,6 +77,7 @@ export const workflowNames = {
   check: 'checkProviderWorkflow',
   expire: 'expireWorkflow',
   retention: 'retentionWorkflow',
+  catalogueSync: 'catalogueSyncWorkflow',
 } as const
 export const lookAgain = 'lookAgain'
 

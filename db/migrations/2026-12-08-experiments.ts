@@ -122,7 +122,9 @@ const forward = [
     sync_id text not null references catalogue_sync on delete cascade,
     account_id text not null default '',
     read_at timestamptz not null default now(),
-    listing jsonb not null,
+    listing jsonb,
+    why text,
+    check ((listing is null) = (why is not null)),
     primary key (sync_id, account_id)
   )`,
   // How far what is shown of a source can be trusted. Without an account: all of it.

@@ -143,6 +143,9 @@ const matrix: Readonly<Record<string, Row>> = {
   getReconciliation: operators,
   armReconciliation: operators,
   adoptInstance: operators,
+  startCatalogueSync: operators,
+  listCatalogueSyncs: operators,
+  getCatalogueSync: operators,
   getMaintenance: operators,
   putMaintenance: operators,
   endMaintenance: operators,
@@ -169,7 +172,7 @@ let people: Record<Persona, { token: string | null; headers: Record<string, stri
 let world: { owner: Person; lead: Person; projectId: string; templateId: string; sessionId: string }
 
 beforeAll(async () => {
-  api = await startApi({}, { signIn: plainSignIn })
+  api = await startApi({ catalogues: [{ id: 'office', extent: 'person' }] }, { signIn: plainSignIn })
   const [stranger, viewer, editor, owner, lead] = [
     await api.person(),
     await api.person(),

@@ -42,6 +42,16 @@ export function experimentRequests(api: () => TestApi, world: () => { readonly p
       path: `/v1/experiments/${await ours()}`,
       ask: { ...matches, body: { instrument: 'ID02' } },
     }),
+    startCatalogueSync: () => ({
+      path: '/v1/admin/catalogue-syncs',
+      ask: { body: { source: 'office', reason: 'A test.' } },
+    }),
+    listCatalogueSyncs: () => ({ path: '/v1/admin/catalogue-syncs' }),
+    getCatalogueSync: async () => {
+      const id = newId('sync')
+      await api().db.insertInto('catalogue_sync').values({ id, source: 'office' }).execute()
+      return { path: `/v1/admin/catalogue-syncs/${id}` }
+    },
     favourProject: () => ({ path: `/v1/projects/${projectId()}/favourite` }),
     disfavourProject: () => ({ path: `/v1/projects/${projectId()}/favourite` }),
     favourExperiment: async () => ({ path: `/v1/experiments/${await ours()}/favourite` }),

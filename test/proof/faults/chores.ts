@@ -9,7 +9,7 @@ import type { Asked } from './scenarios.ts'
 
 /** A workflow that serves no single session, and calls an activity by itself. */
 export interface Chore {
-  readonly workflow: 'reconcile' | 'expire' | 'retention' | 'watchDoors' | 'check' | 'invitation'
+  readonly workflow: 'reconcile' | 'expire' | 'retention' | 'watchDoors' | 'check' | 'invitation' | 'catalogueSync'
   /** Whom it asks outside, if anybody: faults between the two are tried as well. */
   readonly asks?: Asked
   /** It is about a provider that nobody serves. */
@@ -126,6 +126,7 @@ export const chores = {
     prepare: async (...scene) => await invite({ expires_at: soon(), remind_at: ago })(...scene),
   },
   stopOverdueSessions: expire,
+  stopWithdrawnSessions: expire,
   forgetKeys: expire,
   forgetReconciliations: expire,
   forgetDrift: expire,
@@ -133,6 +134,9 @@ export const chores = {
   stopIdleSessions: expire,
   settleLostDoors: expire,
   forgetDoors: expire,
+  // Of a catalogue that no worker knows: its sync ends all the same.
+  readCatalogue: { workflow: 'catalogueSync' },
+  settleCatalogue: { workflow: 'catalogueSync' },
   watchDoors: { workflow: 'watchDoors', asks: 'gateway' },
   eraseAccounts: retention,
   pruneEvents: retention,

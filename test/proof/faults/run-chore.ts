@@ -4,7 +4,13 @@ import type { Timings } from '../../../domain/timings.ts'
 import { invitationWorkflowName } from '../../../workflows/invitation.messages.ts'
 import type { InvitationRun } from '../../../workflows/invitation.messages.ts'
 import { workflowNames } from '../../../workflows/session.messages.ts'
-import type { CheckRun, ReconcileRun, UpkeepRun, WatchDoorsRun } from '../../../workflows/session.messages.ts'
+import type {
+  CatalogueSyncRun,
+  CheckRun,
+  ReconcileRun,
+  UpkeepRun,
+  WatchDoorsRun,
+} from '../../../workflows/session.messages.ts'
 import { chores, planning } from './chores.ts'
 import type { Chore, ChoreName } from './chores.ts'
 import type { Case, Desk, Plan } from './desk.ts'
@@ -114,7 +120,7 @@ async function runOnce(
   const stepMs = run.stepMs ?? usualStepMs
   const databaseTimeoutMs = fault.deadly === true ? transactionMs.killed : transactionMs.brief
   const inputs: Readonly<
-    Record<Chore['workflow'], ReconcileRun | UpkeepRun | WatchDoorsRun | CheckRun | InvitationRun>
+    Record<Chore['workflow'], ReconcileRun | UpkeepRun | WatchDoorsRun | CheckRun | InvitationRun | CatalogueSyncRun>
   > = {
     reconcile: {
       providerId,
@@ -140,6 +146,7 @@ async function runOnce(
       // Nobody sends mail here.
       timings: { ...run.timings, databaseTimeoutMs, checkInvitationMs: 300 },
     },
+    catalogueSync: { source: 'nobodys', timings: { ...run.timings, databaseTimeoutMs, reconcileRunMs: stepMs } },
     // So short that one run of the watch is soon over, and another one goes on.
     watchDoors: { timings: { ...run.timings, observeRunMs: 50, accessTimeoutMs: stepMs } },
   }
