@@ -1,5 +1,6 @@
 import { openBrowserSession, revokeBrowserSessions } from '../../db/browser-sessions.ts'
 import { recordAudit } from '../../db/audit.ts'
+import { askSyncsAtSignIn } from '../../db/catalogue-asks.ts'
 import type { Trx } from '../../db/connect.ts'
 import { isInvited } from '../../db/invited.ts'
 import { resolveIdentity, resolveLink, takeSignIn } from '../../db/sign-ins.ts'
@@ -9,6 +10,7 @@ import type { AccountId, TokenId } from '../../domain/ids.ts'
 import { isInOneOf } from '../../domain/sign-in.ts'
 import type { SignInFailure } from '../../domain/sign-in.ts'
 import type { Finished } from '../../ports/identity/identity-provider.ts'
+import type { PosixFindings } from '../accounts/posix-sources.ts'
 import type { AppContext } from '../env.ts'
 import { bindingOf, browserSecretOf, keepBrowserSession, marksOf } from './cookies.ts'
 import type { Issuer, SignInDeps } from './issuers.ts'
@@ -55,10 +57,11 @@ async function finish(
     return failureOf(finished)
   }
   if (issuer.allowedGroups !== null && !isInOneOf(finished.claims.groups, issuer.allowedGroups)) return 'not_in_group'
+  const findings = await findPosix(c, issuer, finished)
   const before = await currentSession(c)
-  if (pending.link === null) return await signIn(c, deps, issuer, finished, before)
+  if (pending.link === null) return await signIn(c, deps, issuer, finished, { before, findings })
   if (before !== pending.link.tokenId) return 'not_signed_in'
-  return await link(c, issuer, finished, pending.link.accountId)
+  return await link(c, issuer, finished, { accountId: pending.link.accountId, findings })
 }
 
 function failureOf({ kind }: Exclude<Finished, SignedIn>): SignInFailure {
@@ -80,17 +83,26 @@ async function currentSession(c: AppContext): Promise<TokenId | null> {
   return secret === null ? null : ((await c.var.services.findBearer(secret))?.tokenId ?? null)
 }
 
+/** Whom the issuer and the site's directories say that this is: asked before anything is locked. */
+async function findPosix(c: AppContext, issuer: Issuer, { claims }: SignedIn): Promise<PosixFindings> {
+  const claim = issuer.saysPosix === true ? { value: claims.posix } : undefined
+  return (await c.var.services.posixSources?.find({ claim, login: claims.login })) ?? []
+}
+
 async function signIn(
   c: AppContext,
   deps: SignInDeps,
   issuer: Issuer,
   { claims, sid, tokens }: SignedIn,
-  before: TokenId | null,
+  { before, findings }: { readonly before: TokenId | null; readonly findings: PosixFindings },
 ): Promise<SignInFailure | null> {
   const id = newId('token')
   const outcome = await c.var.services.db.transaction().execute(async (trx) => {
     const resolved = await resolveIdentity(trx, claims, { firstSignIn: issuer.firstSignIn, isInvited })
     if (resolved.kind === 'refused') return resolved
+    await c.var.services.posixSources?.settle(trx, resolved.accountId, findings)
+    // What is known of what they belong to may be old: catalogues are asked while the page loads.
+    await askSyncsAtSignIn(trx, resolved.accountId, c.var.services.settings.catalogues ?? [])
     // Who signs in anew in a browser leaves nothing open behind it.
     if (before !== null) await revokeBrowserSessions(trx, { id: before })
     const opened = await openBrowserSession(trx, {
@@ -118,11 +130,12 @@ async function link(
   c: AppContext,
   issuer: Issuer,
   { claims }: SignedIn,
-  accountId: AccountId,
+  { accountId, findings }: { readonly accountId: AccountId; readonly findings: PosixFindings },
 ): Promise<SignInFailure | null> {
   return await c.var.services.db.transaction().execute(async (trx) => {
     const resolved = await resolveLink(trx, claims, accountId)
     if (resolved.kind === 'refused') return resolved.code
+    await c.var.services.posixSources?.settle(trx, accountId, findings)
     await auditAccepted(c, trx, accountId, 'linkOwnIdentity', { issuer: issuer.id })
     return null
   })
