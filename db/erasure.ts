@@ -3,12 +3,14 @@ import type { AccountId, ProjectId } from '../domain/ids.ts'
 import { recordAudit } from './audit.ts'
 import type { Db, Trx } from './connect.ts'
 import { endPasses } from './connections.ts'
+import { forgetInvitationsOf } from './invitation-erasure.ts'
 import { wantAccountRemoved } from './outside-watch.ts'
 import { closeProject } from './project-standing.ts'
 import { lockProject, touchProject } from './projects.ts'
 import { pruneSessionsOf, withoutName } from './retention.ts'
 import { briefly, rowsPerBatch } from './upkeep.ts'
 import type { Batch } from './upkeep.ts'
+import { verifiedEmailsOf } from './verified-emails.ts'
 
 /**
  * Takes one account that is to be erased and has no live session: first what is personal in its sessions, a batch at a time,
@@ -92,6 +94,7 @@ async function withoutOwner(trx: Trx, ids: readonly ProjectId[]): Promise<Projec
 }
 
 async function anonymise(trx: Trx, id: AccountId): Promise<void> {
+  const emails = await verifiedEmailsOf(trx, id)
   await trx.deleteFrom('identity').where('account_id', '=', id).execute()
   await trx.deleteFrom('idempotency_key').where('account_id', '=', id).execute()
   // What it had open of others' sessions, and from where it came.
@@ -136,6 +139,7 @@ async function anonymise(trx: Trx, id: AccountId): Promise<void> {
     })
     .where('id', '=', id)
     .execute()
+  await forgetInvitationsOf(trx, id, emails)
   await record(trx, 'eraseAccount', { kind: 'account', id })
 }
 

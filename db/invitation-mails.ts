@@ -13,6 +13,7 @@ import type { Db } from './connect.ts'
 import { recordInvitationEvent } from './invitation-events.ts'
 import { endInvitation, lockInvitation, showState } from './invitation-steps.ts'
 import { placeOf, readStanding } from './invitation-standing.ts'
+import { verifiedEmailsOf } from './verified-emails.ts'
 
 export interface MailKey {
   readonly id: InvitationId
@@ -72,18 +73,10 @@ export async function beginMail(
       .innerJoin('account as a', 'a.id', 'i.inviter_id')
       .leftJoin('session as s', 's.id', 'i.session_id')
       .select(['i.email', 'i.language', 'i.code', 'i.expires_at', 'i.role', 'i.mode', 'i.anyone'])
-      .select(['p.name as project_name', 's.name as session_name', 'a.display_name'])
-      .select(
-        sql<
-          string | null
-        >`coalesce((select lower(d.email) from identity d where d.account_id = a.id and d.email_verified
-          order by d.issuer, d.subject limit 1),
-          (select lower(a.email) where not exists (select from identity d where d.account_id = a.id)))`.as(
-          'inviter_email',
-        ),
-      )
+      .select(['i.inviter_id', 'p.name as project_name', 's.name as session_name', 'a.display_name'])
       .where('i.id', '=', id)
       .executeTakeFirstOrThrow()
+    const [inviterEmail = null] = await verifiedEmailsOf(trx, facts.inviter_id)
     return {
       kind: 'try',
       mail: {
@@ -96,7 +89,7 @@ export async function beginMail(
         projectName: facts.project_name,
         sessionName: facts.session_name,
         inviterName: facts.display_name,
-        inviterEmail: facts.inviter_email,
+        inviterEmail,
         anyone: facts.anyone,
       },
     }

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
+import { canonicalEmail } from '../domain/email.ts'
 import type { AccountId } from '../domain/ids.ts'
 import type { Executor } from './connect.ts'
 
 /**
- * The e-mail addresses that are proven to be the account's, in lower case: those that an issuer has verified; and of an account that
+ * The e-mail addresses that are proven to be the account's, as `canonicalEmail` gives them: those that an issuer has verified; and of an account that
  * nobody signs in to by an issuer, the one that the admin who made it vouches for.
  */
 export async function verifiedEmailsOf(executor: Executor, accountId: AccountId): Promise<readonly string[]> {
@@ -13,5 +14,5 @@ export async function verifiedEmailsOf(executor: Executor, accountId: AccountId)
     select lower(email) from account a where id = ${accountId} and email is not null
       and not exists (select from identity i where i.account_id = a.id)
     order by email`.execute(executor)
-  return rows.map((row) => row.email)
+  return [...new Set(rows.flatMap((row) => canonicalEmail(row.email) ?? []))]
 }

@@ -64,7 +64,7 @@ const invite = async (email = `guest${(counter += 1)}@site.example`) => {
   const path = `/v1/projects/${projectId}/invitations`
   const made = await api.call('POST', path, { token: owner.token, body: { email, role: 'editor', language: 'nl' } })
   expect([made.status, made.body['link'], made.body.state]).toEqual([201, null, 'sending'])
-  return { id: made.body.id as InvitationId, email }
+  return { id: made.body.id, email }
 }
 const read = async (id: InvitationId) => (await api.call('GET', `/v1/invitations/${id}`, { token: owner.token })).body
 const becomes = async (id: InvitationId, state: string) =>
