@@ -109,6 +109,12 @@ test('direct doors exist in development only', () => {
   ])
 })
 
+test('whoever hands over is named outside development: what keeps its sessions apart is somebody else’s', () => {
+  const CARREL_PROVIDERS = JSON.stringify([{ id: 'desks', kind: 'handover', settings: { provisioner: 'a1' } }])
+  expect(faultsOf(['providers'], { CARREL_PROVIDERS })[0]).toMatch(/must name desks .* provisioner/)
+  expect(faultsOf(['providers'], { CARREL_PROVIDERS, CARREL_WEAK_ISOLATION_ALLOWED: 'desks' })).toEqual([])
+})
+
 test('origins are exact: no path, no trailing slash', () => {
   expect(
     readConfig(['api'], { CARREL_CORS_ORIGINS: 'https://a.example, https://b.example:8443' }).api.corsOrigins,
