@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import type { Executor } from './connect.ts'
+import { waitingMails } from './invitation-deliveries.ts'
+import type { WaitingMails } from './invitation-deliveries.ts'
 import { outsideGatewayId } from './outside-tunnels.ts'
 import { isOverdue } from './upkeep.ts'
 
@@ -19,6 +21,8 @@ export interface Figures {
   readonly disarmed: boolean
   /** Those in service: of what was taken out of it, nothing is wrong by itself. */
   readonly providers: readonly ProviderFigures[]
+  /** Mails about invitations that are to go out. */
+  readonly mails: WaitingMails
   /** The gateway outside, where one is or was watched. */
   readonly outside: OutsideFigures | null
 }
@@ -72,6 +76,7 @@ export async function readFigures(db: Executor): Promise<Figures> {
     maintenance: all?.maintenance ?? false,
     disarmed: all?.disarmed ?? false,
     providers: await readProviders(db),
+    mails: await waitingMails(db),
     outside: await readOutside(db),
   }
 }

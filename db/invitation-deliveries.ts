@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { InvitationId } from '../domain/ids.ts'
-import type { Db } from './connect.ts'
+import type { Db, Executor } from './connect.ts'
 import { rowsPerBatch, batchOf, briefly, daysAgo } from './upkeep.ts'
 import type { Batch } from './upkeep.ts'
 
@@ -53,7 +53,7 @@ export interface WaitingMails {
 }
 
 /** How the mails of invitations stand. */
-export async function waitingMails(db: Db): Promise<WaitingMails> {
+export async function waitingMails(db: Executor): Promise<WaitingMails> {
   const { rows } = await sql<WaitingMails>`
     select count(*) filter (where problem is not null)::int as delayed,
       coalesce(greatest(0, extract(epoch from now() - min(wanted_at))), 0)::float8 as "oldestSeconds"

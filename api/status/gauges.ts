@@ -43,6 +43,12 @@ export function createGauges(metrics: Metrics): (db: Db) => Promise<void> {
     metrics.gauge('maintenance', '1: no session is admitted until an operator ends the maintenance'),
   )
   const disarmed = onRows(metrics.gauge('installation_disarmed', '1: nothing is carried out until an operator arms it'))
+  const delayed = onRows(
+    metrics.gauge('mails_delayed', 'Mails about invitations that were tried in vain, and are tried again'),
+  )
+  const oldestMail = onRows(
+    metrics.gauge('mail_oldest_seconds', 'For how long the oldest mail that is to go out has waited'),
+  )
   const fillProvider = createProviderGauges(metrics, onRows)
   const fillOutside = createOutsideGauges(metrics, onRows)
   return async (db) => {
@@ -63,6 +69,8 @@ export function createGauges(metrics: Metrics): (db: Db) => Promise<void> {
     undelivered.set(figures.undelivered)
     maintenance.set(figures.maintenance ? 1 : 0)
     disarmed.set(figures.disarmed ? 1 : 0)
+    delayed.set(figures.mails.delayed)
+    oldestMail.set(figures.mails.oldestSeconds)
     for (const provider of figures.providers) fillProvider(provider)
     if (figures.outside !== null) fillOutside(figures.outside)
   }
