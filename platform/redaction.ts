@@ -20,10 +20,11 @@ export const secretPaths: readonly string[] = secretNames
 
 const patterns: readonly (readonly [RegExp, string])[] = [
   [/\bcarrel_[A-Za-z0-9_-]{8,}/g, 'carrel_…'],
+  [/\bcb_[A-Za-z0-9_-]{8,}/g, 'cb_…'],
   [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+/gi, '$1 …'],
   [/:\/\/[^\s:@/"']+:[^\s@/"']+@/g, '://…@'],
   [/(\/codec\/)[A-Za-z0-9_-]{8,}/g, '$1…'],
-  [/([?&](?:token|secret|code|ticket|access_token)=)[^&\s"']+/gi, '$1…'],
+  [/([?&](?:token|secret|code|state|ticket|access_token|id_token_hint|logout_token)=)[^&\s"']+/gi, '$1…'],
 ]
 
 /** Cuts tokens, passwords in URLs and the codec's capability out of a text, wherever they stand. */

@@ -33,6 +33,7 @@ const statements = [
   `create index browser_session_account on browser_session (account_id, token_id)`,
   `create index browser_session_sid on browser_session (issuer, sid) where sid is not null`,
   `create index browser_session_subject on browser_session (issuer, subject)`,
+  `create index browser_session_age on browser_session (ends_at)`,
   `create index browser_session_check on browser_session (check_at) where check_at is not null`,
 
   // A sign-in that is under way. What proves it is in the browser's cookie; here are hashes alone.

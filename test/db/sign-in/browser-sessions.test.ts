@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   findBrowserSession,
   getBrowserSession,
+  issuerTokensOf,
   listBrowserSessions,
   openBrowserSession,
   revokeAllOf,
@@ -9,6 +10,7 @@ import {
 } from '../../../db/browser-sessions.ts'
 import type { NewBrowserSession } from '../../../db/browser-sessions.ts'
 import { stillHolds } from '../../../db/bearers.ts'
+import { forgetSignIns } from '../../../db/sign-in-upkeep.ts'
 import { touchToken } from '../../../db/tokens.ts'
 import type { AccountId, TokenId } from '../../../domain/ids.ts'
 import { startApi } from '../../setup/api.ts'
@@ -100,6 +102,19 @@ test('one whose issuer is asked again holds 15 minutes at a time', async () => {
   await revoke({ id: session.id })
   const row = await api.db.selectFrom('browser_session').selectAll().where('token_id', '=', session.id).execute()
   expect(row).toMatchObject([{ check_at: null, tokens: Buffer.alloc(0) }])
+})
+
+test('what ended long ago is forgotten, and stays ended', async () => {
+  const session = await open()
+  await revoke({ id: session.id })
+  await api.db
+    .updateTable('browser_session')
+    .set({ ends_at: new Date(Date.now() - 31 * 24 * 3_600_000) })
+    .where('token_id', '=', session.id)
+    .execute()
+  expect((await forgetSignIns(api.db)).done).toBeGreaterThanOrEqual(1)
+  expect(await issuerTokensOf(api.db, session.id)).toBeNull()
+  expect(await findBrowserSession(api.db, session.secret)).toBeNull()
 })
 
 test('it is no token: neither listed as one, nor taken for one', async () => {

@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBrowserSession } from '../../../db/browser-sessions.ts'
-import { parseDoorHost } from '../../../domain/doors.ts'
-import { newId } from '../../../domain/ids.ts'
 import type { TokenId } from '../../../domain/ids.ts'
 import { usualSessionLimits } from '../../../domain/sign-in.ts'
 import { callApp, startApi } from '../../setup/api.ts'
