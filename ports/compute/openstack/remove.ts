@@ -50,12 +50,13 @@ type Next = 'removed' | 'server' | 'wait' | 'again'
 /** One look, and what follows from it and from those before it. */
 function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (round: number) => Promise<Next> {
   const known = new Set<string>(Object.values(ref.ids ?? {}))
-  let [withoutServer, withoutAny] = [0, 0]
+  let [hadServer, withoutServer, withoutAny] = [false, 0, 0]
   return async (round) => {
     const servers = await findServers(api, ref, signal)
     servers.forEach(({ id }) => known.add(id))
     const hidden = servers.length === 0 ? await stillThere(api, known, signal) : []
     if (servers.length + hidden.length > 0) {
+      hadServer = true
       withoutServer = withoutAny = 0
       for (const server of servers)
         if (!isGoing(server) || round % remindAfter === remindAfter - 1)
@@ -65,7 +66,8 @@ function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (roun
       return 'server'
     }
     withoutServer += 1
-    // Of what stands around it nothing is asked while it is there: Neutron has enough to do with its end.
+    // Of what stands around it nothing is asked before it may be touched: Neutron has enough to do with its end.
+    if (hadServer && withoutServer < 2) return 'wait'
     const left = await lookAround(api, ref, signal)
     withoutAny = count(left) === 0 ? withoutAny + 1 : 0
     if (withoutAny >= 2) return 'removed'
