@@ -14,6 +14,7 @@ import type { SessionsAsk } from '../db/session-list.ts'
 import type { SessionView } from '../db/session-view.ts'
 import type { RecordableWish } from '../db/wishes.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { PosixSources } from './accounts/posix-sources.ts'
 import type { Awaited } from './awaited.ts'
 import type { InvitationSettings } from './invitations/settings.ts'
 import type { OpenStreams } from './events/open-streams.ts'
@@ -102,6 +103,8 @@ export interface ApiDeps {
   readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
   /** How people sign in with a browser; absent: they do not, and no cookie is looked at. */
   readonly signIn?: SignInDeps
+  /** Who people are to the site's file systems, as others say it at a sign-in; absent: nobody is asked. */
+  readonly posixSources?: PosixSources
   /** False from the moment the process is asked to end. */
   readonly isServing: () => boolean
 }

@@ -2,6 +2,7 @@ import { connect } from '../db/connect.ts'
 import { createListener } from '../db/listen.ts'
 import { withTimings } from '../domain/timings.ts'
 import { ConfigInvalid, readConfig } from '../platform/config.ts'
+import type { Config } from '../platform/config.ts'
 import { createKeyring } from '../platform/keyring.ts'
 import { createLogger } from '../platform/logging.ts'
 import { countForeignPayloads, createMetrics } from '../platform/metrics.ts'
@@ -19,6 +20,9 @@ import { decodeForDisplay } from '../platform/temporal/codec.ts'
 import { createTemporalClient } from '../platform/temporal/connection.ts'
 import { createDataConverter } from '../platform/temporal/data-converter.ts'
 import { createStarter } from '../starter/starter.ts'
+import { createCsvDirectory } from '../ports/identity/directory/csv.ts'
+import { createLdapDirectory } from '../ports/identity/directory/ldap.ts'
+import { createPosixSources } from './accounts/posix-sources.ts'
 import { createApp } from './app.ts'
 import type { HandoverSecrets } from './deps.ts'
 import { createServer } from './server.ts'
@@ -38,6 +42,7 @@ async function main(): Promise<void> {
     'desktops',
     'providerNetworks',
     'issuers',
+    'posix',
     'experiments',
     'catalogues',
     'invitations',
@@ -81,6 +86,7 @@ async function main(): Promise<void> {
       ...config.experiments,
       catalogues: config.catalogues.names,
       invitations: config.invitations,
+      posix: config.posix.rule,
       development: config.environment === 'development',
       codecCapability: config.api.codecCapability,
       temporalUiOrigin: config.temporal.uiUrl === null ? null : new URL(config.temporal.uiUrl).origin,
@@ -96,6 +102,7 @@ async function main(): Promise<void> {
       JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
     signIn,
+    posixSources: createPosixSources({ rule: config.posix.rule, directories: directoriesOf(config.posix), log }),
     isServing: () => serving,
   })
   const server = createServer({ app, streams, host: config.api.host, port: config.api.port })
@@ -114,6 +121,11 @@ async function main(): Promise<void> {
     process.exit(0)
   }
 }
+
+const directoriesOf = ({ ldap, csvFile }: Config<'posix'>['posix']) => ({
+  ...(ldap === null ? {} : { ldap: createLdapDirectory(ldap) }),
+  ...(csvFile === null ? {} : { csv: createCsvDirectory({ file: csvFile }) }),
+})
 
 main().catch((error: unknown) => {
   if (error instanceof ConfigInvalid) console.error(error.message)

@@ -70,7 +70,11 @@ export async function lockTransfer(
   const { experiment_id: experimentId, per_experiment } = row
   const ask = { accountId: heirId, except: sessionId, most: per_experiment ?? 1, rule }
   const experiment = experimentId === null ? null : await standingIn(trx, { ...ask, experimentId })
-  const missing = await missingSources(trx, { providerId: row.provider_id, projectId: row.project_id }, row.mounts)
+  // What is its experiment's, goes with that.
+  const mounts = row.mounts.filter(
+    ({ source }) => source.kind !== 'experiment' || experimentId === null || !source.id.startsWith(`${experimentId}.`),
+  )
+  const missing = await missingSources(trx, { providerId: row.provider_id, projectId: row.project_id }, mounts)
   const over = {
     state: row.state,
     stopRequestedAt: row.stop_requested_at?.getTime() ?? null,

@@ -24,6 +24,7 @@ export function createSignIn({ config, publicUrl, secrets, limits = {} }: SignIn
       name: issuer.name,
       allowedGroups: issuer.allowedGroups,
       firstSignIn: issuer.firstSignIn,
+      saysPosix: issuer.claims.posix !== null,
       provider: createOidcProvider(
         { ...issuer, isRechecked: issuer.allowedGroups !== null },
         { redirectUri: `${origin}/v1/sign-in/${issuer.id}/callback`, plainHttp: config.plainHttp, limits },

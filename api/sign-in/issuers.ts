@@ -12,6 +12,8 @@ export interface Issuer {
   /** Only who is in one of them signs in; `null`: everybody whom the issuer knows. */
   readonly allowedGroups: readonly string[] | null
   readonly firstSignIn: FirstSignIn
+  /** One of its claims says who people are to file systems. */
+  readonly saysPosix?: boolean
 }
 
 /** How people sign in with a browser. */

@@ -1,57 +1,46 @@
-import { z } from '@hono/zod-openapi'
+import { booksOf } from '../../db/admission.ts'
+import { listIdentities } from '../../db/identities.ts'
+import { readMaintenance } from '../../db/maintenance.ts'
+import { mustAcceptTerms, readTerms } from '../../db/terms.ts'
+import { hindrancesOf } from '../../domain/may.ts'
+import { nothing, unlimited } from '../../domain/resources.ts'
 import { readAccount } from '../accounts/commands.ts'
 import { json } from '../answers.ts'
-import { id, iso, time } from '../fields.ts'
+import type { AppContext } from '../env.ts'
 import { route } from '../route.ts'
+import { presentWhoami, WhoamiDocument } from './schemas.ts'
+import type { Whoami } from './schemas.ts'
 
-const WhoamiDocument = z
-  .object({
-    account: z.object({
-      id,
-      displayName: z.string(),
-      roles: z.array(z.string()),
-      organisation: z.string().nullable(),
-      personalProjectId: id,
-    }),
-    actedBy: id.nullable().openapi({ description: 'Whose token it is, where it acts for the account' }),
-    client: z.string(),
-    scopes: z.array(z.string()),
-    tokenId: id,
-    tokenExpiresAt: time,
-  })
-  .openapi('Whoami')
+/** Who calls, and what they may. */
+async function readWhoami(c: AppContext): Promise<Whoami> {
+  const { principal, services } = c.var
+  const { db } = services
+  const { accountId, actor } = principal
+  const [account, terms, owesTerms, identities, books, { maintenance }] = await Promise.all([
+    readAccount(db, accountId),
+    readTerms(db, accountId),
+    mustAcceptTerms(db, accountId),
+    actor.actingFor ? [] : listIdentities(db, accountId),
+    booksOf(db, [{ kind: 'account', id: accountId }]),
+    readMaintenance(db),
+  ])
+  const { limits, held } = books[0] ?? { limits: unlimited, held: nothing }
+  const reasons = hindrancesOf(actor, { owesTerms, limits, held, isMaintained: maintenance !== null })
+  return { principal, account, terms, identities, reasons }
+}
 
 const whoami = route(
   {
     operationId: 'whoami',
     summary: 'Read who you are to Carrel',
+    description: 'And what you may do with this token now, and why not.',
     tags: ['accounts'],
     method: 'get',
     path: '/v1/whoami',
     right: 'self:read',
-    responses: { 200: json(WhoamiDocument, 'Whose rights count, and who acts') },
+    responses: { 200: json(WhoamiDocument, 'Whose rights count, who acts, and what may be done') },
   },
-  async (c) => {
-    const { principal, services } = c.var
-    const account = await readAccount(services.db, principal.accountId)
-    return c.json(
-      {
-        account: {
-          id: account.id,
-          displayName: account.displayName,
-          roles: [...principal.actor.roles],
-          organisation: account.organisation,
-          personalProjectId: account.personalProjectId,
-        },
-        actedBy: principal.actor.actingFor ? principal.actedBy : null,
-        client: principal.client,
-        scopes: [...principal.actor.scopes],
-        tokenId: principal.tokenId,
-        tokenExpiresAt: iso(principal.tokenExpiresAt),
-      },
-      200,
-    )
-  },
+  async (c) => c.json(presentWhoami(await readWhoami(c)), 200),
 )
 
 export const whoamiRoutes = [whoami]

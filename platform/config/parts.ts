@@ -7,6 +7,7 @@ import { desktopsPart, guacamolePart } from './guacamole.ts'
 import { issuersPart } from './issuers.ts'
 import { keys } from './keys.ts'
 import { invitationsPart, mailPart } from './mail.ts'
+import { posixPart } from './posix.ts'
 import { providerNetworksPart } from './provider-networks.ts'
 import { providersPart } from './providers.ts'
 import { reportsPart } from './reports.ts'
@@ -151,6 +152,7 @@ export const parts = {
   mail: mailPart,
   invitations: invitationsPart,
   issuers: issuersPart,
+  posix: posixPart,
   providers: providersPart,
   providerNetworks: providerNetworksPart,
   reports: reportsPart,

@@ -17,5 +17,5 @@ export interface Directory {
   lookUp(login: string): Promise<DirectoryAnswer>
 }
 
-/** Longer logins are nobody's. */
-export const longestLogin = 255
+/** Whether it can be somebody's: directories leave blanks at the ends out of what they compare, and none is in a login. */
+export const isLogin = (text: string): boolean => /^[\x21-\x7E]{1,255}$/.test(text)

@@ -3,7 +3,7 @@ import { connect as connectSecurely } from 'node:tls'
 import { Client, Filter, InvalidCredentialsError, SizeLimitExceededError } from 'ldapts'
 import type { Entry } from 'ldapts'
 import { mostGids } from '../../../domain/posix.ts'
-import { longestLogin } from './directory.ts'
+import { isLogin } from './directory.ts'
 import type { Directory, DirectoryAnswer } from './directory.ts'
 import { createWatch } from './ldap-watch.ts'
 import type { Watch } from './ldap-watch.ts'
@@ -39,7 +39,7 @@ const mostBytes = 1024 * 1024
 export function createLdapDirectory(settings: LdapSettings): Directory {
   return {
     async lookUp(login): Promise<DirectoryAnswer> {
-      if (login === '' || login.length > longestLogin) return { kind: 'absent' }
+      if (!isLogin(login)) return { kind: 'absent' }
       const watch = createWatch({ timeoutMs: settings.timeoutMs, mostBytes })
       const client = clientOf(settings, watch)
       try {

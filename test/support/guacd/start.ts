@@ -86,7 +86,7 @@ async function fonts(root: string): Promise<string> {
   return file
 }
 
-async function libraries(root: string): Promise<string[]> {
+export async function libraries(root: string): Promise<string[]> {
   const found: string[] = []
   for (const base of ['usr/lib', 'lib'])
     for (const name of await readdir(join(root, base)))
