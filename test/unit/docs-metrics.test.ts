@@ -139,7 +139,15 @@ test('the table of alarms says for how long each must last, and how grave it is'
 })
 
 /** No value of these is trouble by itself. */
-const onlyShown = ['sessions', 'gateway_open', 'gateway_bytes_total', 'guacd_open', 'guacd_handshakes']
+const onlyShown = [
+  'sessions',
+  'gateway_open',
+  'gateway_bytes_total',
+  'guacd_open',
+  'guacd_handshakes',
+  'mails_delayed',
+  'mail_tries_total',
+]
 
 test('whatever counts trouble has an alarm', () => {
   const alarmed = rules.flatMap(({ expr }) =>
@@ -150,8 +158,10 @@ test('whatever counts trouble has an alarm', () => {
 })
 
 test('whoever answers scrapes in the compose files is among those to scrape', () => {
-  const files = ['docker-compose.yaml', 'docker-compose.guacamole.yaml'].map(textOf).join('\n')
+  const files = ['docker-compose.yaml', 'docker-compose.guacamole.yaml', 'docker-compose.mail.yaml']
+    .map(textOf)
+    .join('\n')
   const all = [...files.matchAll(/^ {2}(api|gateway|worker-[a-z]+):$/gm)].map(([, name]) => name ?? '')
-  expect(new Set(all).size).toBe(5)
+  expect(new Set(all).size).toBe(6)
   expect(all.filter((name) => !new RegExp(`\\b${name}:(?:8080|9090)`).test(described))).toEqual([])
 })

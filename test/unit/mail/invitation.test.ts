@@ -1,8 +1,14 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import { mayOffer, nextStep, reminderAt, retryInMs, whyLost } from '../../../domain/invitation.ts'
 import type { InvitationFacts, StandingFacts } from '../../../domain/invitation.ts'
 import { defaultTimings as limits } from '../../../domain/timings.ts'
 import { readConfig } from '../../../platform/config.ts'
+import { parts } from '../../../platform/config/parts.ts'
+import { root } from '../../rules/imports.ts'
 
 const now = 1_000_000_000
 const minute = 60_000
@@ -140,4 +146,20 @@ describe('configuration', () => {
       'https://portal.example/join',
     )
   })
+})
+
+test('beside compose the worker of mail alone has the password, and every variable that is given is read', () => {
+  const file = readFileSync(join(root, 'docker-compose.mail.yaml'), 'utf8')
+  const environment = z.object({
+    environment: z.record(z.string(), z.string()),
+    networks: z.array(z.string()).optional(),
+  })
+  const { services } = z.object({ services: z.record(z.string(), environment) }).parse(parse(file))
+  const read = new Set(Object.values(parts).flatMap((part) => Object.keys((part.in as z.ZodObject).shape)))
+  const given = Object.values(services).flatMap((service) => Object.keys(service.environment))
+  expect(given.filter((key) => !read.has(key) && key !== 'CARREL_LOG_LEVEL')).toEqual([])
+  const knowing = Object.entries(services).filter(([, service]) => 'CARREL_SMTP_PASSWORD' in service.environment)
+  expect(knowing.map(([name]) => name)).toEqual(['worker-mail'])
+  expect(services['worker-mail']?.environment['CARREL_WORKER_ROLES']).toBe('mail')
+  expect(services['worker-mail']?.networks).toEqual(['control', 'data', 'mail', 'metrics'])
 })
