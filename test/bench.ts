@@ -12,6 +12,7 @@ import type { Ground } from './bench/ground.ts'
 import { measureHerd } from './bench/herd.ts'
 import { machineFacts } from './bench/machine.ts'
 import type { Extent } from './bench/options.ts'
+import { measureListings } from './bench/listings.ts'
 import { measureReads } from './bench/reads.ts'
 import { measurePlacement } from './bench/placement.ts'
 import { asText, updateDocument } from './bench/report.ts'
@@ -27,6 +28,7 @@ const parts: Readonly<Record<string, (ground: Ground, extent: Extent) => Promise
   f: measureHerd,
   g: measureDoors,
   h: measurePlacement,
+  i: measureListings,
 }
 
 const help = `npm run bench [-- options]
@@ -42,6 +44,7 @@ Temporal, api and worker, and takes everything down. Leave the machine alone mea
   f  a herd of notebooks
   g  what comes through a door, beside the same without one
   h  what a wish stands on among many providers and sessions, beside the providers alone
+  i  pages of the list of somebody with ten thousand experiments, beside its first page
 
   --only a,b      only these parts; the others keep what stands in the document
   --rounds n      how often each way is measured (5; with --quick 2)

@@ -86,6 +86,7 @@ type Variant = Pick<
   | 'mail'
   | 'blindLimits'
   | 'countUnverified'
+  | 'catalogues'
 >
 interface WorkerOptions extends Variant {
   readonly openProvider?: WorkerDeps['openProvider']

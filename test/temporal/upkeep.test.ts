@@ -158,7 +158,7 @@ test('both runs end with nothing left to do, though some batches fail and some r
   const [expired, retained] = await Promise.all([run('expire', 'first'), run('retention', 'first')])
   expect(expired).toMatchObject({ left: [], done: { forgetKeys: 1, forgetDrift: 1, forgetOutages: 1 } })
   expect(retained).toMatchObject({ left: [], done: { pruneSessions: 2, deleteAudit: 1 } })
-  await record(stage.client, 'expire-doors', `${expireWorkflowId}-first`)
+  await record(stage.client, 'expire-experiments', `${expireWorkflowId}-first`)
   await record(stage.client, 'retention', `${retentionWorkflowId}-first`)
   expect(await due()).toEqual(none)
   for (const chore of ['forgetKeys', 'forgetReconciliations', 'pruneEvents'])

@@ -20,6 +20,7 @@ export const paths = [
   'reconcile-unreachable',
   'expire',
   'expire-doors',
+  'expire-experiments',
   'retention',
   'outside',
   'watch-doors',
@@ -29,6 +30,7 @@ export const paths = [
   'remade',
   'check',
   'check-unserved',
+  'catalogue-sync',
   'invitation',
   'invitation-expired',
 ] as const
