@@ -47,7 +47,8 @@ async function makeOrAdopt(deps: Deps, spec: InstanceSpec, namespace: string, ca
     await ensureAround(api, spec, namespace, owner, settings, signal)
     call.progress?.({ message: 'Starting', percent: null })
     await ensurePod(api, spec, namespace, manifest, owner, signal)
-    await setStage(api, { namespace, name: owner.metadata.name }, 'made', signal)
+    // Whoever wrote there first has seen to it, or is ending it.
+    await setStage(api, { namespace, owner }, 'made', signal)
   }
   // One that rests or wakes was made long ago; of one that was made, the Pod may be gone by now, which an inspection tells.
   if (stage === 'making' || stage === 'made') await watchStart(deps, namespace, objectName(spec), call)

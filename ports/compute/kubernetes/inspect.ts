@@ -43,7 +43,7 @@ async function stateOf(deps: Deps, standing: Standing, signal: AbortSignal): Pro
   const state = instanceState(reading, { pod, service, stage }, { settings, networks, now: api.now() })
   // From now on a Pod that is missing is one that was lost.
   if (stage === 'resuming' && state.kind === 'running' && owner !== null)
-    await setStage(api, { namespace, name: owner.metadata.name }, 'made', signal)
+    await setStage(api, { namespace, owner }, 'made', signal)
   return state
 }
 

@@ -9,29 +9,34 @@ import { stageOf } from './names.ts'
 import { keptPod } from './owner.ts'
 import { pathOf } from './paths.ts'
 import { refusalOf } from './refusals.ts'
-import { removePods } from './remove.ts'
+import { endPod } from './remove.ts'
 import { ownerShape, podShape } from './shapes.ts'
+import type { Pod } from './shapes.ts'
 import { setStage } from './stage.ts'
 
-/** The Pod goes; its volume and all the rest stays. `paused` only when the cluster no longer knows the Pod. */
+const changed: InstanceState = { kind: 'unknown', why: 'somebody else paused or woke it meanwhile' }
+
+/**
+ * The Pod goes; its volume and all the rest stays. `paused` only when the cluster no longer knows the Pod. It is the Pod that was
+ * there before this was written down: a call that comes late touches none that woke since.
+ */
 export async function pauseInstance(deps: Deps, ref: InstanceRef, signal: AbortSignal): Promise<InstanceState> {
-  return await withOwner(deps, ref, signal, async ({ owner, namespace }) => {
-    await setStage(deps.api, { namespace, name: owner.metadata.name }, 'pausing', signal)
-    const rests = await podGone(deps, ref, namespace, signal)
+  return await withOwner(deps, ref, signal, async ({ owner, pod, namespace }) => {
+    const stage = stageOf(owner.metadata.labels)
+    // It was lost, or is made this moment.
+    if (pod === null && stage === 'made') return await inspectInstance(deps, ref, signal)
+    if (stage !== 'pausing' && (await setStage(deps.api, { namespace, owner }, 'pausing', signal)) === null)
+      return changed
+    const rests = pod === null || (await isGone(deps, pod, signal))
     return rests ? { kind: 'paused' } : { kind: 'pending', reason: 'it is being paused' }
   })
 }
 
 /** Whether the Pod is gone, within the time that it has for that. */
-async function podGone(
-  { api, settings }: Deps,
-  ref: InstanceRef,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<boolean> {
+async function isGone({ api, settings }: Deps, pod: Pod, signal: AbortSignal): Promise<boolean> {
   const patience = AbortSignal.timeout(settings.requestTimeoutMs + settings.stopGraceSeconds * 1_000)
   try {
-    await removePods(api, ref, settings, namespace, AbortSignal.any([signal, patience]))
+    await endPod(api, pod, settings, AbortSignal.any([signal, patience]))
     return true
   } catch (error) {
     if (patience.aborted && !signal.aborted) return false
@@ -43,17 +48,16 @@ async function podGone(
 export async function resumeInstance(deps: Deps, ref: InstanceRef, signal: AbortSignal): Promise<InstanceState> {
   return await withOwner(deps, ref, signal, async ({ owner, pod, namespace }) => {
     const { api } = deps
-    const at = { namespace, name: owner.metadata.name }
     const stage = stageOf(owner.metadata.labels)
-    if (stage === 'pausing') {
-      // It must be gone before another one takes its name.
-      if (pod !== null && !(await podGone(deps, ref, namespace, signal)))
-        return { kind: 'unknown', why: 'it is still being paused' }
-      await setStage(api, at, 'resuming', signal)
-    }
     if (stage === 'pausing' || stage === 'resuming') {
-      if (!(await madeAgain(api, at, signal))) {
-        await setStage(api, at, 'pausing', signal)
+      // It must be gone before another one takes its name.
+      const goes = stage === 'pausing' || pod?.metadata.deletionTimestamp !== undefined
+      if (pod !== null && goes && !(await isGone(deps, pod, signal)))
+        return { kind: 'unknown', why: 'it is still being paused' }
+      const waking = stage === 'resuming' ? owner : await setStage(api, { namespace, owner }, 'resuming', signal)
+      if (waking === null) return changed
+      if (!(await madeAgain(api, { namespace, name: owner.metadata.name }, signal))) {
+        await setStage(api, { namespace, owner: waking }, 'pausing', signal)
         return { kind: 'paused' }
       }
     }

@@ -2,12 +2,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { InstanceRef, Removed } from '../provider.ts'
 import { ApiError } from './api-error.ts'
 import type { Api } from './api.ts'
-import { placesOf } from './find.ts'
+import { orNull, placesOf } from './find.ts'
 import { objectName, selector } from './names.ts'
 import { kinds, pathOf } from './paths.ts'
 import type { Kind } from './paths.ts'
 import type { KubernetesSettings } from './settings.ts'
-import { objectListShape } from './shapes.ts'
+import { objectListShape, objectShape } from './shapes.ts'
 import type { AnyObject } from './shapes.ts'
 
 const lookMs = 200
@@ -67,7 +67,7 @@ async function clear(
 }
 
 /** Ends the Pods of an instance with their grace, and waits until the cluster no longer knows them. */
-export async function removePods(
+async function removePods(
   api: Api,
   ref: InstanceRef,
   { stopGraceSeconds }: KubernetesSettings,
@@ -79,6 +79,22 @@ export async function removePods(
     if (pods.length === 0) return
     const options = { gracePeriodSeconds: stopGraceSeconds }
     await Promise.all(pods.map(async (pod) => await removeOne(api, 'pods', pod, options, signal)))
+    await wait(lookMs, undefined, { signal })
+  }
+}
+
+/** Ends this very Pod with its grace, and waits until the cluster no longer knows it. Another one that took its name stays. */
+export async function endPod(
+  api: Api,
+  pod: AnyObject,
+  { stopGraceSeconds }: KubernetesSettings,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name, namespace, uid } = pod.metadata
+  for (;;) {
+    const found = await orNull(api.metadata(pathOf(namespace, 'pods', name), objectShape, signal))
+    if (found === null || found.metadata.uid !== uid) return
+    await removeOne(api, 'pods', found, { gracePeriodSeconds: stopGraceSeconds }, signal)
     await wait(lookMs, undefined, { signal })
   }
 }

@@ -16,6 +16,7 @@ const metadata = z.object({
   name: z.string(),
   namespace: z.string().default(''),
   uid: z.string(),
+  resourceVersion: z.string().optional(),
   labels: textMap,
   annotations: textMap,
   creationTimestamp: z.string().nullish(),

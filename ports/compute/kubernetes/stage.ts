@@ -1,3 +1,4 @@
+import { isStatus } from './api-error.ts'
 import type { Api } from './api.ts'
 import { labels } from './names.ts'
 import type { Stage } from './names.ts'
@@ -5,16 +6,23 @@ import { pathOf } from './paths.ts'
 import { objectShape } from './shapes.ts'
 import type { AnyObject } from './shapes.ts'
 
-/** Writes on an instance's owner how far it has come. */
-export const setStage = async (
+/**
+ * Writes on an instance's owner how far it has come, over what was read of it. `null`: somebody wrote there since, and nothing was
+ * done. So whoever comes late, as a worker that was given up and did not know it, takes back no later step.
+ */
+export async function setStage(
   api: Api,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
+  { namespace, owner: { metadata } }: { readonly namespace: string; readonly owner: AnyObject },
   stage: Stage,
   signal: AbortSignal,
-): Promise<AnyObject> =>
-  await api.merge(
-    pathOf(namespace, 'secrets', name),
-    { metadata: { labels: { [labels.stage]: stage } } },
-    objectShape,
-    signal,
-  )
+): Promise<AnyObject | null> {
+  const { name, resourceVersion } = metadata
+  const read = resourceVersion === undefined ? {} : { resourceVersion }
+  try {
+    const patch = { metadata: { ...read, labels: { [labels.stage]: stage } } }
+    return await api.merge(pathOf(namespace, 'secrets', name), patch, objectShape, signal)
+  } catch (error) {
+    if (isStatus(error, 409)) return null
+    throw error
+  }
+}

@@ -12,10 +12,16 @@ export interface Played {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+interface PlayedRequest {
+  readonly line: string
+  readonly authorization: string | undefined
+  readonly body: string
+}
+
 export interface PlayedCluster {
   readonly provider: ComputeProvider
-  /** Of each request: `GET /path?query`, and what it was authorized with. */
-  readonly requests: { readonly line: string; readonly authorization: string | undefined }[]
+  /** Of each request: `GET /path?query`, what it was authorized with, and its body. */
+  readonly requests: PlayedRequest[]
   close(): Promise<void>
 }
 
@@ -25,12 +31,16 @@ export async function playCluster(
   settings: Readonly<Record<string, unknown>> = {},
 ): Promise<PlayedCluster> {
   const { ca, key, cert } = await makeServerCertificate()
-  const requests: { line: string; authorization: string | undefined }[] = []
+  const requests: PlayedRequest[] = []
   const server = createServer({ key, cert }, (request, response) => {
     const line = `${request.method} ${decodeURIComponent(request.url ?? '')}`
-    requests.push({ line, authorization: request.headers.authorization })
-    const { status, body, headers } = answer(line, request)
-    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.once('end', () => {
+      requests.push({ line, authorization: request.headers.authorization, body: Buffer.concat(chunks).toString() })
+      const { status, body, headers } = answer(line, request)
+      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   // A server that listens on a port has such an address.
