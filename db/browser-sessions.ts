@@ -163,8 +163,9 @@ function chosen(which: WhichSessions): RawBuilder<boolean> {
   if ('id' in which) return sql`b.token_id = ${which.id}`
   if ('accountId' in which) return sql`b.account_id = ${which.accountId} and b.token_id <> ${which.but ?? ''}`
   if ('sid' in which)
-    return sql`b.issuer = ${which.issuer} and b.sid = ${which.sid}
-      and b.subject = coalesce(${which.subject}::text, b.subject)`
+    // Of whom the issuer never said by which of its sessions, it may be any.
+    return sql`b.issuer = ${which.issuer} and case when b.sid is null then b.subject = ${which.subject}
+      else b.sid = ${which.sid} and b.subject = coalesce(${which.subject}::text, b.subject) end`
   return sql`b.issuer = ${which.issuer} and b.subject = ${which.subject}`
 }
 

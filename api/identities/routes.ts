@@ -3,7 +3,7 @@ import { body, json } from '../answers.ts'
 import { Problem } from '../problem.ts'
 import { route } from '../route.ts'
 import { begin, returnUrlOf } from '../sign-in/begin.ts'
-import { issuerOfPath } from '../sign-in/routes.ts'
+import { countedIssuer } from '../sign-in/routes.ts'
 
 const Link = z
   .strictObject({
@@ -33,7 +33,7 @@ const linkOwn = route(
     if (!principal.browser)
       throw new Problem('conflict', 'A further identity is linked from a browser that is signed in.')
     const asked = c.req.valid('json')
-    const { deps, issuer } = await issuerOfPath(c, asked.issuer)
+    const { deps, issuer } = await countedIssuer(c, asked.issuer)
     const returnUrl = returnUrlOf(deps, asked.returnUrl, 'body')
     const { accountId, tokenId } = principal
     const begun = await begin(c, deps, issuer, { returnUrl, link: { accountId, tokenId } })

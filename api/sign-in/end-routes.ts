@@ -6,6 +6,7 @@ import { route } from '../route.ts'
 import { returnUrlOf } from './begin.ts'
 import { dropBrowserSession } from './cookies.ts'
 import { endByIssuer, signOut } from './end.ts'
+import { limitRefusals } from './rate-limit.ts'
 import { issuerOfPath } from './routes.ts'
 
 const SignOut = z
@@ -71,8 +72,8 @@ const backChannel = route(
     responses: { 204: { description: 'The browser sessions that it names have ended' } },
   },
   async (c) => {
-    const { issuer } = await issuerOfPath(c, c.req.valid('param').issuer)
-    await endByIssuer(c, issuer, c.req.valid('form').logout_token)
+    const { deps, issuer } = issuerOfPath(c, c.req.valid('param').issuer)
+    await limitRefusals(c, deps, async () => await endByIssuer(c, issuer, c.req.valid('form').logout_token))
     return c.body(null, 204)
   },
 )

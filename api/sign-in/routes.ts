@@ -46,10 +46,16 @@ const getMethods = route(
 const params = z.object({ issuer: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/) })
 const redirect = (description: string) => ({ description, headers: z.object({ location: z.string() }) })
 
-/** The issuer that the path names. Throws 404, and 429 before. */
-export async function issuerOfPath(c: AppContext, id: string): Promise<{ deps: SignInDeps; issuer: Issuer }> {
+/** The issuer that the path names, for somebody who is counted by address. Throws 404, and 429 before. */
+export async function countedIssuer(c: AppContext, id: string): Promise<{ deps: SignInDeps; issuer: Issuer }> {
   const { signIn: deps } = c.var.services
   if (deps !== undefined) await limitByAddress(c, deps)
+  return issuerOfPath(c, id)
+}
+
+/** The issuer that the path names. Throws 404. */
+export function issuerOfPath(c: AppContext, id: string): { deps: SignInDeps; issuer: Issuer } {
+  const { signIn: deps } = c.var.services
   const issuer = deps?.issuers.find((one) => one.id === id)
   if (deps === undefined || issuer === undefined) throw notFound('issuer')
   return { deps, issuer }
@@ -78,7 +84,7 @@ const beginSignIn = route(
     responses: { 302: redirect('To the issuer; where it cannot be reached, back') },
   },
   async (c) => {
-    const { deps, issuer } = await issuerOfPath(c, c.req.valid('param').issuer)
+    const { deps, issuer } = await countedIssuer(c, c.req.valid('param').issuer)
     const returnUrl = returnUrlOf(deps, c.req.valid('query').returnUrl, 'query')
     const begun = await begin(c, deps, issuer, { returnUrl, link: null })
     if (begun.kind === 'begun') return c.redirect(begun.url, 302)
@@ -100,7 +106,7 @@ const completeSignIn = route(
     responses: { 303: redirect('To where the sign-in was begun for, and what came of it') },
   },
   async (c) => {
-    const { deps, issuer } = await issuerOfPath(c, c.req.valid('param').issuer)
+    const { deps, issuer } = await countedIssuer(c, c.req.valid('param').issuer)
     const outcome = await complete(c, deps, issuer, new URL(c.req.url).searchParams)
     return c.redirect(addressOf(outcome), 303)
   },

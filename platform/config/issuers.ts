@@ -62,6 +62,13 @@ const entry = z.strictObject({
   /** Only who is in one of them signs in. */
   allowedGroups: names('group').optional(),
   firstSignIn: firstSignIn.default({ rule: 'invitation' }),
+  /** Whose tokens portals may exchange. */
+  exchange: z
+    .strictObject({ audiences: names('audience').default([]), clients: names('client').default([]) })
+    .refine(({ audiences, clients }) => audiences.length + clients.length > 0, {
+      error: 'must name audiences of access tokens, clients of ID tokens, or both',
+    })
+    .optional(),
 })
 const list = z.array(entry).max(50)
 type Entry = z.output<typeof entry>
@@ -90,6 +97,7 @@ function issuerOf(given: Entry) {
     groups: groups === undefined ? null : sourceOf(groups),
     allowedGroups: given.allowedGroups ?? null,
     firstSignIn: given.firstSignIn,
+    exchange: given.exchange ?? null,
   } as const
 }
 
@@ -124,6 +132,8 @@ function checkEntry(given: Entry, plainHttp: boolean, report: Report): void {
   if (!made.scopes.includes('openid')) report(['scopes'], 'must include openid')
   const usesGroups = made.allowedGroups !== null || made.firstSignIn.rule === 'group'
   if (usesGroups && made.groups === null) report(['groups'], 'is required where groups decide: where they are found')
+  if (made.exchange !== null && made.allowedGroups !== null && made.groups?.source === 'globus')
+    report(['exchange'], 'must not be set with allowedGroups of a list elsewhere: tokens do not say the groups')
 }
 
 /** An address that people may be sent back to: compared as a whole. */
@@ -148,7 +158,9 @@ export const issuersPart = z
     CARREL_RETURN_URLS: listOf(returnUrl).default([]),
     CARREL_BROWSER_IDLE_MINUTES: wholeNumber(5, 7 * 24 * 60).default(usualSessionLimits.idleSeconds / 60),
     CARREL_BROWSER_HOURS: wholeNumber(1, 31 * 24).default(usualSessionLimits.absoluteSeconds / 3_600),
-    CARREL_SIGN_IN_LIMIT_PER_MINUTE: wholeNumber(1, 1_000_000).default(30),
+    CARREL_SIGN_IN_LIMIT_PER_MINUTE: wholeNumber(1, 1_000_000).default(120),
+    CARREL_TOKEN_LIMIT_PER_MINUTE: wholeNumber(1, 1_000_000).default(600),
+    CARREL_DEVICE_TOKEN_DAYS: wholeNumber(1, 90).default(30),
     CARREL_API_TRUSTED_PROXIES: listOf(cidr).default([]),
     CARREL_PUBLIC_URL: webUrl.optional(),
   })
@@ -184,6 +196,8 @@ export const issuersPart = z
       absoluteSeconds: env.CARREL_BROWSER_HOURS * 3_600,
     },
     signInsPerMinute: env.CARREL_SIGN_IN_LIMIT_PER_MINUTE,
+    tokensPerMinute: env.CARREL_TOKEN_LIMIT_PER_MINUTE,
+    deviceTokenDays: env.CARREL_DEVICE_TOKEN_DAYS,
     trustedProxies: env.CARREL_API_TRUSTED_PROXIES,
     /** Issuers may be without TLS. */
     plainHttp: env.CARREL_ENV === 'development',

@@ -7,7 +7,6 @@ export type Said = Readonly<Record<string, unknown>>
 const mostGroups = 2_000
 const longestLine = 200
 const longestEmail = 254
-const longestSubject = 255
 const mostPosix = 16_384
 
 /** Reads what was said under our names; what is of another kind than it should be was not said. `null`: it names nobody. */
@@ -29,10 +28,16 @@ export function readClaims(said: Said, settings: OidcSettings, groups: readonly 
   }
 }
 
+/** Printable ASCII of at most 255 characters (OpenID Connect Core, 2). */
+const name = /^[\x20-\x7e]{1,255}$/
+
 /** Whom it is about; `null`: nobody. */
-export function subjectOf({ sub }: Said): string | null {
-  return typeof sub === 'string' && sub !== '' && sub.length <= longestSubject ? sub : null
-}
+export const subjectOf = ({ sub }: Said): string | null => nameIn(sub)
+
+/** The issuer's name for its own session; `null`: it has none. */
+export const sessionOf = ({ sid }: Said): string | null => nameIn(sid)
+
+const nameIn = (value: unknown): string | null => (typeof value === 'string' && name.test(value) ? value : null)
 
 /** The groups that a claim lists; `null`: it lists none. */
 export function groupsOf(value: unknown): readonly string[] | null {

@@ -1,5 +1,5 @@
 import type { Finished, SignInMarks } from '../identity-provider.ts'
-import { groupsOf, readClaims, subjectOf } from './claims.ts'
+import { groupsOf, readClaims, sessionOf, subjectOf } from './claims.ts'
 import type { Said } from './claims.ts'
 import { libraries } from './discovered.ts'
 import type { Discovered } from './discovered.ts'
@@ -45,9 +45,8 @@ async function take(context: OidcContext, query: URLSearchParams, marks: SignInM
   if (groups === null && settings.isRechecked) return { kind: 'invalid', detail: 'it does not say in which groups' }
   const claims = readClaims(said, settings, groups ?? [])
   if (claims === null) return { kind: 'invalid', detail: 'it names nobody' }
-  const sid = typeof stated['sid'] === 'string' && stated['sid'].length <= 255 ? stated['sid'] : null
   const tokens = writeTokens({ idToken, ...(settings.isRechecked ? kept : {}) })
-  return { kind: 'signed_in', claims, sid, tokens }
+  return { kind: 'signed_in', claims, sid: sessionOf(stated), tokens }
 }
 
 /** The library believes TLS; this believes the key. */

@@ -9,7 +9,7 @@ const event = 'http://schemas.openid.net/event/backchannel-logout'
 /** Older ones are not taken: so long each is remembered. */
 const oldestSeconds = 120
 
-const name = z.string().min(1).max(255)
+const name = z.string().regex(/^[\x20-\x7e]{1,255}$/)
 /** OpenID Connect Back-Channel Logout 1.0, 2.4: a nonce would make it an id token. */
 const notice = z.object({
   iat: z.number(),

@@ -7,6 +7,7 @@ import { unavailable } from './failures.ts'
 import { finish } from './finish.ts'
 import { readLogout } from './logout.ts'
 import { recheck } from './recheck.ts'
+import { readSubject } from './subject-token.ts'
 import { usualLimits } from './settings.ts'
 import type { OidcLimits, OidcSettings } from './settings.ts'
 import { readTokens } from './tokens.ts'
@@ -66,6 +67,7 @@ export function createOidcProvider(settings: OidcSettings, options: OidcOptions)
       }
     },
     readLogout: async (token) => await readLogout(context, token),
+    readSubject: async (token, kind) => await readSubject(context, token, kind),
   }
 }
 

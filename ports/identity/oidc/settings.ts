@@ -29,6 +29,16 @@ export interface OidcSettings {
   readonly groups: GroupSource | null
   /** Whether the groups are asked again, for which what it gave is kept. */
   readonly isRechecked: boolean
+  /** Whose tokens may be exchanged; `null`: nobody's. */
+  readonly exchange?: ExchangeNames | null
+}
+
+/** For whom a token must be. */
+export interface ExchangeNames {
+  /** Of an access token: one of these. */
+  readonly audiences: readonly string[]
+  /** Of an ID token: the client that it was made for. */
+  readonly clients: readonly string[]
 }
 
 /** How long an issuer may take, and how much it may say. */

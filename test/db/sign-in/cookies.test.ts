@@ -169,6 +169,22 @@ test('a limit of requests by address holds for sign-ins', async () => {
   ])
 })
 
+test('an issuer may sign hundreds out at once; what is refused is counted', async () => {
+  const logouts = (token: string) => ({
+    key: null,
+    body: `logout_token=${token}`,
+    headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': 'issuer' },
+  })
+  const few = api.another({}, api.db, {
+    signIn: { ...plainSignIn, perMinute: 2, addressOf: (_peer, forwarded) => forwarded ?? 'unknown' },
+  })
+  const send = async (token: string) =>
+    (await callApp(few, 'POST', '/v1/sign-in/university/back-channel-logout', logouts(token))).status
+  const statuses: number[] = []
+  for (const token of ['l1', 'l2', 'l3', 'l4', 'l1', 'l1', 'l1', 'l1']) statuses.push(await send(token))
+  expect(statuses).toEqual([204, 204, 204, 204, 400, 400, 400, 429])
+})
+
 test('without sign-in there are no ways, and no cookie is looked at', async () => {
   const { secret } = await signedIn()
   const none = await startApi()

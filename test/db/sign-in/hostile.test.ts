@@ -67,6 +67,7 @@ const cases: readonly (readonly [string, Behaviour, string])[] = [
   ['speaks of what is over by less than clocks differ', times({ exp: -10 }), 'done'],
   ['speaks from the future', times({ nbf: 300 }), invalid],
   ['names nobody', claims({ sub: '' }), invalid],
+  ['names somebody unspeakable', claims({ sub: 'ada\u0000' }), invalid],
   ['names somebody endless', claims({ sub: 'x'.repeat(256) }), invalid],
   ['speaks of somebody else where it is asked further', { userinfo: { sub: 'eve' } }, invalid],
   [
