@@ -105,8 +105,6 @@ export interface ApiDeps {
   readonly signIn?: SignInDeps
   /** Who people are to the site's file systems, as others say it at a sign-in; absent: nobody is asked. */
   readonly posixSources?: PosixSources
-  /** How people sign in with a browser; absent: they do not, and no cookie is looked at. */
-  readonly signIn?: SignInDeps
   /** False from the moment the process is asked to end. */
   readonly isServing: () => boolean
 }
