@@ -3,7 +3,7 @@ import type { CallContext, Created, InstanceSpec } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
 import { findServers, isGoing, lookFor } from './everything.ts'
 import type { Remains } from './everything.ts'
-import type { createLimit } from './limit.ts'
+import type { Limit } from './limit.ts'
 import { checkNames } from './names.ts'
 import type { Named } from './named.ts'
 import { Refusal } from '../refusal.ts'
@@ -27,7 +27,7 @@ import { userDataOf } from './user-data.ts'
 
 export interface CreateDeps extends RemoveDeps {
   readonly named: Named
-  readonly boots: ReturnType<typeof createLimit>
+  readonly boots: Limit
   /** Security groups that this driver made: what is around them is its own to go on with. */
   readonly claimed: Set<string>
 }

@@ -4,7 +4,7 @@ import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
 import { findServers, isGoing, lookAround } from './everything.ts'
 import type { Surroundings } from './everything.ts'
-import type { createLimit } from './limit.ts'
+import type { Limit } from './limit.ts'
 import { checkNames } from './names.ts'
 import { serverAlone } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
@@ -17,7 +17,7 @@ const mostLooks = 8
 
 export interface RemoveDeps extends Ground {
   /** Bounds how many removals ask and act at once; what waits for the cloud takes no place. */
-  readonly removals: ReturnType<typeof createLimit>
+  readonly removals: Limit
 }
 
 /**
@@ -30,9 +30,11 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
   const both = AbortSignal.any([signal, AbortSignal.timeout(settings.removeTimeoutMs)])
   const step = removing(deps, ref, both)
   try {
+    let next: Next = 'server'
     for (let round = 0; !both.aborted; round++) {
-      // A place for each round, not for the whole: a server that goes slowly keeps nobody waiting.
-      const next = await removals(() => step(round), both)
+      // A place for each round, not for the whole: a server that goes slowly keeps nobody waiting. Whose server is gone comes
+      // first, so that of many that begin at once some soon end, and not all of them late.
+      next = await removals(() => step(round), both, next === 'server' ? 'last' : 'next')
       if (next === 'removed') return { kind: 'removed' }
       const looks = next === 'server' ? Math.min(round + 1, mostLooks) : next === 'wait' ? 1 : 0
       if (looks > 0) await wait(settings.lookAgainMs * looks, undefined, { signal: both })

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createLimit } from '../../../ports/compute/openstack/limit.ts'
 import { openFakeCloud } from '../../support/openstack/fake-cloud.ts'
 import type { FakeCloud } from '../../support/openstack/fake-cloud.ts'
 import { call, openCloud, specOf } from './specs.ts'
@@ -67,4 +68,24 @@ test('no more removals ask at once than the settings allow, and one whose server
   // Each asks for ports, floating addresses, volumes and groups at once.
   expect(most).toBeLessThanOrEqual(2 * 4)
   await provider.close()
+})
+
+test('who ends something comes before those who begin, and whoever gives up waits no longer', async () => {
+  const limit = createLimit(1)
+  const done: string[] = []
+  const deed = (name: string) => async () => void (await Promise.resolve(done.push(name)))
+  let end = () => {}
+  const first = limit(() => new Promise<void>((resolve) => (end = resolve)), call.signal)
+  const gone = new AbortController()
+  const waiting = [
+    limit(deed('begins'), call.signal),
+    limit(deed('gives up'), gone.signal).catch(() => done.push('gave up')),
+    limit(deed('begins too'), call.signal),
+    limit(deed('ends'), call.signal, 'next'),
+  ]
+  gone.abort()
+  end()
+  await Promise.all([first, ...waiting])
+  expect(done.filter((name) => name !== 'gave up')).toEqual(['ends', 'begins', 'begins too'])
+  expect(done).toContain('gave up')
 })
