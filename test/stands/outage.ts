@@ -167,5 +167,5 @@ async function endAll({ portal }: StandSite): Promise<void> {
   const over = new Set(['stopped', 'failed', 'rejected'])
   for (const [id, state] of await portal.states()) if (!over.has(state)) await portal.remove(id)
   const living = async () => [...(await portal.states()).values()].filter((state) => !over.has(state))
-  await expect.poll(living, { timeout: 120_000, interval: 500 }).toEqual([])
+  await expect.poll(living, { timeout: patientMs, interval: 500 }).toEqual([])
 }
