@@ -15,7 +15,7 @@ const present = (identities: readonly Identity[]) => ({ items: identities.map(pr
 
 const list = route(
   {
-    operationId: 'listIdentities',
+    operationId: 'getIdentities',
     summary: 'List how an account signs in',
     description: 'Its own, and for an admin.',
     tags: ['accounts'],

@@ -119,7 +119,7 @@ const matrix: Readonly<Record<string, Row>> = {
   putAccountRoles: admins,
   putAccountPosix: admins,
   eraseAccount: admins,
-  listIdentities: '! ? ? ? + + - ? ? ? +',
+  getIdentities: '! ? ? ? + + - ? ? ? +',
   linkIdentity: admins,
   unlinkIdentity: admins,
   getTerms: signedIn,

@@ -26,7 +26,7 @@ export function accountRequests(api: () => TestApi, world: () => World): Readonl
       ask: { body: { roles: ['member', 'operator'] }, ...matches },
     }),
     putAccountPosix: async () => ({ path: `${await someone()}/posix`, ask: { body: { posix: null }, ...matches } }),
-    listIdentities: () => ({ path: `/v1/accounts/${world().owner.id}/identities` }),
+    getIdentities: () => ({ path: `/v1/accounts/${world().owner.id}/identities` }),
     linkIdentity: async () => ({ path: `${await someone()}/identities/link`, ask: { body: identity() } }),
     unlinkIdentity: async () => {
       const { id } = await api().person()
