@@ -43,7 +43,7 @@ const askForCheck: Chore['prepare'] = async ({ db }, live) => {
   }
 }
 
-/** Somebody was invited; nobody but the chore looks after it, until it ends with its time. */
+/** Somebody was invited; nobody but the chore looks after it, until it ends: with its time, or because its mail never goes out. */
 const invite =
   (over: { readonly expires_at: Date; readonly remind_at?: Date }): NonNullable<Chore['prepare']> =>
   async ({ db }, live) => {
@@ -73,12 +73,13 @@ const invite =
     const left = async () => {
       const row = db.selectFrom('invitation').select(['state', 'remind_at']).where('id', '=', id)
       const { state, remind_at: remindAt } = await row.executeTakeFirstOrThrow()
-      return state === 'expired' && remindAt === null ? [] : [`the invitation ${id} is ${state}`]
+      const end = over.remind_at === undefined ? 'expired' : 'bounced'
+      return state === end && remindAt === null ? [] : [`the invitation ${id} is ${state}`]
     }
     return { invitationId: id, breaches: left }
   }
 const ago = new Date(0)
-const soon = () => new Date(Date.now() + 2_000)
+const later = new Date('9999-01-01')
 
 const reconcile: Chore = { workflow: 'reconcile' }
 const expire: Chore = { workflow: 'expire' }
@@ -121,10 +122,7 @@ export const chores = {
   abandonCheck: { workflow: 'check', unserved: true, prepare: askForCheck },
   lookAtInvitation: { workflow: 'invitation', prepare: invite({ expires_at: ago }) },
   endInvitation: { workflow: 'invitation', prepare: invite({ expires_at: ago }) },
-  wantReminder: {
-    workflow: 'invitation',
-    prepare: async (...scene) => await invite({ expires_at: soon(), remind_at: ago })(...scene),
-  },
+  wantReminder: { workflow: 'invitation', prepare: invite({ expires_at: later, remind_at: ago }) },
   stopOverdueSessions: expire,
   stopWithdrawnSessions: expire,
   forgetKeys: expire,

@@ -143,8 +143,8 @@ async function runOnce(
     },
     invitation: {
       invitationId: invitationId ?? newId('invitation'),
-      // Nobody sends mail here.
-      timings: { ...run.timings, databaseTimeoutMs, checkInvitationMs: 300 },
+      // Nobody sends mail here: what is to go out is given up at once.
+      timings: { ...run.timings, databaseTimeoutMs, mailLimitMs: 0 },
     },
     catalogueSync: { source: 'nobodys', timings: { ...run.timings, databaseTimeoutMs, reconcileRunMs: stepMs } },
     // So short that one run of the watch is soon over, and another one goes on.

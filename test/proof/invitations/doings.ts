@@ -2,7 +2,9 @@ import { sql } from 'kysely'
 import { accept, decline } from '../../../api/invitations/answering.ts'
 import { resend, revoke } from '../../../api/invitations/inviting.ts'
 import { Problem } from '../../../api/problem.ts'
+import { disableAccount } from '../../../db/account-standing.ts'
 import { requestStop } from '../../../db/intents.ts'
+import { archiveProject } from '../../../db/project-standing.ts'
 import { removeMember } from '../../../db/project-members.ts'
 import type { Guest, Scene } from './scene.ts'
 import { deedOf, timings, WorkerDied } from './scene.ts'
@@ -19,6 +21,8 @@ export const doingNames = [
   'resend',
   'expire',
   'close',
+  'archive',
+  'disable',
   'loseRight',
   'work',
   'workBeside',
@@ -32,7 +36,7 @@ export const doingNames = [
 export type DoingName = (typeof doingNames)[number]
 
 /** Deeds that end what is offered: who accepts after one of them has happened is let in by a defect. */
-export const endings: readonly DoingName[] = ['revoke', 'expire', 'close', 'loseRight', 'decline']
+export const endings: readonly DoingName[] = ['revoke', 'expire', 'close', 'archive', 'disable', 'loseRight', 'decline']
 
 async function told(deed: () => Promise<unknown>): Promise<Came> {
   try {
@@ -70,6 +74,11 @@ export async function doThis(scene: Scene, name: DoingName): Promise<Came> {
       return 'done'
     case 'close':
       return await close(scene)
+    case 'archive':
+      return await db.transaction().execute(async (trx) => await archiveProject(trx, scene.projectId))
+    case 'disable':
+      await db.transaction().execute(async (trx) => await disableAccount(trx, inviter.accountId))
+      return 'done'
     case 'loseRight':
       return await db.transaction().execute(async (trx) => await removeMember(trx, scene.projectId, inviter.accountId))
     case 'work':
@@ -102,18 +111,13 @@ export async function doThis(scene: Scene, name: DoingName): Promise<Came> {
   }
 }
 
-/** Its session is asked to stop, or its project closed. */
+/** Its session is asked to stop; of a project, it is closed. */
 async function close({ rows: { db }, sessionId, projectId }: Scene): Promise<Came> {
-  await db.transaction().execute(async (trx) => {
-    if (sessionId !== null) await requestStop(trx, sessionId, 'user')
-    else
-      await trx
-        .updateTable('project')
-        .set({ closed_at: sql<Date>`now()` })
-        .where('id', '=', projectId)
-        .execute()
+  return await db.transaction().execute(async (trx) => {
+    if (sessionId === null) return await archiveProject(trx, projectId)
+    await requestStop(trx, sessionId, 'user')
+    return 'done'
   })
-  return 'done'
 }
 
 const mostLooks = 30
