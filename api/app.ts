@@ -17,6 +17,7 @@ import { together } from '../db/together.ts'
 import { recordWishes } from '../db/wishes.ts'
 import type { RecordableWish } from '../db/wishes.ts'
 import { createAwaited } from './awaited.ts'
+import { mountDevicePage } from './device-authorizations/page.ts'
 import { mountDocs } from './docs.ts'
 import type { ApiDeps, Services } from './deps.ts'
 import type { AppEnv } from './env.ts'
@@ -29,6 +30,7 @@ import { createGuards } from './guards.ts'
 import { buildOpenApi } from './openapi.ts'
 import { methodsOf, routes } from './registry.ts'
 import type { App } from './route.ts'
+import { createSignInCount } from './sign-in/count.ts'
 import { createGauges } from './status/gauges.ts'
 import { createStatus } from './status/read.ts'
 import { refuseInvalid } from './validation.ts'
@@ -83,6 +85,7 @@ export function createApp(deps: ApiDeps): Api {
     }),
     readStatus: createStatus(deps.db),
     fillGauges: createGauges(deps.metrics),
+    countSignIn: createSignInCount(deps.metrics),
   }
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid })
   app.use(observed(services), crossOrigin(deps.settings), bounded())
@@ -90,7 +93,7 @@ export function createApp(deps: ApiDeps): Api {
   const guards = createGuards(deps.settings)
   for (const route of routes) route.mount(app, guards)
   const description = buildOpenApi(app)
-  const pages = [...mountDocs(app, description), ...mountInvitationPage(app)]
+  const pages = [...mountDocs(app, description), ...mountInvitationPage(app), ...mountDevicePage(app)]
   app.notFound(onUnknown((path) => (pages.includes(path) ? ['GET', 'HEAD'] : methodsOf(path))))
   return { app, description, streams }
 }

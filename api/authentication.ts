@@ -1,6 +1,7 @@
 import type { Bearer } from '../db/bearers.ts'
 import { looksLikeToken, touchToken } from '../db/tokens.ts'
 import { getAccount } from '../db/accounts.ts'
+import { hasIdentityOf } from '../db/vouched-accounts.ts'
 import { strongScopes } from '../domain/authorization.ts'
 import { idPattern } from '../domain/ids.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
@@ -79,16 +80,20 @@ async function noteUse({ db, log }: Services, bearer: Bearer): Promise<void> {
 }
 
 function principalOf(bearer: Bearer): Principal {
-  const { tokenId, accountId, client, roles, scopes, expiresAt } = bearer
+  const { tokenId, accountId, client, roles, scopes, expiresAt, issuer } = bearer
   const actor = { accountId, roles, scopes, actingFor: false, disabled: false }
-  return { tokenId, tokenExpiresAt: expiresAt, accountId, actedBy: accountId, client, browser: false, actor }
+  return { tokenId, tokenExpiresAt: expiresAt, accountId, actedBy: accountId, client, browser: false, issuer, actor }
 }
 
-/** The rights of another account, at most as a member, within the token's other scopes. `null`: refused; why is not told. */
+/**
+ * The rights of another account, at most as a member, within the token's other scopes; of a token that is bound to an issuer, of an
+ * account that is somebody to that issuer now. `null`: refused; why is not told.
+ */
 async function actingFor({ db }: Services, bearer: Bearer, target: string): Promise<Principal | null> {
   if (!bearer.scopes.includes('act-as') || !idPattern.test(target)) return null
   const account = await getAccount(db, target as AccountId)
   if (account === null || account.disabledAt !== null) return null
+  if (bearer.issuer !== null && !(await hasIdentityOf(db, account.id, bearer.issuer))) return null
   return {
     ...principalOf(bearer),
     accountId: account.id,

@@ -20,6 +20,8 @@ export interface Principal {
   readonly client: string
   /** It is a browser that is signed in, by its cookie. */
   readonly browser: boolean
+  /** Of a trusted client: it acts for accounts with an identity of this issuer alone. `null`: it is bound to none. */
+  readonly issuer: string | null
   readonly actor: Actor
 }
 

@@ -10,6 +10,7 @@ import { collaboratorRoutes } from './collaborators/routes.ts'
 import { codecRoutes } from './codec/routes.ts'
 import { liveRoutes } from './connections/live-routes.ts'
 import { connectionRoutes } from './connections/routes.ts'
+import { deviceRoutes } from './device-authorizations/routes.ts'
 import { experimentRoutes } from './experiments/routes.ts'
 import { favouriteRoutes } from './favourites/routes.ts'
 import { eventRoutes } from './events/routes.ts'
@@ -35,7 +36,9 @@ import { sessionTransferRoutes } from './sessions/transfer-routes.ts'
 import { statusRoutes } from './status/routes.ts'
 import { templateRoutes } from './templates/routes.ts'
 import { termsRoutes } from './terms/routes.ts'
+import { tokenRequestRoutes } from './token/routes.ts'
 import { tokenRoutes } from './tokens/routes.ts'
+import { vouchedAccountRoutes } from './vouched-accounts/routes.ts'
 import { whoamiRoutes } from './whoami/routes.ts'
 
 /** Every route there is. The rights matrix is generated from it; what is not here is not served. */
@@ -62,9 +65,12 @@ export const routes: readonly Route[] = [
   ...signInEndRoutes,
   ...browserSessionRoutes,
   ...ownIdentityRoutes,
+  ...tokenRequestRoutes,
+  ...deviceRoutes,
   ...tokenRoutes,
   ...accountRoutes,
   ...accountStandingRoutes,
+  ...vouchedAccountRoutes,
   ...identityRoutes,
   ...termsRoutes,
   ...whoamiRoutes,

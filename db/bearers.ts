@@ -12,6 +12,8 @@ export interface Bearer {
   readonly scopes: readonly Scope[]
   readonly roles: readonly Role[]
   readonly expiresAt: Date
+  /** Of one that acts for others: it does so for accounts with an identity of this issuer alone; `null`: for any. */
+  readonly issuer: string | null
 }
 
 export interface BearerRow {
@@ -21,11 +23,12 @@ export interface BearerRow {
   readonly scopes: readonly Scope[]
   readonly roles: readonly Role[]
   readonly token_expires_at: Date
+  readonly token_issuer: string | null
 }
 
 /** What a `BearerRow` is made of, from `bearers`. */
 export const bearerColumns = `token.id as token_id, token.account_id, token.client, token.scopes, account.roles,
-  token.expires_at as token_expires_at`
+  token.expires_at as token_expires_at, token.issuer as token_issuer`
 export const bearers = 'token join account on account.id = token.account_id'
 /** Neither revoked nor expired, nor unused for too long where that ends it, and its account not disabled. */
 export const tokenHolds = `token.revoked_at is null and token.expires_at > now()
@@ -42,6 +45,7 @@ export const bearerOf = (row: BearerRow): Bearer => ({
   scopes: row.scopes,
   roles: row.roles,
   expiresAt: row.token_expires_at,
+  issuer: row.token_issuer,
 })
 
 const byHash = statement<BearerRow & { readonly hash: Buffer }>(

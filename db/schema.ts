@@ -18,6 +18,7 @@ import type { InvitationTables } from './schema-invitations.ts'
 import type { OutsideTables } from './schema-outside.ts'
 import type { PauseColumns } from './schema-pause.ts'
 import type { PeopleTables } from './schema-people.ts'
+import type { PortalTables } from './schema-portals.ts'
 import type { RegistryTables } from './schema-registry.ts'
 import type { UpkeepTables } from './schema-upkeep.ts'
 
@@ -54,6 +55,7 @@ export interface Database
     RegistryTables,
     InstanceTables,
     PeopleTables,
+    PortalTables,
     InvitationTables,
     AccountTables,
     ExperimentTables {
@@ -106,6 +108,10 @@ export interface Database
     revoked_at: NullableTime
     /** Of one in a browser's cookie: when it ends unless it is used. */
     idle_until: NullableTime
+    /** Of one that acts for others: whose accounts alone. */
+    issuer: ColumnType<string | null, string | null | undefined, string | null>
+    /** For a token of an issuer. */
+    exchanged: Generated<boolean>
   }
   project: {
     id: ProjectId

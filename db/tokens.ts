@@ -21,6 +21,8 @@ export interface Token {
   readonly expiresAt: Date
   readonly lastUsedAt: Date | null
   readonly revokedAt: Date | null
+  /** Of one that acts for others: whose accounts alone; `null`: it acts for nobody, or for any. */
+  readonly issuer: string | null
 }
 
 export interface NewToken {
@@ -30,6 +32,9 @@ export interface NewToken {
   readonly name: string
   readonly scopes: readonly Scope[]
   readonly expiresAt: Date
+  readonly issuer?: string | null
+  /** For a token of an issuer. */
+  readonly exchanged?: boolean
 }
 
 /** A new secret: 32 random bytes. What is stored is its hash. */
@@ -51,6 +56,8 @@ export async function createToken(trx: Trx, token: NewToken): Promise<string> {
       scopes: [...token.scopes],
       hash: hashOf(secret),
       expires_at: token.expiresAt,
+      issuer: token.issuer ?? null,
+      exchanged: token.exchanged ?? false,
     })
     .execute()
   return secret
@@ -77,6 +84,7 @@ const tokens = (executor: Executor) =>
     .selectFrom('token')
     .where('idle_until', 'is', null)
     .select(['id', 'account_id', 'client', 'name', 'scopes', 'created_at', 'expires_at', 'last_used_at', 'revoked_at'])
+    .select('issuer')
 type Row = Awaited<ReturnType<ReturnType<typeof tokens>['executeTakeFirstOrThrow']>>
 
 const view = (row: Row): Token => ({
@@ -89,6 +97,7 @@ const view = (row: Row): Token => ({
   expiresAt: row.expires_at,
   lastUsedAt: row.last_used_at,
   revokedAt: row.revoked_at,
+  issuer: row.issuer,
 })
 
 export async function getToken(executor: Executor, id: TokenId): Promise<Token | null> {
@@ -96,7 +105,7 @@ export async function getToken(executor: Executor, id: TokenId): Promise<Token |
   return row === undefined ? null : view(row)
 }
 
-/** The account's tokens, newest first; revoked and expired ones too. */
+/** The account's tokens, newest first; revoked and expired ones too, but those of a quarter of an hour. */
 export async function listTokens(
   executor: Executor,
   accountId: AccountId,
@@ -104,6 +113,7 @@ export async function listTokens(
 ): Promise<Page<Token>> {
   const rows = await tokens(executor)
     .where('account_id', '=', accountId)
+    .where((eb) => eb.or([eb('exchanged', '=', false), eb('expires_at', '>', sql<Date>`now()`)]))
     .$if(after !== null, (q) => q.where('id', '<', after as TokenId))
     .orderBy('id', 'desc')
     .limit(limit + 1)

@@ -18,6 +18,8 @@ export const rights = {
   'account:list': { scope: 'read', relation: 'any' },
   'account:read': { scope: 'read', relation: 'acquaintance' },
   'account:admin': { scope: 'admin', relation: 'admin' },
+  // With the scope by which a portal acts for people: only who may do that has use for their accounts.
+  'account:vouch': { scope: 'act-as', relation: 'self' },
   'account:erase': { scope: 'admin', relation: 'admin' },
   'identity:read': { scope: 'read', relation: 'account-self' },
   'terms:read': { scope: 'read', relation: 'any' },

@@ -33,6 +33,8 @@ export function createSignIn({ config, publicUrl, secrets, limits = {} }: SignIn
     returnUrls: config.returnUrls,
     limits: config.limits,
     perMinute: config.signInsPerMinute,
+    tokensPerMinute: config.tokensPerMinute,
+    deviceTokenDays: config.deviceTokenDays,
     origin,
     addressOf: (peer, forwarded) =>
       callerOf(peer, forwarded === undefined ? [] : forwarded.split(',').map((hop) => hop.trim())),

@@ -24,6 +24,10 @@ export interface SignInDeps {
   readonly limits: SessionLimits
   /** How often an address may begin or end a sign-in in a minute, in each process. */
   readonly perMinute: number
+  /** How often an address may ask for tokens in a minute, in each process. */
+  readonly tokensPerMinute: number
+  /** So long a token holds that a program was given in a device sign-in. */
+  readonly deviceTokenDays: number
   /** The origin that browsers know the api by: theirs alone may use its cookies. */
   readonly origin: string
   /** Says who calls: of whom the connection is, and what `X-Forwarded-For` says. */

@@ -34,6 +34,8 @@ export async function issueToken(
   const accountId = asked.accountId ?? principal.accountId
   const outcome = await createOnce(db, deed, intent, { kind: 'token', id }, async () => {
     checkScopes(principal.actor, asked.scopes)
+    if (asked.issuer !== undefined && !asked.scopes.includes('act-as'))
+      throw invalid('/issuer', 'Only a token that acts for others is bound to an issuer: expected the scope act-as.')
     const expiresAt = expiryOf(asked.expiresAt, Date.now())
     await checkAccount(db, principal, accountId)
     return async (trx) => {
@@ -45,6 +47,7 @@ export async function issueToken(
         name: asked.name,
         scopes: [...new Set(asked.scopes)],
         expiresAt,
+        issuer: asked.issuer ?? null,
       })
     }
   })
@@ -58,30 +61,35 @@ export async function revoke(db: Db, deed: Deed, id: TokenId): Promise<void> {
   await change(db, deed, { kind: 'token', id }, (trx) => revokeToken(trx, id))
 }
 
-function checkScopes(actor: Actor, asked: readonly Scope[]): void {
-  const mayGive = (scope: Scope): boolean => {
-    if (strongScopes.includes(scope) && !isAdmin(actor)) return false
-    // It is a machine's alone: no admin who gives it needs it.
-    return actor.scopes.includes(scope) || (scope === 'provision' && actor.scopes.includes('admin'))
-  }
-  const beyond = asked.filter((scope) => !mayGive(scope))
+/** Whether the caller may give a token this scope: what it has itself, and what is strong only as an admin. */
+export function mayGive(actor: Actor, scope: Scope): boolean {
+  if (strongScopes.includes(scope) && !isAdmin(actor)) return false
+  // It is a machine's alone: no admin who gives it needs it.
+  return actor.scopes.includes(scope) || (scope === 'provision' && actor.scopes.includes('admin'))
+}
+
+/** Nobody gives what they do not have. Throws 403. */
+export function checkScopes(actor: Actor, asked: readonly Scope[]): void {
+  const beyond = asked.filter((scope) => !mayGive(actor, scope))
   if (beyond.length > 0)
     throw new Problem('forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`, {
       errors: [{ in: 'body', pointer: '/scopes', message: `Not yours to give: ${beyond.join(', ')}.` }],
     })
 }
 
-function expiryOf(asked: Date | undefined, now: number): Date {
+/** When it ends; 30 days from now where nothing is said. Throws 422. */
+export function expiryOf(asked: Date | undefined, now: number): Date {
   const at = asked?.getTime() ?? now + usualMs
   if (at <= now) throw invalid('/expiresAt', 'Expected a time in the future.')
   if (at > now + longestMs) throw invalid('/expiresAt', 'Expected at most a year from now.')
   return new Date(at)
 }
 
-async function checkAccount(db: Db, { actor, accountId }: Principal, wanted: AccountId): Promise<void> {
+/** Only an admin makes anything that signs in for another account. Throws 403, 422. */
+export async function checkAccount(db: Db, { actor, accountId }: Principal, wanted: AccountId): Promise<void> {
   if (wanted === accountId) return
   if (!isAdmin(actor) || !actor.scopes.includes('admin'))
-    throw new Problem('forbidden', 'Only an admin makes a token for another account.')
+    throw new Problem('forbidden', 'Only an admin makes this for another account.')
   const account = await getAccount(db, wanted)
   if (account === null || account.disabledAt !== null) throw invalid('/accountId', 'There is no such active account.')
 }

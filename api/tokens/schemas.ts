@@ -11,6 +11,14 @@ export const TokenCreate = z
     }),
     scopes: z.array(z.enum(scopes)).min(1).max(scopes.length),
     expiresAt: moment.optional().openapi({ description: 'At most a year from now; 30 days when left out' }),
+    issuer: z
+      .url({ protocol: /^https?$/ })
+      .max(500)
+      .optional()
+      .openapi({
+        description:
+          'With `act-as`: the one issuer whose accounts it acts for and vouches for, exactly as that calls itself; any when left out',
+      }),
     accountId: idOf('account').optional().openapi({ description: 'For whom; only an admin names another account' }),
   })
   .openapi('TokenCreate')
@@ -26,6 +34,7 @@ export const TokenDocument = z
     expiresAt: time,
     lastUsedAt: nullableTime.openapi({ description: 'To the minute' }),
     revokedAt: nullableTime,
+    issuer: z.string().nullable().openapi({ description: 'Of one with `act-as`: whose accounts alone' }),
   })
   .openapi('Token')
 
@@ -45,4 +54,5 @@ export const presentToken = (token: Token): z.infer<typeof TokenDocument> => ({
   expiresAt: iso(token.expiresAt),
   lastUsedAt: isoOrNull(token.lastUsedAt),
   revokedAt: isoOrNull(token.revokedAt),
+  issuer: token.issuer,
 })

@@ -1,3 +1,4 @@
+import type { SubjectClaims } from '../../domain/exchange.ts'
 import type { IdentityClaims } from '../../domain/sign-in.ts'
 
 /** What belongs to one sign-in alone, and what its answer is held against. */
@@ -56,6 +57,20 @@ export type LogoutNotice =
   | { readonly kind: 'invalid'; readonly detail: string }
   | Unavailable
 
+/** For what a token was made: to tell a client who somebody is, or to let it ask others. */
+export type SubjectTokenKind = 'id_token' | 'access_token'
+
+export type SubjectRead =
+  | {
+      readonly kind: 'read'
+      readonly claims: SubjectClaims
+      /** By the issuer's clock. */
+      readonly expiresAt: Date
+    }
+  /** It is not the issuer's, not for us, of another time or kind, or none at all. */
+  | { readonly kind: 'invalid'; readonly detail: string }
+  | Unavailable
+
 /** Where people prove who they are. Nothing is asked of it before somebody wants to sign in. */
 export interface IdentityProvider {
   /** Exactly as it calls itself. */
@@ -70,4 +85,6 @@ export interface IdentityProvider {
   signOutUrl(tokens: IssuerTokens, returnUrl: string): Promise<string | null>
   /** Reads what the issuer sends to end sessions. */
   readLogout(token: string): Promise<LogoutNotice>
+  /** Reads a token that somebody else got of it, to be exchanged. None where the site does not say whose are taken. */
+  readSubject(token: string, kind: SubjectTokenKind): Promise<SubjectRead>
 }

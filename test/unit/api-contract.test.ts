@@ -53,10 +53,16 @@ const operations = Object.entries(description.paths ?? {}).flatMap(([path, item]
 test('everything that is served is in the registry, and described', () => {
   expect(operations.map((o) => o.operation.operationId).sort()).toEqual(routes.map((r) => r.operationId).sort())
   const served = app.routes.filter((r) => r.method !== 'ALL').map((r) => r.path)
-  const known = [...routes.map((r) => r.path.replaceAll(/\{(\w+)\}/g, ':$1')), '/openapi.json', '/docs', '/invitation']
-  expect([...new Set(served)].filter((path) => !known.includes(path) && !/^\/(docs|invitation)\//.test(path))).toEqual(
-    [],
-  )
+  const known = [
+    ...routes.map((r) => r.path.replaceAll(/\{(\w+)\}/g, ':$1')),
+    '/openapi.json',
+    '/docs',
+    '/invitation',
+    '/device',
+  ]
+  expect(
+    [...new Set(served)].filter((path) => !known.includes(path) && !/^\/(docs|invitation|device)\//.test(path)),
+  ).toEqual([])
 })
 
 test('operation ids are unique', () => {
@@ -68,14 +74,18 @@ test.each(routes.map((r) => r.path))('%s has no colon: the router would read it 
   expect(path).toMatch(/^(\/[a-z0-9-]+|\/\{[a-zA-Z]+\})+$/)
 })
 
-test.each(operations)('$name says what it is, and what may go wrong', ({ operation, route }) => {
+/** Refuse by a document of RFC 6749's. */
+const oauth = ['/v1/token', '/v1/device-authorizations']
+
+test.each(operations)('$name says what it is, and what may go wrong', ({ operation, route, path }) => {
   expect(operation.summary).toMatch(/^[A-Z].{8,}/)
   expect(operation.tags).toHaveLength(1)
   const { '500': internal, '503': unavailable, ...others } = operation.responses
   for (const problem of [internal, unavailable]) expect(problem?.content).toHaveProperty('application/problem+json')
   for (const [status, answer] of Object.entries(others)) {
     expect(answer.description.length).toBeGreaterThan(3)
-    if (Number(status) >= 400) expect(Object.keys(answer.content ?? {})).toEqual(['application/problem+json'])
+    const type = status === '400' && oauth.includes(path) ? 'application/json' : 'application/problem+json'
+    if (Number(status) >= 400) expect(Object.keys(answer.content ?? {})).toEqual([type])
   }
   const signedIn = operation.security !== undefined
   expect(Object.keys(others).includes('401')).toBe(signedIn)

@@ -52,7 +52,9 @@ function faultOf(payload: JWTPayload, type: string | undefined, kind: SubjectTok
 /** For several it is the party's that asked for it (OpenID Connect Core, 2). */
 function partyFault({ aud, azp }: JWTPayload, clients: readonly string[]): string | null {
   if (azp !== undefined && !clients.some((client) => client === azp)) return 'it was made for another client'
-  return azp === undefined && Array.isArray(aud) && aud.length > 1 ? 'it does not say for which client it was made' : null
+  return azp === undefined && Array.isArray(aud) && aud.length > 1
+    ? 'it does not say for which client it was made'
+    : null
 }
 
 function read(settings: OidcSettings, payload: JWTPayload): SubjectRead {

@@ -19,6 +19,8 @@ export interface IdentityProviderOptions {
   readonly extraClaims?: readonly string[]
   /** Of ID tokens: RS256 unless it says another. */
   readonly algorithm?: 'RS256' | 'ES256' | 'PS256'
+  /** What access tokens may be asked for by `resource`: these are JWTs. */
+  readonly audience?: string
   /** How it reaches clients at the back; by the network unless it is given. */
   readonly fetch?: (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 }
@@ -81,6 +83,15 @@ async function createProvider(issuer: string, options: IdentityProviderOptions):
     features: {
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true },
+      resourceIndicators: {
+        enabled: options.audience !== undefined,
+        getResourceServerInfo: () => ({
+          scope: 'sessions',
+          audience: options.audience ?? '',
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'RS256' } },
+        }),
+      },
       rpInitiatedLogout: {
         enabled: true,
         // Nobody is there to be asked.

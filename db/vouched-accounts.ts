@@ -1,0 +1,45 @@
+import type { AccountId } from '../domain/ids.ts'
+import type { Executor, Trx } from './connect.ts'
+import { lockIdentity } from './identity-claims.ts'
+import { resolveIdentity } from './sign-ins.ts'
+
+/** Whom a trusted client vouches for. */
+export interface Vouched {
+  readonly issuer: string
+  readonly subject: string
+  readonly displayName: string
+  readonly email: string | null
+  readonly emailVerified: boolean
+}
+
+export type VouchedAccount =
+  { readonly kind: 'known' | 'made'; readonly accountId: AccountId } | { readonly kind: 'disabled' }
+
+/**
+ * The account of an identity, or a new one. `isFinal`: what is known of the identity comes from the issuer itself, and whoever
+ * vouches does not change it.
+ */
+export async function vouchFor(trx: Trx, vouched: Vouched, isFinal: boolean): Promise<VouchedAccount> {
+  const known = await lockIdentity(trx, vouched)
+  if (known?.disabled === true) return { kind: 'disabled' }
+  if (known !== null && isFinal) return { kind: 'known', accountId: known.accountId }
+  const resolved = await resolveIdentity(
+    trx,
+    { ...vouched, organisation: null, groups: [], login: null, posix: null },
+    { firstSignIn: { rule: 'open' }, isInvited: async () => false },
+  )
+  if (resolved.kind === 'refused') return { kind: 'disabled' }
+  return { kind: resolved.kind === 'made' ? 'made' : 'known', accountId: resolved.accountId }
+}
+
+/** Whether the account is somebody to the issuer. */
+export async function hasIdentityOf(executor: Executor, accountId: AccountId, issuer: string): Promise<boolean> {
+  const row = await executor
+    .selectFrom('identity')
+    .select('subject')
+    .where('account_id', '=', accountId)
+    .where('issuer', '=', issuer)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
