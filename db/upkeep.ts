@@ -62,7 +62,7 @@ export async function forgetKeys(db: Db): Promise<Batch> {
 /**
  * Closes reconciliations that nothing was heard of for an hour: their run ended without a word, or was never begun. Their provider's
  * next run would close them, but one that is out of service has none. Then forgets those that ended 30 days ago, and checks of providers
- * as old as that.
+ * and syncs of catalogues as old as that.
  */
 export async function forgetReconciliations(db: Db): Promise<Batch> {
   return await briefly(db, async (trx) => {
@@ -81,7 +81,11 @@ export async function forgetReconciliations(db: Db): Promise<Batch> {
       delete from provider_check where id = any(array(
         select id from provider_check where requested_at < ${daysAgo(recordsDays)}
         order by requested_at limit ${rowsPerBatch} for update skip locked))`.execute(trx)
-    const batches = [closed, gone, checks].map(({ numAffectedRows }) => batchOf(Number(numAffectedRows)))
+    const syncs = await sql`
+      delete from catalogue_sync where id = any(array(
+        select id from catalogue_sync where requested_at < ${daysAgo(recordsDays)}
+        order by requested_at limit ${rowsPerBatch} for update skip locked))`.execute(trx)
+    const batches = [closed, gone, checks, syncs].map(({ numAffectedRows }) => batchOf(Number(numAffectedRows)))
     return {
       done: batches.reduce((sum, { done }) => sum + done, 0),
       more: batches.some(({ more }) => more),

@@ -5,6 +5,7 @@ import type { Db } from '../db/connect.ts'
 import type { Listener } from '../db/listen.ts'
 import type { ProviderRow } from '../db/providers.ts'
 import type { AccessRule, WithdrawalPolicy } from '../domain/experiment.ts'
+import type { PosixRule } from '../domain/posix.ts'
 import type { Retention } from '../domain/retention.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { Logger } from '../platform/logging.ts'
@@ -55,7 +56,12 @@ export interface WorkerDeps {
   /** When data of experiments may be worked with; by default as `defaultAccessRule` says. */
   readonly access?: AccessRule
   /** The catalogues that are kept in step, by their names; none by default. A worker of the core asks them. */
-  readonly catalogues?: { readonly sources: ReadonlyMap<string, CatalogueOfSite>; readonly everyMs: number }
+  readonly catalogues?: {
+    readonly sources: ReadonlyMap<string, CatalogueOfSite>
+    readonly everyMs: number
+    /** What people may be at this site; by default as `usualPosixRule` says. */
+    readonly posix?: PosixRule
+  }
   /** What is done with sessions whose owner may not use their data any more; by default they are stopped. */
   readonly withdrawn?: WithdrawalPolicy
   readonly log: Logger

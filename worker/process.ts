@@ -57,6 +57,7 @@ export async function runWorkerProcess(
     'reports',
     'experiments',
     'catalogues',
+    'posix',
     'mail',
     'invitations',
   ])
@@ -117,7 +118,8 @@ export async function runWorkerProcess(
       timings: withTimings(config.timings),
       retention: config.worker.retention,
       ...config.experiments,
-      catalogues: openCatalogues(roles.core ? config.catalogues : { sources: [], everyMs: config.catalogues.everyMs }),
+      // Only who asks them has their passwords.
+      ...(roles.core ? { catalogues: openCatalogues(config.catalogues, config.posix.rule) } : {}),
       secrets,
       deploymentId,
       log,

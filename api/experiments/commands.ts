@@ -12,10 +12,12 @@ import { defaultAccessRule } from '../../domain/experiment.ts'
 import type { ExperimentDataset } from '../../domain/experiment.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ExperimentId } from '../../domain/ids.ts'
-import { checkPosix, usualPosixRule } from '../../domain/posix.ts'
+import { checkPosix } from '../../domain/posix.ts'
+import type { PosixRule } from '../../domain/posix.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
+import { posixRuleOf } from '../posix-rule.ts'
 import { invalid, notFound, Problem } from '../problem.ts'
 import { changedMeanwhile } from '../versions.ts'
 import type { ExperimentCreate, ExperimentPatch } from './schemas.ts'
@@ -31,7 +33,7 @@ export async function readExperiment({ db }: Using, id: ExperimentId, accountId:
 
 /** Makes an experiment of a project. */
 export async function addExperiment(
-  { db }: Using,
+  { db, settings }: Using,
   deed: Deed,
   intent: IntentKey,
   asked: z.output<typeof ExperimentCreate>,
@@ -40,7 +42,7 @@ export async function addExperiment(
   const made = await createOnce(db, deed, intent, { kind: 'experiment', id }, async () => async (trx) => {
     if ((await getProject(trx, asked.projectId)) === null)
       throw invalid('/projectId', 'There is no such project.', 'not_found')
-    await checkSite(trx, asked)
+    await checkSite(trx, asked, posixRuleOf(settings))
     checkDates(asked)
     await insertExperiment(trx, { id, ...asked })
   })
@@ -56,7 +58,7 @@ export async function changeExperiment(
   versions: readonly number[] | null,
 ): Promise<void> {
   await change(db, deed, { kind: 'experiment', id }, async (trx) => {
-    await checkSite(trx, patch)
+    await checkSite(trx, patch, posixRuleOf(settings))
     const set = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))
     const rule = settings.access ?? defaultAccessRule
     const outcome = await updateExperiment(trx, id, set, { versions, rule })
@@ -75,8 +77,8 @@ interface SiteWords {
 }
 
 /** Paths lie where the site's data does, and numbers are people's. */
-async function checkSite(trx: Trx, { posix, datasets = [] }: SiteWords): Promise<void> {
-  const [fault] = posix ? checkPosix({ user: 'experiment', gids: [], ...posix }, usualPosixRule) : []
+async function checkSite(trx: Trx, { posix, datasets = [] }: SiteWords, rule: PosixRule): Promise<void> {
+  const [fault] = posix ? checkPosix({ user: 'experiment', gids: [], ...posix }, rule) : []
   if (fault !== undefined) throw invalid(`/posix/${fault.field}`, fault.message)
   const roots = datasets.length === 0 ? [] : await allRoots(trx)
   const lost = datasets.findIndex(({ path }) => !isUnderRoots(path, roots))

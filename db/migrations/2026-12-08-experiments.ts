@@ -116,6 +116,7 @@ const forward = [
   `create index catalogue_sync_requested_by on catalogue_sync (requested_by)`,
   `create index catalogue_sync_open on catalogue_sync (next_try_at) where started_at is null and ended_at is null`,
   `create index catalogue_sync_unended on catalogue_sync (id) where ended_at is null`,
+  `create index catalogue_sync_age on catalogue_sync (requested_at)`,
   `create unique index catalogue_sync_run on catalogue_sync (run_id) where run_id is not null`,
   // What a sync read, until it has ended. Without an account: one list of everything.
   `create table catalogue_listing (
