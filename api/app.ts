@@ -30,6 +30,7 @@ import { createGuards } from './guards.ts'
 import { buildOpenApi } from './openapi.ts'
 import { methodsOf, routes } from './registry.ts'
 import type { App } from './route.ts'
+import { createSignInCount } from './sign-in/count.ts'
 import { createGauges } from './status/gauges.ts'
 import { createStatus } from './status/read.ts'
 import { refuseInvalid } from './validation.ts'
@@ -84,6 +85,7 @@ export function createApp(deps: ApiDeps): Api {
     }),
     readStatus: createStatus(deps.db),
     fillGauges: createGauges(deps.metrics),
+    countSignIn: createSignInCount(deps.metrics, deps.signIn?.issuers ?? []),
   }
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid })
   app.use(observed(services), crossOrigin(deps.settings), bounded())

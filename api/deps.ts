@@ -18,6 +18,7 @@ import type { PosixSources } from './accounts/posix-sources.ts'
 import type { Awaited } from './awaited.ts'
 import type { InvitationSettings } from './invitations/settings.ts'
 import type { OpenStreams } from './events/open-streams.ts'
+import type { CountSignIn } from './sign-in/count.ts'
 import type { SignInDeps } from './sign-in/issuers.ts'
 import type { Status } from './status/read.ts'
 
@@ -135,4 +136,5 @@ export interface Services extends ApiDeps {
   readonly readStatus: () => Promise<Status>
   /** Brings the metrics that stand on rows up to date. */
   readonly fillGauges: (db: Db) => Promise<void>
+  readonly countSignIn: CountSignIn
 }

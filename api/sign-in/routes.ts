@@ -88,6 +88,7 @@ const beginSignIn = route(
     const returnUrl = returnUrlOf(deps, c.req.valid('query').returnUrl, 'query')
     const begun = await begin(c, deps, issuer, { returnUrl, link: null })
     if (begun.kind === 'begun') return c.redirect(begun.url, 302)
+    c.var.services.countSignIn(issuer.id, 'provider_unavailable')
     return c.redirect(addressOf({ returnUrl, failure: 'provider_unavailable' }), 302)
   },
 )
@@ -108,6 +109,7 @@ const completeSignIn = route(
   async (c) => {
     const { deps, issuer } = await countedIssuer(c, c.req.valid('param').issuer)
     const outcome = await complete(c, deps, issuer, new URL(c.req.url).searchParams)
+    c.var.services.countSignIn(issuer.id, outcome.failure ?? 'done')
     return c.redirect(addressOf(outcome), 303)
   },
 )

@@ -33,6 +33,10 @@ beforeAll(async () => {
       CARREL_TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,
       CARREL_KEYS: `k1:${randomBytes(32).toString('base64')}`,
       CARREL_API_PORT: String(port),
+      CARREL_ISSUERS: JSON.stringify([
+        { id: 'away', name: 'Away', issuer: `http://127.0.0.1:${await freePort()}`, clientId: 'carrel' },
+      ]),
+      CARREL_RETURN_URLS: 'https://portal.example.org/signed-in',
     },
     onLine: (line) => lines.push(line),
   })
@@ -58,6 +62,13 @@ const ask = async (method: string, path: string, body?: object) => {
   })
   return { status: answer.status, body: (await answer.json()) as Body }
 }
+
+test('while an issuer is away the api serves, and says so to who would sign in there', async () => {
+  const methods = await ask('GET', '/v1/sign-in-methods')
+  expect(methods.body.items).toMatchObject([{ id: 'away' }])
+  const begun = await fetch(`${url}/v1/sign-in/away`, { redirect: 'manual' })
+  expect(begun.headers.get('location')).toBe('https://portal.example.org/signed-in?signInError=provider_unavailable')
+})
 
 test('while Temporal is down, asking for a session and asking it to stop are 202 in the usual time', async () => {
   const begun = Date.now()

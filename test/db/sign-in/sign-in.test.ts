@@ -175,10 +175,15 @@ test('a sign-in that took too long, or was never begun, leads to nothing', async
   expect((await whoIs(browser)).status).toBe(401)
 })
 
-test('who would not sign in is told that', async () => {
+test('who would not sign in is told that, and it is counted', async () => {
   provider.signsIn('refuses')
   const browser = site.browser()
   expect(toldBy(await signsIn(browser, 'university'))).toBe('sign_in_cancelled')
+  const operator = await site.api.person({ roles: ['operator'] })
+  const metrics = await site.api.call('GET', '/metrics', { token: operator.token })
+  expect(metrics.text).toMatch(
+    /^carrel_sign_ins_total\{[^}]*issuer="university",outcome="sign_in_cancelled"[^}]*\} 1$/m,
+  )
   expect((await whoIs(browser)).status).toBe(401)
 })
 

@@ -45,6 +45,7 @@ test('what is left out is the least that can be: nobody gets an account unasked,
       emailsAreVerified: false,
       groups: null,
       allowedGroups: null,
+      exchange: null,
       firstSignIn: { rule: 'invitation' },
     },
   ])
