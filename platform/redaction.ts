@@ -24,7 +24,10 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]+/gi, '$1 …'],
   [/:\/\/[^\s:@/"']+:[^\s@/"']+@/g, '://…@'],
   [/(\/codec\/)[A-Za-z0-9_-]{8,}/g, '$1…'],
-  [/([?&](?:token|secret|code|state|ticket|access_token|id_token_hint|logout_token)=)[^&\s"']+/gi, '$1…'],
+  [
+    /([?&](?:token|secret|code|state|ticket|access_token|id_token_hint|logout_token|subject_token|device_code|user_code)=)[^&\s"']+/gi,
+    '$1…',
+  ],
 ]
 
 /** Cuts tokens, passwords in URLs and the codec's capability out of a text, wherever they stand. */

@@ -47,9 +47,9 @@ async function vouch(c: AppContext, { subject, displayName, email, emailVerified
     throw new Problem('invalid_request', 'There is no address that could be verified.', {
       errors: [{ in: 'body', pointer: '/emailVerified', message: 'Expected an email beside it.' }],
     })
-  const vouched = { issuer, subject, displayName, email: email ?? null, emailVerified }
-  // What an issuer says itself when its people sign in is not changed by those who speak for it.
+  // What an issuer says itself when its people sign in is not changed by those who speak for it, and proven by nobody else.
   const isFinal = signIn?.issuers.some((one) => one.provider.issuer === issuer) === true
+  const vouched = { issuer, subject, displayName, email: email ?? null, emailVerified: emailVerified && !isFinal }
   const outcome = await db.transaction().execute(async (trx) => {
     const found = await vouchFor(trx, vouched, isFinal)
     if (found.kind === 'made')

@@ -1,0 +1,305 @@
+import { createHmac } from 'node:crypto'
+import { exportSPKI, importJWK } from 'jose'
+import type { JWK, JWTPayload } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { AccountId } from '../../../domain/ids.ts'
+import { exchange, portalClient, sendForm, signInAtPortal } from '../../setup/portals.ts'
+import { issuerOf, signInOf, startSignInSite } from '../../setup/sign-in.ts'
+import type { SignInSite } from '../../setup/sign-in.ts'
+import { startHostileProvider } from '../../support/oidc/hostile-provider.ts'
+import type { HostileProvider } from '../../support/oidc/hostile-provider.ts'
+import { startIdentityProvider } from '../../support/oidc/identity-provider.ts'
+import type { TestIdentityProvider } from '../../support/oidc/identity-provider.ts'
+
+const audience = 'https://carrel.example.org/api'
+let real: TestIdentityProvider
+let made: HostileProvider
+let other: HostileProvider
+let site: SignInSite
+beforeAll(async () => {
+  real = await startIdentityProvider({
+    accounts: { ada: { name: 'Ada' }, bob: { name: 'Bob' } },
+    clients: [portalClient(), portalClient('another')],
+    audience,
+  })
+  made = await startHostileProvider()
+  other = await startHostileProvider()
+  site = await startSignInSite([
+    issuerOf('real', real.issuer, { exchange: { clients: ['portal'], audiences: [audience] } }),
+    issuerOf('made', made.issuer, {
+      exchange: { clients: ['portal'], audiences: [audience] },
+      groups: { claim: 'groups' },
+      allowedGroups: ['beamline'],
+    }),
+    issuerOf('shut', other.issuer),
+  ])
+})
+afterAll(async () => {
+  await site.close()
+  await Promise.all([real.close(), made.close(), other.close()])
+})
+
+const now = () => Math.floor(Date.now() / 1_000)
+/** `undefined`: it is left out. */
+const idToken = (changed: Readonly<Record<string, unknown>> = {}): JWTPayload => ({
+  iss: made.issuer,
+  sub: 'eve',
+  aud: 'portal',
+  iat: now(),
+  exp: now() + 3_600,
+  name: 'Eve',
+  groups: ['beamline'],
+  ...changed,
+})
+const send = async (token: string, kind?: 'id_token' | 'access_token', more?: Record<string, string>) =>
+  await exchange(site.app, token, kind, more)
+const whoIs = async (token: unknown) => await site.api.call('GET', '/v1/whoami', { token: String(token) })
+const accountOf = async (token: unknown): Promise<AccountId> => (await whoIs(token)).body.account.id
+
+test('the ID token that a portal got is exchanged for a token of the same person, again and again', async () => {
+  const { idToken: shown } = await signInAtPortal(real.issuer, 'ada')
+  const answer = await send(shown)
+  expect(answer.status).toBe(200)
+  expect(answer.body).toMatchObject({
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    token_type: 'Bearer',
+    scope: 'read sessions projects',
+  })
+  expect(answer.body['expires_in']).toBeLessThanOrEqual(900)
+  expect(answer.body['expires_in']).toBeGreaterThan(800)
+  expect(answer.headers.get('cache-control')).toBe('no-store')
+  const again = await send(shown)
+  expect(again.body['access_token']).not.toBe(answer.body['access_token'])
+  expect(await accountOf(again.body['access_token'])).toBe(await accountOf(answer.body['access_token']))
+  const audit = await site.api.db
+    .selectFrom('audit_event')
+    .select(['outcome', 'client', 'detail'])
+    .where('action', '=', 'requestToken')
+    .where('account_id', '=', await accountOf(answer.body['access_token']))
+    .execute()
+  expect(audit).toMatchObject([
+    { outcome: 'accepted', client: 'exchange-real', detail: { issuer: 'real', made: true } },
+    { outcome: 'accepted', client: 'exchange-real', detail: { issuer: 'real' } },
+  ])
+})
+
+test('an access token that is for this api is exchanged; one for its issuer alone is not', async () => {
+  const forHere = await signInAtPortal(real.issuer, 'bob', { resource: audience })
+  const answer = await send(forHere.accessToken, 'access_token')
+  expect([answer.status, answer.text]).toEqual([200, expect.any(String)])
+  expect((await whoIs(answer.body['access_token'])).status).toBe(200)
+  const opaque = await signInAtPortal(real.issuer, 'bob')
+  expect((await send(opaque.accessToken, 'access_token')).body['error']).toBe('invalid_request')
+  // One kind is not taken for the other.
+  expect((await send(forHere.accessToken, 'id_token')).status).toBe(400)
+  expect((await send(opaque.idToken, 'access_token')).status).toBe(400)
+})
+
+test.each(['ES256', 'PS256'] as const)('a token that is signed by %s is taken', async (algorithm) => {
+  const provider = await startIdentityProvider({ accounts: { ada: {} }, clients: [portalClient()], algorithm })
+  const signIn = signInOf([issuerOf('one', provider.issuer, { exchange: { clients: ['portal'] } })])
+  const app = site.api.another({}, site.api.db, { signIn })
+  const { idToken: shown } = await signInAtPortal(provider.issuer, 'ada')
+  expect((await exchange(app, shown)).status).toBe(200)
+  await provider.close()
+})
+
+test('the ID token of another client is not taken', async () => {
+  const { idToken: shown } = await signInAtPortal(real.issuer, 'ada', { client: 'another' })
+  const answer = await send(shown)
+  expect(answer.status).toBe(400)
+  expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
+  expect(answer.body).toMatchObject({ error: 'invalid_request', code: 'malformed_request' })
+  expect(answer.text).not.toContain(shown)
+})
+
+const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const withPublicKey = async (claims: JWTPayload): Promise<string> => {
+  const { keys } = (await (await fetch(`${made.issuer}/jwks`)).json()) as { keys: JWK[] }
+  const key = await importJWK(keys[0] ?? {}, 'RS256', { extractable: true })
+  const pem = key instanceof Uint8Array ? '' : await exportSPKI(key)
+  const text = `${part({ alg: 'HS256', kid: keys[0]?.kid })}.${part(claims)}`
+  return `${text}.${createHmac('sha256', pem).update(text).digest('base64url')}`
+}
+const signed = (changed: Readonly<Record<string, unknown>>, header?: Record<string, string>) => async () =>
+  await made.sign(idToken(changed), header)
+
+describe('a token that is made', () => {
+  const taken: readonly (readonly [string, () => Promise<string>])[] = [
+    ['says what it should', signed({})],
+    ['is over by less than clocks differ', signed({ exp: now() - 5 })],
+    ['begins later by less than clocks differ', signed({ nbf: now() + 20 })],
+    ['is for several, of whom the portal asked', signed({ aud: ['portal', 'more'], azp: 'portal' })],
+  ]
+  test.each(taken)('is taken: it %s', async (_what, make) => {
+    const answer = await send(await make())
+    expect([answer.status, answer.body['error']]).toEqual([200, undefined])
+  })
+
+  const hostile: readonly (readonly [string, () => Promise<string>])[] = [
+    ['is for another', signed({ aud: 'another' })],
+    ['is for nobody', signed({ aud: undefined })],
+    ['is for several, of whom another asked', signed({ aud: ['portal', 'another'], azp: 'another' })],
+    ['is for several and does not say who asked', signed({ aud: ['portal', 'another'] })],
+    ['is over', signed({ exp: now() - 300 })],
+    ['never ends', signed({ exp: undefined })],
+    ['begins later', signed({ nbf: now() + 300 })],
+    ['is from the future', signed({ iat: now() + 300 })],
+    ['names nobody', signed({ sub: '' })],
+    ['names somebody unspeakable', signed({ sub: 'eve\u0000' })],
+    ['is a notice of a logout', signed({ events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })],
+    ['is an access token', signed({}, { typ: 'at+jwt' })],
+    ['says that it is an access token', signed({ typ: 'Bearer' })],
+    ['is not signed', async () => `${part({ alg: 'none' })}.${part(idToken())}.`],
+    ['is signed with the public key as a secret', async () => await withPublicKey(idToken())],
+    ['is signed by another issuer', async () => await other.sign(idToken(), { kid: 'first' })],
+    ['is of an issuer that nobody knows', signed({ iss: 'https://unknown.example.org' })],
+    ['calls its issuer by a slash more', async () => await made.sign(idToken({ iss: `${made.issuer}/` }))],
+    ['is of an issuer of which none are taken', async () => await other.sign({ ...idToken(), iss: other.issuer })],
+    ['brings its own key', async () => await other.sign(idToken(), { jku: `${other.issuer}/jwks` })],
+    ['is no token', async () => 'x'.repeat(200)],
+    ['is too long', async () => 'x'.repeat(20_000)],
+  ]
+  test.each(hostile)('is refused: it %s', async (_what, make) => {
+    const answer = await send(await make())
+    expect([answer.status, answer.body['error']]).toEqual([400, 'invalid_request'])
+    expect(answer.body['access_token']).toBeUndefined()
+  })
+
+  test('nothing of all that is in the log, nor the tokens that were given', async () => {
+    const token = await made.sign(idToken({ sub: 'quiet' }))
+    const answer = await send(token)
+    const text = site.api.logged.join('\n')
+    expect(text).toContain('requestToken')
+    for (const secret of [token, token.split('.')[2] ?? '', String(answer.body['access_token'])])
+      expect(text).not.toContain(secret)
+  })
+})
+
+test('only who is in the groups is let in, and a token that does not say is no proof', async () => {
+  for (const groups of [['others'], [], undefined, 'beam', { beamline: true }]) {
+    const answer = await send(await made.sign(idToken({ sub: 'outsider', groups })))
+    expect(answer.body).toMatchObject({ error: 'invalid_request', reason: 'not_in_group', code: 'forbidden' })
+  }
+  const known = await site.api.db.selectFrom('identity').select('subject').where('subject', '=', 'outsider').execute()
+  expect(known).toEqual([])
+  const refused = await site.api.db
+    .selectFrom('audit_event')
+    .select(['subject_id', 'code'])
+    .where('outcome', '=', 'refused')
+    .where('client', '=', 'exchange-made')
+    .execute()
+  expect(refused).toHaveLength(5)
+})
+
+test('a first exchange makes an account by the rule of the issuer alone', async () => {
+  const exchanging = { exchange: { clients: ['portal'] } }
+  const rule = { rule: 'domain', domains: ['example.org'] }
+  const signIn = signInOf([issuerOf('made', made.issuer, { ...exchanging, firstSignIn: rule })])
+  const app = site.api.another({}, site.api.db, { signIn })
+  const as = async (sub: string, email: string, email_verified: boolean) =>
+    await exchange(app, await made.sign(idToken({ sub, email, email_verified })))
+  expect((await as('one', 'one@example.org', false)).body['reason']).toBe('not_admitted')
+  expect((await as('one', 'one@elsewhere.example', true)).body['reason']).toBe('not_admitted')
+  expect((await as('one', 'one@example.org', true)).status).toBe(200)
+  // What a later token leaves out is not taken back.
+  expect((await exchange(app, await made.sign(idToken({ sub: 'one', name: undefined })))).status).toBe(200)
+  const row = await site.api.db.selectFrom('identity').selectAll().where('subject', '=', 'one').executeTakeFirst()
+  expect(row).toMatchObject({ email: 'one@example.org', email_verified: true, display_name: 'Eve' })
+})
+
+test('it never outlives what it was exchanged for', async () => {
+  const answer = await send(await made.sign(idToken({ sub: 'short', exp: now() + 60 })))
+  expect(answer.body['expires_in']).toBeLessThanOrEqual(60)
+  const late = await send(await made.sign(idToken({ sub: 'short', exp: now() - 10 })))
+  expect(late.body['expires_in']).toBeLessThanOrEqual(20)
+})
+
+test('it ends when the account is disabled, and there is no other', async () => {
+  const token = await made.sign(idToken({ sub: 'leaver' }))
+  const given = (await send(token)).body['access_token']
+  const admin = await site.api.person({ roles: ['admin'] })
+  const id = await accountOf(given)
+  const ask = { token: admin.token, body: {} }
+  expect((await site.api.call('POST', `/v1/accounts/${id}/disable`, ask)).status).toBeLessThan(300)
+  expect((await whoIs(given)).status).toBe(401)
+  expect((await send(token)).body).toMatchObject({ error: 'invalid_request', reason: 'account_disabled' })
+})
+
+test('an exchanged token does what people do at their desks, and no more, an admin too', async () => {
+  const token = await made.sign(idToken({ sub: 'boss' }))
+  const given = String((await send(token)).body['access_token'])
+  const id = await accountOf(given)
+  await site.api.db
+    .updateTable('account')
+    .set({ roles: ['admin'] })
+    .where('id', '=', id)
+    .execute()
+  expect((await site.api.call('GET', '/v1/sessions', { token: given })).status).toBe(200)
+  expect((await site.api.call('GET', '/v1/tokens', { token: given })).status).toBe(403)
+  expect((await site.api.call('GET', '/v1/providers', { token: given })).status).toBe(403)
+  const acting = { token: given, headers: { 'carrel-on-behalf-of': (await site.api.person()).id } }
+  expect((await site.api.call('GET', '/v1/sessions', acting)).status).toBe(403)
+  for (const scope of ['admin', 'act-as', 'provision', 'tokens', 'read admin', 'openid'])
+    expect((await send(token, 'id_token', { scope })).body['error']).toBe('invalid_scope')
+  expect((await send(token, 'id_token', { scope: 'read' })).body['scope']).toBe('read')
+})
+
+test.each<[string, Record<string, string>, string]>([
+  ['no grant_type', {}, 'invalid_request'],
+  ['another grant', { grant_type: 'password', username: 'ada', password: 'secret' }, 'unsupported_grant_type'],
+  ['nothing to exchange', { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange' }, 'invalid_request'],
+])('a form with %s is refused in the words of the RFC', async (_what, fields, error) => {
+  const answer = await sendForm(site.app, '/v1/token', fields)
+  expect([answer.status, answer.body['error']]).toEqual([400, error])
+})
+
+test('what is not to be had by an exchange is refused in the words of the RFC', async () => {
+  const token = await made.sign(idToken())
+  const asking = async (more: Record<string, string>) => (await send(token, 'id_token', more)).body['error']
+  expect(await asking({ resource: 'https://elsewhere.example.org' })).toBe('invalid_target')
+  expect(await asking({ actor_token: token })).toBe('invalid_request')
+  expect(await asking({ requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' })).toBe(
+    'invalid_request',
+  )
+  expect(await asking({ subject_token_type: 'urn:ietf:params:oauth:token-type:saml2' })).toBe('invalid_request')
+  const twice = await site.api.call('POST', '/v1/token', {
+    key: null,
+    body: 'grant_type=a&grant_type=b',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  })
+  expect([twice.status, twice.body['error']]).toEqual([400, 'invalid_request'])
+})
+
+test('an issuer whose keys cannot be had is told apart from a token that does not hold', async () => {
+  const gone = await startHostileProvider()
+  const signIn = signInOf([issuerOf('gone', gone.issuer, { exchange: { clients: ['portal'] } })])
+  const app = site.api.another({}, site.api.db, { signIn })
+  const token = await gone.sign({ ...idToken(), iss: gone.issuer })
+  gone.behave({ huge: 'discovery' })
+  const answer = await exchange(app, token)
+  expect([answer.status, answer.body.code]).toEqual([503, 'unavailable'])
+  await gone.close()
+})
+
+test('an address that asks too often waits', async () => {
+  const env = { CARREL_TOKEN_LIMIT_PER_MINUTE: '2' }
+  const signIn = signInOf([issuerOf('made', made.issuer)], { env })
+  const app = site.api.another({}, site.api.db, { signIn })
+  const ask = async () => (await sendForm(app, '/v1/token', {})).status
+  expect([await ask(), await ask(), await ask()]).toEqual([400, 400, 429])
+})
+
+test('exchanged tokens are listed while they hold, and forgotten a day after', async () => {
+  const token = await made.sign(idToken({ sub: 'steady' }))
+  const id = await accountOf((await send(token)).body['access_token'])
+  const own = await site.api.token(id)
+  const listed = async () => (await site.api.call('GET', '/v1/tokens', { token: own })).body.items.map((t) => t.name)
+  expect(await listed()).toContain('From Issuer made')
+  const old = { expires_at: new Date(Date.now() - 25 * 3_600_000) }
+  await site.api.db.updateTable('token').set(old).where('account_id', '=', id).where('exchanged', '=', true).execute()
+  expect(await listed()).not.toContain('From Issuer made')
+  await send(token)
+  const rows = await site.api.db.selectFrom('token').select('id').where('account_id', '=', id).execute()
+  expect(rows).toHaveLength(2)
+})
