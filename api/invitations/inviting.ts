@@ -11,7 +11,7 @@ import { getProject } from '../../db/projects.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, InvitationId, ProjectId, SessionId } from '../../domain/ids.ts'
 import { reminderAt, whyLost } from '../../domain/invitation.ts'
-import type { InvitationPlace, Language, LostReason } from '../../domain/invitation.ts'
+import type { InvitationPlace, Language, LostReason, StandingFacts } from '../../domain/invitation.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
@@ -29,6 +29,8 @@ export type Inviting = Invitee &
 
 interface Invitee {
   readonly inviterId: AccountId
+  /** Whether an admin's rights count: not of who acts for one. */
+  readonly asAdmin: boolean
   readonly email: string
   readonly anyone: boolean
   readonly language?: Language | undefined
@@ -73,7 +75,7 @@ export async function invite(services: Services, deed: Deed, intent: IntentKey, 
       if (recorded === 'invited_already')
         throw new Problem('already_invited', 'This person is invited there already. Have it sent again, or revoke it.')
       const standing = await readStanding(trx, id)
-      const lost = standing === null ? null : whyLost(standing)
+      const lost = standing === null ? null : whyLost(asIs(standing, asked))
       if (lost !== null) throw standsOnNothing(lost)
     }
   })
@@ -82,6 +84,11 @@ export async function invite(services: Services, deed: Deed, intent: IntentKey, 
   const link = invitation.delivery === 'link' ? `${settings.pageUrl}#${code}` : null
   return { kind: 'made', invitation, link }
 }
+
+const asIs = (standing: StandingFacts, { asAdmin }: Inviting): StandingFacts => ({
+  ...standing,
+  inviter: { ...standing.inviter, admin: standing.inviter.admin && asAdmin },
+})
 
 /** Where to. Throws where nobody is ever invited. */
 async function placeFor(

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { listInvitations } from '../../db/invitations.ts'
+import { isAdmin } from '../../domain/authorization.ts'
 import { body, json } from '../answers.ts'
 import type { AppContext } from '../env.ts'
 import { deedOf } from '../env.ts'
@@ -26,6 +27,12 @@ const made = {
   200: json(InvitationShown, 'The invitation that this key made before, without its link'),
 }
 
+/** By whom the request is, with the rights that count. */
+const inviter = ({ var: { principal } }: AppContext) => ({
+  inviterId: principal.accountId,
+  asAdmin: isAdmin(principal.actor),
+})
+
 const inviteTo = async (c: AppContext, asked: Inviting): Promise<Invited> =>
   await invite(c.var.services, deedOf(c), c.var.intent, asked)
 
@@ -50,7 +57,7 @@ const toProject = route(
     const { role, ...invitee } = c.req.valid('json')
     const place = { kind: 'project', role } as const
     const asked = { ...invitee, projectId: c.req.valid('param').projectId, place }
-    const invited = await inviteTo(c, { ...asked, inviterId: c.var.principal.accountId })
+    const invited = await inviteTo(c, { ...asked, ...inviter(c) })
     const invitation = presentInvitation(invited.invitation)
     if (invited.kind === 'shown') return c.json({ ...invitation, ...shownOf(invited) }, 200)
     return c.json({ ...invitation, link: invited.link }, 201, { location: `/v1/invitations/${invitation.id}` })
@@ -98,7 +105,7 @@ const toSession = route(
     const { mode, ...invitee } = c.req.valid('json')
     const place = { kind: 'session', mode } as const
     const asked = { ...invitee, sessionId: c.req.valid('param').sessionId, place }
-    const invited = await inviteTo(c, { ...asked, inviterId: c.var.principal.accountId })
+    const invited = await inviteTo(c, { ...asked, ...inviter(c) })
     const invitation = presentInvitation(invited.invitation)
     if (invited.kind === 'shown') return c.json({ ...invitation, ...shownOf(invited) }, 200)
     return c.json({ ...invitation, link: invited.link }, 201, { location: `/v1/invitations/${invitation.id}` })

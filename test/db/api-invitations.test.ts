@@ -139,6 +139,22 @@ describe('an invitation into a project', () => {
     expect((await as(owner, 'POST', personal, { body: { email, role: 'viewer' } })).status).toBe(409)
   })
 
+  test('offers, by who acts for an admin, no more than that account has in the project', async () => {
+    const [admin, portal] = [await api.person({ roles: ['admin'] }), await known()]
+    await api.db
+      .insertInto('project_member')
+      .values({ project_id: projectId as never, account_id: admin.id, role: 'editor' })
+      .execute()
+    const ask = (role: string) => ({
+      body: { email: newEmail(), role },
+      headers: { 'carrel-on-behalf-of': admin.id },
+    })
+    const path = `/v1/projects/${projectId}/invitations`
+    expect((await as(portal, 'POST', path, ask('owner'))).status).toBe(403)
+    expect((await as(portal, 'POST', path, ask('editor'))).status).toBe(201)
+    expect((await inviteToProject({ role: 'owner' }, { ...admin, projectId })).status).toBe(201)
+  })
+
   test('is worth nothing when its inviter has lost the right, and its row says so', async () => {
     const editor = await known()
     await api.db
