@@ -14,6 +14,7 @@ import type { WorkerDeps } from '../../worker/deps.ts'
 import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
 import { openStageBackend } from '../proof/backend.ts'
 import type { ProofBackend } from '../proof/backend.ts'
+import { toldTarget } from '../proof/told-target.ts'
 import { addAccount } from '../setup/person.ts'
 import { reconcile } from '../setup/reconcile.ts'
 import { ask, createStage, eventually as soon, held, stateOf, stop, until } from './stage.ts'
@@ -23,8 +24,8 @@ import { createHold } from './upgrade/desks.ts'
 const entry = (name: string) => fileURLToPath(new URL(`./upgrade/${name}.ts`, import.meta.url))
 const patchId = 'wait-before-removal'
 const graceMs = 200
-/** Longer than any machine takes; nothing here is about speed. */
-const longMs = 120_000
+/** Longer than any machine takes, and any backend; nothing here is about speed. */
+const longMs = 60_000 + 4 * (toldTarget()?.callMs ?? 15_000)
 const eventually = async (what: string, holds: () => Promise<boolean> | boolean) => await soon(what, holds, longMs)
 type Variant = Pick<WorkerDeps, 'inactivePatches' | 'version'>
 
