@@ -5,6 +5,7 @@ import { eraseNext } from '../db/erasure.ts'
 import { stopIdle } from '../db/idle.ts'
 import { forgetInvitations } from '../db/invitation-deliveries.ts'
 import { deleteAudit, deleteSessions, pruneEvents, pruneSessions } from '../db/retention.ts'
+import { forgetNonces } from '../db/hawk-nonces.ts'
 import { forgetSignIns } from '../db/sign-in-upkeep.ts'
 import { forgetDrift, forgetKeys, forgetOutages, forgetReconciliations, stopOverdue } from '../db/upkeep.ts'
 import type { Batch } from '../db/upkeep.ts'
@@ -54,10 +55,10 @@ export function createUpkeepActivities({ db, retention, withdrawn = 'stop', warn
     /** Closes what was open through gateways that are gone. */
     settleLostDoors: async (): Promise<Batch> => await armed(settleDoors),
 
-    /** Forgets tickets, passes and tunnels that have ended long ago, and the browser sessions that many of them were opened by. */
+    /** Forgets tickets, passes and tunnels that have ended long ago, the browser sessions that many of them were opened by, and what was signed once. */
     async forgetDoors(): Promise<Batch> {
-      const [doors, signIns] = [await forgetDoors(db), await forgetSignIns(db)]
-      return { done: doors.done + signIns.done, more: doors.more || signIns.more }
+      const batches = [await forgetDoors(db), await forgetSignIns(db), await forgetNonces(db)]
+      return { done: batches.reduce((sum, { done }) => sum + done, 0), more: batches.some(({ more }) => more) }
     },
 
     /** Forgets idempotency keys whose day is over. */

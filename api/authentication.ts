@@ -8,6 +8,7 @@ import type { AccountId, TokenId } from '../domain/ids.ts'
 import type { RouteSubject } from './access.ts'
 import type { AppContext, Principal } from './env.ts'
 import type { Services } from './deps.ts'
+import { isSigned, signer } from './hawk.ts'
 import { Problem } from './problem.ts'
 import { foreignPage } from './same-origin.ts'
 import { browserSecretOf } from './sign-in/cookies.ts'
@@ -50,18 +51,16 @@ export async function authenticate(
   subject: RouteSubject | undefined,
 ): Promise<Caller> {
   const { services } = c.var
-  const shown = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
-  const cookie = shown === undefined ? browserSecretOf(c) : null
-  const secret = shown ?? cookie
-  if (secret === null) throw unauthenticated('Send a token as `Authorization: Bearer carrel_…`, or sign in.')
   const target = c.req.header('carrel-on-behalf-of')
   // Whoever acts for another is to the thing what that other is.
   const together = target === undefined ? subject?.bearer : undefined
-  const find = async () => (together === undefined ? services.findBearer(secret) : together(c, secret))
-  const bearer = cookie !== null || looksLikeToken(secret) ? await find() : null
-  if (bearer === null) throw unauthenticated('The token is unknown, expired or revoked.', 'invalid_token')
-  const own = { ...principalOf(bearer), browser: cookie !== null }
-  const foreign = cookie === null ? null : foreignPage(c, services.signIn?.origin ?? '')
+  const { bearer, browser } = isSigned(c)
+    ? { bearer: await signer(c), browser: false }
+    : await bearerOfSecret(c, async (secret) =>
+        together === undefined ? services.findBearer(secret) : together(c, secret),
+      )
+  const own = { ...principalOf(bearer), browser }
+  const foreign = browser ? foreignPage(c, services.signIn?.origin ?? '') : null
   if (foreign !== null) return { principal: own, refusal: foreign }
   if (touches.due(bearer.tokenId, Date.now())) await noteUse(services, bearer)
   if (target === undefined) return { principal: own, refusal: null }
@@ -69,6 +68,20 @@ export async function authenticate(
   if (acting !== null) return { principal: acting, refusal: null }
   const refusal = new Problem('forbidden', 'This token may not act for that account.')
   return { principal: own, refusal }
+}
+
+/** Of a token, or of a browser's cookie where no token is shown. Throws 401. */
+async function bearerOfSecret(
+  c: AppContext,
+  find: (secret: string) => Promise<Bearer | null>,
+): Promise<{ readonly bearer: Bearer; readonly browser: boolean }> {
+  const shown = /^Bearer +(\S+) *$/i.exec(c.req.header('authorization') ?? '')?.[1]
+  const cookie = shown === undefined ? browserSecretOf(c) : null
+  const secret = shown ?? cookie
+  if (secret === null) throw unauthenticated('Send a token as `Authorization: Bearer carrel_…`, or sign in.')
+  const bearer = cookie !== null || looksLikeToken(secret) ? await find(secret) : null
+  if (bearer === null) throw unauthenticated('The token is unknown, expired or revoked.', 'invalid_token')
+  return { bearer, browser: cookie !== null }
 }
 
 async function noteUse({ db, log }: Services, bearer: Bearer): Promise<void> {

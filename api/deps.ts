@@ -16,6 +16,7 @@ import type { RecordableWish } from '../db/wishes.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { PosixSources } from './accounts/posix-sources.ts'
 import type { Awaited } from './awaited.ts'
+import type { HawkDeps } from './hawk.ts'
 import type { InvitationSettings } from './invitations/settings.ts'
 import type { OpenStreams } from './events/open-streams.ts'
 import type { CountSignIn } from './sign-in/count.ts'
@@ -100,6 +101,8 @@ export interface ApiDeps {
   readonly sealInvitationCode: (id: InvitationId, code: string) => Buffer
   /** Opens what only the taker of a handed-over instance is given. */
   readonly openHandover: (id: HandoverId, sealed: Uint8Array) => HandoverSecrets
+  /** How machines sign their requests. */
+  readonly hawk: HawkDeps
   /** Decodes payloads for an operator's eyes; foreign ones pass unchanged. */
   readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
   /** How people sign in with a browser; absent: they do not, and no cookie is looked at. */

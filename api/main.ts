@@ -10,6 +10,7 @@ import {
   bodyDigest,
   createSecrets,
   handoverSecrets,
+  hawkKey,
   instanceSecret,
   invitationCode,
   newInstanceSecret,
@@ -25,6 +26,7 @@ import { createLdapDirectory } from '../ports/identity/directory/ldap.ts'
 import { createPosixSources } from './accounts/posix-sources.ts'
 import { createApp } from './app.ts'
 import type { HandoverSecrets } from './deps.ts'
+import { hawkPlaceOf } from './hawk.ts'
 import { createServer } from './server.ts'
 import { createSignIn } from './sign-in/compose.ts'
 import { createRechecks } from './sign-in/rechecks.ts'
@@ -100,6 +102,11 @@ async function main(): Promise<void> {
     // Sealed by a worker, of an object of this form.
     openHandover: (id, sealed) =>
       JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
+    hawk: {
+      ...hawkPlaceOf(config.api.publicUrl),
+      seal: (id, key) => secrets.encrypt(hawkKey(id), key),
+      open: (id, sealed) => secrets.decrypt(hawkKey(id), sealed).toString(),
+    },
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
     signIn,
     posixSources: createPosixSources({ rule: config.posix.rule, directories: directoriesOf(config.posix), log }),

@@ -28,6 +28,7 @@ import { reconciliationRoutes } from './reconciliations/routes.ts'
 import { reportRoutes } from './reports/routes.ts'
 import { placeInvitationRoutes } from './invitations/place-routes.ts'
 import { invitationRoutes } from './invitations/routes.ts'
+import { hawkKeyRoutes } from './hawk-keys/routes.ts'
 import type { Route } from './route.ts'
 import { sessionOperationRoutes } from './sessions/operation-routes.ts'
 import { sessionPauseRoutes } from './sessions/pause-routes.ts'
@@ -68,6 +69,7 @@ export const routes: readonly Route[] = [
   ...tokenRequestRoutes,
   ...deviceRoutes,
   ...tokenRoutes,
+  ...hawkKeyRoutes,
   ...accountRoutes,
   ...accountStandingRoutes,
   ...vouchedAccountRoutes,

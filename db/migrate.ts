@@ -19,6 +19,7 @@ import * as signIn from './migrations/2026-12-05-sign-in.ts'
 import * as accounts from './migrations/2026-12-07-accounts.ts'
 import * as experiments from './migrations/2026-12-08-experiments.ts'
 import * as invitations from './migrations/2026-12-09-invitations.ts'
+import * as machines from './migrations/2026-12-11-machines.ts'
 import * as portals from './migrations/2026-12-10-portals.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
@@ -41,6 +42,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-12-07-accounts': accounts,
   '2026-12-08-experiments': experiments,
   '2026-12-09-invitations': invitations,
+  '2026-12-11-machines': machines,
   '2026-12-10-portals': portals,
 }
 

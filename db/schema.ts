@@ -15,6 +15,7 @@ import type { DoorTables } from './schema-doors.ts'
 import type { ExperimentColumns, ExperimentTables, ProjectSourceColumns, SourceColumn } from './schema-experiments.ts'
 import type { InstanceTables } from './schema-instances.ts'
 import type { InvitationTables } from './schema-invitations.ts'
+import type { MachineTables } from './schema-machines.ts'
 import type { OutsideTables } from './schema-outside.ts'
 import type { PauseColumns } from './schema-pause.ts'
 import type { PeopleTables } from './schema-people.ts'
@@ -57,6 +58,7 @@ export interface Database
     PeopleTables,
     PortalTables,
     InvitationTables,
+    MachineTables,
     AccountTables,
     ExperimentTables {
   installation: {

@@ -13,6 +13,7 @@ export const sealedColumns = [
   'invitation.code',
   'handover.sealed',
   'browser_session.tokens',
+  'hawk_key.key',
 ] as const
 export type SealedColumn = (typeof sealedColumns)[number]
 
@@ -83,6 +84,12 @@ const shapes: Readonly<Record<SealedColumn, Shape>> = {
   'browser_session.tokens': {
     table: sql`browser_session`,
     column: sql`tokens`,
+    id: sql`token_id`,
+    generation: sql`0::int`,
+  },
+  'hawk_key.key': {
+    table: sql`hawk_key`,
+    column: sql`key`,
     id: sql`token_id`,
     generation: sql`0::int`,
   },

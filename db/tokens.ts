@@ -78,11 +78,12 @@ export async function touchToken(executor: Executor, id: TokenId): Promise<void>
     .execute()
 }
 
-/** All but those in browsers' cookies: they are listed for themselves. */
+/** All but those in browsers' cookies, and keys that are never sent: they are listed for themselves. */
 const tokens = (executor: Executor) =>
   executor
     .selectFrom('token')
     .where('idle_until', 'is', null)
+    .where(({ not, exists, selectFrom }) => not(exists(selectFrom('hawk_key').whereRef('token_id', '=', 'token.id'))))
     .select(['id', 'account_id', 'client', 'name', 'scopes', 'created_at', 'expires_at', 'last_used_at', 'revoked_at'])
     .select('issuer')
 type Row = Awaited<ReturnType<ReturnType<typeof tokens>['executeTakeFirstOrThrow']>>

@@ -55,6 +55,9 @@ export const issuerTokens = (browserSessionId: string): SecretPlace => ({
   id: browserSessionId,
 })
 
+/** Where what a machine signs its requests with stands. */
+export const hawkKey = (keyId: string): SecretPlace => ({ table: 'hawk_key', column: 'key', id: keyId })
+
 /** Where what only the taker of an instance is given stands, as JSON. */
 export const handoverSecrets = (handoverId: string): SecretPlace => ({
   table: 'handover',

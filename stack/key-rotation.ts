@@ -5,6 +5,7 @@ import type { Replacement, SealedColumn, SealedRow, Stretch } from '../db/sealed
 import type { SessionId } from '../domain/ids.ts'
 import {
   handoverSecrets,
+  hawkKey,
   instanceSecret,
   invitationCode,
   issuerTokens,
@@ -68,6 +69,7 @@ const places: Readonly<Record<SealedColumn, (row: SealedRow) => SecretPlace>> = 
   'invitation.code': ({ id }) => invitationCode(id),
   'handover.sealed': ({ id }) => handoverSecrets(id),
   'browser_session.tokens': ({ id }) => issuerTokens(id),
+  'hawk_key.key': ({ id }) => hawkKey(id),
 }
 
 /** What to write for these rows, and which of them cannot be read. */

@@ -267,6 +267,7 @@ function createAppOn(like: TestApi, { isServing = true, url }: { isServing?: boo
     sealProviderSecrets: () => Buffer.alloc(0),
     sealInvitationCode: () => Buffer.alloc(0),
     openHandover: () => ({ secret: '', environment: {}, report: null }),
+    hawk: { host: 'carrel.test', port: 443, seal: () => Buffer.alloc(0), open: () => '' },
     decodePayloads: (payloads) => payloads,
     isServing: () => isServing,
   })

@@ -8,6 +8,7 @@ import { accountRequests } from '../setup/account-requests.ts'
 import { doorRequests } from '../setup/door-requests.ts'
 import { experimentRequests } from '../setup/experiment-requests.ts'
 import { provisionerRequests } from '../setup/handover.ts'
+import { aHawkKey } from '../setup/hawk-keys.ts'
 import { invitationRequests } from '../setup/invitation-requests.ts'
 import { operatorRequests } from '../setup/operator-requests.ts'
 import { allPausable } from '../setup/pausable.ts'
@@ -107,6 +108,9 @@ const matrix: Readonly<Record<string, Row>> = {
   createToken: '! + + + + - - + + - +',
   listTokens: '! + + + + - - + + - +',
   revokeToken: '! ? ? ? + - - ? ? - +',
+  createHawkKey: '! + + + + - - + + - +',
+  listHawkKeys: '! + + + + - - + + - +',
+  revokeHawkKey: '! ? ? ? + - - ? ? - +',
   getSignInMethods: open,
   beginSignIn: open,
   completeSignIn: open,
@@ -281,6 +285,8 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
     },
   }),
   createToken: () => ({ path: '/v1/tokens', ask: { body: { name: 'n', scopes: ['read'] } } }),
+  createHawkKey: () => ({ path: '/v1/hawk-keys', ask: { body: { name: 'n', scopes: ['read'] } } }),
+  revokeHawkKey: async () => ({ path: `/v1/hawk-keys/${await aHawkKey(api.db, world.owner)}` }),
   revokeToken: async () => {
     await api.token(world.owner.id)
     const row = await api.db

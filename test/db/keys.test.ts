@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { openBrowserSession } from '../../db/browser-sessions.ts'
 import { connect } from '../../db/connect.ts'
 import type { Db } from '../../db/connect.ts'
+import { createHawkKey } from '../../db/hawk-keys.ts'
 import { beginInstance, readInstance, recordRemoved, tombstone } from '../../db/instances.ts'
 import { countSealed, lockStale, replaceSealed, sealedColumns } from '../../db/sealed-rows.ts'
 import type { SealedColumn, Stretch } from '../../db/sealed-rows.ts'
@@ -15,6 +16,7 @@ import { createKeyring } from '../../platform/keyring.ts'
 import {
   createSecrets,
   handoverSecrets,
+  hawkKey,
   instanceSecret,
   invitationCode,
   issuerTokens,
@@ -321,6 +323,9 @@ test('bytes are written only where the old ones stand', async () => {
       tokens: old.encrypt(issuerTokens(browser), '{}'),
     }),
   )
+  const signer = { id: newId('token'), accountId: owner.accountId, client: 'robot', name: 'A robot' }
+  const hawk = { ...signer, scopes: [], expiresAt: new Date(Date.now() + 60_000) }
+  await db.transaction().execute((trx) => createHawkKey(trx, hawk, old.encrypt(hawkKey(signer.id), 'a key')))
   const invitation = newId('invitation')
   await db
     .insertInto('invitation')

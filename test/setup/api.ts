@@ -20,6 +20,7 @@ import {
   bodyDigest,
   createSecrets,
   handoverSecrets,
+  hawkKey,
   invitationCode,
   providerSecrets,
   sessionParameters,
@@ -187,6 +188,12 @@ export async function startApi(changed: Partial<ApiSettings> = {}, more: Partial
       sealInvitationCode: (id, code) => secrets.encrypt(invitationCode(id), code),
       openHandover: (id, sealed) =>
         JSON.parse(secrets.decrypt(handoverSecrets(id), sealed).toString()) as HandoverSecrets,
+      hawk: {
+        host: 'carrel.test',
+        port: 443,
+        seal: (id, key) => secrets.encrypt(hawkKey(id), key),
+        open: (id, sealed) => secrets.decrypt(hawkKey(id), sealed).toString(),
+      },
       decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
       isServing: () => true,
       ...more,

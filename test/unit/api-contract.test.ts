@@ -26,6 +26,7 @@ const { description, app } = createApp({
   sealProviderSecrets: () => Buffer.alloc(0),
   sealInvitationCode: () => Buffer.alloc(0),
   openHandover: () => ({ secret: '', environment: {}, report: null }),
+  hawk: { host: 'carrel.test', port: 443, seal: () => Buffer.alloc(0), open: () => '' },
   decodePayloads: (payloads) => payloads,
   isServing: () => true,
 })
