@@ -38,6 +38,10 @@ export const passRows = (executor: Pick<Executor, 'selectFrom'>) =>
       'k.expires_at as token_expires_at',
       'h.disabled_at as holder_disabled_at',
     ])
+    .select([
+      sql<boolean>`k.issuer is null or k.account_id = p.account_id or exists (
+        select from identity i where i.account_id = p.account_id and i.issuer = k.issuer)`.as('may_act'),
+    ])
     .select(['m.role', 'o.role as owner_role', 'c.mode as collaborator'])
     .select([
       sql<DoorSpec | null>`v.spec -> 'doors' -> p.door`.as('spec'),
@@ -63,6 +67,7 @@ export const factsOf = (row: PassRow): PassFacts => ({
     revokedAt: ms(row.revoked_at),
     expiresAt: row.token_expires_at.getTime(),
     holderDisabledAt: ms(row.holder_disabled_at),
+    mayAct: row.may_act,
   },
   account: { id: row.account_id, disabledAt: ms(row.disabled_at) },
   membership: { projectRole: row.role, collaborator: row.collaborator, mayHaveData: row.may_have_data },

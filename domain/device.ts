@@ -32,7 +32,7 @@ export function newUserCode(random: (size: number) => Uint8Array): string {
 /** The code as it was shown, however it was typed; `null`: it is none. */
 export function readUserCode(typed: string): string | null {
   const letters = typed.toUpperCase().replaceAll(/[^A-Z]/g, '')
-  const isOne = letters.length === codeLength && [...letters].every((letter) => codeLetters.includes(letter))
+  const isOne = letters.length === codeLength && Array.from(letters).every((letter) => codeLetters.includes(letter))
   return isOne ? `${letters.slice(0, 4)}-${letters.slice(4)}` : null
 }
 

@@ -11,6 +11,8 @@ export interface PassFacts {
     readonly revokedAt: number | null
     readonly expiresAt: number
     readonly holderDisabledAt: number | null
+    /** Of a portal's that is bound to one issuer: the account is somebody to that. Absent: it is. */
+    readonly mayAct?: boolean
   }
   readonly account: { readonly id: string; readonly disabledAt: number | null }
   readonly membership: Membership
@@ -29,6 +31,7 @@ export type VerdictKind = 'open' | 'no_pass' | 'no_access' | 'not_ready' | 'ende
 /** Who has no right any more is told so first: what became of the session is no business of theirs. */
 export function verdictOf({ pass, token, account, membership, session, door, now }: PassFacts): VerdictKind {
   if (token.revokedAt !== null || token.expiresAt <= now || token.holderDisabledAt !== null) return 'no_access'
+  if (token.mayAct === false) return 'no_access'
   if (!allows(grantedMode(session, account, membership), pass.mode)) return 'no_access'
   if (isOver(session, now)) return 'ended'
   if (pass.ended || pass.expiresAt <= now) return 'no_pass'

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { disableAccount } from '../../db/account-standing.ts'
 import type { Db } from '../../db/connect.ts'
 import { toStopping } from '../../db/endings.ts'
+import { unlinkIdentity } from '../../db/identities.ts'
 import { requestStop } from '../../db/intents.ts'
 import { createListener } from '../../db/listen.ts'
 import { putMember, removeMember } from '../../db/project-members.ts'
@@ -119,6 +120,22 @@ describe('the right behind a pass', () => {
     const remove = async () =>
       await db.transaction().execute(async (trx) => await removeMember(trx, projectId, worker.accountId))
     expect(await hearing(remove)).toContain('')
+    expect(await kindOf(pass, of)).toBe('no_access')
+  })
+
+  test('of whom a portal acts for ends when that issuer knows them no more', async () => {
+    const [host, portal] = [await scene.visitor(), await scene.visitor()]
+    const key = { issuer: 'https://portal.example.org', subject: host.accountId }
+    await db
+      .insertInto('identity')
+      .values({ ...key, account_id: host.accountId })
+      .execute()
+    const bound = { issuer: key.issuer, scopes: ['act-as' as const] }
+    await db.updateTable('token').set(bound).where('id', '=', portal.tokenId).execute()
+    const of = await scene.ready(host)
+    const pass = await scene.enter(of, host, { tokenId: portal.tokenId })
+    expect(await kindOf(pass, of)).toBe('open')
+    await db.transaction().execute(async (trx) => await unlinkIdentity(trx, host.accountId, key))
     expect(await kindOf(pass, of)).toBe('no_access')
   })
 

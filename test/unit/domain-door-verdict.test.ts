@@ -31,6 +31,7 @@ describe('a pass', () => {
     ['whose token is revoked', { token: { ...token, revokedAt: 1 } }, 'no_access'],
     ['whose token is over at this moment', { token: { ...token, expiresAt: now } }, 'no_access'],
     ['whose portal is disabled', { token: { ...token, holderDisabledAt: 1 } }, 'no_access'],
+    ['whose portal may act for the account no more', { token: { ...token, mayAct: false } }, 'no_access'],
     ['of a disabled account', { account: { ...account, disabledAt: 1 } }, 'no_access'],
     ['of nobody any more', { membership: { projectRole: 'owner', collaborator: null } }, 'no_access'],
     ['for more than is granted', { membership: { projectRole: null, collaborator: 'view' } }, 'no_access'],
