@@ -19,8 +19,8 @@ import * as signIn from './migrations/2026-12-05-sign-in.ts'
 import * as accounts from './migrations/2026-12-07-accounts.ts'
 import * as experiments from './migrations/2026-12-08-experiments.ts'
 import * as invitations from './migrations/2026-12-09-invitations.ts'
-import * as machines from './migrations/2026-12-11-machines.ts'
 import * as portals from './migrations/2026-12-10-portals.ts'
+import * as machines from './migrations/2026-12-11-machines.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -42,8 +42,8 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-12-07-accounts': accounts,
   '2026-12-08-experiments': experiments,
   '2026-12-09-invitations': invitations,
-  '2026-12-11-machines': machines,
   '2026-12-10-portals': portals,
+  '2026-12-11-machines': machines,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

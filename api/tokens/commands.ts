@@ -69,7 +69,6 @@ export function mayGive(actor: Actor, scope: Scope): boolean {
 }
 
 /** Nobody gives what they do not have. Throws 403. */
-export /** Nobody gives what they do not have. Throws 403. */
 export function checkScopes(actor: Actor, asked: readonly Scope[]): void {
   const beyond = asked.filter((scope) => !mayGive(actor, scope))
   if (beyond.length > 0)
@@ -79,7 +78,6 @@ export function checkScopes(actor: Actor, asked: readonly Scope[]): void {
 }
 
 /** When it ends; 30 days from now where nothing is said. Throws 422. */
-export /** When it ends; 30 days from now where nothing is said. Throws 422. */
 export function expiryOf(asked: Date | undefined, now: number): Date {
   const at = asked?.getTime() ?? now + usualMs
   if (at <= now) throw invalid('/expiresAt', 'Expected a time in the future.')
@@ -88,7 +86,6 @@ export function expiryOf(asked: Date | undefined, now: number): Date {
 }
 
 /** Only an admin makes anything that signs in for another account. Throws 403, 422. */
-export /** Only an admin makes anything that signs in for another account. Throws 403, 422. */
 export async function checkAccount(db: Db, { actor, accountId }: Principal, wanted: AccountId): Promise<void> {
   if (wanted === accountId) return
   if (!isAdmin(actor) || !actor.scopes.includes('admin'))
