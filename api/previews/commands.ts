@@ -31,7 +31,7 @@ export async function previewSession(
   const { maintenance } = await readMaintenance(db)
   // Until when it lasts is a hope, not a time to count on.
   const expectedWaitSeconds = maintenance === null ? await waitAt(db, plan.providerId) : null
-  return { plan, books, admission, maintenance, expectedWaitSeconds }
+  return { plan, books, admission, maintenance, owesTerms: grounds.owesTerms, expectedWaitSeconds }
 }
 
 async function waitAt(db: Db, providerId: ProviderId): Promise<number | null> {

@@ -11,7 +11,10 @@ import type { Plan } from '../sessions/plan.ts'
 export const PreviewDocument = z
   .object({
     admitted: z.boolean().openapi({ description: 'Whether it would be, if it were asked now' }),
-    code: z.string().nullable().openapi({ description: '`null`, quota_exceeded, exceeds_limit or maintenance' }),
+    code: z
+      .string()
+      .nullable()
+      .openapi({ description: '`null`, terms_not_accepted, quota_exceeded, exceeds_limit or maintenance' }),
     violations: z.array(ViolationDocument),
     template: z.object({ id, version: z.int(), name: z.string() }),
     projectId: id,
@@ -40,15 +43,17 @@ export interface Preview {
   readonly books: readonly Books[]
   readonly admission: Admission
   readonly maintenance: Maintenance | null
+  /** The terms of use are to be accepted first. */
+  readonly owesTerms: boolean
   readonly expectedWaitSeconds: number | null
 }
 
 export const presentPreview = (preview: Preview): z.infer<typeof PreviewDocument> => {
-  const { plan, books, admission, maintenance, expectedWaitSeconds } = preview
+  const { plan, books, admission, maintenance, owesTerms, expectedWaitSeconds } = preview
   const otherwise = maintenance === null ? null : 'maintenance'
   return {
-    admitted: admission.kind === 'admitted' && maintenance === null,
-    code: admission.kind === 'refused' ? admission.code : otherwise,
+    admitted: admission.kind === 'admitted' && maintenance === null && !owesTerms,
+    code: owesTerms ? 'terms_not_accepted' : admission.kind === 'refused' ? admission.code : otherwise,
     violations: admission.kind === 'refused' ? admission.violations.map((v) => ({ ...v, payer: { ...v.payer } })) : [],
     template: { id: plan.template.id, version: plan.template.version, name: plan.template.name },
     projectId: plan.projectId,

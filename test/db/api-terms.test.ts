@@ -48,11 +48,15 @@ describe('terms', () => {
     expect([set.status, set.headers.get('etag'), set.body.version]).toEqual([200, '"1"', 1])
     const refused = await start()
     expect([refused.status, refused.body.code]).toEqual([403, 'terms_not_accepted'])
+    const preview = () =>
+      api.call('POST', '/v1/session-previews', { token: person.token, key: null, body: { templateId } })
+    expect((await preview()).body).toMatchObject({ admitted: false, code: 'terms_not_accepted' })
     const same = await start(person, { key })
     expect([same.status, same.body.id]).toEqual([202, before.body.id])
     expect((await accept(1)).body['acceptedAt']).not.toBeNull()
     expect((await accept(1)).status).toBe(200)
     expect((await start()).status).toBe(202)
+    expect((await preview()).body).toMatchObject({ admitted: true, code: null })
     await expect(expectTermsAccepted(api.db, person.id)).resolves.toBeUndefined()
   })
 

@@ -7,6 +7,7 @@ import { endSession, toReady, toStopping } from '../../db/endings.ts'
 import { beginInstance, recordMade, recordObservations } from '../../db/instances.ts'
 import { requestStop } from '../../db/intents.ts'
 import { releaseReservation } from '../../db/reservations.ts'
+import { transferSession } from '../../db/transfers.ts'
 import type { AccountId, ProviderId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { untilBlocked } from '../setup/blocked.ts'
@@ -79,7 +80,7 @@ describe('who locks many sessions locks them by id', () => {
   })
 })
 
-test('many accounts, projects and providers at once, with dispatch, stops and disabling beside: nobody deadlocks', async () => {
+test('many accounts, projects and providers at once, with dispatch, stops, transfers and disabling beside: nobody deadlocks', async () => {
   const random = seeded(20_261_122)
   const owners = await Promise.all(Array.from({ length: 6 }, async () => await rows.account()))
   const projects = [
@@ -88,6 +89,14 @@ test('many accounts, projects and providers at once, with dispatch, stops and di
   ]
   const providers = [fake, ...(await Promise.all(['east', 'west'].map(async (id) => await rows.provider(id, 3))))]
   for (const owner of owners) await rows.limit({ kind: 'account', id: owner.accountId }, { sessions: 15 })
+  const members = projects
+    .slice(owners.length)
+    .flatMap((project_id) => owners.map((o) => ({ project_id, account_id: o.accountId, role: 'editor' as const })))
+  await db
+    .insertInto('project_member')
+    .values(members)
+    .onConflict((c) => c.doNothing())
+    .execute()
   const keys = await Promise.all(
     Array.from({ length: 60 }, async () =>
       rows.session(
@@ -102,6 +111,10 @@ test('many accounts, projects and providers at once, with dispatch, stops and di
     async () => await admitSession(db, key),
     async () => await dispatch(db, pick(random, providers), 1_000),
     async () => await toReady(db, key),
+    async () => {
+      const heir = pick(random, owners).accountId
+      await db.transaction().execute(async (trx) => await transferSession(trx, key.sessionId, heir))
+    },
     async () =>
       await recordMade(
         db,
@@ -122,9 +135,10 @@ test('many accounts, projects and providers at once, with dispatch, stops and di
       await endSession(db, key)
     },
   ])
-  const disabling = owners
-    .slice(0, 3)
-    .map((o) => async () => await db.transaction().execute(async (trx) => await disableAccount(trx, o.accountId)))
+  const disabling = owners.slice(0, 3).map((o, place) => async () => {
+    const heir = owners[(place + 1) % owners.length]?.accountId ?? null
+    await db.transaction().execute(async (trx) => await disableAccount(trx, o.accountId, heir))
+  })
   await inLanes(16, shuffled(random, [...deeds, ...disabling]))
 
   const beginning = await db

@@ -24,7 +24,7 @@ const warned: string[] = []
 
 beforeAll(async () => {
   provider = await startIdentityProvider({
-    accounts: accounts as never,
+    accounts,
     extraClaims: ['uid', 'posix'],
     clients: [
       {
