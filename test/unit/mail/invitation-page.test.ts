@@ -1,0 +1,113 @@
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { pageScript } from '../../../api/invitations/page-script.ts'
+
+interface Told {
+  readonly method: string
+  readonly path: string
+  readonly body: unknown
+}
+
+class Element {
+  textContent = ''
+  hidden = true
+  disabled = false
+  href = ''
+  readonly inside: Element[] = []
+  click: () => Promise<void> = async () => {}
+  append(child: Element) {
+    this.inside.push(child)
+  }
+  addEventListener(_: string, heard: () => Promise<void>) {
+    this.click = heard
+  }
+}
+
+/** Opens the page as a browser would, before a server that answers so. */
+async function open(hash: string, answers: Readonly<Record<string, readonly [number, object]>>) {
+  const told: Told[] = []
+  const stored = new Map<string, string>()
+  const elements = new Map<string, Element>()
+  const location = { hash, pathname: '/invitation', origin: 'https://carrel.example' }
+  const at = (id: string): Element => {
+    const element = elements.get(id) ?? new Element()
+    elements.set(id, element)
+    return element
+  }
+  runInNewContext(pageScript, {
+    location,
+    history: { replaceState: (_: unknown, __: string, path: string) => void (location.hash = path) },
+    sessionStorage: {
+      getItem: (key: string) => stored.get(key) ?? null,
+      setItem: (key: string, value: string) => stored.set(key, value),
+      removeItem: (key: string) => stored.delete(key),
+    },
+    document: { getElementById: at, createElement: () => new Element() },
+    encodeURIComponent,
+    fetch: async (path: string, { method, body }: { method: string; body?: string }) => {
+      told.push({ method, path, body: body === undefined ? null : JSON.parse(body) })
+      const [status, document] = answers[path] ?? [500, {}]
+      return await Promise.resolve({ status, json: async () => await Promise.resolve(document) })
+    },
+  })
+  await expect.poll(() => at('text').textContent, { timeout: 10_000 }).not.toBe('')
+  return { at, told, stored, location }
+}
+
+const offer = {
+  inviter: { displayName: '<b>Grace</b>' },
+  project: { name: 'Compilers' },
+  session: null,
+  role: 'editor',
+  expiresAt: '2026-12-24T12:00:00Z',
+  why: null,
+}
+const code = 'carrel_invitation_abc'
+
+test('the code leaves the address at once, and what it leads to is shown as text, to be decided', async () => {
+  const { at, told, location, stored } = await open(`#${code}`, {
+    '/v1/invitation-views': [200, offer],
+    '/v1/invitation-acceptances': [200, {}],
+  })
+  expect(location.hash).toBe('/invitation')
+  expect(at('text').textContent).toContain('<b>Grace</b> invites you to the project Compilers (editor)')
+  expect(at('choice').hidden).toBe(false)
+  expect(told).toEqual([{ method: 'POST', path: '/v1/invitation-views', body: { code } }])
+  await at('accept').click()
+  expect(told.at(-1)).toEqual({ method: 'POST', path: '/v1/invitation-acceptances', body: { code } })
+  expect([at('text').textContent, at('choice').hidden, stored.size]).toEqual([
+    'Accepted. You find it in your portal.',
+    true,
+    0,
+  ])
+})
+
+test('who is not signed in is shown the ways, and the code waits in the tab', async () => {
+  const { at, stored } = await open(`#${code}`, {
+    '/v1/invitation-views': [401, {}],
+    '/v1/sign-in-methods': [200, { items: [{ name: 'University', url: '/v1/sign-in/university' }] }],
+  })
+  await expect.poll(() => at('ways').hidden, { timeout: 10_000 }).toBe(false)
+  const [way] = at('ways').inside.flatMap(({ inside }) => inside)
+  expect([way?.textContent, way?.href]).toEqual([
+    'University',
+    '/v1/sign-in/university?returnUrl=https%3A%2F%2Fcarrel.example%2Finvitation',
+  ])
+  expect([...stored.values()]).toEqual([code])
+})
+
+test.each([
+  ['email_differs', 'sign in with that address'],
+  ['terms_not_accepted', 'terms of use'],
+  ['invitation_over', 'over: expired'],
+])('where accepting would be refused with %s it says so, and offers nothing', async (why, text) => {
+  const answer = { ...offer, why, email: 'g…@site.example', state: 'expired' }
+  const { at } = await open(`#${code}`, { '/v1/invitation-views': [200, answer] })
+  expect(at('text').textContent).toContain(text)
+  expect(at('choice').hidden).toBe(true)
+})
+
+test('without a code nothing is asked', async () => {
+  const { told } = await open('', {})
+  expect(told).toEqual([])
+})
