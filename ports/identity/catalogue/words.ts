@@ -64,7 +64,12 @@ export function posixOf(
     return standard?.[field] ?? null
   }
   const [uid, gid] = [one('uid'), one('gid')]
-  return uid === null || gid === null ? null : { uid, gid }
+  if (uid === null || gid === null) return null
+  // The default, too, is held to what people may be.
+  const [wrong] = checkPosix({ user: 'experiment', uid, gid, gids: [] }, rules.posix)
+  if (wrong === undefined) return { uid, gid }
+  fault(wrong.field, wrong.message)
+  return null
 }
 
 const targetPattern = /^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/

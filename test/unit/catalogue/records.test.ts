@@ -62,6 +62,12 @@ test.each([
   if (expected === standard) expect(read(records, null).projects[0]?.experiments[0]?.posix).toBeNull()
 })
 
+test('a default that no person may be is none', () => {
+  const { projects, faults } = read([{ ...proposal, uid: '.', gid: '.', sessions: [visit] }], { uid: 0, gid: 50_000 })
+  expect(projects[0]?.experiments[0]?.posix).toBeNull()
+  expect(faults).toMatchObject([{ field: 'uid' }])
+})
+
 test.each([
   ['/etc/shadow', '/x', 'ro'],
   ['/data', '/x', 'ro'],

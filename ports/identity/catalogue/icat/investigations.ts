@@ -8,7 +8,7 @@ import type {
 } from '../../../../domain/catalogue.ts'
 import type { ExperimentDataset } from '../../../../domain/experiment.ts'
 import type { CatalogueRules } from '../catalogue.ts'
-import { datasetOf, dateOf, noteInto, textOf } from '../words.ts'
+import { datasetOf, dateOf, noteInto, posixOf, textOf } from '../words.ts'
 import type { NoteFault, Numbers } from '../words.ts'
 
 /** Where data of an investigation lies: `{name}`, `{visitId}` and `{id}` stand for what it says of itself. */
@@ -94,7 +94,7 @@ function experimentOf(
     instrument,
     starts,
     ends,
-    posix: rules.defaultPosix,
+    posix: posixOf({ uid: null, gid: null }, rules.defaultPosix, rules, fault),
     datasets: datasetsOf({ id, name, visitId: instrument ?? '' }, rules, fault),
     members,
   }
