@@ -6,6 +6,9 @@ import { createOidcProvider } from '../../ports/identity/oidc/provider.ts'
 import type { OidcLimits } from '../../ports/identity/oidc/settings.ts'
 import type { SignInDeps } from './issuers.ts'
 
+/** Pages of the api's own that send people to sign in. */
+const ownPages = ['/invitation', '/device']
+
 export interface SignInSettings {
   readonly config: Config<'issuers'>['issuers']
   /** How browsers reach the api. */
@@ -30,7 +33,7 @@ export function createSignIn({ config, publicUrl, secrets, limits = {} }: SignIn
         { redirectUri: `${origin}/v1/sign-in/${issuer.id}/callback`, plainHttp: config.plainHttp, limits },
       ),
     })),
-    returnUrls: config.returnUrls,
+    returnUrls: [...config.returnUrls, ...ownPages.map((path) => `${origin}${path}`)],
     limits: config.limits,
     perMinute: config.signInsPerMinute,
     tokensPerMinute: config.tokensPerMinute,

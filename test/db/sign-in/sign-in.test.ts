@@ -130,6 +130,9 @@ test('the way back is one of the configured addresses, as a whole', async () => 
   const begin = async (returnUrl: string) =>
     await browser.visit(`${carrel}/v1/sign-in/university?${new URLSearchParams({ returnUrl }).toString()}`)
   expect((await begin(elsewhere)).url.href).toBe(`${elsewhere}&signIn=done`)
+  // And Carrel's own pages.
+  for (const page of ['/invitation', '/device'])
+    expect((await begin(`${carrel}${page}`)).url.href).toBe(`${carrel}${page}?signIn=done`)
   for (const wrong of [
     `${done}/`,
     `${done}?x=1`,

@@ -131,7 +131,9 @@ async function createProvider(issuer: string, options: IdentityProviderOptions):
       Interaction: 600,
       Session: 86_400,
     },
-    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    // Its own way refuses loopback.
+    fetch:
+      options.fetch ?? (async (input, init) => await fetch(input, Object.assign({}, init, { dispatcher: undefined }))),
   })
   return provider
 }
