@@ -56,6 +56,7 @@ export async function openBackend(target: ProofTarget): Promise<ProofBackend> {
   return {
     // Whatever its kind, the rows of these proofs call it as they call the one in memory.
     ...common(provider, { ...template, provider: plainTemplate.provider }, posix),
+    provider: lent(provider),
     here,
     name: nameOf(target),
     networks: target.provider.networks,
@@ -113,6 +114,15 @@ const common = (provider: ComputeProvider, template: TemplateSpec, posix: Posix 
       for await (const { ref } of provider.list(deploymentId, call())) await takeAway(provider, ref)
     await provider.close()
   },
+})
+
+/** The same, and whoever it is lent to closes nothing: workers of a stage come and go, and all of them are given this one. */
+const lent = (provider: ComputeProvider): ComputeProvider => ({
+  ...provider,
+  get capabilities() {
+    return provider.capabilities
+  },
+  close: async () => await Promise.resolve(),
 })
 
 /** Removes it until that is confirmed. */
