@@ -37,7 +37,8 @@ export async function mayHoldToken(trx: Trx, id: AccountId): Promise<boolean> {
     .selectFrom('account')
     .select(['disabled_at', 'erase_requested_at'])
     .where('id', '=', id)
-    .forShare()
+    // As strong as whoever settles more of the account needs: two who share it would wait for each other.
+    .forNoKeyUpdate()
     .executeTakeFirst()
   return row !== undefined && row.disabled_at === null && row.erase_requested_at === null
 }

@@ -82,7 +82,7 @@ const offer = (code, asked) => {
 const look = async (code) => {
   const { status, body } = await call(pathOf(code))
   if (status === 401) { sessionStorage.setItem(place, code); show('ask', false); return await signIn() }
-  if (status === 404) { show('ask', true); return say('Nobody waits under this code: it is mistyped, too old, or was answered.') }
+  if (status === 404) { sessionStorage.removeItem(place); show('ask', true); return say('Nobody waits under this code: it is mistyped, too old, or was answered.') }
   if (status !== 200) { show('ask', true); return say(body.detail ?? 'That did not work. Try again in a moment.') }
   offer(code, body)
 }

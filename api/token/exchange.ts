@@ -1,4 +1,5 @@
 import { recordAudit } from '../../db/audit.ts'
+import { askSyncsAtSignIn } from '../../db/catalogue-asks.ts'
 import type { Trx } from '../../db/connect.ts'
 import { forgetExchanged, mayHoldToken, resolveSubject } from '../../db/exchanges.ts'
 import { isInvited } from '../../db/invited.ts'
@@ -94,7 +95,7 @@ async function issue(
   { claims, expiresAt: subjectEndsAt }: Subject,
   scopes: readonly Scope[],
 ): Promise<Issued | SignInFailure> {
-  const { db, posixSources } = c.var.services
+  const { db, posixSources, settings } = c.var.services
   const said = issuer.saysPosix === true && claims.posix !== null ? { value: claims.posix } : undefined
   const findings = (await posixSources?.find({ claim: said, login: claims.login })) ?? []
   const id = newId('token')
@@ -104,6 +105,8 @@ async function issue(
     const { accountId } = resolved
     if (!(await mayHoldToken(trx, accountId))) return 'account_disabled'
     await posixSources?.settle(trx, accountId, findings)
+    // To a portal's people this is the sign-in.
+    await askSyncsAtSignIn(trx, accountId, settings.catalogues ?? [])
     await forgetExchanged(trx, accountId)
     const client = `exchange-${issuer.id}`
     const expiresAt = new Date(exchangedUntil(Date.now(), subjectEndsAt.getTime(), skewSeconds))

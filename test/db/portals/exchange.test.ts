@@ -143,6 +143,22 @@ test('a first exchange makes an account by the rule of the issuer alone', async 
   expect(row).toMatchObject({ email: 'one@example.org', email_verified: true, display_name: 'Eve' })
 })
 
+test('exchanges at once of one account wait for each other, and each is answered', async () => {
+  const token = await made.sign(idToken({ sub: 'busy' }))
+  const answers = await Promise.all(Array.from({ length: 8 }, () => send(token)))
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+  const accounts = await Promise.all(answers.map(({ body }) => accountOf(body['access_token'])))
+  expect(new Set(accounts).size).toBe(1)
+})
+
+test('catalogues are asked about whoever a portal signs in, as at a sign-in', async () => {
+  const signIn = signInOf([issuerOf('made', made.issuer, { exchange: { clients: ['portal'] } })])
+  const app = site.api.another({ catalogues: [{ id: 'office', extent: 'person' }] }, site.api.db, { signIn })
+  const given = (await exchange(app, await made.sign(idToken({ sub: 'visitor' })))).body['access_token']
+  const asked = await site.api.db.selectFrom('catalogue_sync').select(['source', 'account_id']).execute()
+  expect(asked).toEqual([{ source: 'office', account_id: await accountOf(given) }])
+})
+
 test('it never outlives what it was exchanged for', async () => {
   const answer = await send(await made.sign(idToken({ sub: 'short', exp: now() + 60 })))
   expect(answer.body['expires_in']).toBeLessThanOrEqual(60)

@@ -33,7 +33,9 @@ test.each<[string, object]>([
   ['an empty name', { clients: [''] }],
   ['something unknown', { clients: ['portal'], anyone: true }],
 ])('%s is not whose', (_what, exchange) => {
-  expect(faultsOf({ exchange })).toEqual([expect.stringMatching(/^CARREL_ISSUERS\[0\]\.exchange/)])
+  const faults = faultsOf({ exchange })
+  expect(faults.length).toBeGreaterThan(0)
+  for (const key of faults) expect(key).toMatch(/^CARREL_ISSUERS\[0\]\.exchange/)
 })
 
 test('groups that a list elsewhere says are not in a token', () => {
