@@ -8,6 +8,7 @@ import { requestStop } from '../../db/intents.ts'
 import { createListener } from '../../db/listen.ts'
 import { putMember, removeMember } from '../../db/project-members.ts'
 import { revokeToken } from '../../db/tokens.ts'
+import { newId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { createDoorScene, hostOf } from '../setup/doors.ts'
 import type { DoorScene, Visitor } from '../setup/doors.ts'
@@ -101,6 +102,37 @@ describe('the right behind a pass', () => {
     expect((await scene.gateway.recheck([id])).get(id)).toBe(kind)
     // Time alone tells nobody: gateways look every 2 s.
     if (name !== 'the end of the pass') expect(heard.some((payload) => ['', of.sessionId].includes(payload))).toBe(true)
+  })
+
+  test('in an experiment ends when that’s data is for the owner no more, or for whom the owner let in', async () => {
+    const [host, guest] = [await scene.visitor(), await scene.visitor()]
+    const of = await scene.ready(host)
+    const id = newId('experiment')
+    const { project_id } = await db
+      .selectFrom('session')
+      .select('project_id')
+      .where('id', '=', of.sessionId)
+      .executeTakeFirstOrThrow()
+    await db.insertInto('project_member').values({ project_id, account_id: guest.accountId, role: 'viewer' }).execute()
+    await db.insertInto('experiment').values({ id, project_id, name: 'Visit', instrument: null }).execute()
+    await db.updateTable('session').set({ experiment_id: id }).where('id', '=', of.sessionId).execute()
+    await scene.invite(of, guest.accountId)
+    const passes = [await scene.enter(of, host), await scene.enter(of, guest)]
+    const kinds = async () => await Promise.all(passes.map(async (pass) => await kindOf(pass, of)))
+    const admit = async ({ accountId }: Visitor) =>
+      await db.insertInto('experiment_member').values({ experiment_id: id, account_id: accountId }).execute()
+    expect(await kinds()).toEqual(['open', 'open'])
+    await db.updateTable('experiment').set({ audience: 'named' }).where('id', '=', id).execute()
+    expect(await kinds()).toEqual(['no_access', 'no_access'])
+    await admit(guest)
+    // What an owner has lost, nobody has of them.
+    expect(await kinds()).toEqual(['no_access', 'no_access'])
+    await admit(host)
+    expect(await kinds()).toEqual(['open', 'open'])
+    await db.deleteFrom('experiment_member').where('account_id', '=', guest.accountId).execute()
+    expect(await kinds()).toEqual(['open', 'no_access'])
+    await db.updateTable('experiment').set({ withdrawn_at: new Date() }).where('id', '=', id).execute()
+    expect(await kinds()).toEqual(['no_access', 'no_access'])
   })
 
   test('of an owner ends with the membership in the project, or with working there', async () => {
