@@ -39,7 +39,9 @@ async function take(
     case 'remind':
       return await books.wantReminder({ id })
     case 'send':
-      return await orLater(async () => await mailOf(timings).sendInvitation({ id, number: step.number, timings }))
+      if (await isTried(async () => await mailOf(timings).sendInvitation({ id, number: step.number, timings }))) return
+      await attention.wait(timings.mailRetryMs, 'somebody to send the mail')
+      return
     case 'wait':
       await attention.wait(step.ms, 'what is due next about the invitation')
       return
@@ -48,11 +50,13 @@ async function take(
   }
 }
 
-/** Where nobody came to send, the next look says what is still to be done. */
-async function orLater(send: () => Promise<void>): Promise<void> {
+/** False where nobody could try: none serves mail, the installation is disarmed, its worker or the database is away. */
+async function isTried(send: () => Promise<void>): Promise<boolean> {
   try {
     await send()
+    return true
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error
+    return false
   }
 }

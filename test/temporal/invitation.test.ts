@@ -173,6 +173,32 @@ test('somebody is reminded by the same link, may be sent it again, and it ends w
   await record(stage.client, 'invitation-expired', `invitation/${id}`)
 })
 
+test('while the installation is disarmed nobody is written to, and nobody tries all the time', async () => {
+  const { db } = stage
+  await db.updateTable('installation').set({ disarmed_at: new Date(), disarmed_reason: 'copied' }).execute()
+  const { id, email } = await invite()
+  try {
+    // A workflow that runs already is told by nobody else.
+    await stage.client.workflow.start('invitationWorkflow', {
+      workflowId: `invitation/${id}`,
+      taskQueue: 'core',
+      args: [{ invitationId: id, timings: { ...stage.timings, mailRetryMs: 60_000 } }],
+    })
+    const waits = async () => {
+      const { events } = await stage.client.workflow.getHandle(`invitation/${id}`).fetchHistory()
+      return (events ?? []).some(
+        ({ timerStartedEventAttributes: timer }) => timer?.startToFireTimeout?.seconds?.toString() === '60',
+      )
+    }
+    await eventually('it waits', waits)
+    expect(mailsTo(email)).toEqual([])
+  } finally {
+    await db.updateTable('installation').set({ disarmed_at: null, disarmed_reason: null }).execute()
+  }
+  await set(id, {})
+  await becomes(id, 'sent')
+})
+
 test('an inviter who loses the right takes it along, without anybody coming to accept', async () => {
   const { id } = await invite()
   await becomes(id, 'sent')
