@@ -37,7 +37,8 @@ export function projectsStatement(ask: ProjectsAsk): { readonly text: string; re
   const parameters: unknown[] = [ask.accountId]
   const place = (value: unknown) => `$${parameters.push(value)}`
   const descends = ask.order.startsWith('-')
-  const key = ask.order.endsWith('name') ? 'lower(p.name) collate "C"' : 'p.id collate "C"'
+  const byName = ask.order.endsWith('name')
+  const key = byName ? 'lower(p.name) collate "C"' : 'p.id'
   const conditions = ['true']
   for (const word of filter.words) conditions.push(`p.search like ${place(patternOf(word))}`)
   if (filter.favourite) conditions.push(isFavourite)
@@ -45,17 +46,25 @@ export function projectsStatement(ask: ProjectsAsk): { readonly text: string; re
   if (filter.instrument !== null) ofExperiment.push(`e.instrument = ${place(filter.instrument)}`)
   if (filter.from !== null) ofExperiment.push(`(e.ends is null or e.ends >= ${place(filter.from)})`)
   if (filter.to !== null) ofExperiment.push(`(e.starts is null or e.starts < ${place(`${filter.to}U`)})`)
+  // What an experiment tells is for those whom it is for, by way of its project, too.
+  if (ofExperiment.length > 0 && ask.own)
+    ofExperiment.push(`(e.audience = 'project' or exists (
+      select from experiment_member x where x.experiment_id = e.id and x.account_id = $1))`)
   if (ofExperiment.length > 0)
     conditions.push(`exists (select from experiment e
       where e.project_id = p.id and e.withdrawn_at is null and ${ofExperiment.join(' and ')})`)
   if (after !== null)
-    conditions.push(`(${key}, p.id) ${descends ? '<' : '>'} (${place(after[0])} collate "C", ${place(after[1])})`)
+    conditions.push(
+      byName
+        ? `(${key}, p.id) ${descends ? '<' : '>'} (${place(after[0])} collate "C", ${place(after[1])})`
+        : `p.id ${descends ? '<' : '>'} ${place(after[1])}`,
+    )
   const from = ask.own ? 'project_member m join project p on p.id = m.project_id and m.account_id = $1' : 'project p'
   const by = descends ? 'desc' : 'asc'
   const text = `
     select p.*, ${key} as key, ${isFavourite} as favourite
     from ${from} where ${conditions.join(' and ')}
-    order by ${key} ${by}, p.id ${by} limit ${place(limit + 1)}`
+    order by ${byName ? `${key} ${by}, ` : ''}p.id ${by} limit ${place(limit + 1)}`
   return { text, parameters }
 }
 

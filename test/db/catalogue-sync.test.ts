@@ -196,6 +196,10 @@ test('data that is for named people is not for the rest of the project', async (
   says('ada5')
   await sync()
   expect(await namesOf(max)).toEqual([])
+  // Nor is it found by way of its project, to which both belong.
+  const found = async (who: Person) =>
+    (await api.call('GET', '/v1/projects?instrument=ID01', { token: who.token })).body.items.length
+  expect([await found(ada), await found(max)]).toEqual([1, 0])
 })
 
 test('more than one transaction holds is done in several, once', async () => {
