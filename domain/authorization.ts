@@ -149,7 +149,9 @@ export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' 
     case 'project-inviter':
       return role === 'owner' || role === 'editor' || isAdmin(actor) ? 'yes' : role === null ? 'hidden' : 'no'
     case 'invitation-party':
-      return relation.isInvited === true || isHost(relation) || role === 'editor' || isOperator(actor) ? 'yes' : 'hidden'
+      return relation.isInvited === true || isHost(relation) || role === 'editor' || isOperator(actor)
+        ? 'yes'
+        : 'hidden'
     case 'invitation-host':
       if (isHost(relation) || isAdmin(actor)) return 'yes'
       return relation.isInvited === true || role === 'editor' || isOperator(actor) ? 'no' : 'hidden'
