@@ -12,6 +12,7 @@ import type { Timings } from '../domain/timings.ts'
 import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
 import { alive } from './compute.ts'
 import { pause } from './pause.ts'
+import { createTurns } from './turns.ts'
 import { wholeList } from './whole-list.ts'
 import type { PresentInstance } from './whole-list.ts'
 
@@ -29,6 +30,7 @@ export interface ObserveDeps {
 
 /** Looks at a whole provider: one list per tick for all its sessions. Notes what differs; removes nothing. */
 export function createObserveActivities({ db, providerId, provider, deploymentId, timings, stopping }: ObserveDeps) {
+  const turns = createTurns(db, providerId, timings)
   return {
     /** Ticks for `observeRunMs`: often while something begins at the provider, seldom else. */
     async observeProvider(run: { readonly providerId: string; readonly timings: Timings }): Promise<void> {
@@ -72,7 +74,7 @@ export function createObserveActivities({ db, providerId, provider, deploymentId
     const startedAt = Date.now()
     const listed = await wholeList(provider, deploymentId, call)
     const error = listed === null ? 'The provider does not answer.' : null
-    await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error })
+    if (await recordObserved(db, providerId, { tookMs: Date.now() - startedAt, error })) await turns.back()
     if (listed === null) return null
     return new Map(listed.map((i) => [observationKey(i.sessionId, i.generation), i.state]))
   }

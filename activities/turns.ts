@@ -16,6 +16,9 @@ export function createTurns(db: Db, providerId: ProviderId, timings: Timings) {
       if (await recordAvailable(db, providerId)) await next()
     },
 
+    /** The provider is seen again: who waits may try it at once. */
+    back: next,
+
     /** The provider did not answer: its breaker opens, and the session waits again; everything that stands stays. */
     async unavailable(
       key: SessionKey,

@@ -58,16 +58,32 @@ export async function giveUpProbe(db: Executor, sessionId: SessionId): Promise<v
     .execute()
 }
 
-/** How the last list of the provider went. */
+/**
+ * How the last list of the provider went. Returns whether an outage has ended by it: the breaker is open, and what could not be
+ * listed before can be now. Then the next try is due at once; how long it was away must keep nobody waiting after it is back.
+ */
 export async function recordObserved(
   db: Db,
   providerId: ProviderId,
   list: { readonly tookMs: number; readonly error: string | null },
-): Promise<void> {
+): Promise<boolean> {
+  const back = list.error === null && (await tryAtOnce(db, providerId))
   await sql`
     insert into provider_health (provider_id, observed_at, observe_error, observe_ms)
     values (${providerId}, case when ${list.error}::text is null then now() end, ${list.error}, ${list.tookMs})
     on conflict (provider_id) do update set observe_error = excluded.observe_error, observe_ms = excluded.observe_ms,
       observed_at = case when excluded.observe_error is null then now() else provider_health.observed_at end
   `.execute(db)
+  return back
+}
+
+async function tryAtOnce(db: Db, providerId: ProviderId): Promise<boolean> {
+  const changed = await db
+    .updateTable('provider_health')
+    .set({ retry_at: sql<Date>`least(retry_at, now())` })
+    .where('provider_id', '=', providerId)
+    .where('state', '=', 'open')
+    .where('observe_error', 'is not', null)
+    .executeTakeFirst()
+  return changed.numUpdatedRows > 0n
 }

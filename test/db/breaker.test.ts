@@ -198,3 +198,21 @@ test('how the last list went is kept beside the breaker and does not touch it', 
   // When it was last seen whole stays known.
   expect(await health()).toEqual({ ...first, observeMs: 99, observeError: 'The provider does not answer.' })
 })
+
+test('a provider that can be listed again is tried at once, however long it was away', async () => {
+  await queue(1)
+  const listed = async (error: string | null) => await recordObserved(db, docker, { tookMs: 12, error })
+  expect(await listed('The provider does not answer.')).toBe(false)
+  await fail()
+  await due()
+  await fail()
+  expect(await listed('The provider does not answer.')).toBe(false)
+  expect(await retryIn()).toBe(2)
+  expect(await listed(null)).toBe(true)
+  expect(await retryIn()).toBeLessThanOrEqual(0)
+  expect(await dispatch(db, docker, probeMs)).toHaveLength(1)
+  // A list that succeeds beside creates that do not says nothing about them.
+  await fail((await row()).probe_session_id ?? nobody)
+  expect(await listed(null)).toBe(false)
+  expect(await retryIn()).toBeGreaterThan(1)
+})
