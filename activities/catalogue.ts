@@ -99,13 +99,21 @@ export function createCatalogueActivities({
     }
     const people = await catalogueAccounts(db, { source, issuers, only: sync.accountId, after, limit: peoplePerBatch })
     const lists = await readEach(catalogue, people, rules, signal)
-    await keepLists(db, about, lists)
-    const isLast = people.length < peoplePerBatch || lists.length < people.length
+    const isGivenUp = lists.length < people.length
+    // Of all those who were not asked about nobody knows either.
+    await keepLists(
+      db,
+      about,
+      isGivenUp ? [...lists, { accountId: null, listing: null, why: firstReason(lists) }] : lists,
+    )
+    const isLast = people.length < peoplePerBatch || isGivenUp
     return { ended: false, after: isLast ? null : (people.at(-1)?.accountId ?? null) }
   }
 }
 
 export type CatalogueActivities = ReturnType<typeof createCatalogueActivities>
+
+const firstReason = (lists: readonly ReadList[]): string => lists.find(({ why }) => why !== null)?.why ?? ''
 
 /** Reads of each, some at once, until the catalogue has failed too often: the others are left out. */
 async function readEach(

@@ -65,7 +65,7 @@ export async function settleSync(
     const todo = decided ? plan.actions : plan.actions.filter((action) => !isWithdrawal(action))
     const done = await carryOut(trx, source, lists, rules, todo.slice(0, actionsPerBatch))
     if (done > 0 && todo.length > actionsPerBatch) return { more: true }
-    await noteSynced(trx, id, source)
+    await noteSynced(trx, id, source, sync.account_id === null && lists.unread === 0)
     await endSync(trx, id, outcome, null)
     return { more: false }
   })
@@ -95,8 +95,15 @@ async function carryOut(
 const takesAway = (action: SyncAction): boolean =>
   isWithdrawal(action) || action.do === 'changeRole' || action.do === 'changeExperiment'
 
-/** What was read is what is here now. */
-async function noteSynced(trx: Trx, id: SyncId, source: string): Promise<void> {
+/** What was read is what is here now. `isAll`: and that was everybody's. */
+async function noteSynced(trx: Trx, id: SyncId, source: string, isAll: boolean): Promise<void> {
+  if (isAll)
+    await trx
+      .updateTable('catalogue_standing')
+      .set({ stale_since: null })
+      .where('source', '=', source)
+      .where('account_id', '=', '')
+      .execute()
   await sql`
     insert into catalogue_standing (source, account_id, synced_at)
     select ${source}, account_id, read_at from catalogue_listing where sync_id = ${id} and listing is not null

@@ -149,7 +149,9 @@ test('whom people let in stays, and who has no login any more does not', async (
 
 test('a catalogue that does not answer takes nothing away: what is known is shown, and said to be stale', async () => {
   const { catalogue, sync } = open('person')
+  // So many that not all of them are asked about in vain.
   const ada = await person('ada3')
+  for (let n = 0; n < 12; n++) await person(`beside${n}`)
   catalogue.says('ada3', listing(project('A')))
   await sync()
   catalogue.says('ada3', emptyListing)
