@@ -37,7 +37,7 @@ export interface TestIdentityProvider {
 export const personCookie = 'person'
 
 export async function startIdentityProvider(options: IdentityProviderOptions): Promise<TestIdentityProvider> {
-  const server = createServer()
+  const server = createPatientServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   let person = options.person ?? null
@@ -53,6 +53,13 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     signsIn: (next) => (person = next),
     close: async () => await closeServer(server),
   }
+}
+
+/** Closes no connection that idles: a client that is about to use it again would find it broken, now and then. */
+export function createPatientServer(): Server {
+  const server = createServer()
+  server.keepAliveTimeout = 0
+  return server
 }
 
 export async function closeServer(server: Server): Promise<void> {
@@ -131,11 +138,16 @@ async function createProvider(issuer: string, options: IdentityProviderOptions):
       Interaction: 600,
       Session: 86_400,
     },
-    // Its own way refuses loopback.
-    fetch:
-      options.fetch ?? (async (input, init) => await fetch(input, Object.assign({}, init, { dispatcher: undefined }))),
+    fetch: options.fetch ?? anywhere,
   })
   return provider
+}
+
+/** By the network, to loopback as well: the way that the provider brings along refuses that. */
+const anywhere: NonNullable<IdentityProviderOptions['fetch']> = async (input, init) => {
+  const asked: Record<string, unknown> = { ...init }
+  delete asked['dispatcher']
+  return await fetch(input, asked)
 }
 
 /** Signs in whoever the browser, or the test, says; else asks by a form. */
