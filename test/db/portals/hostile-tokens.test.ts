@@ -47,12 +47,15 @@ const withPublicKey = async (claims: JWTPayload): Promise<string> => {
 }
 const signed = (changed: Readonly<Record<string, unknown>>, header?: Record<string, string>) => async () =>
   await made.sign(idToken(changed), header)
+/** Seconds from the moment that it is made: the tests are named long before they run. */
+const timed = (changed: { readonly exp?: number; readonly nbf?: number; readonly iat?: number }) => async () =>
+  await made.sign(idToken(Object.fromEntries(Object.entries(changed).map(([claim, s]) => [claim, now() + s]))))
 
 describe('a token that is made', () => {
   const taken: readonly (readonly [string, () => Promise<string>])[] = [
     ['says what it should', signed({})],
-    ['is over by less than clocks differ', signed({ exp: now() - 5 })],
-    ['begins later by less than clocks differ', signed({ nbf: now() + 20 })],
+    ['is over by less than clocks differ', timed({ exp: -5 })],
+    ['begins later by less than clocks differ', timed({ nbf: 20 })],
     ['is for several, of whom the portal asked', signed({ aud: ['portal', 'more'], azp: 'portal' })],
   ]
   test.each(taken)('is taken: it %s', async (_what, make) => {
@@ -65,10 +68,10 @@ describe('a token that is made', () => {
     ['is for nobody', signed({ aud: undefined })],
     ['is for several, of whom another asked', signed({ aud: ['portal', 'another'], azp: 'another' })],
     ['is for several and does not say who asked', signed({ aud: ['portal', 'another'] })],
-    ['is over', signed({ exp: now() - 300 })],
+    ['is over', timed({ exp: -300 })],
     ['never ends', signed({ exp: undefined })],
-    ['begins later', signed({ nbf: now() + 300 })],
-    ['is from the future', signed({ iat: now() + 300 })],
+    ['begins later', timed({ nbf: 300 })],
+    ['is from the future', timed({ iat: 300 })],
     ['names nobody', signed({ sub: '' })],
     ['names somebody unspeakable', signed({ sub: 'eve\u0000' })],
     ['is a notice of a logout', signed({ events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })],
