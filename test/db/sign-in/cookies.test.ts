@@ -108,10 +108,10 @@ test('its owner sees where they are signed in, and ends what is not theirs', asy
   const who = await api.person()
   const [here, there] = [await signedIn(who), await signedIn(who)]
   const listed = await by(here.secret, 'GET', '/v1/browser-sessions')
-  expect(listed.body.items.map((item) => [item.id, item['current']])).toEqual([
-    [there.id, false],
-    [here.id, true],
-  ])
+  expect(Object.fromEntries(listed.body.items.map((item) => [item.id, item['current']]))).toEqual({
+    [there.id]: false,
+    [here.id]: true,
+  })
   expect(JSON.stringify(listed.body)).not.toContain('cb_')
   const stranger = await signedIn(await api.person())
   const headers = { origin }
@@ -147,7 +147,7 @@ test('a stream ends when its browser session does', async () => {
   await revoke(id)
   const begun = Date.now()
   for (;;) if ((await reader.read()).done) break
-  expect(Date.now() - begun).toBeLessThan(15_000)
+  expect(Date.now() - begun).toBeLessThan(30_000)
 })
 
 async function revoke(id: TokenId): Promise<void> {
