@@ -138,7 +138,7 @@ describe('what is not signed as it must be is refused, and never why', () => {
     'another host': (made) => [signed(made, { host: 'elsewhere.test' })],
     'another port': (made) => [signed(made, { port: 80 })],
     'a time long ago': (made) => [signed(made, { ts: now() - 62 })],
-    'a time to come': (made) => [signed(made, { ts: now() + 75 })],
+    'a time to come': (made) => [signed(made, { ts: now() + 120 })],
     'another body': (made) => [signed(made, makesProject), { ...makesProject, body: '{"name":"Sighed"}' }],
     'a body that is not signed': (made) => [signed(made, { ...makesProject, bodyUnsaid: true }), makesProject],
     'no body where one is signed': (made) => [signed(made, { ...makesProject, path: '/v1/whoami', method: 'GET' })],
@@ -192,7 +192,8 @@ describe('what was signed once is taken once', () => {
     await send(signed(made, { nonce: 'new' }))
     const expires_at = new Date(Date.now() - 1_000)
     await api.db.updateTable('hawk_nonce').set({ expires_at }).where('nonce', '=', 'old').execute()
-    expect((await forgetNonces(api.db)).done).toBe(1)
+    // Beside those of earlier tests, on a machine that took more than a minute for them.
+    expect((await forgetNonces(api.db)).done).toBeGreaterThanOrEqual(1)
     const left = await api.db.selectFrom('hawk_nonce').select('nonce').where('nonce', 'in', ['old', 'new']).execute()
     expect(left).toEqual([{ nonce: 'new' }])
   })
