@@ -208,9 +208,9 @@ test('a session that is paused says so to all that is open, and that it can be r
     const { status, body } = await ask(port, { host: hostOf(key).name, headers })
     return [status, /<h1[^>]*>([^<]*)/.exec(body)?.[1], body.includes('can be resumed from your portal')]
   }
-  expect(await look()).toEqual([503, 'The session is being paused', true])
+  await expect.poll(look, patience).toEqual([503, 'The session is being paused', true])
   await toPaused(db, wish)
-  expect(await look()).toEqual([503, 'The session is paused', true])
+  await expect.poll(look, patience).toEqual([503, 'The session is paused', true])
   const problem = await ask(port, { host: hostOf(key).name, headers: { Cookie: cookie } })
   expect([problem.status, JSON.parse(problem.body)]).toMatchObject([503, { code: 'paused' }])
 
