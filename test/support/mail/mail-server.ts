@@ -47,6 +47,9 @@ interface Options {
   readonly auth?: { readonly user: string; readonly password: string }
 }
 
+/** Below those that the system gives to connections: while this server is away, nobody else is given it. */
+const portThatStays = () => 20_000 + Math.floor(Math.random() * 12_000)
+
 const smtpError = (code: number, text: string) => Object.assign(new Error(text), { responseCode: code })
 
 /** A real mail server on loopback that keeps what it is given. */
@@ -106,13 +109,19 @@ export async function startMailServer({ tls = 'none', certificate, auth }: Optio
     for (const { _socket: socket } of connections) socket.destroy()
   }
   const start = async () => {
-    server = new SMTPServer(options)
-    server.on('error', () => {})
-    server.listen(port, '127.0.0.1')
-    await once(server.server, 'listening')
-    const address = server.server.address()
-    if (address === null || typeof address === 'string') throw new Error('It listens nowhere.')
-    port = address.port
+    for (let tries = 1; ; tries++) {
+      const at = port === 0 ? portThatStays() : port
+      server = new SMTPServer(options)
+      server.on('error', () => {})
+      server.listen(at, '127.0.0.1')
+      try {
+        await once(server.server, 'listening')
+        port = at
+        return
+      } catch (error) {
+        if (port !== 0 || tries === 20) throw error
+      }
+    }
   }
   const stop = async () => {
     const ending = server
