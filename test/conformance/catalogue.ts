@@ -13,8 +13,10 @@ export interface CatalogueHarness {
   spoils(sketches: readonly Sketch[]): void | Promise<void>
   /** What it says is cut off in the middle, where one can tell. */
   cutOff?(sketches: readonly Sketch[]): Promise<void> | void
-  /** Between the driver, whose time is a second, and its peer, where they speak over HTTP. */
+  /** Between the driver and its peer, where they speak over HTTP. */
   readonly proxy?: FaultProxy
+  /** The same with a short time, for what is never answered. */
+  readonly hasty?: Catalogue
   close(): Promise<void>
 }
 
@@ -38,8 +40,8 @@ export function describeCatalogue(name: string, open: () => Promise<CatalogueHar
     })
     afterAll(async () => await harness.close())
 
-    const ask = async (signal = new AbortController().signal) =>
-      await harness.catalogue.list(harness.catalogue.extent === 'person' ? 'ada' : null, rules, signal)
+    const ask = async (signal = new AbortController().signal, { list, extent } = harness.catalogue) =>
+      await list(extent === 'person' ? 'ada' : null, rules, signal)
     const listed = async (): Promise<CatalogueListing> => {
       const answer = await ask()
       if (answer.kind !== 'listed') throw new Error(answer.why)
@@ -119,7 +121,7 @@ export function describeCatalogue(name: string, open: () => Promise<CatalogueHar
       }
       for (const [fault, begin] of Object.entries(faults)) {
         await begin()
-        const answer = await ask()
+        const answer = await ask(new AbortController().signal, fault === 'hangs' ? harness.hasty : undefined)
         expect([fault, answer.kind]).toEqual([fault, 'unavailable'])
         // Nothing of what was answered, nor of a library's words.
         if (answer.kind === 'unavailable') expect(answer.why).toMatch(/^It[s ]/)

@@ -18,8 +18,10 @@ describeCatalogue('of a user office', async () => {
   const office = await startUserOffice(account)
   const proxy = await createFaultProxy({ target: office.url })
   const url = `${proxy.url}/users/$USERNAME/proposals`
+  const settings = { ...account, url, defaultPosix: null, pageSize: 10 }
   return {
-    catalogue: createUserOffice({ ...account, url, defaultPosix: null, pageSize: 10, timeoutMs: 1_000 }),
+    catalogue: createUserOffice({ ...settings, timeoutMs: 20_000 }),
+    hasty: createUserOffice({ ...settings, timeoutMs: 500 }),
     proxy,
     says(sketches) {
       office.loses(0)
@@ -48,16 +50,17 @@ describeCatalogue('of a user office', async () => {
 describeCatalogue('of ICAT', async () => {
   const icat = await startIcat(account)
   const proxy = await createFaultProxy({ target: icat.url })
+  const settings = {
+    ...account,
+    url: `${proxy.url}/icat`,
+    statuses: ['all', 'released'],
+    ownerRoles: ['Principal investigator'],
+    datasets: [],
+    defaultPosix: null,
+  }
   return {
-    catalogue: createIcat({
-      ...account,
-      url: `${proxy.url}/icat`,
-      statuses: ['all', 'released'],
-      ownerRoles: ['Principal investigator'],
-      datasets: [],
-      defaultPosix: null,
-      timeoutMs: 1_000,
-    }),
+    catalogue: createIcat({ ...settings, timeoutMs: 20_000 }),
+    hasty: createIcat({ ...settings, timeoutMs: 500 }),
     proxy,
     says: (sketches) => icat.says(sketches),
     spoils: (sketches) =>
