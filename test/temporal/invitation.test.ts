@@ -28,7 +28,7 @@ beforeAll(async () => {
   server = await startMailServer()
   stage = await createStage({
     provider: createFakeProvider({ backend: createFakeBackend(), endpoint: 'serve' }),
-    timings: { mailRetryMs: 100, mailRetryMaxMs: 500, mailTryMs: 5_000 },
+    timings: { mailRetryMs: 100, mailRetryMaxMs: 500, mailTryMs: 60_000 },
     key: recordingKey,
   })
   const from = { name: 'Carrel', address: 'carrel@site.example' }
