@@ -1,10 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose'
 import type { JWTPayload } from 'jose'
-import { closeServer } from './identity-provider.ts'
+import { closeServer, createPatientServer } from './identity-provider.ts'
 
 type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>
 
@@ -44,7 +43,7 @@ const places: Readonly<Record<string, Place>> = {
 const tenMegabytes = 10 * 1024 * 1024
 
 export async function startHostileProvider(): Promise<HostileProvider> {
-  const server = createServer()
+  const server = createPatientServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   let behaviour: Behaviour = {}
