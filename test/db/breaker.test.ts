@@ -212,7 +212,7 @@ test('a provider that can be listed again is tried at once, however long it was 
   expect(await retryIn()).toBeLessThanOrEqual(0)
   expect(await dispatch(db, docker, probeMs)).toHaveLength(1)
   // A list that succeeds beside creates that do not says nothing about them.
-  await fail((await row()).probe_session_id ?? nobody)
+  await fail(((await row()).probe_session_id ?? nobody) as SessionId)
   expect(await listed(null)).toBe(false)
   expect(await retryIn()).toBeGreaterThan(1)
 })

@@ -8,6 +8,7 @@ import type {
   InstanceRef,
   InstanceSpec,
   InstanceState,
+  Usage,
 } from '../provider.ts'
 import { createFakeBackend } from './backend.ts'
 import type { CallKind, CreatePlan, FakeBackend } from './backend.ts'
@@ -31,7 +32,9 @@ export interface FakeOptions {
 }
 
 /** The fake driver; `backend` holds its controls. */
-export type FakeProvider = Required<Omit<ComputeProvider, 'capabilities'>> & {
+export type FakeProvider = Required<Omit<ComputeProvider, 'capabilities' | 'usage'>> & {
+  /** Only where its `capabilities` were made to say so. */
+  readonly usage?: NonNullable<ComputeProvider['usage']>
   readonly capabilities: Capabilities
   readonly backend: FakeBackend
 }
@@ -145,6 +148,16 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
     return instance?.state() ?? state
   }
 
+  /** By its own clock: what it was given, for as long as it stood. */
+  async function usage(ref: InstanceRef, call: CallContext): Promise<Usage | null> {
+    if ((await reach('usage', call)) !== 'reached') return null
+    const instance = backend.instances.get(keyOf(ref))
+    if (instance === undefined) return null
+    const { cpuMilli, gpus } = instance.spec.resources
+    const wallSeconds = Math.max(0, Math.round((Date.now() - instance.runsFrom) / 1_000))
+    return { wallSeconds, cpuSeconds: (wallSeconds * cpuMilli) / 1_000, gpuSeconds: wallSeconds * gpus }
+  }
+
   return {
     backend,
     capabilities,
@@ -190,14 +203,7 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
         .map((port) => `listening on ${port}\n`)
         .join('')
     },
-    async usage(ref, call) {
-      if ((await reach('usage', call)) !== 'reached') return null
-      const instance = backend.instances.get(keyOf(ref))
-      if (instance === undefined) return null
-      const { cpuMilli, gpus } = instance.spec.resources
-      const wallSeconds = Math.max(0, Math.round((Date.now() - instance.runsFrom) / 1_000))
-      return { wallSeconds, cpuSeconds: (wallSeconds * cpuMilli) / 1_000, gpuSeconds: wallSeconds * gpus }
-    },
+    ...(capabilities.usage === true ? { usage } : {}),
     async check({ templates }, call) {
       const reached = await reach('check', call)
       if (reached !== 'reached') return [{ code: 'unreachable', level: 'missing' }]
