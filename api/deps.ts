@@ -22,6 +22,7 @@ import type { OpenStreams } from './events/open-streams.ts'
 import type { CountSignIn } from './sign-in/count.ts'
 import type { SignInDeps } from './sign-in/issuers.ts'
 import type { Status } from './status/read.ts'
+import type { UserOfficeDeps } from './user-office/office.ts'
 
 /** A line in the log, its fields first. */
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
@@ -107,6 +108,8 @@ export interface ApiDeps {
   readonly decodePayloads: (payloads: OpaquePayload[]) => OpaquePayload[]
   /** How people sign in with a browser; absent: they do not, and no cookie is looked at. */
   readonly signIn?: SignInDeps
+  /** The facility's own account system; absent: it has none that Carrel asks. */
+  readonly userOffice?: UserOfficeDeps
   /** Who people are to the site's file systems, as others say it at a sign-in; absent: nobody is asked. */
   readonly posixSources?: PosixSources
   /** False from the moment the process is asked to end. */

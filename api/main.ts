@@ -29,6 +29,7 @@ import type { HandoverSecrets } from './deps.ts'
 import { hawkPlaceOf } from './hawk.ts'
 import { createServer } from './server.ts'
 import { createSignIn } from './sign-in/compose.ts'
+import { composeUserOffice } from './user-office/office.ts'
 import { createRechecks } from './sign-in/rechecks.ts'
 
 /** Longer than everything that is waited for at the end, once it is drained. */
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
     'providerNetworks',
     'issuers',
     'posix',
+    'userOffice',
     'experiments',
     'catalogues',
     'invitations',
@@ -72,6 +74,7 @@ async function main(): Promise<void> {
   // A signal may come twice, from the terminal and from what started us: the second is the same wish.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void stop())
   const signIn = createSignIn({ config: config.issuers, publicUrl: config.api.publicUrl, secrets })
+  const userOffice = composeUserOffice({ config: config.userOffice })
   const rechecks = createRechecks({ db, log, signIn }).start()
   const { app, streams } = createApp({
     db,
@@ -109,6 +112,7 @@ async function main(): Promise<void> {
     },
     decodePayloads: (payloads) => decodeForDisplay(keyring, payloads),
     signIn,
+    ...(userOffice === undefined ? {} : { userOffice }),
     posixSources: createPosixSources({ rule: config.posix.rule, directories: directoriesOf(config.posix), log }),
     isServing: () => serving,
   })

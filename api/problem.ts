@@ -37,10 +37,14 @@ export class Problem extends Error {
 const titles: Record<ErrorCode, string> = {
   malformed_request: 'The request is not well formed',
   unauthenticated: 'Not signed in',
+  sign_in_refused: 'Not signed in',
   forbidden: 'Not allowed',
   exceeds_limit: 'More than a limit could ever allow',
   sharing_off: 'Not to be shared',
   cross_site: 'From a page of another origin',
+  untrusted_proxy: 'Not through the proxy',
+  sign_in_forbidden: 'No account here',
+  not_authorized: 'Not without an experiment',
   terms_not_accepted: 'The terms of use have not been accepted',
   email_differs: 'Meant for another e-mail address',
   not_found: 'Not found',
@@ -80,6 +84,7 @@ const titles: Record<ErrorCode, string> = {
   headers_too_large: 'The headers are too large',
   internal: 'Something went wrong inside Carrel',
   unavailable: 'Unavailable at the moment',
+  user_office_unavailable: 'The user office does not answer',
   maintenance: 'Under maintenance',
 }
 

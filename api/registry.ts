@@ -29,6 +29,7 @@ import { reportRoutes } from './reports/routes.ts'
 import { placeInvitationRoutes } from './invitations/place-routes.ts'
 import { invitationRoutes } from './invitations/routes.ts'
 import { hawkKeyRoutes } from './hawk-keys/routes.ts'
+import { userOfficeRoutes } from './user-office/routes.ts'
 import type { Route } from './route.ts'
 import { sessionOperationRoutes } from './sessions/operation-routes.ts'
 import { sessionPauseRoutes } from './sessions/pause-routes.ts'
@@ -62,6 +63,7 @@ export const routes: readonly Route[] = [
   ...experimentRoutes,
   ...favouriteRoutes,
   ...quotaRoutes,
+  ...userOfficeRoutes,
   ...signInRoutes,
   ...signInEndRoutes,
   ...browserSessionRoutes,

@@ -2,10 +2,14 @@
 export const errorCodes = {
   malformed_request: 400,
   unauthenticated: 401,
+  sign_in_refused: 401,
   forbidden: 403,
   exceeds_limit: 403,
   sharing_off: 403,
   cross_site: 403,
+  untrusted_proxy: 403,
+  sign_in_forbidden: 403,
+  not_authorized: 403,
   terms_not_accepted: 403,
   email_differs: 403,
   not_found: 404,
@@ -45,6 +49,7 @@ export const errorCodes = {
   headers_too_large: 431,
   internal: 500,
   unavailable: 503,
+  user_office_unavailable: 503,
   maintenance: 503,
 } as const satisfies Record<string, number>
 export type ErrorCode = keyof typeof errorCodes

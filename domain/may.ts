@@ -3,7 +3,14 @@ import type { Actor, Right } from './authorization.ts'
 import type { Limits, Resources } from './resources.ts'
 
 /** What somebody may be about to do that is not about one thing. */
-export const actions = ['startSessions', 'createProjects', 'makeTokens', 'operate', 'administer'] as const
+export const actions = [
+  'startSessions',
+  'startOutsideExperiments',
+  'createProjects',
+  'makeTokens',
+  'operate',
+  'administer',
+] as const
 export type Action = (typeof actions)[number]
 
 /** Why not, each for itself. Open to growth for clients. */
@@ -20,6 +27,10 @@ export const hindrances = [
   /** As many sessions as the account may hold are there. */
   'quota_exceeded',
   'maintenance',
+  /** The user office lets it start nothing outside an experiment. */
+  'not_authorized',
+  /** It cannot be asked. */
+  'user_office_unavailable',
 ] as const
 export type Hindrance = (typeof hindrances)[number]
 
@@ -30,12 +41,16 @@ export interface Grounds {
   readonly limits: Limits
   readonly held: Resources
   readonly isMaintained: boolean
+  /** What stands in the way outside experiments alone. */
+  readonly outside: readonly Hindrance[]
 }
 
 /** What stands in the way of each action; nothing: it may be tried. A project or a provider may still say no. */
 export function hindrancesOf(actor: Actor, grounds: Grounds): Record<Action, readonly Hindrance[]> {
+  const startSessions = [...unreached(actor, 'session:create'), ...startFaults(grounds)]
   return {
-    startSessions: [...unreached(actor, 'session:create'), ...startFaults(grounds)],
+    startSessions,
+    startOutsideExperiments: [...startSessions, ...grounds.outside],
     createProjects: unreached(actor, 'project:create'),
     makeTokens: [...unreached(actor, 'token:write'), ...(actor.actingFor ? (['acting'] as const) : [])],
     operate: [...(isOperator(actor) ? [] : (['role'] as const)), ...unreached(actor, 'operate:write')],

@@ -30,11 +30,14 @@ export interface Requested {
   readonly view: SessionView | null
 }
 
-type Recording = Pick<Services, 'settings' | 'db' | 'sealParameters' | 'readGrounds' | 'recordWish' | 'announce'>
+type Recording = Pick<
+  Services,
+  'settings' | 'db' | 'sealParameters' | 'readGrounds' | 'recordWish' | 'announce' | 'userOffice'
+>
 
 /** Records that a session is wanted, once per key. Whether it is admitted is decided elsewhere, and read from its row. */
 export async function requestSession(
-  { db, settings, sealParameters, readGrounds, recordWish, announce }: Recording,
+  { db, settings, sealParameters, readGrounds, recordWish, announce, userOffice }: Recording,
   deed: Deed,
   intent: IntentKey,
   principal: Principal,
@@ -56,6 +59,8 @@ export async function requestSession(
     accountId: principal.accountId,
     access: settings.access ?? defaultAccessRule,
   })
+  // Outside: asked before anything is held.
+  if (plan.experiment === undefined) await userOffice?.ownResources?.expect(db, principal.accountId)
   const session = sessionOf(plan, principal, wish, sealParameters)
   // Whoever asks for a place in the same experiment must wait for it, and of many at once nobody waits.
   const recordedAt = session.experiment === undefined ? await recordWish({ session, intent, deed }) : null

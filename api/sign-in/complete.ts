@@ -89,11 +89,24 @@ async function findPosix(c: AppContext, issuer: Issuer, { claims }: SignedIn): P
   return (await c.var.services.posixSources?.find({ claim, login: claims.login })) ?? []
 }
 
+/** Signs a browser in as somebody whom the site's user office knows: no page of an issuer was asked. `null`: it is done. */
+export async function signInAs(
+  c: AppContext,
+  deps: SignInDeps,
+  { firstSignIn }: Pick<Issuer, 'firstSignIn'>,
+  { issuerId: id, claims }: { readonly issuerId: string; readonly claims: SignedIn['claims'] },
+): Promise<SignInFailure | null> {
+  const findings = (await c.var.services.posixSources?.find({ claim: undefined, login: claims.login })) ?? []
+  const before = await currentSession(c)
+  const issuer = { id, firstSignIn, allowedGroups: null }
+  return await signIn(c, deps, issuer, { claims, sid: null, tokens: null }, { before, findings })
+}
+
 async function signIn(
   c: AppContext,
   deps: SignInDeps,
-  issuer: Issuer,
-  { claims, sid, tokens }: SignedIn,
+  issuer: Pick<Issuer, 'id' | 'firstSignIn' | 'allowedGroups'>,
+  { claims, sid, tokens }: Pick<SignedIn, 'claims' | 'sid'> & { readonly tokens: SignedIn['tokens'] | null },
   { before, findings }: { readonly before: TokenId | null; readonly findings: PosixFindings },
 ): Promise<SignInFailure | null> {
   const id = newId('token')
@@ -115,7 +128,7 @@ async function signIn(
       userAgent: c.req.header('user-agent') ?? null,
       address: addressOf(c, deps),
       rechecked: issuer.allowedGroups !== null,
-      tokens: deps.sealTokens(id, tokens),
+      ...(tokens === null ? {} : { tokens: deps.sealTokens(id, tokens) }),
     })
     const detail = { issuer: issuer.id, browserSession: id, ...(resolved.kind === 'made' ? { made: true } : {}) }
     await auditAccepted(c, trx, resolved.accountId, 'signIn', detail)

@@ -4,6 +4,7 @@ import { json } from '../answers.ts'
 import type { AppContext } from '../env.ts'
 import { notFound } from '../problem.ts'
 import { route } from '../route.ts'
+import { officeMethods } from '../user-office/methods.ts'
 import { begin, returnUrlOf } from './begin.ts'
 import { complete } from './complete.ts'
 import type { Outcome } from './complete.ts'
@@ -15,7 +16,10 @@ const Methods = z
     items: z.array(
       z
         .object({
-          kind: z.string().openapi({ description: 'Open to growth. Today: openid_connect' }),
+          kind: z.string().openapi({
+            description:
+              'Open to growth. Today: openid_connect; and user_office, umbrella, to whose url a page of the api’s own origin sends a POST',
+          }),
           id: z.string(),
           name: z.string().openapi({ description: 'As people call it' }),
           url: z.string().openapi({ description: 'Where to send a browser', example: '/v1/sign-in/university' }),
@@ -39,7 +43,7 @@ const getMethods = route(
   (c) => {
     const issuers = c.var.services.signIn?.issuers ?? []
     const items = issuers.map(({ id, name }) => ({ kind: 'openid_connect', id, name, url: `/v1/sign-in/${id}` }))
-    return c.json({ items }, 200)
+    return c.json({ items: [...items, ...officeMethods(c.var.services.userOffice)] }, 200)
   },
 )
 

@@ -2,30 +2,41 @@ import { booksOf } from '../../db/admission.ts'
 import { listIdentities } from '../../db/identities.ts'
 import { readMaintenance } from '../../db/maintenance.ts'
 import { mustAcceptTerms, readTerms } from '../../db/terms.ts'
+import type { AccountId } from '../../domain/ids.ts'
 import { hindrancesOf } from '../../domain/may.ts'
+import type { Hindrance } from '../../domain/may.ts'
 import { nothing, unlimited } from '../../domain/resources.ts'
 import { readAccount } from '../accounts/commands.ts'
 import { json } from '../answers.ts'
+import type { Services } from '../deps.ts'
 import type { AppContext } from '../env.ts'
 import { route } from '../route.ts'
 import { presentWhoami, WhoamiDocument } from './schemas.ts'
 import type { Whoami } from './schemas.ts'
+
+/** What the user office has against sessions outside experiments, where it is asked. */
+async function hindrancesOutside({ db, userOffice }: Services, accountId: AccountId): Promise<readonly Hindrance[]> {
+  const standing = (await userOffice?.ownResources?.of(db, accountId)) ?? 'authorized'
+  if (standing === 'authorized') return []
+  return [standing === 'unavailable' ? 'user_office_unavailable' : 'not_authorized']
+}
 
 /** Who calls, and what they may. */
 async function readWhoami(c: AppContext): Promise<Whoami> {
   const { principal, services } = c.var
   const { db } = services
   const { accountId, actor } = principal
-  const [account, terms, owesTerms, identities, books, { maintenance }] = await Promise.all([
+  const [account, terms, owesTerms, identities, books, { maintenance }, outside] = await Promise.all([
     readAccount(db, accountId),
     readTerms(db, accountId),
     mustAcceptTerms(db, accountId),
     actor.actingFor ? [] : listIdentities(db, accountId),
     booksOf(db, [{ kind: 'account', id: accountId }]),
     readMaintenance(db),
+    hindrancesOutside(services, accountId),
   ])
   const { limits, held } = books[0] ?? { limits: unlimited, held: nothing }
-  const reasons = hindrancesOf(actor, { owesTerms, limits, held, isMaintained: maintenance !== null })
+  const reasons = hindrancesOf(actor, { owesTerms, limits, held, isMaintained: maintenance !== null, outside })
   return { principal, account, terms, identities, reasons }
 }
 

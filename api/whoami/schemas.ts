@@ -32,6 +32,7 @@ export const WhoamiDocument = z
     may: z
       .object({
         startSessions: Verdict,
+        startOutsideExperiments: Verdict,
         createProjects: Verdict,
         makeTokens: Verdict,
         operate: Verdict,

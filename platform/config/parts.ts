@@ -13,6 +13,7 @@ import { providersPart } from './providers.ts'
 import { reportsPart } from './reports.ts'
 import { retention } from './retention.ts'
 import { storageSource } from './storage-sources.ts'
+import { userOfficePart } from './user-office.ts'
 
 const webUrl = (expected: string) => urlOf(['http', 'https'], expected)
 const limit = z.int().min(0).nullable()
@@ -153,6 +154,7 @@ export const parts = {
   invitations: invitationsPart,
   issuers: issuersPart,
   posix: posixPart,
+  userOffice: userOfficePart,
   providers: providersPart,
   providerNetworks: providerNetworksPart,
   reports: reportsPart,

@@ -14,6 +14,7 @@ import { operatorRequests } from '../setup/operator-requests.ts'
 import { allPausable } from '../setup/pausable.ts'
 import { providerRequests } from '../setup/provider-requests.ts'
 import { plainSignIn, signInRequests } from '../setup/sign-in-requests.ts'
+import { plainUserOffice, userOfficeRequests } from '../setup/user-office-requests.ts'
 
 /**
  * Who asks. `owner` owns the session; it and `editor` are editors of the session's project, `lead` owns the project.
@@ -111,6 +112,8 @@ const matrix: Readonly<Record<string, Row>> = {
   createHawkKey: '! + + + + - - + + - +',
   listHawkKeys: '! + + + + - - + + - +',
   revokeHawkKey: '! ? ? ? + - - ? ? - +',
+  signInByPassword: open,
+  signInByFederation: open,
   getSignInMethods: open,
   beginSignIn: open,
   completeSignIn: open,
@@ -183,7 +186,8 @@ let people: Record<Persona, { token: string | null; headers: Record<string, stri
 let world: { owner: Person; lead: Person; projectId: string; templateId: string; sessionId: string }
 
 beforeAll(async () => {
-  api = await startApi({ catalogues: [{ id: 'office', extent: 'person' }] }, { signIn: plainSignIn })
+  const others = { signIn: plainSignIn, userOffice: plainUserOffice }
+  api = await startApi({ catalogues: [{ id: 'office', extent: 'person' }] }, others)
   const [stranger, viewer, editor, owner, lead] = [
     await api.person(),
     await api.person(),
@@ -313,6 +317,7 @@ const requests: Readonly<Record<string, () => Promise<{ path: string; ask?: Ask 
     () => api,
     () => world,
   ),
+  ...userOfficeRequests,
   ...signInRequests(
     () => api,
     () => world.owner,

@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { createOwnResources } from '../../api/user-office/own-resources.ts'
+import type { OwnResources } from '../../ports/identity/user-office.ts'
+import { startApi } from '../setup/api.ts'
+import type { TestApi } from '../setup/api.ts'
+import { issuer, userOfficeOf } from '../setup/user-office.ts'
+import { startUserOffice } from '../support/user-office/user-office.ts'
+import type { TestUserOffice } from '../support/user-office/user-office.ts'
+
+let office: TestUserOffice
+let api: TestApi
+
+beforeAll(async () => {
+  office = await startUserOffice()
+  api = await startApi({}, { userOffice: userOfficeOf(office) })
+})
+afterAll(async () => {
+  await api.close()
+  await office.close()
+})
+afterEach(() => {
+  office.instead = null
+})
+
+describe('a session outside an experiment', () => {
+  const start = async (token: string, templateId: string, app = api.app) => {
+    const answer = await app.app.request('/v1/sessions', {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        'idempotency-key': randomUUID(),
+        prefer: 'respond-async',
+      },
+      body: JSON.stringify({ templateId }),
+    })
+    return { status: answer.status, ...((await answer.json()) as { code?: string; detail?: string }) }
+  }
+  const withLogin = async (login: string) => {
+    const person = await api.person()
+    const identity = { issuer, subject: login, account_id: person.id, claims: JSON.stringify({ login }) }
+    await api.db.insertInto('identity').values(identity).execute()
+    return person
+  }
+  const wants = async (token: string) =>
+    (await api.call('GET', '/v1/whoami', { token })).body as unknown as {
+      may: { startOutsideExperiments: { allowed: boolean; reasons: string[] } }
+    }
+
+  test('is for whom the user office authorizes, asked once in a while', async () => {
+    const template = await api.template()
+    office.authorized.add('mary')
+    const mary = await withLogin('mary')
+    expect((await start(mary.token, template)).status).toBe(202)
+    expect((await start(mary.token, template)).status).toBe(202)
+    expect((await wants(mary.token)).may.startOutsideExperiments).toEqual({ allowed: true, reasons: [] })
+    expect(office.heard.filter(({ body }) => body['login'] === 'mary')).toHaveLength(1)
+  })
+
+  test.each([
+    ['says no', null],
+    ['says something else', { status: 200, text: '{"result": "true"}' }],
+    ['does not know', { status: 404, text: '{}' }],
+    ['does not know Carrel', { status: 403, text: '{}' }],
+    ['cannot read', { status: 400, text: '{}' }],
+  ])('is refused where the user office %s', async (how, instead) => {
+    const template = await api.template()
+    const person = await withLogin(`r${how.length}`)
+    office.instead = instead
+    const refused = await start(person.token, template)
+    expect(refused).toMatchObject({ status: 403, code: 'not_authorized' })
+    expect(refused.detail).toContain('user office')
+    const { startOutsideExperiments } = (await wants(person.token)).may
+    expect(startOutsideExperiments).toEqual({ allowed: false, reasons: ['not_authorized'] })
+    expect(await api.db.selectFrom('session').select('id').where('owner_id', '=', person.id).execute()).toEqual([])
+  })
+
+  test('is refused to accounts without a login there', async () => {
+    const template = await api.template()
+    const person = await api.person()
+    const refused = await start(person.token, template)
+    expect(refused).toMatchObject({ status: 403, code: 'not_authorized' })
+    expect(refused.detail).toContain('has none')
+  })
+
+  test('is refused, with another code, while nobody can say; and where nobody asks, it is not', async () => {
+    const template = await api.template()
+    office.authorized.add('late')
+    const late = await withLogin('late')
+    office.instead = { status: 502, text: '' }
+    expect(await start(late.token, template)).toMatchObject({ status: 503, code: 'user_office_unavailable' })
+    expect((await wants(late.token)).may.startOutsideExperiments.reasons).toEqual(['user_office_unavailable'])
+    office.instead = null
+    expect((await start(late.token, template)).status).toBe(202)
+    const app = api.another({}, api.db, { userOffice: userOfficeOf(office, { isAuthorized: undefined }) })
+    expect((await start((await api.person()).token, template, app)).status).toBe(202)
+  })
+
+  test('a yes holds for a minute and a no for seconds; what could not be said is asked again', async () => {
+    const { id } = await withLogin('clock')
+    let [now, says, asked] = [0, 'authorized' as OwnResources['kind'], 0]
+    const own = createOwnResources(
+      async () => {
+        asked += 1
+        return says === 'unavailable' ? { kind: says, detail: '' } : { kind: says }
+      },
+      () => now,
+    )
+    const at = async (ms: number) => {
+      now = ms
+      return [await own.of(api.db, id), asked]
+    }
+    expect(await at(0)).toEqual(['authorized', 1])
+    says = 'refused'
+    expect(await at(59_999)).toEqual(['authorized', 1])
+    expect(await at(60_000)).toEqual(['refused', 2])
+    says = 'unavailable'
+    expect(await at(64_999)).toEqual(['refused', 2])
+    expect(await at(65_000)).toEqual(['unavailable', 3])
+    says = 'authorized'
+    expect(await at(65_001)).toEqual(['authorized', 4])
+  })
+})
