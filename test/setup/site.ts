@@ -97,7 +97,7 @@ export async function createSite({ configuration, timings = {}, temporalAddress,
     admin,
     user,
     async startApi(more: Readonly<Record<string, string>> = {}): Promise<Service> {
-      const port = await freePort()
+      const port = Number(more['CARREL_API_PORT'] ?? (await freePort()))
       const own_ = { CARREL_API_PORT: String(port), CARREL_PUBLIC_URL: `http://127.0.0.1:${port}` }
       return await start('api/main.ts', port, { ...own_, ...more })
     },

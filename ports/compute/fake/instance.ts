@@ -66,8 +66,14 @@ function scripted(command: readonly string[] | null, running: InstanceState): In
   return running
 }
 
+/** What is answered there has no end but the instance's own. */
+const livePath = '/live'
+
 async function serve(): Promise<{ readonly server: Server; readonly port: number }> {
-  const server = createServer((_, response) => response.end('a fake instance\n')).unref()
+  const server = createServer(({ url }, response) => {
+    if (url === livePath) response.write('a fake instance\n')
+    else response.end('a fake instance\n')
+  }).unref()
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve))
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('a TCP server has an address with a port')
