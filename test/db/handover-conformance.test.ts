@@ -64,8 +64,10 @@ async function harnessOf(): Promise<ComputeHarness> {
   account = accountId
   const records = recordsOf(api, desks)
   const settings = handoverSettings.parse({ provisioner: accountId })
-  const times = { answerMs: 2_000, removeMs: 3_000, lookMs: 20, pageSize: 4 }
-  const open = (on: HandoverRecords = records) => createHandoverProvider(settings, on, times)
+  const times = { answerMs: 20_000, removeMs: 20_000, lookMs: 20, pageSize: 4 }
+  // Whose records may hang waits for them no longer than it must.
+  const short = { ...times, answerMs: 2_000, removeMs: 3_000 }
+  const open = (on: HandoverRecords = records) => createHandoverProvider(settings, on, on === records ? times : short)
   const faulty = createFaultyRecords(records)
   const provisioner = startProvisioner({ call: api.call, token, script })
   const provider = open()
