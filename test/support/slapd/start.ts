@@ -28,6 +28,16 @@ const root = { dn: `cn=admin,${suffix}`, password: 'a password of the directory'
 
 /** A real slapd on loopback with these entries below `suffix`, for whoever binds: nobody else reads anything. It ends with this process. */
 export async function startSlapd(entries: readonly LdapEntry[]): Promise<Slapd> {
+  for (let tries = 1; ; tries++)
+    try {
+      return await tryToStart(entries)
+    } catch (error) {
+      // Somebody else may have been given one of its ports meanwhile.
+      if (tries === 3) throw error
+    }
+}
+
+async function tryToStart(entries: readonly LdapEntry[]): Promise<Slapd> {
   const home = await obtainSlapd()
   const directory = await mkdtemp(join(tmpdir(), 'carrel-slapd-'))
   const certificate = await makeServerCertificate()
