@@ -29,6 +29,8 @@ export async function serveJson(
       response.end(body === undefined ? '' : JSON.stringify(body))
     })
   })
+  // A connection that idles is not closed under the hands of who is about to use it again.
+  server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
