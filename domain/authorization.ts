@@ -118,6 +118,64 @@ export function needsRelation(right: Right): boolean {
   return !free.includes(rights[right].relation)
 }
 
+/** In what an actor can stand to a thing, by itself and by the facts of the two. */
+export const standings = {
+  anybody: () => true,
+  // A portal that acts for somebody must not come by a token of theirs: it would outlive the portal's own right.
+  'in person': (actor) => !actor.actingFor,
+  operator: isOperator,
+  admin: isAdmin,
+  owner: (_, to) => to.isOwner === true,
+  // How somebody signs in is nothing that a portal needs to know that acts for them.
+  'owner in person': (actor, to) => to.isOwner === true && !actor.actingFor,
+  'project owner': (_, to) => to.projectRole === 'owner',
+  'project editor': (_, to) => to.projectRole === 'editor',
+  'project member': (_, to) => (to.projectRole ?? null) !== null,
+  acquaintance: (_, to) => to.sharesProject === true,
+  collaborator: (_, to) => to.isCollaborator === true,
+  invited: (_, to) => to.isInvited === true,
+  // What it is given is others' secrets: no role stands in for being named.
+  'provisioner in person': (actor, to) => to.isProvisioner === true && !actor.actingFor,
+} as const satisfies Record<string, (actor: Actor, to: Relation) => boolean>
+export type Standing = keyof typeof standings
+
+/** Who may, and who at least knows of the thing: it is told no. From all others the thing is hidden. */
+interface Verdicts {
+  readonly may: readonly Standing[]
+  readonly knows?: readonly Standing[]
+}
+
+/** Who may read a session: it is told no where it may not do more, and others are told nothing. */
+const readers = ['owner', 'project member', 'collaborator', 'operator'] as const
+
+/** The matrix: each relation that a right asks for, by who stands in it. */
+export const verdicts = {
+  public: { may: ['anybody'] },
+  capability: { may: ['anybody'] },
+  instance: { may: ['anybody'] },
+  any: { may: ['anybody'] },
+  self: { may: ['in person'], knows: ['anybody'] },
+  admin: { may: ['admin'], knows: ['anybody'] },
+  operator: { may: ['operator'], knows: ['anybody'] },
+  member: { may: ['project member', 'owner', 'operator'] },
+  payer: { may: ['project member', 'owner', 'operator'] },
+  'project-member': { may: ['project member'] },
+  'project-owner': { may: ['project owner', 'admin'], knows: ['project member'] },
+  'project-editor': { may: ['project owner', 'project editor'], knows: ['project member'] },
+  'project-inviter': { may: ['project owner', 'project editor', 'admin'], knows: ['project member'] },
+  'invitation-party': { may: ['invited', 'owner', 'project owner', 'project editor', 'operator'] },
+  'invitation-host': { may: ['owner', 'project owner', 'admin'], knows: ['invited', 'project editor', 'operator'] },
+  acquaintance: { may: ['owner', 'acquaintance', 'admin'] },
+  'account-self': { may: ['owner in person', 'admin'], knows: ['owner'] },
+  'session-reader': { may: readers },
+  'session-owner': { may: ['owner', 'project owner', 'operator'], knows: readers },
+  'session-giver': { may: ['owner', 'admin'], knows: readers },
+  'session-user': { may: ['owner', 'collaborator'], knows: readers },
+  'session-host': { may: ['owner'], knows: readers },
+  'session-keeper': { may: ['owner', 'operator'], knows: readers },
+  provisioner: { may: ['provisioner in person'] },
+} as const satisfies Record<(typeof rights)[Right]['relation'], Verdicts>
+
 /**
  * Whether the actor may do this to a thing it stands in this relation to.
  * `hidden` means that it may not even know of the thing: the answer is 404.
@@ -126,70 +184,10 @@ export function can(actor: Actor, right: Right, relation: Relation = {}): 'yes' 
   const needed = rights[right].relation
   if (needed === 'public' || needed === 'capability' || needed === 'instance') return 'yes'
   if (!mayTry(actor, right)) return 'no'
-  const role = relation.projectRole ?? null
-  switch (needed) {
-    case 'any':
-      return 'yes'
-    // A portal that acts for somebody must not come by a token of theirs: it would outlive the portal's own right.
-    case 'self':
-      return actor.actingFor ? 'no' : 'yes'
-    case 'admin':
-      return isAdmin(actor) ? 'yes' : 'no'
-    case 'operator':
-      return isOperator(actor) ? 'yes' : 'no'
-    case 'member':
-    case 'payer':
-      return role !== null || relation.isOwner === true || isOperator(actor) ? 'yes' : 'hidden'
-    case 'project-member':
-      return role !== null ? 'yes' : 'hidden'
-    case 'project-owner':
-      return role === 'owner' || isAdmin(actor) ? 'yes' : role === null ? 'hidden' : 'no'
-    case 'project-editor':
-      return role === 'owner' || role === 'editor' ? 'yes' : role === null ? 'hidden' : 'no'
-    case 'project-inviter':
-      return role === 'owner' || role === 'editor' || isAdmin(actor) ? 'yes' : role === null ? 'hidden' : 'no'
-    case 'invitation-party':
-      return relation.isInvited === true || isHost(relation) || role === 'editor' || isOperator(actor)
-        ? 'yes'
-        : 'hidden'
-    case 'invitation-host':
-      if (isHost(relation) || isAdmin(actor)) return 'yes'
-      return relation.isInvited === true || role === 'editor' || isOperator(actor) ? 'no' : 'hidden'
-    case 'acquaintance':
-      return relation.isOwner === true || relation.sharesProject === true || isAdmin(actor) ? 'yes' : 'hidden'
-    // How somebody signs in is nothing that a portal needs to know that acts for them.
-    case 'account-self':
-      if (isAdmin(actor)) return 'yes'
-      return relation.isOwner !== true ? 'hidden' : actor.actingFor ? 'no' : 'yes'
-    case 'session-reader':
-      return isReader(relation) || isOperator(actor) ? 'yes' : 'hidden'
-    case 'session-owner':
-      return relation.isOwner === true || isOperator(actor) || role === 'owner' ? 'yes' : refusal(actor, relation)
-    case 'session-giver':
-      return relation.isOwner === true || isAdmin(actor) ? 'yes' : refusal(actor, relation)
-    case 'session-user':
-      return relation.isOwner === true || relation.isCollaborator === true ? 'yes' : refusal(actor, relation)
-    case 'session-host':
-      return relation.isOwner === true ? 'yes' : refusal(actor, relation)
-    // What it is given is others' secrets: no role stands in for being named.
-    case 'provisioner':
-      return relation.isProvisioner === true && !actor.actingFor ? 'yes' : 'hidden'
-    case 'session-keeper':
-      return relation.isOwner === true || isOperator(actor) ? 'yes' : refusal(actor, relation)
-    default:
-      return needed satisfies never
-  }
+  const { may, knows = [] }: Verdicts = verdicts[needed]
+  const is = (standing: Standing): boolean => standings[standing](actor, relation)
+  return may.some(is) ? 'yes' : knows.some(is) ? 'no' : 'hidden'
 }
-
-/** Of an invitation: who wrote it, who owns the session, or who owns the project that it leads to. */
-const isHost = ({ isOwner, projectRole = null }: Relation): boolean => isOwner === true || projectRole === 'owner'
-
-const isReader = ({ isOwner, projectRole = null, isCollaborator }: Relation): boolean =>
-  isOwner === true || projectRole !== null || isCollaborator === true
-
-/** Who may read a session is told no; who may not even know of it is told nothing. */
-const refusal = (actor: Actor, relation: Relation): 'no' | 'hidden' =>
-  isReader(relation) || isOperator(actor) ? 'no' : 'hidden'
 
 /** What decides whether an account may use a running session now. Times in ms since the epoch. */
 export interface UseFacts {
