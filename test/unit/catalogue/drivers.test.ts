@@ -57,7 +57,7 @@ describeCatalogue('of ICAT', async () => {
     ownerRoles: ['Principal investigator'],
     datasets: [],
     defaultPosix: null,
-  }
+  } as const
   return {
     catalogue: createIcat({ ...settings, timeoutMs: 20_000 }),
     hasty: createIcat({ ...settings, timeoutMs: 500 }),
