@@ -4,6 +4,7 @@ import { createInterruption } from '../stack/interruption.ts'
 import { createProgress } from '../stack/progress.ts'
 import { measureAccepts } from './bench/accepts.ts'
 import { measureAdmissions } from './bench/admissions.ts'
+import { measureDays } from './bench/days.ts'
 import type { Part } from './bench/figures.ts'
 import { measureDoors } from './bench/doors.ts'
 import { measureFootprint } from './bench/footprint.ts'
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, (ground: Ground, extent: Extent) => Promise
   g: measureDoors,
   h: measurePlacement,
   i: measureListings,
+  j: measureDays,
 }
 
 const help = `npm run bench [-- options]
@@ -45,6 +47,7 @@ Temporal, api and worker, and takes everything down. Leave the machine alone mea
   g  what comes through a door, beside the same without one
   h  what a wish stands on among many providers and sessions, beside the providers alone
   i  pages of the list of somebody with ten thousand experiments, beside its first page
+  j  a portal's day of fifty people at once, call by call
 
   --only a,b      only these parts; the others keep what stands in the document
   --rounds n      how often each way is measured (5; with --quick 2)

@@ -51,7 +51,9 @@ const driver = <S extends z.ZodType>(
 const drivers = {
   docker: driver(dockerSettings, createDockerProvider),
   process: driver(processSettings, createProcessProvider),
-  fake: driver(fakeSettings, (settings) => createFakeProvider(settings)),
+  fake: driver(fakeSettings, ({ mounts, ...settings }) =>
+    createFakeProvider({ ...settings, capabilities: { mounts } }),
+  ),
   handover: driver(handoverSettings, (settings, { handovers }) => {
     if (handovers === undefined) throw new Error('what is handed over is written down by workers alone')
     return createHandoverProvider(settings, handovers)

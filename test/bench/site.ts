@@ -21,12 +21,20 @@ export interface Site {
   close(): Promise<void>
 }
 
+interface Plan {
+  readonly configuration: Configuration
+  readonly worker?: boolean
+  /** A free one unless others must know it before. */
+  readonly apiPort?: number
+  readonly apiVariables?: Readonly<Record<string, string>>
+}
+
 /** A worker lets its activities finish for 30 s. */
 const workerGraceMs = 50_000
 
 export async function createSite(
   { createDatabase, temporalAddress, places, progress }: Ground,
-  { configuration, worker = true }: { readonly configuration: Configuration; readonly worker?: boolean },
+  { configuration, worker = true, apiPort, apiVariables = {} }: Plan,
 ): Promise<Site> {
   const databaseUrl = await createDatabase()
   const namespace = `b${randomBytes(6).toString('hex')}`
@@ -60,11 +68,12 @@ export async function createSite(
   try {
     const { deploymentId } = await readInstallation(db)
     const user = await addPerson(db, 'member')
-    const port = await freePort()
+    const port = apiPort ?? (await freePort())
     const api = await start('api', port, {
       CARREL_API_PORT: String(port),
       CARREL_DIRECT_DOORS: 'true',
       CARREL_RATE_LIMIT_PER_MINUTE: '1000000',
+      ...apiVariables,
     })
     const metrics = await freePort()
     const workerPid = worker ? await start('worker', metrics, { CARREL_METRICS_PORT: String(metrics) }) : null

@@ -6,6 +6,8 @@ export const fakeSettings = z
     /** `serve`: each running instance answers HTTP on loopback. */
     endpoint: z.enum(['nowhere', 'serve']).default('serve'),
     startMs: z.int().min(0).default(0),
+    /** Takes what sessions mount, and does nothing with it. */
+    mounts: z.boolean().default(false),
     /** What its check asks for; whatever it is, `refused` is refused. */
     password: z.string().min(1).max(1_000).optional(),
   })
