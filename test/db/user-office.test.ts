@@ -161,7 +161,8 @@ describe('a name and a password', () => {
     ['says nothing', 'silent' as const],
   ])('are an unavailable user office where that %s', async (_, instead) => {
     office.instead = instead
-    const answer = await logIn('ada', 'correct horse')
+    const hasty = () => api.another({}, api.db, { userOffice: userOfficeOf(office, {}, 1_000, 500) })
+    const answer = await logIn('ada', 'correct horse', { app: instead === 'silent' ? hasty() : api.app })
     expect(answer).toMatchObject({ status: 503, body: { code: 'user_office_unavailable' } })
     expect(answer.text).not.toContain('SELECT')
     expect(cookieOf(answer)).toBe('')

@@ -8,7 +8,12 @@ export const issuer = 'https://office.example.org'
 export const proxy = '192.0.2.80'
 
 /** A user office as a site configures it, with the peer behind it. */
-export function userOfficeOf(office: TestUserOffice, more: object = {}, triesPerName = 1_000): UserOfficeDeps {
+export function userOfficeOf(
+  office: TestUserOffice,
+  more: object = {},
+  triesPerName = 1_000,
+  timeoutMs = 20_000,
+): UserOfficeDeps {
   const { userOffice: config } = readConfig(['userOffice'], {
     CARREL_ENV: 'development',
     CARREL_USER_OFFICE: JSON.stringify({
@@ -23,7 +28,7 @@ export function userOfficeOf(office: TestUserOffice, more: object = {}, triesPer
   const deps = composeUserOffice({
     config,
     limits: { triesPerName, refusalMs: 150 },
-    post: { timeoutMs: 2_000, failures: 1_000, restMs: 1 },
+    post: { timeoutMs, failures: 1_000, restMs: 1 },
   })
   if (deps === undefined) throw new Error('There is no user office.')
   return deps

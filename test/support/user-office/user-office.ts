@@ -56,6 +56,8 @@ export async function startUserOffice(): Promise<TestUserOffice> {
       response.end(office.instead?.text ?? JSON.stringify(body))
     })
   })
+  // A connection that idles is not closed under the hands of who is about to use it again.
+  server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const office: TestUserOffice = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
