@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Configuration } from '../../db/bootstrap.ts'
-import { freePort } from '../../stack/ports.ts'
+import { holdPort } from '../../stack/ports.ts'
 import { fakeConfiguration, quickTimings } from '../setup/fake-site.ts'
 import { clientOf, createSite } from '../setup/site.ts'
 import type { Site } from '../setup/site.ts'
@@ -47,7 +47,8 @@ describe.skipIf(leftOut)('two people, from the sign-in to the end of what they s
   }
 
   beforeAll(async () => {
-    const [apiPort, doorsPort] = [await freePort(), await freePort()]
+    const held = [await holdPort(), await holdPort()] as const
+    const [apiPort, doorsPort] = [held[0].port, held[1].port]
     origin = `http://localhost:${apiPort}`
     const client = { client_id: 'carrel', client_secret: 'a secret of the client' }
     ;[mail, idp, browser] = await Promise.all([
@@ -71,6 +72,7 @@ describe.skipIf(leftOut)('two people, from the sign-in to the end of what they s
     }
     const invitations = { CARREL_INVITATION_DELIVERY: 'mail', CARREL_INVITATION_URL: `${origin}/invitation` }
     site = await createSite({ configuration, timings: quickTimings, variables: { CARREL_DIRECT_DOORS: 'false' } })
+    await Promise.all(held.map(async ({ release }) => await release()))
     const [{ url }] = await Promise.all([
       site.startApi({
         ...invitations,
