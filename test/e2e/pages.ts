@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core'
+import { expect, vi } from 'vitest'
 import { persisting } from '../support/doors/chromium.ts'
 
 interface Said {
@@ -47,19 +48,20 @@ export async function untilReady(page: Page, id: string): Promise<string> {
   }
 }
 
-/** Runs in a door's page: reads what has no end of its own, and notes in the page when it began and when it was over. */
+/** Runs in a door's page: reads what has no end of its own, and notes in the page that it began and that it was over. */
 export function watchLive(): void {
-  const note = (word: string) => void (document.documentElement.dataset['live'] = word)
+  let live = 'asked'
+  const note = (word: string) => void Object.assign(globalThis, { live: (live = word) })
   const read = async () => {
     const answer = await fetch('/live')
     const reader = answer.ok ? answer.body?.getReader() : undefined
     if (reader === undefined) throw new Error('there is nothing to read')
     while (!(await reader.read()).done) note('open')
   }
-  const over = () => note(document.documentElement.dataset['live'] === 'open' ? 'cut' : 'refused')
+  const over = () => note(live === 'open' ? 'cut' : 'refused')
   void read().then(over, over)
 }
 
 /** Waits until a door's page has noted that. */
 export const untilLive = async (page: Page, word: 'open' | 'cut'): Promise<void> =>
-  void (await page.waitForSelector(`html[data-live=${word}]`, { state: 'attached', timeout: withinMs }))
+  await vi.waitFor(async () => expect(await page.evaluate('globalThis.live')).toBe(word), { timeout: withinMs })
