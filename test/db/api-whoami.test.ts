@@ -27,6 +27,9 @@ const hindered = async (who: { token: string }, ask?: Ask) =>
   )
 const neither = { operate: ['role'], administer: ['role'] }
 
+/** Where no user office is asked, what stands in the way of sessions stands in the way of those outside experiments. */
+const noStart = (reasons: readonly string[]) => ({ startSessions: reasons, startOutsideExperiments: reasons })
+
 test('says what one may do, and all that is in the way', async () => {
   expect(await hindered(admin)).toEqual({})
   expect(await hindered(await api.person({ roles: ['operator'] }))).toEqual({ administer: ['role'] })
@@ -35,7 +38,7 @@ test('says what one may do, and all that is in the way', async () => {
   const setLimit = (sessions: number) =>
     api.db.updateTable('quota').set({ sessions }).where('payer_id', '=', person.id).execute()
   await setLimit(0)
-  expect(await hindered(person)).toEqual({ ...neither, startSessions: ['no_quota'] })
+  expect(await hindered(person)).toEqual({ ...neither, ...noStart(['no_quota']) })
   await setLimit(1)
   expect(await hindered(person)).toEqual(neither)
   const body = { templateId: await api.template() }
@@ -45,14 +48,14 @@ test('says what one may do, and all that is in the way', async () => {
     headers: { prefer: 'respond-async' },
   })
   await api.decide(made.body.id)
-  expect(await hindered(person)).toEqual({ ...neither, startSessions: ['quota_exceeded'] })
+  expect(await hindered(person)).toEqual({ ...neither, ...noStart(['quota_exceeded']) })
 })
 
 test('of a token that only reads, and of whoever acts for somebody, it says what that reaches', async () => {
   const [person, portal] = [await api.person(), await api.person()]
   const reader = { token: await api.token(person.id, ['read']) }
   expect(await hindered(reader)).toEqual({
-    startSessions: ['scope'],
+    ...noStart(['scope']),
     createProjects: ['scope'],
     makeTokens: ['scope'],
     operate: ['role', 'scope'],
@@ -92,5 +95,5 @@ test('says of terms, identities and the POSIX user what there is, and to a porta
   const match = { headers: { 'if-match': '*' } }
   const put = await api.call('PUT', '/v1/admin/maintenance', { token: admin.token, body: maintenance, ...match })
   expect(put.status).toBeLessThan(300)
-  expect(await hindered(person)).toEqual({ ...neither, startSessions: ['maintenance'] })
+  expect(await hindered(person)).toEqual({ ...neither, ...noStart(['maintenance']) })
 })

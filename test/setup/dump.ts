@@ -34,8 +34,9 @@ export async function restore(url: string, rows: Dump): Promise<void> {
       await sql`set session_replication_role = replica`.execute(one)
       for (const [name, json] of rows) {
         await sql`delete from ${sql.table(name)}`.execute(one)
-        await sql`insert into ${sql.table(name)} overriding system value
-          select * from json_populate_recordset(null::${sql.table(name)}, ${json}::json)`.execute(one)
+        const columns = sql.join((await writable(one, name)).map((column) => sql.ref(column)))
+        await sql`insert into ${sql.table(name)} (${columns}) overriding system value
+          select ${columns} from json_populate_recordset(null::${sql.table(name)}, ${json}::json)`.execute(one)
       }
       const counted = await sql<{ name: string; column: string }>`
         select table_name as name, column_name as column from information_schema.columns
@@ -47,4 +48,12 @@ export async function restore(url: string, rows: Dump): Promise<void> {
   } finally {
     await db.destroy()
   }
+}
+
+/** The columns that the database does not make of others by itself. */
+async function writable(db: Db, table: string): Promise<readonly string[]> {
+  const { rows } = await sql<{ column: string }>`
+    select column_name as column from information_schema.columns
+    where table_schema = 'public' and table_name = ${table} and is_generated = 'NEVER'`.execute(db)
+  return rows.map(({ column }) => column)
 }
