@@ -1,5 +1,6 @@
 import type { InstanceRef } from '../provider.ts'
 import type { CloudApi } from './api.ts'
+import { CloudError } from './cloud-error.ts'
 import { descriptionOf, fullDescriptionOf, tagsOf, volumeFilterOf } from './names.ts'
 import { everything } from './pages.ts'
 import { floatingPage, groupPage, portPage, serverAlone, serverPage, volumePage } from './shapes.ts'
@@ -45,6 +46,28 @@ export async function findServers(api: CloudApi, names: Names, signal: AbortSign
   const query = { tags: tagsOf(names).join(',') }
   const found = await everything(api, 'compute', '/servers/detail', serverPage, signal, { query, limit })
   return found.sort((a, b) => rank(a) - rank(b) || a.created.localeCompare(b.created) || a.id.localeCompare(b.id))
+}
+
+/**
+ * The server of that id, also one that lists keep silent about: deleted and kept in case it was a mistake, or of a cell that is down.
+ * `null` only where Nova itself says that it is gone. Throws `CloudError`.
+ */
+export async function serverById(api: CloudApi, id: string, signal: AbortSignal): Promise<Server | null> {
+  try {
+    const server = await api.get('compute', `/servers/${id}`, serverAlone, signal)
+    return server.status === 'DELETED' ? null : server
+  } catch (error) {
+    if (error instanceof CloudError && error.gone) return null
+    throw error
+  }
+}
+
+/** The instance's server: the first of the list, or the one that is known, where the list has none. Throws `CloudError`. */
+export async function findServer(api: CloudApi, ref: InstanceRef, signal: AbortSignal): Promise<Server | null> {
+  const [listed] = await findServers(api, ref, signal)
+  if (listed !== undefined) return listed
+  const id = ref.ids?.['server']
+  return id === undefined ? null : await serverById(api, id, signal)
 }
 
 /** The server with its fault, which lists may leave out. Throws `CloudError`. */

@@ -1,13 +1,14 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { findGroups, findServers, withFault } from './everything.ts'
+import { findGroups, findServer, withFault } from './everything.ts'
 import { checkNames } from './names.ts'
 import { serverState } from './states.ts'
 
 /**
  * The instance's state as Nova tells it now. One of which only the security group is there is `pending`, as in the list, as long as
- * no server of it is known: one that was there and is not is `absent`, whatever stands around it.
+ * no server of it is known: one that was there is `absent` when Nova says of itself that it is gone, whatever stands around it. A list
+ * without it says nothing: in the version that is spoken here Nova leaves out the servers of a cell that is down.
  */
 export async function inspectInstance(
   api: CloudApi,
@@ -17,8 +18,8 @@ export async function inspectInstance(
 ): Promise<InstanceState> {
   checkNames(ref)
   try {
-    const [server] = await findServers(api, ref, signal)
-    if (server !== undefined) return serverState(await withFault(api, server, signal), networks)
+    const server = await findServer(api, ref, signal)
+    if (server !== null) return serverState(await withFault(api, server, signal), networks)
     if (ref.ids?.['server'] !== undefined) return { kind: 'absent' }
     const groups = await findGroups(api, ref, signal)
     return groups.length === 0 ? { kind: 'absent' } : { kind: 'pending', reason: noServer }

@@ -70,6 +70,10 @@ export function identityOf(found: Marks, id: string): Identity | null {
   return { ref: { name, deploymentId, ids: { server: id } }, sessionId: sessionId as SessionId, generation }
 }
 
+/** Whether these are the marks of this instance, and of no other. */
+export const isMarked = (found: Marks, { name, deploymentId }: Names): boolean =>
+  found[marks.name] === name && found[marks.deployment] === deploymentId
+
 /** Whose remains these are, by their name alone. */
 export function identityByName(name: string, deploymentId: string): Identity | null {
   const instance = instanceOf(name)

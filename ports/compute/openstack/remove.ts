@@ -2,11 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { InstanceRef, Removed } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { findServers, isGoing, lookAround } from './everything.ts'
+import { findServers, isGoing, lookAround, serverById } from './everything.ts'
 import type { Surroundings } from './everything.ts'
 import type { Limit } from './limit.ts'
-import { checkNames } from './names.ts'
-import { serverAlone } from './shapes.ts'
+import { checkNames, isMarked } from './names.ts'
+import type { Port } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
 import { tolerant } from './surroundings.ts'
 
@@ -73,6 +73,11 @@ function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (roun
     const left = await lookAround(api, ref, signal)
     withoutAny = count(left) === 0 ? withoutAny + 1 : 0
     if (withoutAny >= 2) return 'removed'
+    const holders = await holdersOf(api, ref, left.ports, known, signal)
+    if (holders.length > 0) {
+      holders.forEach((id) => known.add(id))
+      return 'again'
+    }
     if (withoutServer < 2) return 'wait'
     await removeSurroundings(api, left, signal)
     // After a deed the next look comes at once; before, there is something to wait for.
@@ -93,16 +98,32 @@ async function removeSurroundings(api: CloudApi, left: Surroundings, signal: Abo
   await remove('network', '/security-groups', left.groups)
 }
 
-/** Servers that the list keeps silent about: deleted, and kept by the cloud for some time in case it was a mistake. */
+/** Servers that the list keeps silent about: deleted and kept for some time in case it was a mistake, or of a cell that is down. */
 async function stillThere(api: CloudApi, ids: ReadonlySet<string>, signal: AbortSignal): Promise<string[]> {
   const found: string[] = []
-  for (const id of ids) {
-    try {
-      const { status } = await api.get('compute', `/servers/${id}`, serverAlone, signal)
-      if (status !== 'DELETED') found.push(id)
-    } catch (error) {
-      if (!(error instanceof CloudError && error.gone)) throw error
-    }
+  for (const id of ids) if ((await serverById(api, id, signal)) !== null) found.push(id)
+  return found
+}
+
+/**
+ * The instance's servers of which its ports alone know: the answer to their making was lost, and the list keeps silent. Those that
+ * are `known` were just looked for. A server that is not marked as this instance's is somebody else's, and stays.
+ */
+async function holdersOf(
+  api: CloudApi,
+  ref: InstanceRef,
+  ports: readonly Port[],
+  known: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const found: string[] = []
+  for (const { device_id: id } of ports) {
+    if (!serverId.test(id) || known.has(id)) continue
+    const server = await serverById(api, id, signal)
+    if (server !== null && isMarked(server.metadata, ref)) found.push(id)
   }
   return found
 }
+
+/** What else may hold a port has names of its own kind. */
+const serverId = /^[0-9a-f-]{36}$/i

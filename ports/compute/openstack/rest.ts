@@ -1,6 +1,6 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
-import { findServers } from './everything.ts'
+import { findServer } from './everything.ts'
 import { inspectInstance } from './inspect.ts'
 import { checkNames } from './names.ts'
 import { consoleOutput } from './shapes.ts'
@@ -27,10 +27,10 @@ export async function rest(
 ): Promise<InstanceState> {
   checkNames(ref)
   try {
-    const [server] = await findServers(ground.api, ref, signal)
+    const server = await findServer(ground.api, ref, signal)
     const state = await inspectInstance(ground.api, ref, networks, signal)
     const action = wish === 'pause' ? (state.kind === 'running' ? 'shelve' : undefined) : wakings[server?.status ?? '']
-    if (server === undefined || action === undefined || state.kind === 'pending') return state
+    if (server === null || action === undefined || state.kind === 'pending') return state
     await ground.api.done('compute', 'POST', `/servers/${server.id}/action`, signal, { body: { [action]: null } })
   } catch (error) {
     if (!(error instanceof CloudError)) throw error
@@ -50,8 +50,8 @@ export async function readConsole(
   signal: AbortSignal,
 ): Promise<string> {
   try {
-    const [server] = await findServers(ground.api, ref, signal)
-    if (server === undefined) return ''
+    const server = await findServer(ground.api, ref, signal)
+    if (server === null) return ''
     const body = { 'os-getConsoleOutput': { length: lines } }
     const path = `/servers/${server.id}/action`
     const { output } = await ground.api.post('compute', path, consoleOutput, signal, { body })

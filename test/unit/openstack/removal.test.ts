@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createLimit } from '../../../ports/compute/openstack/limit.ts'
+import type { ComputeProvider } from '../../../ports/compute/provider.ts'
 import { openFakeCloud } from '../../support/openstack/fake-cloud.ts'
-import type { FakeCloud } from '../../support/openstack/fake-cloud.ts'
+import type { FakeCloud, Seen } from '../../support/openstack/fake-cloud.ts'
 import { call, openCloud, specOf } from './specs.ts'
 
 let cloud: FakeCloud
@@ -42,6 +43,62 @@ test('a server that the cloud keeps in case it was a mistake is deleted for good
   expect(await provider.remove('ref' in created ? created.ref : spec, call)).toEqual({ kind: 'removed' })
   expect(asked('POST', /action$/).map(({ body }) => body)).toContainEqual({ forceDelete: null })
   expect(left()).toEqual([])
+  await provider.close()
+})
+
+const goneBody = { itemNotFound: { code: 404, message: 'Instance could not be found.' } }
+
+/** What was made when the answer to its making was lost, and the list keeps silent about it: its port alone knows of it. */
+async function makeHidden(provider: ComputeProvider) {
+  const spec = specOf()
+  await provider.create(spec, call)
+  const [server] = cloud.things.servers
+  const [port] = cloud.things.ports
+  if (server === undefined || port === undefined) throw new Error('it was not made')
+  port['device_id'] = server.id
+  cloud.requests.length = 0
+  return { spec, server, port }
+}
+const hidden = ({ path }: Seen) =>
+  path.includes('/servers/detail') ? { status: 200, body: { servers: [] } } : undefined
+
+test('a port is not removed from under a server that the list keeps silent about', async () => {
+  const provider = openCloud(cloud)
+  const { spec, server } = await makeHidden(provider)
+  let itsCellIsDown = true
+  cloud.instead = (seen) => {
+    if (!seen.path.includes(`/servers/${server.id}`)) return hidden(seen)
+    if (itsCellIsDown) return { status: 500, body: { computeFault: { code: 500, message: 'Cell is not responding' } } }
+    if (seen.path.endsWith('/action')) cloud.things.servers.length = 0
+    return undefined
+  }
+  expect(await provider.remove(spec, call)).toEqual({ kind: 'unknown', why: 'nova: 500 Cell is not responding' })
+  expect(left().sort()).toEqual(['ports', 'security_groups', 'servers'])
+  itsCellIsDown = false
+  expect(await provider.remove(spec, call)).toEqual({ kind: 'removed' })
+  expect(left()).toEqual([])
+  const told = cloud.requests.map(({ method, path }) => `${method} ${path.split(/[/?]/)[2]}`)
+  expect(told.indexOf('POST servers')).toBeGreaterThanOrEqual(0)
+  expect(told.indexOf('POST servers')).toBeLessThan(told.indexOf('DELETE ports'))
+  await provider.close()
+})
+
+test('a port whose server is gone is removed, and so is one that somebody gave to a server of theirs, which stays', async () => {
+  const provider = openCloud(cloud)
+  const dead = await makeHidden(provider)
+  cloud.instead = (seen) =>
+    seen.path.includes(`/servers/${dead.server.id}`) ? { status: 404, body: goneBody } : hidden(seen)
+  expect(await provider.remove(dead.spec, call)).toEqual({ kind: 'removed' })
+  expect(cloud.things.ports).toEqual([])
+
+  cloud.things.servers.length = 0
+  cloud.instead = hidden
+  const lent = await makeHidden(provider)
+  lent.server['metadata'] = {}
+  expect(await provider.remove(lent.spec, call)).toEqual({ kind: 'removed' })
+  expect(left()).toEqual(['servers'])
+  expect(asked('POST', /action$/)).toEqual([])
+  expect(asked('DELETE', /servers/)).toEqual([])
   await provider.close()
 })
 
