@@ -36,7 +36,7 @@ const Vouched = z
 /** The account of whom the caller vouches for, under its own issuer. Throws 403. */
 async function vouch(c: AppContext, { subject, displayName, email, emailVerified }: z.output<typeof VouchedAccount>) {
   const { services, principal } = c.var
-  const { db, signIn } = services
+  const { db, signIn, userOffice } = services
   const { issuer } = principal
   if (issuer === null)
     throw new Problem(
@@ -48,7 +48,8 @@ async function vouch(c: AppContext, { subject, displayName, email, emailVerified
       errors: [{ in: 'body', pointer: '/emailVerified', message: 'Expected an email beside it.' }],
     })
   // What an issuer says itself when its people sign in is not changed by those who speak for it, and proven by nobody else.
-  const isFinal = signIn?.issuers.some((one) => one.provider.issuer === issuer) === true
+  const isFinal =
+    userOffice?.issuer === issuer || signIn?.issuers.some((one) => one.provider.issuer === issuer) === true
   const vouched = { issuer, subject, displayName, email: email ?? null, emailVerified: emailVerified && !isFinal }
   const outcome = await db.transaction().execute(async (trx) => {
     const found = await vouchFor(trx, vouched, isFinal)

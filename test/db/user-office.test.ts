@@ -69,6 +69,27 @@ describe('a name and a password', () => {
     expect((await whoHas(await logIn('ada', 'correct horse'))).account.id).toBe(account.id)
   })
 
+  test('what the office says of somebody, a portal that vouches for its people does not change', async () => {
+    const { account } = await whoHas(await logIn('grace', 'battery staple'))
+    const admin = await api.person({ roles: ['admin'] })
+    const made = await api.call('POST', '/v1/tokens', {
+      token: admin.token,
+      body: { name: 'Portal', client: 'portal', scopes: ['act-as', 'sessions'], issuer },
+    })
+    const vouch = (subject: string) =>
+      api.call('POST', '/v1/vouched-accounts', {
+        token: made.body.secret,
+        key: null,
+        body: { subject, displayName: 'Forged', email: 'forged@example.org', emailVerified: true },
+      })
+    expect((await vouch('grace')).body).toMatchObject({ id: account.id, made: false })
+    expect(await identitiesOf('grace')).toMatchObject([
+      { account_id: account.id, claims: { login: 'grace' }, email: null, email_verified: false },
+    ])
+    expect((await vouch('not-seen-yet')).body['made']).toBe(true)
+    expect(await identitiesOf('not-seen-yet')).toMatchObject([{ email_verified: false }])
+  })
+
   test('that are not known are one answer, no sooner the one than the other', async () => {
     const begun = performance.now()
     const unknown = await logIn('nobody', 'correct horse')
