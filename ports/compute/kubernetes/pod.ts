@@ -97,10 +97,9 @@ function resourcesOf(spec: InstanceSpec, settings: KubernetesSettings): Record<s
   }
 }
 
-function securityOf({ user, mounts, terms }: InstanceSpec): V1PodSecurityContext {
-  // The group of the volumes: only where a volume of the session's own is all that the cluster could hand over to it.
-  const sharesWritable = mounts.some(({ mode }) => mode === 'rw')
-  const owns = terms.kubernetes?.workspace !== undefined && !sharesWritable
+function securityOf({ user, terms }: InstanceSpec): V1PodSecurityContext {
+  // The group of the volumes. The workspace is all that the cluster could hand over to it: `objection` refuses it beside others.
+  const owns = terms.kubernetes?.workspace !== undefined
   return {
     runAsNonRoot: true,
     seccompProfile: { type: 'RuntimeDefault' },

@@ -27,7 +27,8 @@ export function createKubernetesProvider(
   const capabilities: Capabilities = {
     pause: true,
     resume: 'wakes',
-    gpu: settings.gpuResource !== undefined,
+    // What a GPU is called, a template may say as well: what neither names is refused by `objection`.
+    gpu: true,
     diskLimit: true,
     isolation: settings.networkPoliciesEnforced ? 'enforced' : 'partial',
     egress: settings.siteNetworks.length > 0 ? ['none', 'internet', 'site'] : ['none', 'internet'],

@@ -49,7 +49,7 @@ const shared = {
   forbiddenNetworks: z.array(cidr).default([]),
   /** Said by whoever runs the cluster: its network plugin enforces NetworkPolicies. Without, `isolation` is `partial`. */
   networkPoliciesEnforced: z.boolean().default(false),
-  /** What a GPU is called where the template does not say: `nvidia.com/gpu`. Without either the provider has none. */
+  /** What a GPU is called where the template does not say: `nvidia.com/gpu`. Without either GPUs are refused. */
   gpuResource: z
     .string()
     .regex(/^[a-z0-9.-]+\/[A-Za-z0-9._-]+$/, 'the name of a resource, as nvidia.com/gpu')

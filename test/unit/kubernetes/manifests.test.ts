@@ -4,6 +4,7 @@ import { labels, objectName } from '../../../ports/compute/kubernetes/names.ts'
 import { objection } from '../../../ports/compute/kubernetes/objection.ts'
 import { keptPod, ownerSecret } from '../../../ports/compute/kubernetes/owner.ts'
 import { podManifest } from '../../../ports/compute/kubernetes/pod.ts'
+import type { Volume } from '../../../domain/volumes.ts'
 import type { InstanceSpec } from '../../../ports/compute/provider.ts'
 import { owner, settingsWith, specWith } from './ground.ts'
 
@@ -120,9 +121,35 @@ test('volumes are mounted as their storage source says, and a workspace is hande
     storageClassName: 'fast',
     resources: { requests: { storage: '1024Mi' } },
   })
-  // The cluster would hand the files of others to this group as well.
-  const shared = [{ volume: { kind: 'claim' as const, claim: 'archive' }, target: '/data', mode: 'rw' as const }]
-  expect(podOf({ ...more, mounts: shared }).spec?.securityContext?.fsGroup).toBeUndefined()
+  expect(objection(specWith(more), settingsWith())).toBeNull()
+  expect(podOf({ mounts: more.mounts ?? [] }).spec?.securityContext?.fsGroup).toBeUndefined()
+})
+
+const workspace = { kubernetes: { workspace: { target: '/home/desk' } } }
+const mounted = (volume: Volume, mode: 'ro' | 'rw') => ({ volume, target: '/data', mode })
+
+test('a workspace is there only where its session can write it, and where nothing of others changes its group', () => {
+  const against = (more: Partial<InstanceSpec>) => objection(specWith({ terms: workspace, ...more }), settingsWith())
+  const claim = { kind: 'claim', claim: 'archive' } as const
+  const csi = { kind: 'csi', driver: 'data.example' } as const
+  const nfs = { kind: 'nfs', server: 'files.example.org', path: '/export' } as const
+  expect(against({})).toBeNull()
+  expect(against({ user: null })).toMatchObject({ code: 'template_unfit', detail: expect.stringContaining('user') })
+  for (const volume of [claim, csi]) {
+    const detail = expect.stringContaining('/data')
+    expect(against({ mounts: [mounted(volume, 'rw')] })).toMatchObject({ code: 'template_unfit', detail })
+    expect(against({ mounts: [mounted(volume, 'ro')] })).toBeNull()
+    expect(objection(specWith({ mounts: [mounted(volume, 'rw')] }), settingsWith())).toBeNull()
+  }
+  expect(against({ mounts: [mounted(nfs, 'rw')] })).toBeNull()
+  expect(objection(specWith({ user: null }), settingsWith())).toBeNull()
+})
+
+test('what a GPU is called the template may say alone, where the provider does not', () => {
+  const resources = { sessions: 1, cpuMilli: 500, memoryMib: 256, diskMib: 0, gpus: 1 }
+  const named = specWith({ resources, terms: { kubernetes: { gpuResource: 'amd.com/gpu' } } })
+  expect(objection(named, settingsWith())).toBeNull()
+  expect(objection(specWith({ resources }), settingsWith({ gpuResource: 'nvidia.com/gpu' }))).toBeNull()
 })
 
 test('everything around a Pod belongs to its owner, and nothing is made that is not asked for', () => {

@@ -108,6 +108,16 @@ test('what lives in another namespace is found there, and is made where its proj
   expect(made?.line).toContain('/namespaces/carrel-p1/secrets')
 })
 
+test('GPUs are for the driver to refuse: a template may say what they are called, where the provider does not', async () => {
+  cluster = await playCluster(() => no(500, 'InternalError'))
+  expect(cluster.provider.capabilities.gpu).toBe(true)
+  const spec = specWith({ resources: { sessions: 1, cpuMilli: 500, memoryMib: 256, diskMib: 0, gpus: 1 } })
+  expect(await cluster.provider.create(spec, call())).toMatchObject({ kind: 'refused', code: 'template_unfit' })
+  expect(cluster.requests).toEqual([])
+  const named = { ...spec, terms: { kubernetes: { gpuResource: 'amd.com/gpu' } } }
+  expect((await cluster.provider.create(named, call())).kind).toBe('unavailable')
+})
+
 test('a Pod that is made between two looks is not lost', async () => {
   // inspect: ─ no Pod ──────────────── owner: made ─ the Pod
   // create:  ───────── Pod ─ made ────
