@@ -46,8 +46,9 @@ export type Linked = 'linked' | 'already' | 'taken' | 'full' | 'leaves'
 
 /** Gives an account, which is there, an identity, unless it is somebody else's. */
 export async function linkIdentity(trx: Trx, accountId: AccountId, { issuer, subject }: Key): Promise<Linked> {
-  if (await isLeaving(trx, accountId)) return 'leaves'
+  // The identity, then the account, as whoever signs in.
   const holder = await lockIdentity(trx, { issuer, subject })
+  if (await isLeaving(trx, accountId)) return 'leaves'
   if (holder !== null) return holder.accountId === accountId ? 'already' : 'taken'
   if ((await listIdentities(trx, accountId)).length >= most) return 'full'
   await trx.insertInto('identity').values({ issuer, subject, account_id: accountId }).execute()
@@ -60,6 +61,8 @@ export async function unlinkIdentity(
   accountId: AccountId,
   { issuer, subject }: Key,
 ): Promise<'unlinked' | 'absent'> {
+  // Whoever signs in with it just now notes it once more: they come before, or find that it is nobody's.
+  await lockIdentity(trx, { issuer, subject })
   const removed = await trx
     .deleteFrom('identity')
     .where('issuer', '=', issuer)
