@@ -52,6 +52,7 @@ async function main(): Promise<void> {
     'invitations',
     'timings',
   ])
+  const userOffice = composeUserOffice({ config: config.userOffice, issuers: config.issuers.issuers })
   const log = createLogger({ process: 'api', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
   const metrics = createMetrics('api')
@@ -74,7 +75,6 @@ async function main(): Promise<void> {
   // A signal may come twice, from the terminal and from what started us: the second is the same wish.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void stop())
   const signIn = createSignIn({ config: config.issuers, publicUrl: config.api.publicUrl, secrets })
-  const userOffice = composeUserOffice({ config: config.userOffice })
   const rechecks = createRechecks({ db, log, signIn }).start()
   const { app, streams } = createApp({
     db,

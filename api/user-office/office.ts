@@ -1,5 +1,6 @@
 import type { FirstSignIn } from '../../domain/sign-in.ts'
 import { isWithin, parseAddress, parseNetwork } from '../../platform/addresses.ts'
+import { ConfigInvalid } from '../../platform/config.ts'
 import type { Config } from '../../platform/config.ts'
 import { createUserOffice } from '../../ports/identity/office/office.ts'
 import type { PostSettings } from '../../ports/identity/office/post-json.ts'
@@ -27,13 +28,20 @@ export interface UserOfficeDeps {
 
 interface Composing {
   readonly config: Config<'userOffice'>['userOffice']
+  /** The others that say who somebody is. */
+  readonly issuers: readonly { readonly issuer: string }[]
   readonly limits?: Partial<Pick<UserOfficeDeps, 'triesPerName' | 'refusalMs'>>
   readonly post?: PostSettings
 }
 
-/** The user office as the site configures it; `undefined`: there is none. Asks nothing of it. */
-export function composeUserOffice({ config, limits = {}, post }: Composing): UserOfficeDeps | undefined {
+/**
+ * The user office as the site configures it; `undefined`: there is none. Asks nothing of it.
+ * @throws ConfigInvalid where it is called as another issuer is: what the one calls somebody would be anybody's of the other
+ */
+export function composeUserOffice({ config, issuers, limits = {}, post }: Composing): UserOfficeDeps | undefined {
   if (config === null) return undefined
+  if (issuers.some(({ issuer }) => issuer === config.issuer))
+    throw new ConfigInvalid([{ key: 'CARREL_USER_OFFICE.issuer', expected: 'must not be that of a configured issuer' }])
   const office = createUserOffice(config, post)
   const proxies = (config.umbrella?.proxies ?? []).map(parseNetwork)
   return {

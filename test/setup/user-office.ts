@@ -27,6 +27,7 @@ export function userOfficeOf(
   })
   const deps = composeUserOffice({
     config,
+    issuers: [],
     limits: { triesPerName, refusalMs: 150 },
     post: { timeoutMs, failures: 1_000, restMs: 1 },
   })

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { composeUserOffice } from '../../../api/user-office/office.ts'
 import { ConfigInvalid, readConfig } from '../../../platform/config.ts'
 
 const whole = {
@@ -65,4 +66,12 @@ describe('is refused', () => {
     const plain = { ...whole, login: { url: 'http://127.0.0.1:1/login' } }
     expect(faults(plain, { CARREL_ENV: 'development', CARREL_PUBLIC_URL: undefined })).toBe('')
   })
+})
+
+test('it is not called as a configured issuer is, whose subjects would be its logins', () => {
+  const compose = (issuer: string) => composeUserOffice({ config: read(whole), issuers: [{ issuer }] })
+  expect(compose('https://sso.example.org')?.issuer).toBe(whole.issuer)
+  expect(() => compose(whole.issuer)).toThrow(ConfigInvalid)
+  expect(() => compose(whole.issuer)).toThrow(/CARREL_USER_OFFICE\.issuer must not be that of a configured issuer/)
+  expect(composeUserOffice({ config: null, issuers: [{ issuer: whole.issuer }] })).toBeUndefined()
 })
