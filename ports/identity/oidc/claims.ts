@@ -14,12 +14,12 @@ export function readClaims(said: Said, settings: OidcSettings, groups: readonly 
   const { claims: names } = settings
   const subject = subjectOf(said)
   if (subject === null) return null
-  const email = lineOf(said['email'], longestEmail)
+  const email = emailOf(said['email'])
   return {
     issuer: settings.issuer,
     subject,
     displayName: nameOf(said, names.name),
-    email: email !== null && /^[^@\s]+@[^@\s]+$/.test(email) ? email : null,
+    email,
     emailVerified: email !== null && (settings.emailsAreVerified || said['email_verified'] === true),
     organisation: names.organisation === null ? null : lineOf(said[names.organisation], longestLine),
     groups,
@@ -55,6 +55,12 @@ function nameOf(said: Said, claim: string): string {
     if (line !== null) return line
   }
   return 'Researcher'
+}
+
+/** An address is one as a whole: what is left of a longer one is another's. */
+function emailOf(value: unknown): string | null {
+  const line = lineOf(value, longestEmail + 1)
+  return line !== null && line.length <= longestEmail && /^[^@\s]+@[^@\s]+$/.test(line) ? line : null
 }
 
 /** A login is compared as a whole: one that is too long, or holds what no login does, is none. A list of one is that one. */

@@ -53,6 +53,13 @@ describe('what an issuer says', () => {
     })
   })
 
+  test('of an address is the whole of it, or none: the beginning of a longer one is somebody else’s', () => {
+    const at = (length: number) => `a@${'x'.repeat(length - 2)}`
+    expect(read({ email: at(254), email_verified: true })).toMatchObject({ email: at(254), emailVerified: true })
+    for (const email of [at(255), at(10_000), `${at(254)}${' '.repeat(9)}y`, 'nowhere'])
+      expect(read({ email, email_verified: true })).toMatchObject({ email: null, emailVerified: false })
+  })
+
   test('of a login is one login, from the claim that is named alone', () => {
     const nameless = { ...settings.claims, login: null }
     const other = { preferred_username: 'root', email: 'root@x.example', email_verified: true }
