@@ -70,6 +70,11 @@ async function endTokens(trx: Trx, id: AccountId): Promise<void> {
     .where('account_id', '=', id)
     .where('revoked_at', 'is', null)
     .execute()
+  await sql`update hawk_key set key = '' from token
+    where token.id = hawk_key.token_id and token.account_id = ${id} and hawk_key.key <> ''`.execute(trx)
+  // Who fetches one at this moment holds it, waits for the account, and is then told no for good.
+  await sql`delete from device_authorization where device_hash = any(array(
+    select device_hash from device_authorization where account_id = ${id} for update skip locked))`.execute(trx)
 }
 
 /** Gives the account these roles and no others. The last admin that can still sign in stays one. `versions`: `null` whatever it is at. */

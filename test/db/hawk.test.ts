@@ -255,6 +255,23 @@ describe('a key gives at most what its account has', () => {
     expect((await send(signed(made))).status).toBe(401)
   })
 
+  test('it is forgotten with its account that is disabled, and those of others are not', async () => {
+    const [owner, admin] = [await api.person(), await api.person({ roles: ['admin'] })]
+    const [made, other] = [await key(['read'], owner), await key()]
+    const kept = async ({ id }: Key): Promise<number> =>
+      (
+        await api.db
+          .selectFrom('hawk_key')
+          .select('key')
+          .where('token_id', '=', id as never)
+          .executeTakeFirstOrThrow()
+      ).key.length
+    expect(await kept(made)).toBeGreaterThan(0)
+    const gone = await api.call('POST', `/v1/accounts/${owner.id}/disable`, { token: admin.token, key: null })
+    expect([gone.status, await kept(made)]).toEqual([200, 0])
+    expect(await kept(other)).toBeGreaterThan(0)
+  })
+
   test('strangers do not end it, and admins do', async () => {
     const made = await key()
     const stranger = await api.person()

@@ -197,6 +197,19 @@ describe('who lets a program in', () => {
   })
 })
 
+test('what was approved is not to be fetched once its account was disabled, and enabled again', async () => {
+  const asked = await begin()
+  const bob = await signedIn('bob')
+  expect(await approve(bob, asked)).toBe(204)
+  const me = (await (await bob.send('GET', `${carrel}/v1/whoami`)).json()) as { account: { id: string } }
+  const admin = await site.api.person({ roles: ['admin'] })
+  for (const deed of ['disable', 'enable'])
+    expect(
+      (await site.api.call('POST', `/v1/accounts/${me.account.id}/${deed}`, { token: admin.token, key: null })).status,
+    ).toBe(200)
+  expect((await poll(asked)).body).toMatchObject({ error: 'invalid_grant' })
+})
+
 test('codes are in no row, no log and no line of the audit', async () => {
   const asked = await begin()
   await poll(asked)
