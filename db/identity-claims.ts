@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { AccountId } from '../domain/ids.ts'
 import type { IdentityClaims } from '../domain/sign-in.ts'
 import type { Trx } from './connect.ts'
-import { plainText } from './plain-text.ts'
+import { plainJson, plainText } from './plain-text.ts'
 import type { StoredClaims } from './schema-people.ts'
 
 /** Whose an identity is. Whoever gives it to somebody comes here first, one after the other. */
@@ -37,8 +37,7 @@ export async function noteClaims(trx: Trx, accountId: AccountId, claims: Identit
     email: claims.email,
     email_verified: claims.emailVerified && claims.email !== null,
     display_name: claims.displayName,
-    // What `jsonb` takes no part of.
-    claims: JSON.stringify(kept).replaceAll(/\\u(0000|d[89a-f]..)/gi, ''),
+    claims: plainJson(kept),
   }
   await trx
     .insertInto('identity')

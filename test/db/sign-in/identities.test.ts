@@ -60,3 +60,20 @@ describe('beside somebody who signs in with the same identity', () => {
     expect(await linking.waiting).toBe('linked')
   })
 })
+
+test('what an issuer says is kept as it says it, but for what the database takes no part of', async () => {
+  const { id } = await api.person()
+  const posix = { 'na\0me': ['C:\\d800', 'a\0b', { deep: '\ud800x\\u0000' }], uid: 7, none: null }
+  const claims = claimsOf('worded', { login: 'ada', groups: ['CORP\\udev-users', 'CORP\\u0000', 'half\udfff'], posix })
+  await api.db.transaction().execute(async (trx) => await noteClaims(trx, id, claims))
+  const row = await api.db
+    .selectFrom('identity')
+    .select('claims')
+    .where('subject', '=', 'worded')
+    .executeTakeFirstOrThrow()
+  expect(row.claims).toEqual({
+    login: 'ada',
+    groups: ['CORP\\udev-users', 'CORP\\u0000', 'half\ufffd'],
+    posix: { name: ['C:\\d800', 'ab', { deep: '\ufffdx\\u0000' }], uid: 7, none: null },
+  })
+})
