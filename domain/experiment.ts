@@ -1,5 +1,5 @@
 import type { ProjectRole } from './authorization.ts'
-import { dayMs, isDay, plusDays, startOfDay } from './site-days.ts'
+import { dayLater, dayMs, isDay, startOfDay } from './site-days.ts'
 
 /** When an experiment begins or ends: a day (`2026-03-29`), whole in the site's zone, or a moment (RFC 3339, UTC). Sorts as text. */
 export type DayOrMoment = string
@@ -31,26 +31,25 @@ export function dayOrMoment(text: string): DayOrMoment | null {
   return /^\d{4}-/.test(utc) ? utc : null
 }
 
-/** The site's access window around an experiment. A day that is its last is in it to its end; without a date there is no bound. */
+/**
+ * The site's access window around an experiment. A day that is its last is in it to its end; without a date there is no bound, nor
+ * where the bound lies beyond the years that dates have: `9999-12-31` is how catalogues say that something has no end.
+ */
 export function accessWindow(
   { starts, ends }: { readonly starts: DayOrMoment | null; readonly ends: DayOrMoment | null },
   { timeZone, daysBefore, daysAfter }: AccessRule,
 ): AccessWindow {
-  return {
-    opensAt:
-      starts === null
-        ? null
-        : isDay(starts)
-          ? startOfDay(plusDays(starts, -daysBefore), timeZone)
-          : Date.parse(starts) - daysBefore * dayMs,
-    closesAt:
-      ends === null
-        ? null
-        : isDay(ends)
-          ? startOfDay(plusDays(ends, 1 + daysAfter), timeZone)
-          : Date.parse(ends) + daysAfter * dayMs,
+  const bound = (date: DayOrMoment | null, days: number, wholeDays: number): number | null => {
+    if (date === null) return null
+    if (!isDay(date)) return datedOrNone(Date.parse(date) + days * dayMs)
+    const day = dayLater(date, days + wholeDays)
+    return day === null ? null : datedOrNone(startOfDay(day, timeZone))
   }
+  return { opensAt: bound(starts, -daysBefore, 0), closesAt: bound(ends, daysAfter, 1) }
 }
+
+const [firstMs, lastMs] = [Date.parse('0001-01-01T00:00:00.000Z'), Date.parse('9999-12-31T23:59:59.999Z')]
+const datedOrNone = (at: number): number | null => (at >= firstMs && at <= lastMs ? at : null)
 
 /** Whether the window is open at this moment. */
 export const isOpenAt = ({ opensAt, closesAt }: AccessWindow, now: number): boolean =>

@@ -6,14 +6,23 @@ const dayPattern = /^(\d{4})-(\d{2})-(\d{2})$/
 /** No change of a zone's time, and no zone, is further from UTC. */
 const farthestMs = 26 * 60 * 60 * 1_000
 
-/** Whether the text is a day that there is. */
+/** Whether the text is a day that there is, from the year 100 to the year 9999. */
 export function isDay(text: string): boolean {
   return dayPattern.test(text) && new Date(utcMidnight(text)).toISOString().startsWith(text)
 }
 
-/** The day so many days later. */
-export const plusDays = (day: Day, days: number): Day =>
-  new Date(utcMidnight(day) + days * dayMs).toISOString().slice(0, 10)
+/** The day so many days later. @throws RangeError beyond the days that there are: there is nothing to write for it */
+export function plusDays(day: Day, days: number): Day {
+  const later = dayLater(day, days)
+  if (later === null) throw new RangeError(`There is no day ${days} days after ${day}.`)
+  return later
+}
+
+/** The same; `null`: it lies beyond the days that there are. */
+export function dayLater(day: Day, days: number): Day | null {
+  const [later = ''] = new Date(utcMidnight(day) + days * dayMs).toISOString().split('T')
+  return isDay(later) ? later : null
+}
 
 /**
  * When the day begins in the zone (IANA), ms since the epoch: the first instant that has this date there, or a later one. Where
@@ -44,7 +53,8 @@ export function isTimeZone(timeZone: string): boolean {
 function utcMidnight(day: Day): number {
   const [, year, month, date] = (dayPattern.exec(day) ?? []).map(Number)
   const at = Date.UTC(year ?? Number.NaN, (month ?? Number.NaN) - 1, date)
-  return Number.isNaN(at) ? 0 : at
+  if (Number.isNaN(at)) throw new RangeError('This is no day.')
+  return at
 }
 
 /** The date there at an instant, as text that sorts. Throws RangeError where there is no such zone. */

@@ -52,6 +52,41 @@ test('the window is whole days of the site around days, and hours around moments
   expect(accessWindow({ starts: null, ends: null }, rule)).toEqual({ opensAt: null, closesAt: null })
 })
 
+test.each([
+  ['9999-12-31', 40],
+  ['9999-12-31', 0],
+  ['9999-12-31T23:59:59.000Z', 40],
+  ['9999-11-22', 40],
+])('an end on %s, and %i days after it, is no end', (ends, daysAfter) => {
+  for (const timeZone of ['UTC', 'Europe/Paris', 'Pacific/Kiritimati', 'America/Adak']) {
+    const window = accessWindow({ starts: '2026-03-28', ends }, { timeZone, daysBefore: 0, daysAfter })
+    expect([timeZone, window.closesAt]).toEqual([timeZone, null])
+    expect(isOpenAt(window, Date.parse('2026-04-01T00:00:00Z'))).toBe(true)
+  }
+})
+
+test('the last days before that are ends, and a beginning before the years that dates have is none', () => {
+  const rule = { timeZone: 'UTC', daysBefore: 40, daysAfter: 0 }
+  expect(iso(accessWindow({ starts: null, ends: '9999-12-30' }, rule).closesAt)).toBe('9999-12-31T00:00:00.000Z')
+  const last = '9999-12-31T23:59:59.000Z'
+  expect(iso(accessWindow({ starts: null, ends: last }, rule).closesAt)).toBe(last)
+  const longBefore = { ...rule, daysBefore: 36_500 }
+  for (const starts of ['0100-01-01', '0100-01-01T00:00:00.000Z']) {
+    const early = accessWindow({ starts, ends: null }, longBefore)
+    expect([starts, early.opensAt]).toEqual([starts, null])
+    expect(isOpenAt(early, 0)).toBe(true)
+  }
+  // A day of the first years is none at all.
+  expect(['0001-01-01', '0001-01-01T00:00:00Z'].map(dayOrMoment)).toEqual([null, null])
+})
+
+test('no day is made up', () => {
+  expect(() => plusDays('9999-12-31', 1)).toThrow(RangeError)
+  expect(() => plusDays('0100-01-01', -1)).toThrow(RangeError)
+  expect(() => plusDays('tomorrow', 1)).toThrow(RangeError)
+  expect(() => startOfDay('+010000-02', 'UTC')).toThrow(RangeError)
+})
+
 test('who may not know of an experiment is told nothing else of it, and who may is told the first thing in the way', () => {
   const open = { opensAt: null, closesAt: null }
   const may = { role: 'editor' as const, window: open, held: 0, most: 1, now: 10 }
