@@ -63,10 +63,13 @@ export function planSync({ listings, known, accountsOf }: SyncAsk): SyncPlan {
   const isWhole = listings.some(({ accountId }) => accountId === null)
   /** Lists with records that do not say which they are may name anything. */
   const readable = listings.filter(({ listing }) => listing.unreadable === 0)
+  const isAllReadable = readable.length === listings.length
   const speaksOf = (accountId: string): boolean =>
-    isWhole ? readable.length === listings.length : readable.some((list) => list.accountId === accountId)
+    isWhole ? isAllReadable : readable.some((list) => list.accountId === accountId)
+  const readInFull = new Set(readable.flatMap(({ listing }) => listing.projects.map((p) => p.externalId)))
+  /** What another record names may have more in the one that could not be read: a line, an investigation, is not its whole project. */
   const saysAllOf = (project: string): boolean =>
-    !wanted.partial.has(project) && (wanted.projects.has(project) || (isWhole && readable.length === listings.length))
+    !wanted.partial.has(project) && (isWhole ? isAllReadable : readInFull.has(project))
   const members = membersOf(listings, accountsOf)
   const admitted = admittedOf(wanted, accountsOf)
   const mayWithdraw = (project: string, accountId: string): boolean =>

@@ -84,14 +84,27 @@ test('what cannot be read takes nothing away', () => {
     experiments: [known(experiment('P/1'), 'P'), known(experiment('Q/1'), 'Q')],
     members: [member('P', 'ada'), member('Q', 'ada')],
   }
-  // A record that does not say which it is could be any.
-  expect(plan([{ accountId: 'ada', listing: listing([project('P')], 1) }], is).map((a) => a.do)).toEqual([
-    'withdrawExperiment',
-  ])
+  // A record that does not say which it is could be any, also one more of a project that another record names.
+  for (const accountId of ['ada', null])
+    expect(plan([{ accountId, listing: listing([project('P')], 1) }], is).filter(isWithdrawal)).toEqual([])
   expect(plan([{ accountId: 'ada', listing: listing([project('P', { partial: true })], 1) }], is)).toEqual([])
   expect(plan([{ accountId: null, listing: listing([], 1) }], is)).toEqual([])
   // And nobody was asked: there is no list.
   expect(plan([], is)).toEqual([])
+})
+
+test('what one person’s list cannot say another’s may, of its own projects alone', () => {
+  const is = {
+    ...nothing,
+    projects: [project('P'), project('Q')],
+    experiments: [known(experiment('P/1'), 'P'), known(experiment('Q/1'), 'Q')],
+    members: [member('P', 'ada'), member('P', 'max'), member('Q', 'max')],
+  }
+  const unread = { accountId: 'ada', listing: listing([project('P'), project('Q')], 1) }
+  expect(plan([unread, of('max', project('P'))], is).filter(isWithdrawal)).toEqual([
+    { do: 'withdrawExperiment', project: 'P', experiment: 'P/1' },
+    { do: 'withdrawMember', project: 'Q', accountId: 'max' },
+  ])
 })
 
 test('experiments change, go, and come back, with their project’s word alone', () => {
