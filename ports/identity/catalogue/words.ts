@@ -11,7 +11,7 @@ export type NoteFault = (field: string, message: string) => void
 export const noteInto =
   (faults: RecordFault[], record: string): NoteFault =>
   (field, message) => {
-    faults.push({ record: record.slice(0, 100), field, message })
+    faults.push({ record: cut(record, 100), field, message })
   }
 
 /** One line of printable text, or none: nothing, blanks and a lone dot mean nothing. Numbers are text as well. */
@@ -20,8 +20,11 @@ export function textOf(word: unknown, max = 300): string | null {
   const text = String(word)
     .replaceAll(/[\p{Cc}\p{Cs}\u2028\u2029]+/gu, ' ')
     .trim()
-  return text === '' || text === '.' ? null : text.slice(0, max)
+  return text === '' || text === '.' ? null : cut(text, max)
 }
+
+/** At most so long, and no half of a character: databases refuse that. */
+const cut = (text: string, max: number): string => text.slice(0, max).replace(/[\uD800-\uDBFF]$/, '')
 
 /** `undefined`: there is something, and it is no date. */
 export function dateOf(word: unknown): DayOrMoment | null | undefined {

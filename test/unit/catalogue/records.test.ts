@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { readInvestigations } from '../../../ports/identity/catalogue/icat/investigations.ts'
 import { readTable } from '../../../ports/identity/catalogue/csv/table.ts'
 import { readRecords } from '../../../ports/identity/catalogue/user-office/records.ts'
+import { noteInto, textOf } from '../../../ports/identity/catalogue/words.ts'
+import type { RecordFault } from '../../../domain/catalogue.ts'
 import { rules } from '../../conformance/catalogue.ts'
 
 const standard = { uid: 50_000, gid: 50_000 }
@@ -131,4 +133,14 @@ test('a table is CSV, and one that is cut off is none', () => {
   ])
   expect(readTable('a,b\nx,y')).toBeNull()
   expect(readTable('a\n"x\n')).toBeNull()
+})
+
+test('text is cut between characters, never within one', () => {
+  const atom = '\u{269B}\u{1F52C}'
+  expect(textOf(`aa${atom}`, 4)).toBe('aa\u{269B}')
+  expect(textOf(`aa${atom}`, 5)).toBe(`aa${atom}`)
+  expect(textOf('a\uD83Db')).toBe('a b')
+  const faults: RecordFault[] = []
+  noteInto(faults, `${'a'.repeat(99)}\u{1F52C}`)('name', 'Expected a name.')
+  expect(faults.map(({ record }) => record)).toEqual(['a'.repeat(99)])
 })
