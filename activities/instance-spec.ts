@@ -31,6 +31,13 @@ export function specify(key: SessionKey, launch: Launch, { secret, parameters, r
     return { kind: 'refused', detail: 'The experiment has a uid or gid that no person may have.' }
   if (user === undefined)
     return { kind: 'refused', detail: 'The template runs as its account, which has no POSIX user.' }
+  // The image's own user is root more often than not, and nobody whom the data knows.
+  if (user === null && launch.experiment?.hasData === true)
+    return {
+      kind: 'refused',
+      detail:
+        "Nobody says as whom to work with the experiment's data: give the experiment a uid and gid (defaultPosix of its catalogue), or its template a user.",
+    }
   return {
     kind: 'spec',
     spec: {

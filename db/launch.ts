@@ -38,6 +38,8 @@ export interface LaunchExperiment {
   readonly starts: DayOrMoment | null
   readonly ends: DayOrMoment | null
   readonly posix: { readonly uid: number; readonly gid: number } | null
+  /** Whether data of it is among the mounts. */
+  readonly hasData: boolean
 }
 
 /** Reads what to make for the session. Throws where there is no such session. */
@@ -75,7 +77,13 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
     resources: resourcesOf(row),
     lifetimeSeconds: row.lifetime_seconds,
     posix: row.posix,
-    experiment: experiment === null ? null : launchedIn(experiment),
+    experiment:
+      experiment === null
+        ? null
+        : launchedIn(
+            experiment,
+            row.mounts.map(data).some((own) => own !== undefined),
+          ),
     mounts: mounts.flatMap(({ mount, found }) =>
       found === null ? [] : [{ ...found.source, target: mount.target, mode: found.mode }],
     ),
@@ -99,11 +107,12 @@ const experimentOf = async (executor: Executor, id: ExperimentId, ownerId: Accou
     .executeTakeFirstOrThrow()
 type ExperimentRow = Awaited<ReturnType<typeof experimentOf>>
 
-const launchedIn = ({ role, starts, ends, uid, gid }: ExperimentRow): LaunchExperiment => ({
+const launchedIn = ({ role, starts, ends, uid, gid }: ExperimentRow, hasData: boolean): LaunchExperiment => ({
   role,
   starts,
   ends,
   posix: uid === null || gid === null ? null : { uid, gid },
+  hasData,
 })
 
 /** What its experiment says now of a mount that names data of it: never more than that allows. */

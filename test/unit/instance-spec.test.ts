@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { specify } from '../../activities/instance-spec.ts'
+import type { Launch, LaunchExperiment } from '../../db/launch.ts'
 import type { ProjectId, ProviderId, SessionId } from '../../domain/ids.ts'
 import type { TemplateSpec } from '../../domain/template.ts'
 import { plainTemplate } from '../setup/template.ts'
@@ -16,7 +17,7 @@ const plainLaunch = {
   lifetimeSeconds: 3_600,
   resources: { sessions: 1, cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 },
   posix: null,
-  mounts: [],
+  mounts: [] as Launch['mounts'],
   missing: [],
 }
 
@@ -56,4 +57,21 @@ test('only an instance whose template says so is given what it may report its po
     tls: true,
   })
   expect(specOf({ ...plainTemplate, reportedPorts }, null)).toMatchObject({ kind: 'refused' })
+})
+
+test('no image says itself as whom it works with the data of an experiment', () => {
+  const experiment = { role: 'editor' as const, starts: null, ends: null, posix: null, hasData: true }
+  const mounts = [{ hostPath: '/mnt/visits/v1', target: '/experiment/results', mode: 'rw' as const }]
+  const userIn = (over: Partial<typeof plainLaunch> & { readonly experiment: LaunchExperiment | null }) => {
+    const specified = specify(key, { ...plainLaunch, mounts, ...over }, { secret: 'x', parameters: {} })
+    return specified.kind === 'spec' ? specified.spec.user : specified
+  }
+  expect(userIn({ experiment })).toEqual({ kind: 'refused', detail: expect.stringContaining('defaultPosix') })
+  const posix = { uid: 40_001, gid: 40_002 }
+  expect(userIn({ experiment: { ...experiment, posix } })).toEqual({ ...posix, gids: [] })
+  const template = { ...plainTemplate, user: { uid: 1_000, gid: 100 } }
+  expect(userIn({ experiment, template })).toEqual({ uid: 1_000, gid: 100, gids: [] })
+  // What else is mounted is the template's own matter.
+  expect(userIn({ experiment: { ...experiment, hasData: false } })).toBeNull()
+  expect(userIn({ experiment: null })).toBeNull()
 })
