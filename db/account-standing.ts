@@ -77,7 +77,10 @@ async function endTokens(trx: Trx, id: AccountId): Promise<void> {
     select device_hash from device_authorization where account_id = ${id} for update skip locked))`.execute(trx)
 }
 
-/** Gives the account these roles and no others. The last admin that can still sign in stays one. `versions`: `null` whatever it is at. */
+/**
+ * Gives the account these roles and no others. The last admin that can still sign in stays one; another who is one no more loses
+ * the tokens that act for others. `versions`: `null` whatever it is at.
+ */
 export async function putRoles(
   trx: Trx,
   id: AccountId,
@@ -94,7 +97,19 @@ export async function putRoles(
     .set({ roles: [...new Set(roles)], version: sql<number>`version + 1` })
     .where('id', '=', id)
     .execute()
+  if (!roles.includes('admin') && admins.includes(id)) await endActingTokens(trx, id)
   return 'done'
+}
+
+/** They reach every account by themselves, whatever roles their own has: an admin gave them, maybe to itself. */
+async function endActingTokens(trx: Trx, id: AccountId): Promise<void> {
+  await trx
+    .updateTable('token')
+    .set({ revoked_at: sql<Date>`now()` })
+    .where('account_id', '=', id)
+    .where('revoked_at', 'is', null)
+    .where(sql<boolean>`'act-as' = any(scopes)`)
+    .execute()
 }
 
 /** Locks all admins with the accounts it is about, in one order: two who take each other's standing at once would leave none. */

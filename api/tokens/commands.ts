@@ -61,11 +61,13 @@ export async function revoke(db: Db, deed: Deed, id: TokenId): Promise<void> {
   await change(db, deed, { kind: 'token', id }, (trx) => revokeToken(trx, id))
 }
 
+/** They are machines' alone: no admin who gives them needs them, and no browser has them. */
+const forMachines: readonly Scope[] = ['act-as', 'provision']
+
 /** Whether the caller may give a token this scope: what it has itself, and what is strong only as an admin. */
 export function mayGive(actor: Actor, scope: Scope): boolean {
   if (strongScopes.includes(scope) && !isAdmin(actor)) return false
-  // It is a machine's alone: no admin who gives it needs it.
-  return actor.scopes.includes(scope) || (scope === 'provision' && actor.scopes.includes('admin'))
+  return actor.scopes.includes(scope) || (forMachines.includes(scope) && actor.scopes.includes('admin'))
 }
 
 /** Nobody gives what they do not have. Throws 403. */

@@ -73,6 +73,23 @@ describe('roles', () => {
     }
   })
 
+  test('who is an admin no more acts for nobody, and does the rest of what they may', async () => {
+    const [person, portal, someone] = [await api.person({ roles: ['admin'] }), await api.person(), await api.person()]
+    const [acting, plain] = [await api.token(person.id, ['read', 'act-as']), await api.token(person.id, ['read'])]
+    const of = async (token: string, headers = { 'carrel-on-behalf-of': someone.id }) =>
+      (await api.call('GET', '/v1/whoami', { token, headers })).status
+    const put = async (roles: readonly string[]) =>
+      (await asAdmin('PUT', `/v1/accounts/${person.id}/roles`, { roles })).status
+    expect([await put(['member', 'admin']), await of(acting)]).toEqual([200, 200])
+    expect([await put(['member', 'operator']), await of(acting)]).toEqual([200, 401])
+    expect((await api.call('GET', '/v1/whoami', { token: plain })).status).toBe(200)
+    expect([await put(['admin']), await of(acting)]).toEqual([200, 401])
+    expect(await put(['member'])).toBe(200)
+    // Of an account that never was an admin, they are what an admin made them for.
+    expect((await asAdmin('PUT', `/v1/accounts/${portal.id}/roles`, { roles: ['member'] })).status).toBe(200)
+    expect(await of(portal.token)).toBe(200)
+  })
+
   test('the last admin is told so', async () => {
     const refused = await asAdmin('PUT', `/v1/accounts/${admin.id}/roles`, { roles: ['member', 'operator'] })
     expect([refused.status, refused.body.code]).toEqual([409, 'conflict'])

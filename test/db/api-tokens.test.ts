@@ -70,6 +70,15 @@ test('nobody gives what they do not have; reaching beyond oneself is for admins 
   expect((await issue({ scopes: ['act-as'] }, admin.token)).status).toBe(201)
 })
 
+test('an admin gives what is for machines without having it, by what administers', async () => {
+  const inBrowser = await api.token(admin.id, ['read', 'sessions', 'projects', 'tokens', 'admin'])
+  const withoutAdmin = await api.token(admin.id, ['read', 'tokens'])
+  for (const scope of ['act-as', 'provision']) {
+    expect((await issue({ scopes: [scope], accountId: me.id }, inBrowser)).status).toBe(201)
+    expect((await issue({ scopes: [scope] }, withoutAdmin)).status).toBe(403)
+  }
+})
+
 test('an admin makes tokens for others; others do not', async () => {
   const made = await issue({ accountId: me.id }, admin.token)
   expect(made.status).toBe(201)
