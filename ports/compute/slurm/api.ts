@@ -17,8 +17,11 @@ export interface Submitted {
 export interface SlurmApi {
   /** All jobs whose name begins as ours do, of every user and deployment. */
   jobs(signal: AbortSignal): Promise<readonly Job[]>
-  /** `null`: the controller does not know this number, which may be so of a job that was. */
-  job(id: number, signal: AbortSignal): Promise<Job | null>
+  /**
+   * `null`: whoever looks knows no job of this number, which may be so of a job that was, and of one that is hidden from the reader.
+   * `owner`: looks as this user, from whom Slurm hides no job of theirs.
+   */
+  job(id: number, signal: AbortSignal, owner?: string): Promise<Job | null>
   /** Makes a job of this user. Throws with Slurm's own number where it says that it made none. */
   submit(user: string, description: object, signal: AbortSignal): Promise<Submitted>
   /** Asks for the end of a job of this user. One that is over or unknown is fine. */
@@ -37,8 +40,9 @@ const nothingFound = 9003
 export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<SlurmSettings, 'apiVersion'>): SlurmApi {
   const slurm = `/slurm/${apiVersion}`
 
-  async function get(path: string, signal: AbortSignal): Promise<Reply> {
-    return await wire.send({ method: 'GET', path, pass: await tokens.reader() }, signal)
+  async function get(path: string, signal: AbortSignal, owner?: string): Promise<Reply> {
+    const pass = owner === undefined ? await tokens.reader() : await tokens.as(owner)
+    return await wire.send({ method: 'GET', path, pass }, signal)
   }
 
   async function read<T>(
@@ -64,8 +68,8 @@ export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<Slurm
       const { jobs } = await read('slurm', 'jobs', listShape, signal)
       return jobs.filter(bearsOurName).map((job) => understood(job, jobShape))
     },
-    async job(id, signal) {
-      const reply = await get(`${slurm}/job/${id}`, signal)
+    async job(id, signal, owner) {
+      const reply = await get(`${slurm}/job/${id}`, signal, owner)
       if (faultOf(reply)?.code === noSuchJob) return null
       const { jobs } = understood(good(reply), listShape)
       const [job, ...more] = jobs

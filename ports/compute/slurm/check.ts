@@ -2,6 +2,7 @@ import type { CheckFinding } from '../../../domain/provider-check.ts'
 import type { CheckAsk } from '../provider.ts'
 import type { SlurmApi } from './api.ts'
 import { SlurmFailure } from './failure.ts'
+import { readerFindings } from './reader.ts'
 import type { SlurmSettings } from './settings.ts'
 import { accountsShape, partitionsShape, qosShape } from './shapes.ts'
 import type { Tokens } from './tokens.ts'
@@ -22,6 +23,9 @@ const missing = (code: CheckFinding['code'], about?: string): CheckFinding => ({
 })
 const doubtful = (code: CheckFinding['code'], about: string): CheckFinding => ({ code, level: 'warning', about })
 
+/** What accounts, users and QOS may hold at once is not read: a job that is over it waits, or is refused. */
+const limits = doubtful('not_checked', 'limits of accounts and QOS')
+
 /** Whether jobs could run: the token, the controller, what the settings and the templates name. Submits nothing. */
 export async function checkProvider(deps: CheckDeps, ask: CheckAsk, signal: AbortSignal): Promise<CheckFinding[]> {
   const named = namesOf(ask, deps.settings)
@@ -41,8 +45,9 @@ export async function checkProvider(deps: CheckDeps, ask: CheckAsk, signal: Abor
       const { accounts } = await deps.api.read('slurmdb', 'accounts', accountsShape, signal)
       return accounts
     }),
+    readerFindings(deps.api, deps.settings.user, signal),
   ])
-  return [...(expiring === null ? [] : [expiring]), ...known, ...found.flat()]
+  return [...(expiring === null ? [] : [expiring]), ...known, ...found.flat(), limits]
 }
 
 async function credentialsOf({ tokens }: CheckDeps): Promise<CheckFinding | null> {

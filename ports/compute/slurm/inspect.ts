@@ -58,13 +58,22 @@ async function told({ api, locate }: InspectDeps, job: Job, ref: InstanceRef, si
   return wasPreempted ? { ...state, reason: 'preempted' as const } : state
 }
 
-/** The controller does not know it: it ended long ago, was lost in a crash, or never was. Only an end is believed at once. */
+/**
+ * The reader does not see it: it ended long ago, was lost in a crash, never was, or is hidden by `PrivateData`, so it is looked for
+ * as its own user. Only an end is believed at once; without that look nothing is ever lost.
+ */
 async function forgotten(
-  { api, missing }: InspectDeps,
+  deps: InspectDeps,
   ref: InstanceRef,
   known: KnownJob,
   signal: AbortSignal,
 ): Promise<InstanceState> {
+  const { api, missing } = deps
+  const own = await seenByOwner(api, known, signal)
+  if (own !== null && !(own instanceof SlurmFailure) && sealedOf(own, ref) !== null) {
+    missing.found(ref)
+    return await told(deps, own, ref, signal)
+  }
   const ask = async (of: Parameters<SlurmApi['records']>[0]) =>
     (await api.records(of, signal)).filter((record) => isRecordOf(record, known))
   const records = await recordsOf(ask, known)
@@ -74,8 +83,19 @@ async function forgotten(
   })
   const [last] = ends.sort((a, b) => b.at - a.at)
   if (last !== undefined) return last.end
+  if (own instanceof SlurmFailure) throw own
   if (!(await api.isUp(signal))) return { kind: 'unknown', why: 'no controller answers' }
   return missing.isLost(ref) ? { kind: 'absent' } : { kind: 'unknown', why: 'Slurm knows neither the job nor its end' }
+}
+
+/** A failure is handed back: the accounting may know an end all the same. */
+async function seenByOwner(api: SlurmApi, { id, user }: KnownJob, signal: AbortSignal) {
+  try {
+    return await api.job(id, signal, user)
+  } catch (error) {
+    if (error instanceof SlurmFailure) return error
+    throw error
+  }
 }
 
 /** By number, else by name: a job that was lost may have been given another number. An accounting that fails knows nothing. */

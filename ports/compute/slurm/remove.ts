@@ -44,12 +44,16 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
   }
 }
 
-/** The jobs of the instance that live, by name, and by number should its owner have given it another name. */
+/**
+ * The jobs of the instance that live, by name, and by number should its owner have given it another name. A list that does not show
+ * it proves nothing: `PrivateData` hides jobs from an ordinary reader, so its own user has to miss it as well. Where no good token of
+ * that user is to be had this throws, and nothing is confirmed.
+ */
 async function remaining({ api, roll }: RemoveDeps, ref: InstanceRef, signal: AbortSignal): Promise<readonly Job[]> {
   const known = knownJob(ref)
   const byName = jobsOf(await roll(signal), ref).filter(isLive)
   if (known === null || byName.some(({ job_id }) => job_id === known.id)) return byName
-  const numbered = await api.job(known.id, signal)
+  const numbered = (await api.job(known.id, signal)) ?? (await api.job(known.id, signal, known.user))
   const isOurs = numbered !== null && isLive(numbered) && sealedOf(numbered, ref) !== null
   return isOurs ? [...byName, numbered] : byName
 }

@@ -76,4 +76,9 @@ export type JobRecord = z.output<typeof recordShape>
 export const pingShape = z.object({ errors, pings: z.array(z.object({ ping: text })) })
 export const partitionsShape = z.object({ errors, partitions: z.array(namedShape) })
 export const qosShape = z.object({ errors, QOS: z.array(namedShape).default([]) })
+/** `administrator_level`: `None`, `Operator` or `Administrator`. */
+export const usersShape = z.object({
+  errors,
+  users: z.array(z.object({ name: z.string(), administrator_level: text })).default([]),
+})
 export const accountsShape = z.object({ errors, accounts: z.array(namedShape).default([]) })

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { checkProvider } from '../../../ports/compute/slurm/check.ts'
+import type { Reply } from '../../../ports/compute/slurm/wire.ts'
 import { call } from '../../conformance/compute-harness.ts'
 import { answer, jobs, replaying } from '../../support/slurm/replay.ts'
 
@@ -8,24 +9,31 @@ const list = (key: string, ...names: readonly string[]) => ({
   body: { errors: [], [key]: names.map((name) => ({ name })) },
   retryAfterMs: null,
 })
+const level = (administrator_level: string) => ({
+  status: 200,
+  body: { errors: [], users: [{ name: 'carrel', administrator_level }] },
+  retryAfterMs: null,
+})
+const limits = { code: 'not_checked', level: 'warning', about: 'limits of accounts and QOS' }
 const well = {
   'GET ping': answer('ping'),
   'GET jobs': jobs(),
   'GET partitions': list('partitions', 'cpu'),
   'GET db/qos': list('QOS', 'normal'),
   'GET db/accounts': list('accounts', 'research'),
+  'GET db/user/carrel': level('Operator'),
 }
-const check = async (answers: Parameters<typeof replaying>[0], terms = {}, image = 'node') => {
+const check = async (answers: Parameters<typeof replaying>[0], terms = {}, image = 'node', settings = {}) => {
   const { signal } = call()
   const ask = {
     deploymentId: 'd',
     templates: [{ image, sizes: [], egress: 'internet' as const, terms: { slurm: terms } }],
   }
-  return await checkProvider(replaying(answers).check, ask, signal)
+  return await checkProvider(replaying(answers, settings).check, ask, signal)
 }
 
-test('all that the templates name is there: nothing is found', async () => {
-  expect(await check(well, { partition: 'cpu', qos: 'normal', account: 'research' })).toEqual([])
+test('all that the templates name is there: what is not looked at is said', async () => {
+  expect(await check(well, { partition: 'cpu', qos: 'normal', account: 'research' })).toEqual([limits])
 })
 
 test('what is missing is named', async () => {
@@ -34,12 +42,45 @@ test('what is missing is named', async () => {
     { code: 'named_missing', level: 'missing', about: 'partition gpu' },
     { code: 'named_missing', level: 'missing', about: 'QOS high' },
     { code: 'named_missing', level: 'missing', about: 'account chem' },
+    limits,
   ])
 })
 
 test('an accounting that does not answer is said, and is not taken for one that knows no names', async () => {
   const answers = { ...well, 'GET db/qos': answer('dbd-down-get') }
-  expect(await check(answers, { qos: 'normal' })).toEqual([{ code: 'not_checked', level: 'warning', about: 'QOS' }])
+  expect(await check(answers, { qos: 'normal' })).toEqual([
+    { code: 'not_checked', level: 'warning', about: 'QOS' },
+    limits,
+  ])
+})
+
+describe('whether the reader sees the jobs of all users', () => {
+  const found = async (reply: Reply) => await check({ ...well, 'GET db/user/carrel': reply })
+
+  test.each(['Operator', 'Administrator'])('%s does', async (word) => {
+    expect(await found(level(word))).toEqual([limits])
+  })
+
+  test.each(['None', 'Not Set'])('%s does not where jobs are private', async (word) => {
+    const doubt = { code: 'permission_missing', level: 'warning', about: 'jobs of all users' }
+    expect(await found(level(word))).toEqual([doubt, limits])
+  })
+
+  test.each([
+    ['an accounting that is down', answer('dbd-down-get')],
+    ['a user whom it does not know', answer('slurmdb-job-unknown')],
+    ['another user’s level', list('users', 'alice')],
+    ['a level of another word', level('Emperor')],
+    ['an answer of another shape', { status: 200, body: { errors: [], users: 'many' }, retryAfterMs: null }],
+  ])('%s tells nothing', async (_, reply) => {
+    const doubt = { code: 'not_checked', level: 'warning', about: 'administrator level of carrel' }
+    expect(await found(reply)).toEqual([doubt, limits])
+  })
+
+  test('root does, and nobody is asked', async () => {
+    const root = { user: 'root', auth: 'token', token: 'token', key: undefined }
+    expect(await check(well, {}, 'node', root)).toEqual([limits])
+  })
 })
 
 test('a bad token and a controller that is away look alike to the controller, and are told apart by the accounting', async () => {

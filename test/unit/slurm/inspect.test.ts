@@ -166,7 +166,8 @@ describe('forgotten by the controller', () => {
     const none = answer('slurmdb-job-unknown')
     const slurm = replaying({
       ...gone,
-      'GET job/7': [answer('get-unknown'), jobs(ours('job-running')), answer('get-unknown')],
+      // Each time that the reader misses it its own user is asked as well.
+      'GET job/7': [answer('get-unknown'), answer('get-unknown'), jobs(ours('job-running')), answer('get-unknown')],
       'GET db/job/7': none,
       [byName]: none,
     })
@@ -183,5 +184,43 @@ describe('forgotten by the controller', () => {
       slurm.pass(ms)
       expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
     }
+  })
+})
+
+describe('hidden from the reader', () => {
+  const hidden = answer('get-unknown')
+  const none = answer('slurmdb-job-unknown')
+  const blind = { 'GET jobs': jobs(), 'GET ping': answer('ping'), 'GET db/job/7': none }
+  const byName = { [`GET db/jobs?job_name=${sealedName}`]: none }
+
+  test('its own user sees it run, however long', async () => {
+    const theirs = jobs(ours('job-running'))
+    const slurm = replaying({ ...blind, 'GET job/7': [hidden, theirs, hidden, theirs] }, { user: 'reader' })
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'running' })
+    slurm.pass(130_000)
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'running' })
+    const looks = slurm.requests.filter(({ what }) => what === 'GET job/7').map(({ user }) => user)
+    expect(looks).toEqual(['reader', 'carrel', 'reader', 'carrel'])
+  })
+
+  test('its own user sees its end', async () => {
+    const slurm = replaying({ ...blind, 'GET job/7': [hidden, jobs(ours('job-completed'))] }, { user: 'reader' })
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
+  })
+
+  test.each(['auth-bad-signature-get', 'ctld-down-get'])('%s for its own user: it is never lost', async (name) => {
+    const theirs = answer(name)
+    const looks = [hidden, theirs, hidden, theirs]
+    const slurm = replaying({ ...blind, ...byName, 'GET job/7': looks }, { user: 'reader' })
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
+    slurm.pass(200_000)
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
+  })
+
+  test('no token for its own user: an end that the accounting knows is believed all the same', async () => {
+    const theirs = answer('auth-bad-signature-get')
+    const known = { ...blind, 'GET db/job/7': jobs(ended('slurmdb-forgotten')) }
+    const slurm = replaying({ ...known, 'GET job/7': [hidden, theirs] }, { user: 'reader' })
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
   })
 })

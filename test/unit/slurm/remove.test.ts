@@ -116,6 +116,50 @@ describe('removal', () => {
   })
 })
 
+describe('removal of a job that is hidden from the reader', () => {
+  const blind = { ...patient, user: 'reader' }
+  const hidden = answer('get-unknown')
+
+  test('asks its own user, and is done when that one sees its end', async () => {
+    const looks = [hidden, jobs(ours('job-running')), hidden, jobs(ours('job-cancelled'))]
+    const slurm = replaying({ 'GET jobs': jobs(), 'GET job/7': looks, 'DELETE job/7': ok }, blind)
+    expect(await slurm.remove(refTo(7))).toEqual({ kind: 'removed' })
+    expect(slurm.requests.map(({ what, user }) => `${user}: ${what}`)).toEqual([
+      'reader: GET jobs',
+      'reader: GET job/7',
+      'carrel: GET job/7',
+      'carrel: DELETE job/7',
+      'reader: GET jobs',
+      'reader: GET job/7',
+      'carrel: GET job/7',
+    ])
+  })
+
+  test('whose time of submission was never learned is known by its name', async () => {
+    const looks = [hidden, jobs(ours('job-running')), hidden, hidden]
+    const slurm = replaying({ 'GET jobs': jobs(), 'GET job/7': looks, 'DELETE job/7': ok }, blind)
+    const ids = { job: '7', user: 'carrel', name: sealedName }
+    expect(await slurm.remove({ ...unknownRef, ids })).toEqual({ kind: 'removed' })
+    expect(slurm.asked()).toContain('DELETE job/7')
+  })
+
+  // A token that may not name the user is answered like a bad one.
+  test.each(['auth-bad-signature-get', 'ctld-down-get', 'auth-no-headers'])(
+    '%s for its own user confirms nothing',
+    async (name) => {
+      const slurm = replaying({ 'GET jobs': jobs(), 'GET job/7': [hidden, answer(name)] }, blind)
+      expect(await slurm.remove(refTo(7))).toMatchObject({ kind: 'unknown' })
+    },
+  )
+
+  test('does not ask its user where the reader sees that it has ended', async () => {
+    const over = jobs(ours('job-cancelled'))
+    const slurm = replaying({ 'GET jobs': over, 'GET job/7': over }, blind)
+    expect(await slurm.remove(refTo(7))).toEqual({ kind: 'removed' })
+    expect(slurm.minted).toEqual([])
+  })
+})
+
 describe('the list', () => {
   test('holds what lives of this deployment, each instance once, from one call', async () => {
     const elsewhere = jobName({ ...spec, deploymentId: 'another' }, 'carrel')
