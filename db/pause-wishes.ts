@@ -6,6 +6,7 @@ import type { SessionState } from '../domain/lifecycle.ts'
 import type { Executor, Trx } from './connect.ts'
 import { recordEvent } from './events.ts'
 import { wake } from './intents.ts'
+import { keepsAtRest } from './session-view.ts'
 
 export type PauseAsked =
   | { readonly kind: 'absent' }
@@ -18,6 +19,9 @@ export type PauseAsked =
 export async function requestPause(trx: Trx, sessionId: SessionId, wish: PauseWish): Promise<PauseAsked> {
   const session = await trx
     .selectFrom('session as s')
+    .innerJoin('template_version as v', (join) =>
+      join.onRef('v.template_id', '=', 's.template_id').onRef('v.version', '=', 's.template_version'),
+    )
     .leftJoin('provider_health as h', 'h.provider_id', 's.provider_id')
     .select(['s.state', 's.stop_requested_at', 's.pause_wish', 's.wake_version', 's.seen_version'])
     .select([isWishOpen('s').as('open'), canPause('h').as('pausable')])
@@ -53,9 +57,12 @@ export async function requestPause(trx: Trx, sessionId: SessionId, wish: PauseWi
 export const isWishOpen = (session: string) =>
   sql<boolean>`${sql.ref(`${session}.pause_wish_number`)} > ${sql.ref(`${session}.pause_settled_number`)}`
 
-/** Whether the driver said that it can pause, by the name of its provider's health in the statement. */
+/**
+ * Whether the driver said that it can pause, by the name of its provider's health in the statement, and the session would keep
+ * something: of the session `s` with its template's version `v`.
+ */
 const canPause = (health: string) =>
-  sql<boolean>`coalesce((${sql.ref(`${health}.capabilities`)} ->> 'pause')::boolean, false)`
+  sql<boolean>`coalesce((${sql.ref(`${health}.capabilities`)} ->> 'pause')::boolean, false) and ${sql.raw(keepsAtRest)}`
 
 /** Those of the sessions of which nothing is asked that is not settled, or that are to end. */
 export async function settledPauses(executor: Executor, ids: readonly SessionId[]): Promise<SessionId[]> {

@@ -46,7 +46,7 @@ export interface SessionView {
   readonly degraded: { readonly reason: string; readonly since: Date } | null
   /** What was asked about its resting, and is not done. */
   readonly pauseWish: PauseWish | null
-  /** Ready at a provider that can pause it. */
+  /** Ready at a provider that can pause it and keep what it stored. */
   readonly pausable: boolean
   /** Why it is still paused, although it was to go on. */
   readonly resumeRefusal: ResumeRefusal | null
@@ -99,6 +99,13 @@ export interface SessionRow {
   readonly version: string
 }
 
+/**
+ * Whether a session `s` with its template's version `v` has something that stays while it is paused: on Kubernetes the Pod goes, and
+ * only a workspace stays. Never changes: neither does a provider's kind.
+ */
+export const keepsAtRest = `(v.spec #> '{backend,kubernetes,workspace}' is not null
+    or not exists (select from provider k where k.id = s.provider_id and k.kind = 'kubernetes'))`
+
 /** Another one where anything that changes in a view is another one: see `KeptSessions`. Of a session `s` with its `health`. */
 export const sessionVersion = `s.xmin || coalesce(' ' || h.retry_at, '') || case when c.provider_id is null then '' else ' p' end`
 export const health = `left join provider_health h on h.provider_id = s.provider_id and h.state = 'open' and s.state = 'queued'
@@ -112,7 +119,7 @@ export const sessionColumns = `s.id, s.name, s.owner_id, s.started_by, s.project
   s.gpus, v.spec -> 'doors' as doors, s.state, s.reason, s.refusal, s.waiting_for, s.generation, s.state_since, h.retry_at,
   s.requested_at, s.queued_at, s.ready_at, s.ended_at, s.expires_at, s.lifetime_ends_at, s.stop_requested_at,
   s.expected_start_at, s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail, s.degraded_at, s.degraded_reason, s.resume_refusal,
-  case when s.pause_wish_number > s.pause_settled_number then s.pause_wish end as pause_wish, c.provider_id is not null as pausable,
+  case when s.pause_wish_number > s.pause_settled_number then s.pause_wish end as pause_wish, c.provider_id is not null and ${keepsAtRest} as pausable,
   ${sessionVersion} as version`
 export const sessionJoined = `session s
   join template t on t.id = s.template_id

@@ -1,3 +1,4 @@
+import type { BackendTerms } from './backend-terms.ts'
 import type { Capabilities } from './capabilities.ts'
 import { isolations } from './capabilities.ts'
 import type { ProviderId } from './ids.ts'
@@ -27,6 +28,8 @@ export interface Demand {
   readonly egress: Egress
   /** Whether anything is to be mounted. */
   readonly mounts: boolean
+  /** What the template asks for in a backend's own terms. */
+  readonly backend?: BackendTerms | undefined
 }
 
 /** What a provider may lack of what is needed there. */
@@ -50,15 +53,22 @@ export type Placement =
 export function choosePlacement(demand: Demand, candidates: readonly Candidate[]): Placement {
   const inService = candidates.filter((candidate) => candidate.open && isNamed(demand.provider, candidate))
   if (inService.length === 0) return { kind: 'none' }
-  const fitting = inService.filter((candidate) => lacksOf(demand, candidate.capabilities).length === 0)
+  const fitting = inService.filter((candidate) => lacksOf(demand, abilitiesOf(demand, candidate)).length === 0)
   const [best] = [...fitting].sort((a, b) => compare(rankOf(demand, a), rankOf(demand, b)) || (a.id < b.id ? -1 : 1))
   if (best !== undefined) return { kind: 'placed', providerId: best.id }
-  return { kind: 'unfit', lacking: commonLacks(inService.map(({ capabilities }) => lacksOf(demand, capabilities))) }
+  return { kind: 'unfit', lacking: commonLacks(inService.map((one) => lacksOf(demand, abilitiesOf(demand, one)))) }
 }
 
 function isNamed(wanted: TemplateSpec['provider'], { id, kind, classes }: Candidate): boolean {
   if ('id' in wanted) return id === wanted.id
   return 'kind' in wanted ? kind === wanted.kind : classes.includes(wanted.class)
+}
+
+/** What it can do for this session: on Kubernetes the Pod goes when it is paused, and without a workspace all that it stored with it. */
+function abilitiesOf({ backend }: Demand, { kind, capabilities }: Candidate): Capabilities | null {
+  if (capabilities === null || kind !== 'kubernetes' || backend?.kubernetes?.workspace !== undefined)
+    return capabilities
+  return { ...capabilities, pause: false }
 }
 
 /** What the provider lacks of what is needed. Of one that nobody knows, what no driver would refuse by itself: nothing else guards it. */

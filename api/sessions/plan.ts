@@ -72,11 +72,11 @@ export async function planSession(db: Db, grounds: Grounds, ask: Ask, who: PlanF
 }
 
 function placeOf(
-  { provider, requires = {}, egress }: TemplateSpec,
+  { provider, requires = {}, egress, backend }: TemplateSpec,
   wanted: Pick<Demand, 'resources' | 'mounts'>,
   candidates: Grounds['candidates'],
 ): ProviderId {
-  const placement = choosePlacement({ provider, requires, egress, ...wanted }, candidates)
+  const placement = choosePlacement({ provider, requires, egress, backend, ...wanted }, candidates)
   if (placement.kind === 'placed') return placement.providerId
   if (placement.kind === 'none')
     throw new Problem('provider_unknown', 'No provider that could run this template is in service. Ask an operator.')

@@ -6,11 +6,15 @@ import { dispatch } from '../../db/dispatch.ts'
 import { toQueued, toReady, toStopping } from '../../db/endings.ts'
 import { readSessionEvents } from '../../db/events.ts'
 import { requestStop } from '../../db/intents.ts'
+import type { NewSession } from '../../db/intents.ts'
 import { lookAt } from '../../db/look.ts'
 import { requestPause, settledPauses } from '../../db/pause-wishes.ts'
 import { backToPaused, backToReady, toNextGeneration, toPaused, toPausing, toReadyAgain } from '../../db/pauses.ts'
 import { readmitSession } from '../../db/readmission.ts'
 import { releaseReservation } from '../../db/reservations.ts'
+import { getSession } from '../../db/session-queries.ts'
+import { insertTemplate } from '../../db/templates.ts'
+import { newId } from '../../domain/ids.ts'
 import type { PauseWish } from '../../domain/pausing.ts'
 import { add, nothing } from '../../domain/resources.ts'
 import type { SessionKey } from '../../domain/session.ts'
@@ -20,6 +24,7 @@ import { allPausable } from '../setup/pausable.ts'
 import { createRows, one } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
 import { sample } from '../setup/sampler.ts'
+import { plainTemplate } from '../setup/template.ts'
 
 let rows: Rows
 let db: Db
@@ -39,8 +44,8 @@ const rowOf = async (key: SessionKey) =>
 const events = async (key: SessionKey, type: string) =>
   (await readSessionEvents(db, key.sessionId, 0, 1_000)).filter((e) => e.type === type)
 
-async function ready(owner: Owner, resources = one): Promise<SessionKey> {
-  const key = await rows.session(owner, { resources })
+async function ready(owner: Owner, over: Partial<NewSession> = {}): Promise<SessionKey> {
+  const key = await rows.session(owner, over)
   await admitSession(db, key)
   await toReady(db, key)
   return key
@@ -87,6 +92,23 @@ describe('the wish', () => {
     expect((await rowOf(key)).pause_wish_number).toBe(0)
   })
 
+  test('is refused on Kubernetes where no workspace would stay of the session', async () => {
+    const owner = await rows.account()
+    const providerId = await rows.provider('cluster')
+    await db.updateTable('provider').set({ kind: 'kubernetes' }).where('id', '=', providerId).execute()
+    await allPausable(db)
+    const templateId = newId('template')
+    const spec = { ...plainTemplate, backend: { kubernetes: { workspace: { target: '/home/desk' } } } }
+    const template = { id: templateId, name: 'kept', origin: 'api', spec, createdBy: owner.accountId } as const
+    await db.transaction().execute(async (trx) => await insertTemplate(trx, template))
+    const [bare, kept] = [await ready(owner, { providerId }), await ready(owner, { providerId, templateId })]
+    const pausable = async (key: SessionKey) => (await getSession(db, key.sessionId))?.pausable
+    expect([await pausable(bare), await pausable(kept)]).toEqual([false, true])
+    expect((await ask(bare, 'pause')).kind).toBe('unsupported')
+    expect((await rowOf(bare)).pause_wish_number).toBe(0)
+    expect((await ask(kept, 'pause')).kind).toBe('requested')
+  })
+
   test('is settled by a stop, too', async () => {
     const key = await ready(await rows.account())
     await ask(key, 'pause')
@@ -100,7 +122,7 @@ describe('at rest', () => {
   test('place and disk are held, the rest is given back, and each part is metered', async () => {
     const owner = await rows.account()
     const resources = { ...one, diskMib: 512, gpus: 1 }
-    const key = await ready(owner, resources)
+    const key = await ready(owner, { resources })
     await rest(key, 1)
     expect(await heldBy(db, accountOf(owner))).toEqual({ ...nothing, sessions: 1, diskMib: 512 })
     await ask(key, 'resume')

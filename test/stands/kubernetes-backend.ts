@@ -32,6 +32,8 @@ export async function openBackend(): Promise<RealBackend> {
       doors: { web: { protocol: 'http', port: 8080, modes: ['control'] } },
       readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
       startLimitSeconds: 120,
+      // Without one nothing may be paused.
+      backend: { kubernetes: { workspace: { target: '/home/desk' } } },
     },
     answers: true,
     pauses: true,

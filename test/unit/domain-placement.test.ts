@@ -103,6 +103,16 @@ describe('what is needed', () => {
     expect(choosePlacement(asked, [weak])).toEqual({ kind: 'unfit', lacking: [lack] })
   })
 
+  test('on Kubernetes what must be able to pause needs a workspace: nothing else stays of it', () => {
+    const asked = demand({ kind: 'kubernetes' }, { requires: { pause: true } })
+    const all = [candidate('cluster', { kind: 'kubernetes' })]
+    expect(choosePlacement(asked, all)).toEqual({ kind: 'unfit', lacking: ['pause'] })
+    expect(placedAt({ ...asked, backend: { kubernetes: { workspace: { target: '/home/desk' } } } }, all)).toBe(
+      'cluster',
+    )
+    expect(placedAt({ ...asked, requires: {} }, all)).toBe('cluster')
+  })
+
   test('where each lacks something else, all of it is named', () => {
     const asked = demand({ kind: 'docker' }, { mounts: true, resources: { ...small, gpus: 1 } })
     const all = [
