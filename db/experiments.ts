@@ -92,20 +92,33 @@ const columnsOf = (change: ExperimentChange) => ({
   ...(change.datasets === undefined ? {} : { datasets: JSON.stringify(change.datasets) }),
 })
 
-/** `sourced`: its catalogue says what it is. */
+/** `sourced`: its catalogue, which is still looked at, says what it is. */
 export type ExperimentOutcome = 'done' | 'absent' | 'changed' | 'sourced'
 
-/** Changes what is named; its sessions end with its access window. `versions`: `null` whatever the experiment's is. */
+/**
+ * Changes what is named; its sessions end with its access window. `versions`: `null` whatever the experiment's is. `catalogues`: those
+ * that are kept in step; what another one said is changed here.
+ */
 export async function updateExperiment(
   trx: Trx,
   id: ExperimentId,
   change: ExperimentChange & { readonly withdrawn?: boolean },
-  { versions, rule }: { readonly versions: readonly number[] | null; readonly rule: AccessRule },
+  {
+    versions,
+    rule,
+    catalogues = [],
+  }: {
+    readonly versions: readonly number[] | null
+    readonly rule: AccessRule
+    readonly catalogues?: readonly string[]
+  },
 ): Promise<ExperimentOutcome> {
   const row = await experiments(trx).where('e.id', '=', id).forNoKeyUpdate().executeTakeFirst()
   if (row === undefined) return 'absent'
   if (versions !== null && !versions.includes(row.version)) return 'changed'
-  if (row.source !== null) return 'sourced'
+  if (row.source !== null && catalogues.includes(row.source)) return 'sourced'
+  // By that it is found again, should its catalogue come back.
+  if (row.source !== null && change.externalId !== undefined && change.externalId !== row.external_id) return 'sourced'
   const { withdrawn } = change
   const changed = await trx
     .updateTable('experiment')

@@ -38,7 +38,7 @@ export async function listMembers(
   }))
 }
 
-/** `sourced`: its catalogue says so, and would again. `personal`: its members are not changed. `last_owner`: a project keeps an owner. `changed`: it is at another version. */
+/** `sourced`: its catalogue, which is still looked at, says so, and would again. `personal`: its members are not changed. `last_owner`: a project keeps an owner. `changed`: it is at another version. */
 export type MemberChange = 'done' | 'absent' | 'sourced' | 'no_account' | 'personal' | 'last_owner' | 'changed'
 
 /** Makes the account a member in this role, or gives it this one instead. `versions`: `null` whatever the project's is. */
@@ -64,13 +64,19 @@ export async function putMember(
   return 'done'
 }
 
-/** Ends a membership. Whoever is no member is `absent`. */
-export async function removeMember(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<MemberChange> {
+/** Ends a membership. Whoever is no member is `absent`. `catalogues`: those that are kept in step; what another one said binds nobody. */
+export async function removeMember(
+  trx: Trx,
+  projectId: ProjectId,
+  accountId: AccountId,
+  catalogues: readonly string[] = [],
+): Promise<MemberChange> {
   const project = await lockProject(trx, projectId)
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
   if (await isLastOwner(trx, projectId, accountId)) return 'last_owner'
-  if (await isSourced(trx, projectId, accountId)) return 'sourced'
+  const source = await sourceOf(trx, projectId, accountId)
+  if (source !== null && catalogues.includes(source)) return 'sourced'
   const { numDeletedRows } = await trx
     .deleteFrom('project_member')
     .where('project_id', '=', projectId)
@@ -87,14 +93,14 @@ export async function isUsableAccount(trx: Trx, accountId: AccountId): Promise<b
   return row !== undefined && row.disabled_at === null
 }
 
-async function isSourced(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<boolean> {
+async function sourceOf(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<string | null> {
   const row = await trx
     .selectFrom('project_member')
     .select('source')
     .where('project_id', '=', projectId)
     .where('account_id', '=', accountId)
     .executeTakeFirst()
-  return row !== undefined && row.source !== null
+  return row?.source ?? null
 }
 
 async function isLastOwner(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<boolean> {

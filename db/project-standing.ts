@@ -77,9 +77,13 @@ export async function transferProject(trx: Trx, id: ProjectId, heirId: AccountId
   return 'done'
 }
 
-/** Ends one's own membership. The last owner stays. */
-export const leaveProject = async (trx: Trx, id: ProjectId, accountId: AccountId): Promise<StandingChange> =>
-  await removeMember(trx, id, accountId)
+/** Ends one's own membership. The last owner stays, and whom one of these catalogues says. */
+export const leaveProject = async (
+  trx: Trx,
+  id: ProjectId,
+  accountId: AccountId,
+  catalogues: readonly string[] = [],
+): Promise<StandingChange> => await removeMember(trx, id, accountId, catalogues)
 
 async function ownersOf(trx: Trx, id: ProjectId): Promise<AccountId[]> {
   const rows = await trx

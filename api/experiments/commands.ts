@@ -61,7 +61,8 @@ export async function changeExperiment(
     await checkSite(trx, patch, posixRuleOf(settings))
     const set = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))
     const rule = settings.access ?? defaultAccessRule
-    const outcome = await updateExperiment(trx, id, set, { versions, rule })
+    const catalogues = (settings.catalogues ?? []).map((catalogue) => catalogue.id)
+    const outcome = await updateExperiment(trx, id, set, { versions, rule, catalogues })
     if (outcome === 'absent') throw notFound('experiment')
     if (outcome === 'changed') throw changedMeanwhile()
     if (outcome === 'sourced') throw new Problem('configured', 'Its catalogue says what it is. Change it there.')

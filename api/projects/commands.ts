@@ -73,6 +73,8 @@ export async function setMember(
 
 type Using = Pick<Services, 'db' | 'settings'>
 
+const catalogueNames = ({ catalogues = [] }: Services['settings']): string[] => catalogues.map(({ id }) => id)
+
 /** Ends a membership, and sessions with data that it stood for. */
 export async function dropMember(
   { db, settings }: Using,
@@ -81,7 +83,7 @@ export async function dropMember(
   accountId: AccountId,
 ): Promise<void> {
   await change(db, deed, { kind: 'project', id }, async (trx) => {
-    expectDone(await removeMember(trx, id, accountId))
+    expectDone(await removeMember(trx, id, accountId, catalogueNames(settings)))
     if (settings.withdrawn !== 'keepDoorsShut') await stopWithdrawn(trx, id)
   })
 }
@@ -89,7 +91,7 @@ export async function dropMember(
 /** Ends one's own membership, and sessions with data that it stood for. */
 export async function leave({ db, settings }: Using, deed: Deed, id: ProjectId, accountId: AccountId): Promise<void> {
   await change(db, deed, { kind: 'project', id }, async (trx) => {
-    expectDone(await leaveProject(trx, id, accountId))
+    expectDone(await leaveProject(trx, id, accountId, catalogueNames(settings)))
     if (settings.withdrawn !== 'keepDoorsShut') await stopWithdrawn(trx, id)
   })
 }

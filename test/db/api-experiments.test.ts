@@ -12,7 +12,7 @@ import { defaultTimings } from '../../domain/timings.ts'
 import { locator } from '../../platform/target.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import type { InstanceSpec } from '../../ports/compute/provider.ts'
-import { startApi } from '../setup/api.ts'
+import { callApp, startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
 import { plainSecrets } from '../setup/plain-secrets.ts'
 
@@ -366,8 +366,9 @@ describe('projects', () => {
     expect(await list('favourite=true')).toEqual([ids[1]])
   })
 
-  test('a membership that a catalogue says is not ended here', async () => {
+  test('what a catalogue says is not changed here, for as long as it is configured', async () => {
     const id = await project()
+    const visit = await experiment(id)
     const other = await api.person()
     await join(id, other)
     await api.db
@@ -376,7 +377,27 @@ describe('projects', () => {
       .where('account_id', '=', other.id)
       .where('project_id', '=', id as never)
       .execute()
+    await api.db
+      .updateTable('experiment')
+      .set({ source: 'office', external_id: 'P/1' })
+      .where('id', '=', visit)
+      .execute()
+    const asked = api.another({ catalogues: [{ id: 'office', extent: 'person' }] })
+    const headers = { 'if-match': '*' }
+    const answers = async (method: string, path: string, token: string, body?: object) =>
+      (await callApp(asked, method, path, { token, headers, ...(body && { body }) })).body
+    const configured = { status: 409, code: 'configured' }
+    expect(await answers('POST', `/v1/projects/${id}/leave`, other.token)).toMatchObject(configured)
+    expect(await answers('DELETE', `/v1/projects/${id}/members/${other.id}`, me.token)).toMatchObject(configured)
+    const patch = { description: 'Glass.' }
+    expect(await answers('PATCH', `/v1/experiments/${visit}`, admin.token, patch)).toMatchObject(configured)
+
+    // Taken out of the configuration it says nothing any more, and nobody else could.
+    const changed = await api.call('PATCH', `/v1/experiments/${visit}`, { token: admin.token, body: patch, headers })
+    expect([changed.status, changed.body]).toMatchObject([200, patch])
+    const nameless = { token: admin.token, body: { externalId: null }, headers }
+    expect((await api.call('PATCH', `/v1/experiments/${visit}`, nameless)).body).toMatchObject(configured)
     const left = await api.call('POST', `/v1/projects/${id}/leave`, { token: other.token })
-    expect(left.body).toMatchObject({ status: 409, code: 'configured' })
+    expect(left.status).toBe(204)
   })
 })
