@@ -69,7 +69,8 @@ function plan(
 
 /**
  * Keeps the schedules of the installation: makes those that are missing, brings the others up to this build's timings once,
- * and deletes those of providers that are out of service and hold nothing. One that an operator paused stays paused.
+ * and deletes those of providers that are out of service and hold nothing, and of catalogues that are configured no more. One
+ * that an operator paused stays paused.
  */
 export function keepSchedules({
   db,
@@ -95,9 +96,13 @@ export function keepSchedules({
       current.add(wanted.scheduleId)
     }
     for (const id of retired) {
-      await within(client, async () => await forget(client, reconcileWorkflowId(id)))
+      await within(client, async () => await forget(client.schedule, reconcileWorkflowId(id)))
       current.delete(reconcileWorkflowId(id))
     }
+    if (catalogues !== undefined)
+      await within(client, async () => {
+        for (const id of await forgetCatalogues(client.schedule, plans)) current.delete(id)
+      })
   }
   const next = () => {
     keeping = keeping.then(keep).catch((error: unknown) => {
@@ -135,9 +140,28 @@ async function ensure(client: Client, wanted: Plan, renew: boolean): Promise<voi
   }
 }
 
-async function forget(client: Client, scheduleId: string): Promise<void> {
+/** What of Temporal's schedules is needed to be rid of some. */
+export interface Schedules {
+  list(): AsyncIterable<{ readonly scheduleId: string }>
+  getHandle(scheduleId: string): { delete(): Promise<unknown> }
+}
+
+/** Deletes the schedules of catalogues that are in no plan, and returns their ids. */
+export async function forgetCatalogues(
+  schedules: Schedules,
+  plans: readonly { readonly scheduleId: string }[],
+): Promise<string[]> {
+  const wanted = new Set(plans.map(({ scheduleId }) => scheduleId))
+  const gone: string[] = []
+  for await (const { scheduleId } of schedules.list())
+    if (scheduleId.startsWith(catalogueWorkflowId('')) && !wanted.has(scheduleId)) gone.push(scheduleId)
+  for (const id of gone) await forget(schedules, id)
+  return gone
+}
+
+async function forget(schedules: Schedules, scheduleId: string): Promise<void> {
   try {
-    await client.schedule.getHandle(scheduleId).delete()
+    await schedules.getHandle(scheduleId).delete()
   } catch (error) {
     if (!(error instanceof ScheduleNotFoundError)) throw error
   }
