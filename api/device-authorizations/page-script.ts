@@ -1,19 +1,9 @@
 import { namedScopes } from '../../domain/device.ts'
+import { scriptBeginning } from '../pages/own-page-script.ts'
 
-/**
- * What the page does, as browsers run it. A code behind the # leaves the address bar at once, and outlives the way to the sign-in and back
- * in the tab's own storage. What a program says of itself is shown as text, never as markup; nothing is sent before somebody presses.
- */
-export const pageScript = `'use strict'
-const place = 'carrel-device'
-const found = location.hash.slice(1)
-if (found !== '') {
-  sessionStorage.setItem(place, found)
-  history.replaceState(null, '', location.pathname)
-}
-const at = (id) => document.getElementById(id)
+/** What the page does, as browsers run it. What a program says of itself is shown as text; nothing is sent before somebody presses. */
+export const pageScript = `${scriptBeginning('carrel-device')}
 const show = (id, shown) => { at(id).hidden = !shown }
-const say = (text) => { at('text').textContent = text }
 const done = (text) => {
   sessionStorage.removeItem(place)
   for (const id of ['ask', 'ways', 'choice']) show(id, false)
@@ -28,33 +18,8 @@ const means = {
 }
 const namedScopes = ${JSON.stringify(namedScopes)}
 
-const call = async (path, body) => {
-  const answer = await fetch(path, {
-    method: body === undefined ? 'GET' : 'POST',
-    credentials: 'same-origin',
-    headers: body === undefined ? {} : { 'content-type': 'application/json' },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  })
-  return { status: answer.status, body: await answer.json().catch(() => ({})) }
-}
+const nowhere = 'Nobody signs in with a browser here: make a token in your portal instead.'
 const pathOf = (code) => '/v1/device-authorizations/' + encodeURIComponent(code)
-
-const signIn = async () => {
-  const { status, body } = await call('/v1/sign-in-methods')
-  const items = status === 200 ? body.items : []
-  if (items.length === 0) return say('Nobody signs in with a browser here: make a token in your portal instead.')
-  say('Sign in first.')
-  const back = '?returnUrl=' + encodeURIComponent(location.origin + location.pathname)
-  for (const { name, url } of items) {
-    const link = document.createElement('a')
-    link.href = url + back
-    link.textContent = name
-    const item = document.createElement('li')
-    item.append(link)
-    at('ways').append(item)
-  }
-  show('ways', true)
-}
 
 let current = null
 const offer = (code, asked) => {
@@ -81,7 +46,7 @@ const offer = (code, asked) => {
 
 const look = async (code) => {
   const { status, body } = await call(pathOf(code))
-  if (status === 401) { sessionStorage.setItem(place, code); show('ask', false); return await signIn() }
+  if (status === 401) { sessionStorage.setItem(place, code); show('ask', false); return await signIn('Sign in first.', nowhere) }
   if (status === 404) { sessionStorage.removeItem(place); show('ask', true); return say('Nobody waits under this code: it is mistyped, too old, or was answered.') }
   if (status !== 200) { show('ask', true); return say(body.detail ?? 'That did not work. Try again in a moment.') }
   offer(code, body)

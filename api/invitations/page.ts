@@ -1,63 +1,15 @@
+import { mountOwnPage } from '../pages/own-page.ts'
 import type { App } from '../route.ts'
 import { pageScript } from './page-script.ts'
 
-const page = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<meta name="referrer" content="no-referrer">
-<title>Carrel: an invitation</title>
-<link rel="stylesheet" href="/invitation/page.css">
-<main>
-<p class="mark">Carrel</p>
-<h1>You are invited</h1>
+const content = `<h1>You are invited</h1>
 <p id="text" role="status">One moment…</p>
 <ul id="ways" hidden></ul>
-<p id="choice" hidden><button id="accept">Accept</button> <button id="decline" class="quiet">Decline</button></p>
-</main>
-<script src="/invitation/page.js"></script>
-</html>
-`
-
-const style = `:root{color-scheme:light dark;--ink:#1c2330;--soft:#5b6475;--ground:#f4f5f8;--sheet:#fff;--line:#dde1e8;--accent:#2f5fd0}
-@media (prefers-color-scheme:dark){:root{--ink:#e8eaf0;--soft:#a3abba;--ground:#14171d;--sheet:#1d2129;--line:#303642;--accent:#8fb0ff}}
-body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--ground);color:var(--ink);font:1rem/1.6 system-ui,sans-serif}
-main{width:100%;max-width:34rem;background:var(--sheet);border:1px solid var(--line);border-radius:.75rem;padding:2rem 2.25rem}
-h1{font-size:1.35rem;line-height:1.3;margin:0 0 .75rem}
-p{color:var(--soft)}
-.mark{margin:0 0 1.25rem;font-size:.8rem;letter-spacing:.14em;text-transform:uppercase}
-a{color:var(--accent)}
-button{font:inherit;padding:.5rem 1.1rem;border-radius:.5rem;border:1px solid var(--accent);background:var(--accent);color:var(--sheet);cursor:pointer}
-button.quiet{background:none;color:var(--accent)}
-button:focus-visible,a:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-[hidden]{display:none}
-`
-
-/** Everything from here, nothing inline, in nobody's frame: what is pressed here is meant. */
-const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; " +
-  "frame-ancestors 'none'"
+<p id="choice" hidden><button id="accept">Accept</button> <button id="decline" class="quiet">Decline</button></p>`
 
 /**
  * Carrel's own page for links to invitations, for sites whose portal has none. Getting it changes nothing and tells nothing: the
  * code stands behind the # of the address, which no browser sends. Returns its addresses.
  */
-export function mountInvitationPage(app: App): readonly string[] {
-  const files = {
-    '/invitation': [page, 'text/html'],
-    '/invitation/page.css': [style, 'text/css'],
-    '/invitation/page.js': [pageScript, 'text/javascript'],
-  } as const
-  for (const [path, [text, type]] of Object.entries(files)) {
-    app.get(path, (c) =>
-      c.body(text, 200, {
-        'content-type': `${type}; charset=utf-8`,
-        'content-security-policy': policy,
-        'referrer-policy': 'no-referrer',
-        'cache-control': 'no-cache',
-      }),
-    )
-  }
-  return Object.keys(files)
-}
+export const mountInvitationPage = (app: App): readonly string[] =>
+  mountOwnPage(app, { path: '/invitation', title: 'an invitation', content, script: pageScript })
