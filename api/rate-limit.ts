@@ -1,6 +1,6 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { AppContext } from './env.ts'
-import { Problem } from './problem.ts'
+import { tooMany } from './limiter.ts'
 
 const windowSeconds = 60
 
@@ -18,9 +18,7 @@ export function createRateLimit(perMinute: number): (c: AppContext) => Promise<v
     c.header('RateLimit-Policy', policy)
     c.header('RateLimit', `"default";r=${outcome.remainingPoints};t=${seconds}`)
     if (outcome.allowed) return
-    throw new Problem('too_many_requests', `More than ${perMinute} requests in a minute. Wait ${seconds} s.`, {
-      headers: { 'retry-after': String(seconds) },
-    })
+    throw tooMany(`More than ${perMinute} requests in a minute.`, outcome)
   }
 }
 

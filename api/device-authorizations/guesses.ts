@@ -1,6 +1,5 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { AccountId } from '../../domain/ids.ts'
-import { Problem } from '../problem.ts'
+import { createLimiter } from '../limiter.ts'
 
 /** So many codes that are nobody's one account may try in ten minutes, in each process: of 25 thousand million. */
 const mostMisses = 10
@@ -12,21 +11,14 @@ export interface Guesses {
 }
 
 export function createGuesses(): Guesses {
-  const limiter = new RateLimiterMemory({ points: mostMisses, duration: windowSeconds })
+  const complaint = 'Too many codes that lead nowhere.'
+  const limiter = createLimiter({ points: mostMisses, seconds: windowSeconds, complaint })
   return {
     async counted(accountId, look) {
-      try {
-        // Before the answer is known: many guesses at once are many guesses.
-        await limiter.consume(accountId)
-      } catch (refused) {
-        if (!(refused instanceof RateLimiterRes)) throw refused
-        const seconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1_000))
-        throw new Problem('too_many_requests', `Too many codes that lead nowhere. Wait ${seconds} s.`, {
-          headers: { 'retry-after': String(seconds) },
-        })
-      }
+      // Before the answer is known: many guesses at once are many guesses.
+      await limiter.count(accountId)
       const found = await look()
-      if (found !== null) await limiter.reward(accountId)
+      if (found !== null) await limiter.forgive(accountId)
       return found
     },
   }
