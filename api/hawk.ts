@@ -5,6 +5,7 @@ import type { TokenId } from '../domain/ids.ts'
 import { hawkMac, hawkPayloadHash, isSame, parseHawk } from '../platform/hawk.ts'
 import type { HawkHeader } from '../platform/hawk.ts'
 import type { AppContext } from './env.ts'
+import { incomingOf } from './incoming.ts'
 import { Problem } from './problem.ts'
 
 /** How requests are signed. */
@@ -59,10 +60,8 @@ export async function signer(c: AppContext): Promise<Bearer> {
 
 /** Path and query as they were sent: what is made of them for routing may be written otherwise. `null`: neither is there. */
 function resourceOf(c: AppContext): string | null {
-  // Set by the server; an app that is asked in process has none.
-  const env = c.env as { readonly incoming?: { readonly url?: string } } | undefined
   const { pathname, search } = new URL(c.req.url)
-  const sent = env?.incoming?.url ?? `${pathname}${search}`
+  const sent = incomingOf(c)?.url ?? `${pathname}${search}`
   return sent.startsWith('/') ? sent : null
 }
 

@@ -12,6 +12,7 @@ import type { SignInFailure } from '../../domain/sign-in.ts'
 import type { Finished } from '../../ports/identity/identity-provider.ts'
 import type { PosixFindings } from '../accounts/posix-sources.ts'
 import type { AppContext } from '../env.ts'
+import { peerOf } from '../incoming.ts'
 import { bindingOf, browserSecretOf, keepBrowserSession, marksOf } from './cookies.ts'
 import type { Issuer, SignInDeps } from './issuers.ts'
 
@@ -193,7 +194,5 @@ async function auditRefusal(
 
 /** Who calls, as far as proxies that are trusted say it. */
 export function addressOf(c: AppContext, deps: SignInDeps): string {
-  // Set by the server; an app that is asked in process has none.
-  const env = c.env as { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } } | undefined
-  return deps.addressOf(env?.incoming?.socket?.remoteAddress, c.req.header('x-forwarded-for'))
+  return deps.addressOf(peerOf(c), c.req.header('x-forwarded-for'))
 }

@@ -1,4 +1,5 @@
 import type { AppContext } from '../env.ts'
+import { peerOf } from '../incoming.ts'
 import { Problem } from '../problem.ts'
 import type { UserOfficeDeps } from './office.ts'
 
@@ -10,9 +11,7 @@ const hashPattern = /^[A-Za-z0-9+/=_.-]{8,512}$/
  * write. Its `uid` is not read at all: who somebody is, the user office says of the hash. Throws 403, 401.
  */
 export function hashOfProxy(c: AppContext, deps: UserOfficeDeps): string {
-  // Set by the server; an app that is asked in process has none.
-  const env = c.env as { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } } | undefined
-  if (!deps.isProxy(env?.incoming?.socket?.remoteAddress))
+  if (!deps.isProxy(peerOf(c)))
     throw new Problem('untrusted_proxy', 'This way in leads through the proxy of the federation alone.')
   const hash = c.req.header('eaahash') ?? ''
   if (!hashPattern.test(hash))
