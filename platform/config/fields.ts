@@ -10,6 +10,13 @@ export const urlOf = (schemes: readonly string[], expected: string) =>
     error: `must be ${expected}`,
   })
 
+/** Text that is there, of at most `max` characters. */
+export const short = (max: number) =>
+  z
+    .string({ error: 'must be text' })
+    .min(1, { error: 'must not be empty' })
+    .max(max, { error: `must hold at most ${max} characters` })
+
 const schemeOf = (text: string): string => (URL.canParse(text) ? new URL(text).protocol.slice(0, -1) : '')
 
 export const address = z
@@ -84,6 +91,17 @@ export const jsonFile = <T>(schema: z.ZodType<T>) =>
       return z.NEVER
     })
     .pipe(json(schema))
+
+/** What a file of one secret holds; `null`: none is named, it cannot be read, or it holds none. */
+export function secretOf(file: string | undefined): string | null {
+  if (file === undefined) return null
+  try {
+    const text = readFileSync(file, 'utf8').trim()
+    return text === '' || text.length > 2_000 ? null : text
+  } catch {
+    return null
+  }
+}
 
 function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {
   try {

@@ -1,14 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { usualSessionLimits } from '../../domain/sign-in.ts'
-import { cidr, json, jsonFile, listOf, urlOf, wholeNumber } from './fields.ts'
+import { cidr, json, jsonFile, listOf, secretOf, short, urlOf, wholeNumber } from './fields.ts'
 import { presets } from './issuer-presets.ts'
 
-const short = (max: number) =>
-  z
-    .string({ error: 'must be text' })
-    .min(1, { error: 'must not be empty' })
-    .max(max, { error: `must hold at most ${max} characters` })
 const claim = short(200)
 const names = (what: string) =>
   z
@@ -84,7 +78,7 @@ function issuerOf(given: Entry) {
     name: given.name,
     issuer: given.issuer ?? preset.issuer ?? '',
     clientId: given.clientId,
-    clientSecret: given.clientSecret ?? secretOf(given.clientSecretFile) ?? null,
+    clientSecret: given.clientSecret ?? secretOf(given.clientSecretFile),
     clientAuthentication: given.clientAuthentication ?? 'client_secret_basic',
     scopes: given.scopes ?? preset.scopes ?? ['openid', 'profile', 'email'],
     claims: {
@@ -105,17 +99,6 @@ const sourceOf = (groups: NonNullable<Entry['groups']>) =>
   'globus' in groups
     ? ({ source: 'globus', url: groups.globus } as const)
     : ({ source: 'claim', claim: groups.claim } as const)
-
-/** What a file of one secret holds; `undefined`: there is none, or it cannot be read. */
-function secretOf(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined
-  try {
-    const text = readFileSync(file, 'utf8').trim()
-    return text === '' || text.length > 2_000 ? undefined : text
-  } catch {
-    return undefined
-  }
-}
 
 type Report = (place: readonly (string | number)[], message: string) => void
 

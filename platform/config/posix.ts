@@ -1,13 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { usualPosixRule } from '../../domain/posix.ts'
-import { json, urlOf, wholeNumber } from './fields.ts'
+import { json, short, urlOf, wholeNumber } from './fields.ts'
 
-const short = (max: number) =>
-  z
-    .string({ error: 'must be text' })
-    .min(1, { error: 'must not be empty' })
-    .max(max, { error: `must hold at most ${max} characters` })
 const attribute = z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, { error: 'must be the name of an attribute' })
 const filterWith = (...places: readonly string[]) =>
   short(1_000).refine((text) => places.some((place) => text.includes(place)) && /^\(.*\)$/.test(text), {

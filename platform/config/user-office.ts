@@ -1,13 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { cidr, json, urlOf } from './fields.ts'
+import { cidr, json, secretOf, short, urlOf } from './fields.ts'
 
 const webUrl = urlOf(['http', 'https'], 'https://host[:port]/path')
-const short = (max: number) =>
-  z
-    .string({ error: 'must be text' })
-    .min(1, { error: 'must not be empty' })
-    .max(max, { error: `must hold at most ${max} characters` })
 
 const office = z.strictObject({
   issuer: short(500),
@@ -34,17 +28,6 @@ const office = z.strictObject({
 })
 type Office = z.output<typeof office>
 type Report = (place: readonly string[], message: string) => void
-
-/** What a file of one secret holds; `null`: it cannot be read, or holds none. */
-function secretOf(file: string | undefined): string | null {
-  if (file === undefined) return null
-  try {
-    const text = readFileSync(file, 'utf8').trim()
-    return text === '' || text.length > 2_000 ? null : text
-  } catch {
-    return null
-  }
-}
 
 function check(given: Office, isDevelopment: boolean, publicUrl: string | undefined, report: Report): void {
   for (const part of ['login', 'umbrella', 'isAuthorized'] as const)
