@@ -4,10 +4,11 @@ import type { Failure } from './outcome.ts'
 const mostColumns = 240
 
 /**
- * Tells again what failed, for the end of a long print: each by its project, file, name, first error and the lines of
+ * Tells again what failed, under a heading, for the end of a long print: each by its project, file, name, first error and the lines of
  * the stack that are ours, in at most `mostLines` lines. Paths are told from `root`, which ends with a slash.
  */
 export function retelling(
+  heading: string,
   failures: readonly (Failure & { readonly project: string })[],
   root: string,
   mostLines = 40,
@@ -18,7 +19,7 @@ export function retelling(
   const each = Math.min(9, Math.floor(room / told.length))
   const left = failures.length - told.length
   return [
-    `== what failed (${failures.length}):`,
+    `== ${heading} (${failures.length}):`,
     ...told.flatMap((one) => lines(one, root, each)),
     ...(left > 0 ? [`… and ${left} more, told above`] : []),
   ]

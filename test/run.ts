@@ -8,14 +8,18 @@ import { dockerAnswers } from '../stack/docker.ts'
 import { obtainTemporal } from '../stack/temporal-cli.ts'
 import { runBounded } from './bounded-run.ts'
 import { runMain, say, told } from './command.ts'
-import { failuresOf, outcomeOf, plus, summary, zero, type Failure, type Outcome } from './outcome.ts'
+import { failuresOf, outcomeOf, plus, summary, zero, type Failure } from './outcome.ts'
 import { retelling } from './retelling.ts'
+import { settled, worthAnotherRun, type Run } from './unsteady.ts'
 
 const help = `npm test [-- project…]
 
 Runs the tests: unit, db, temporal, docker, e2e; or those that are named. Each project starts the servers that it
 needs and has a hard time limit. Without a Docker daemon the docker project is left out, loudly; with CI=true that is
 a failure. What failed is told again at the very end. Exit code 0: everything passed.
+
+With CI=true the files of at most three that failed are run once more, alone: what passes then is told as unsteady, and
+is to be mended. The tests of the proof have no second run: what they find once is a finding.
 `
 
 const minute = 60_000
@@ -39,24 +43,23 @@ async function main(): Promise<number> {
 
   let total = zero
   const failures: (Failure & { project: Project })[] = []
+  const unsteady: (Failure & { project: Project })[] = []
   for (const project of asked) {
     const run = await runProject(project).catch((error: unknown) => failedRun(told(error)))
     total = plus(total, run.outcome)
     failures.push(...run.failures.map((failure) => ({ ...failure, project })))
+    unsteady.push(...run.unsteady.map((failure) => ({ ...failure, project })))
   }
   say(summary(total))
-  for (const line of retelling(failures, root)) say(line)
+  for (const line of retelling('unsteady: failed, and passed alone', unsteady, root)) say(line)
+  for (const line of retelling('what failed', failures, root)) say(line)
   return total.failed > 0 ? 1 : 0
-}
-
-interface Run {
-  readonly outcome: Outcome
-  readonly failures: readonly Failure[]
 }
 
 const failedRun = (why: string): Run => ({
   outcome: { ...zero, failed: 1 },
   failures: [{ file: '', test: '(the run itself)', message: why }],
+  unsteady: [],
 })
 
 async function runProject(project: Project): Promise<Run> {
@@ -71,7 +74,10 @@ async function runProject(project: Project): Promise<Run> {
     await obtainTemporal({ named: tools.temporalCliPath, path: tools.path, cacheHome: tools.cacheHome }, (word) =>
       say(`Temporal CLI: ${word}`),
     )
-  const run = await runVitest(project)
+  const first = await runVitest(project)
+  const again = tools.isCi ? worthAnotherRun(first.failures) : []
+  if (again.length > 0) say(`== ${project}: ${first.failures.length} failed; their files once more, alone`)
+  const run = again.length > 0 ? settled(first, await runVitest(project, ['--maxWorkers=1', ...again])) : first
   const seconds = ((performance.now() - began) / 1_000).toFixed(1)
   say(`== ${project}: ${summary(run.outcome)} (${seconds} s)`)
   return run
@@ -83,18 +89,20 @@ function withoutDocker(why: string, isCi: boolean): Run {
   say('!! The docker project is left out: nothing was proven about containers.')
   say(isCi ? '!! With CI=true that is a failure.' : '!! With CI=true that would be a failure.')
   say('!!')
-  return isCi ? failedRun(`no Docker daemon answers: ${why}`) : { outcome: { ...zero, skipped: 1 }, failures: [] }
+  return isCi
+    ? failedRun(`no Docker daemon answers: ${why}`)
+    : { outcome: { ...zero, skipped: 1 }, failures: [], unsteady: [] }
 }
 
-async function runVitest(project: Project): Promise<Run> {
+async function runVitest(project: Project, more: readonly string[] = []): Promise<Run> {
   const directory = await mkdtemp(join(tmpdir(), 'carrel-test-report-'))
   const report = join(directory, 'report.json')
   try {
-    const args = ['run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json']
+    const args = ['run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json', ...more]
     const code = await runBounded([vitest, ...args, `--outputFile.json=${report}`], limits[project])
     if (code === null) say(`== ${project}: KILLED after ${limits[project] / minute} min`)
     const text = await readFile(report, 'utf8').catch(() => undefined)
-    return { outcome: outcomeOf(text, code), failures: failuresOf(text, code) }
+    return { outcome: outcomeOf(text, code), failures: failuresOf(text, code), unsteady: [] }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

@@ -87,7 +87,7 @@ async function main(): Promise<number> {
   if (values.record && runs.length > 0) await updateDocument(facts, [standPart(runs, await present())])
   for (const { backend, cases } of runs)
     for (const { name } of cases.filter(({ untried }) => untried)) say(`-- not tried on ${backend}: ${name}`)
-  for (const line of retelling(failures, root)) say(line)
+  for (const line of retelling('what failed', failures, root)) say(line)
   for (const { backend, seconds } of runs) say(`ran: ${backend} (${Math.round(seconds)} s)`)
   for (const [name, lack] of lacks) say(`did not run: ${name}: ${lack}`)
   say(summary(total))

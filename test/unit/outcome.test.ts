@@ -78,7 +78,7 @@ test('what failed is retold with its project, its file, its error and the frames
     '    at new Promise (<anonymous>)',
   ].join('\n')
   const one = { project: 'db', file: `${root}test/db/a.test.ts`, test: 'outer breaks', message }
-  expect(retelling([one, { project: 'unit', file: '', test: '(the run itself)', message: 'gone' }], root)).toEqual([
+  expect(retelling('what failed', [one, { project: 'unit', file: '', test: '(the run itself)', message: 'gone' }], root)).toEqual([
     '== what failed (2):',
     '!! db > test/db/a.test.ts > outer breaks',
     '    AssertionError: expected 1 to be 2',
@@ -87,12 +87,12 @@ test('what failed is retold with its project, its file, its error and the frames
     '!! unit > (the run itself)',
     '    gone',
   ])
-  expect(retelling([], root)).toEqual([])
+  expect(retelling('what failed', [], root)).toEqual([])
 })
 
 test('a long line of an error is folded', () => {
   const message = `AssertionError: expected ${'x'.repeat(300)} to be nothing`
-  const [, , first, second, ...rest] = retelling([{ project: 'db', file: 'a', test: 't', message }], root)
+  const [, , first, second, ...rest] = retelling('what failed', [{ project: 'db', file: 'a', test: 't', message }], root)
   expect(`${first?.slice(4)}${second?.slice(4)}`).toBe(message)
   expect(rest).toEqual([])
 })
@@ -101,7 +101,7 @@ test('however much failed, and however long it says why, it is retold in few sho
   const message = Array.from({ length: 50 }, () => 'x'.repeat(1_000)).join('\n')
   for (const n of [1, 3, 7, 19, 20, 21, 500]) {
     const failures = Array.from({ length: n }, (_, i) => ({ project: 'db', file: 'a', test: `test ${i}`, message }))
-    const lines = retelling(failures, root)
+    const lines = retelling('what failed', failures, root)
     expect(lines.length).toBeLessThanOrEqual(40)
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(240)
     const told = lines.filter((line) => line.startsWith('!!')).length
