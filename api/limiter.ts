@@ -1,7 +1,8 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { callerKey } from '../platform/addresses.ts'
 import { Problem } from './problem.ts'
 
-/** Counts by a key, in this process. */
+/** Counts by a key, in this process; where that is an address, by what one caller has of addresses (`callerKey`). */
 export interface Limiter {
   /** Counts one. Throws 429 where there were too many. */
   count(key: string): Promise<void>
@@ -31,25 +32,25 @@ export function createLimiter({ points, seconds, complaint }: Allowance): Limite
   return {
     async count(key) {
       try {
-        await limiter.consume(key)
+        await limiter.consume(callerKey(key))
       } catch (refused) {
         throw refused instanceof RateLimiterRes ? tooMany(complaint, refused) : refused
       }
     },
 
     async countRefusals(key, inside) {
-      const known = await limiter.get(key)
+      const known = await limiter.get(callerKey(key))
       if (known !== null && known.consumedPoints > points) throw tooMany(complaint, known)
       try {
         return await inside()
       } catch (error) {
-        if (error instanceof Problem) await limiter.penalty(key)
+        if (error instanceof Problem) await limiter.penalty(callerKey(key))
         throw error
       }
     },
 
     async forgive(key) {
-      await limiter.reward(key)
+      await limiter.reward(callerKey(key))
     },
   }
 }

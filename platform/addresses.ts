@@ -13,6 +13,16 @@ export function parseAddress(text: string): Address | null {
   return ipaddr.process(text)
 }
 
+/**
+ * What limits of a caller's address count by: an address of IPv4, and of IPv6 the network of 64 bits, all of which one caller has.
+ * What is no address stays as it is.
+ */
+export function callerKey(text: string): string {
+  const address = parseAddress(text)
+  if (!(address instanceof ipaddr.IPv6)) return address?.toString() ?? text
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address.toString()}/64`).toString()}/64`
+}
+
 /** Whether a text is a network such as 10.1.0.0/16. */
 export const isNetwork = (text: string): boolean => /^[0-9a-fA-F.:]+\/\d{1,3}$/.test(text) && ipaddr.isValidCIDR(text)
 
