@@ -14,10 +14,10 @@ import { allRoots } from '../db/data-roots.ts'
 import type { Catalogue, CatalogueRules } from '../ports/identity/catalogue/catalogue.ts'
 import { alive } from './compute.ts'
 
-/** A catalogue of the site. `issuers`: whose logins count; `null`: all that are authoritative for them. */
+/** A catalogue of the site. `issuers`: whose word counts of who has which login there. */
 export interface CatalogueOfSite {
   readonly catalogue: Catalogue
-  readonly issuers: readonly string[] | null
+  readonly issuers: readonly string[]
 }
 
 export interface CatalogueDeps {

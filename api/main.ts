@@ -29,6 +29,7 @@ import type { HandoverSecrets } from './deps.ts'
 import { hawkPlaceOf } from './hawk.ts'
 import { createServer } from './server.ts'
 import { createSignIn } from './sign-in/compose.ts'
+import { decidersOfLogins, expectDeciders } from './user-office/deciders.ts'
 import { composeUserOffice } from './user-office/office.ts'
 import { createRechecks } from './sign-in/rechecks.ts'
 
@@ -52,7 +53,9 @@ async function main(): Promise<void> {
     'invitations',
     'timings',
   ])
-  const userOffice = composeUserOffice({ config: config.userOffice, issuers: config.issuers.issuers })
+  const { issuers } = config.issuers
+  expectDeciders(config.catalogues.sources, decidersOfLogins(issuers, config.userOffice))
+  const userOffice = composeUserOffice({ config: config.userOffice, issuers })
   const log = createLogger({ process: 'api', level: config.logLevel })
   for (const key of config.unknownKeys) log.warn({ key }, 'this variable is not one of ours: misspelt?')
   const metrics = createMetrics('api')

@@ -8,13 +8,14 @@ import type { SyncId } from '../domain/ids.ts'
 import { applyActions } from './catalogue-apply.ts'
 import { readKnown, readLists } from './catalogue-known.ts'
 import type { ReadLists } from './catalogue-known.ts'
-import { accountsByLogin, endSync } from './catalogue-syncs.ts'
+import { endSync } from './catalogue-syncs.ts'
 import type { Db, Trx } from './connect.ts'
+import { accountsByOfficeLogin } from './office-logins.ts'
 import { stopWithdrawn } from './withdrawals.ts'
 
 export interface SettleRules {
-  /** Whose logins count; `null`: those of all issuers that are authoritative for them. */
-  readonly issuers: readonly string[] | null
+  /** The issuers whose word counts of who has which login there. */
+  readonly issuers: readonly string[]
   readonly access: AccessRule
   readonly withdrawn: WithdrawalPolicy
 }
@@ -47,7 +48,7 @@ export async function settleSync(
       return { more: false }
     }
     const known = await readKnown(trx, source, lists.listings)
-    const accountsOf = await accountsByLogin(trx, rules.issuers)
+    const accountsOf = await accountsByOfficeLogin(trx, rules.issuers)
     const plan = planSync({ listings: lists.listings, known, accountsOf })
     const decided = sync.may_withdraw ?? withheldOf(plan, sync.allow_withdrawals) === null
     const report = sync.report ?? reportOf(lists, plan, decided ? null : plan.actions.filter(isWithdrawal).length)

@@ -3,6 +3,7 @@ import type { CatalogueListing, CatalogueReport, SyncOutcome } from '../domain/c
 import { newId } from '../domain/ids.ts'
 import type { AccountId, SyncId } from '../domain/ids.ts'
 import type { Db, Executor } from './connect.ts'
+import { hasOfficeLogin } from './office-logins.ts'
 
 export interface BegunSync {
   readonly id: SyncId
@@ -52,7 +53,7 @@ export interface CatalogueAccount {
   readonly logins: readonly string[]
 }
 
-/** Whom a catalogue is asked about: who has a login there, as an issuer says that counts, and who has come in by it before. */
+/** Whom a catalogue is asked about: who has a login there, as one of `issuers` says, and who has come in by it before. */
 export async function catalogueAccounts(
   executor: Executor,
   {
@@ -63,8 +64,7 @@ export async function catalogueAccounts(
     limit,
   }: {
     readonly source: string
-    /** `null`: all that are authoritative for logins. */
-    readonly issuers: readonly string[] | null
+    readonly issuers: readonly string[]
     readonly only: AccountId | null
     readonly after: string | null
     readonly limit: number
@@ -72,31 +72,14 @@ export async function catalogueAccounts(
 ): Promise<CatalogueAccount[]> {
   const { rows } = await sql<{ account_id: AccountId; logins: string[] }>`
     select a.id as account_id, array(select distinct i.claims ->> 'login' from identity i
-      where i.account_id = a.id and i.claims ->> 'login' is not null and ${counts(issuers)}) as logins
+      where i.account_id = a.id and ${hasOfficeLogin(issuers)}) as logins
     from account a
     where a.disabled_at is null and a.erase_requested_at is null
       and (${only}::text is null or a.id = ${only}) and (${after}::text is null or a.id > ${after})
-      and (exists (select from identity i where i.account_id = a.id and i.claims ->> 'login' is not null and ${counts(issuers)})
+      and (exists (select from identity i where i.account_id = a.id and ${hasOfficeLogin(issuers)})
         or exists (select from project_member m where m.account_id = a.id and m.source = ${source}))
     order by a.id limit ${limit}`.execute(executor)
   return rows.map((row) => ({ accountId: row.account_id, logins: row.logins }))
-}
-
-const counts = (issuers: readonly string[] | null) =>
-  issuers === null ? sql`true` : sql`i.issuer = any(${[...issuers]})`
-
-/** Which accounts a login is: of those that may be brought in. */
-export async function accountsByLogin(
-  executor: Executor,
-  issuers: readonly string[] | null,
-): Promise<(login: string) => readonly AccountId[]> {
-  const { rows } = await sql<{ login: string; account_id: AccountId }>`
-    select distinct i.claims ->> 'login' as login, a.id as account_id
-    from identity i join account a on a.id = i.account_id
-    where i.claims ->> 'login' is not null and a.disabled_at is null and a.erase_requested_at is null and ${counts(issuers)}
-    order by account_id`.execute(executor)
-  const accounts = Map.groupBy(rows, ({ login }) => login)
-  return (login) => (accounts.get(login) ?? []).map((row) => row.account_id)
 }
 
 /** What was read, of an account or of everybody (`null`); or why nothing was. A repeat writes it anew. */

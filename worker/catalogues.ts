@@ -11,7 +11,7 @@ export function openCatalogues(
 ): NonNullable<WorkerDeps['catalogues']> {
   const opened = sources.map((source): [string, CatalogueOfSite] => [
     source.id,
-    { catalogue: openCatalogue(source), issuers: source.issuers ?? null },
+    { catalogue: openCatalogue(source), issuers: source.issuers },
   ])
   return { sources: new Map(opened), everyMs, posix }
 }

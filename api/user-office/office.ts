@@ -5,6 +5,8 @@ import type { Config } from '../../platform/config.ts'
 import { createUserOffice } from '../../ports/identity/office/office.ts'
 import type { PostSettings } from '../../ports/identity/office/post-json.ts'
 import type { UserOffice } from '../../ports/identity/user-office.ts'
+import { decidersOfLogins } from './deciders.ts'
+import type { Deciding } from './deciders.ts'
 import { createOwnResources } from './own-resources.ts'
 import type { OwnResourcesRight } from './own-resources.ts'
 
@@ -29,7 +31,7 @@ export interface UserOfficeDeps {
 interface Composing {
   readonly config: Config<'userOffice'>['userOffice']
   /** The others that say who somebody is. */
-  readonly issuers: readonly { readonly issuer: string }[]
+  readonly issuers: readonly Deciding[]
   readonly limits?: Partial<Pick<UserOfficeDeps, 'triesPerName' | 'refusalMs'>>
   readonly post?: PostSettings
 }
@@ -56,6 +58,9 @@ export function composeUserOffice({ config, issuers, limits = {}, post }: Compos
     triesPerName: 5,
     refusalMs: 1_000,
     ...limits,
-    ownResources: office.mayUseResources === null ? null : createOwnResources(office.mayUseResources),
+    ownResources:
+      office.mayUseResources === null
+        ? null
+        : createOwnResources(office.mayUseResources, decidersOfLogins(issuers, config)),
   }
 }

@@ -1,5 +1,5 @@
 import type { Executor } from '../../db/connect.ts'
-import { loginsOf } from '../../db/logins.ts'
+import { officeLoginsOf } from '../../db/office-logins.ts'
 import type { AccountId } from '../../domain/ids.ts'
 import type { OwnResources, UserOffice } from '../../ports/identity/user-office.ts'
 import { Problem } from '../problem.ts'
@@ -20,8 +20,10 @@ const yesMs = 60_000
 const noMs = 5_000
 const mostKept = 10_000
 
+/** `issuers`: whose word counts of who has which login at the user office. */
 export function createOwnResources(
   ask: NonNullable<UserOffice['mayUseResources']>,
+  issuers: readonly string[],
   now: () => number = Date.now,
 ): OwnResourcesRight {
   const known = new Map<string, { readonly kind: 'authorized' | 'refused'; readonly until: number }>()
@@ -45,7 +47,7 @@ export function createOwnResources(
   }
 
   const of: OwnResourcesRight['of'] = async (executor, accountId) => {
-    const logins = await loginsOf(executor, accountId)
+    const logins = await officeLoginsOf(executor, accountId, issuers)
     if (logins.length === 0) return 'no_login'
     const verdicts = await Promise.all(logins.map(verdictOn))
     if (verdicts.includes('authorized')) return 'authorized'

@@ -14,8 +14,8 @@ const posixId = z.int().min(1).max(2_147_483_647)
 const defaultPosix = z.strictObject({ uid: posixId, gid: posixId })
 const shared = {
   id: name,
-  /** Whose logins count: issuers that are authoritative for them; all of those when left out. */
-  issuers: z.array(z.string().min(1)).min(1).optional(),
+  /** Whose word counts of who has which login there. */
+  issuers: z.array(z.string().min(1)).min(1, { error: 'must name whose logins it speaks of' }).max(50),
 }
 
 const source = z.discriminatedUnion('kind', [

@@ -58,12 +58,12 @@ function open(extent: 'person' | 'whole', more: { readonly withdrawn?: 'stop' | 
   return { source, catalogue, sync }
 }
 
-async function person(login: string | null): Promise<Person> {
+async function person(login: string | null, saidBy = issuer): Promise<Person> {
   const made = await api.person()
   const claims = login === null ? {} : { login }
   await api.db
     .insertInto('identity')
-    .values({ issuer, subject: made.id, account_id: made.id, claims: JSON.stringify(claims) })
+    .values({ issuer: saidBy, subject: made.id, account_id: made.id, claims: JSON.stringify(claims) })
     .execute()
   return made
 }
@@ -145,6 +145,15 @@ test('whom people let in stays, and who has no login any more does not', async (
   await api.db.deleteFrom('identity').where('account_id', '=', ada.id).execute()
   await sync()
   expect([await namesOf(ada), await namesOf(guest)]).toEqual([[], ['Visit A-1']])
+})
+
+test.each(['person', 'whole'] as const)('a login is whose the catalogue’s issuers say it is: %s', async (extent) => {
+  const { catalogue, sync } = open(extent)
+  const login = `eve-${extent}`
+  const [eve, other] = [await person(login), await person(login, 'https://elsewhere.example.org')]
+  catalogue.says(extent === 'whole' ? null : login, listing(project('A', { members: [{ login, role: null }] })))
+  await sync()
+  expect([await namesOf(eve), await namesOf(other)]).toEqual([['Visit A-1'], []])
 })
 
 test('a catalogue that does not answer takes nothing away: what is known is shown, and said to be stale', async () => {

@@ -84,6 +84,23 @@ describe('a session outside an experiment', () => {
     expect(refused.detail).toContain('has none')
   })
 
+  test('is refused where the login is that of an issuer that does not decide it, any more or ever', async () => {
+    const template = await api.template()
+    office.authorized.add('eve')
+    const eve = await api.person()
+    const identity = { subject: 'eve', account_id: eve.id, claims: JSON.stringify({ login: 'eve' }) }
+    await api.db
+      .insertInto('identity')
+      .values({ ...identity, issuer: 'https://gone.example.org' })
+      .execute()
+    expect(await start(eve.token, template)).toMatchObject({ status: 403, code: 'not_authorized' })
+    expect(office.heard.filter(({ body }) => body['login'] === 'eve')).toEqual([])
+    const claims = { login: 'uid' }
+    const deciding = userOfficeOf(office, {}, { issuers: [{ issuer: 'https://gone.example.org', claims }] })
+    const app = api.another({}, api.db, { userOffice: deciding })
+    expect((await start(eve.token, template, app)).status).toBe(202)
+  })
+
   test('is refused, with another code, while nobody can say; and where nobody asks, it is not', async () => {
     const template = await api.template()
     office.authorized.add('late')
@@ -105,6 +122,7 @@ describe('a session outside an experiment', () => {
         asked += 1
         return says === 'unavailable' ? { kind: says, detail: '' } : { kind: says }
       },
+      [issuer],
       () => now,
     )
     const at = async (ms: number) => {

@@ -11,7 +11,7 @@ const origin = plainSignIn.origin
 let office: TestUserOffice
 let api: TestApi
 
-const configured = (more: object = {}, triesPerName = 1_000) => userOfficeOf(office, more, triesPerName)
+const configured = (more: object = {}, triesPerName = 1_000) => userOfficeOf(office, more, { triesPerName })
 
 beforeAll(async () => {
   office = await startUserOffice()
@@ -182,7 +182,7 @@ describe('a name and a password', () => {
     ['says nothing', 'silent' as const],
   ])('are an unavailable user office where that %s', async (_, instead) => {
     office.instead = instead
-    const hasty = () => api.another({}, api.db, { userOffice: userOfficeOf(office, {}, 1_000, 500) })
+    const hasty = () => api.another({}, api.db, { userOffice: userOfficeOf(office, {}, { timeoutMs: 500 }) })
     const answer = await logIn('ada', 'correct horse', { app: instead === 'silent' ? hasty() : api.app })
     expect(answer).toMatchObject({ status: 503, body: { code: 'user_office_unavailable' } })
     expect(answer.text).not.toContain('SELECT')

@@ -15,7 +15,7 @@ let worker: Awaited<ReturnType<Stage['startWorkers']>> | undefined
 const catalogue = createFakeCatalogue('person')
 beforeAll(async () => {
   stage = await createStage({ provider: createFakeProvider(), key: recordingKey })
-  const sources = new Map([['office', { catalogue, issuers: null }]])
+  const sources = new Map([['office', { catalogue, issuers: ['https://login.example.org'] }]])
   // Once a century: what is asked for here alone is of interest.
   worker = await stage.startWorkers(['core'], { catalogues: { sources, everyMs: 100 * 365 * 86_400_000 } })
 })

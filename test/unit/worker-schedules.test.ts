@@ -15,7 +15,7 @@ function schedulesOf(ids: readonly string[], deleteOne: (id: string) => Promise<
   }
 }
 
-const office = { catalogue: createFakeCatalogue('person'), issuers: null }
+const office = { catalogue: createFakeCatalogue('person'), issuers: [] }
 const plans = plannedSchedules(['fake' as ProviderId], defaultTimings, {
   sources: new Map([['office', office]]),
   everyMs: 3_600_000,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { readConfig } from '../../../platform/config.ts'
+import { decidersOfLogins, expectDeciders } from '../../../api/user-office/deciders.ts'
+import { ConfigInvalid, readConfig } from '../../../platform/config.ts'
 
 const read = (env: Readonly<Record<string, string>>) => readConfig(['catalogues', 'experiments'], env)
 const faultsOf = (env: Readonly<Record<string, string>>): string[] => {
@@ -36,15 +37,17 @@ test('what is wrong is named, and holds no value', () => {
     url: 'https://office.example.org',
     username: 'u',
     passwordFile: '/p',
+    issuers: ['https://office.example.org'],
   }
   const faults = faultsOf({
     CARREL_TIME_ZONE: 'Mars/Olympus',
     CARREL_WITHDRAWN_SESSIONS: 'wait',
     CARREL_EXPERIMENT_DAYS_BEFORE: '-1',
-    CARREL_CATALOGUES: JSON.stringify([office, { id: 'list', kind: 'csv' }]),
+    CARREL_CATALOGUES: JSON.stringify([office, { id: 'list', kind: 'csv', issuers: [] }]),
   })
   expect(faults.map((fault) => fault.trim().split(' ')[0])).toEqual([
     'CARREL_CATALOGUES[0].url',
+    'CARREL_CATALOGUES[1].issuers',
     'CARREL_CATALOGUES[1].file',
     'CARREL_TIME_ZONE',
     'CARREL_EXPERIMENT_DAYS_BEFORE',
@@ -52,8 +55,28 @@ test('what is wrong is named, and holds no value', () => {
   ])
   expect(faults.join()).not.toContain('Mars')
   const twice = [
-    { id: 'a', kind: 'csv', file: '/a' },
-    { id: 'a', kind: 'csv', file: '/b' },
+    { id: 'a', kind: 'csv', file: '/a', issuers: ['x'] },
+    { id: 'a', kind: 'csv', file: '/b', issuers: ['x'] },
   ]
   expect(faultsOf({ CARREL_CATALOGUES: JSON.stringify(twice) })).toHaveLength(1)
+})
+
+test('a catalogue takes logins from those alone who decide them, now', () => {
+  const office = 'https://office.example.org'
+  const [sso, other] = ['https://sso.example.org', 'https://other.example.org']
+  const issuers = [
+    { issuer: sso, claims: { login: 'uid' } },
+    { issuer: other, claims: { login: null } },
+  ]
+  const deciders = decidersOfLogins(issuers, { issuer: office })
+  expect(deciders).toEqual([office, sso])
+  expect(decidersOfLogins(issuers, null)).toEqual([sso])
+  const speaksOf = (...named: string[]) =>
+    read({ CARREL_CATALOGUES: JSON.stringify([{ id: 'list', kind: 'csv', file: '/a', issuers: named }]) }).catalogues
+  expect(() => expectDeciders(speaksOf(sso, office).sources, deciders)).not.toThrow()
+  for (const none of [other, 'https://gone.example.org']) {
+    const check = () => expectDeciders(speaksOf(sso, none).sources, deciders)
+    expect(check).toThrow(ConfigInvalid)
+    expect(check).toThrow('CARREL_CATALOGUES[0].issuers[1] must be the user office, or a configured issuer')
+  }
 })

@@ -69,9 +69,10 @@ describe('is refused', () => {
 })
 
 test('it is not called as a configured issuer is, whose subjects would be its logins', () => {
-  const compose = (issuer: string) => composeUserOffice({ config: read(whole), issuers: [{ issuer }] })
+  const claims = { login: null }
+  const compose = (issuer: string) => composeUserOffice({ config: read(whole), issuers: [{ issuer, claims }] })
   expect(compose('https://sso.example.org')?.issuer).toBe(whole.issuer)
   expect(() => compose(whole.issuer)).toThrow(ConfigInvalid)
   expect(() => compose(whole.issuer)).toThrow(/CARREL_USER_OFFICE\.issuer must not be that of a configured issuer/)
-  expect(composeUserOffice({ config: null, issuers: [{ issuer: whole.issuer }] })).toBeUndefined()
+  expect(composeUserOffice({ config: null, issuers: [{ issuer: whole.issuer, claims }] })).toBeUndefined()
 })
