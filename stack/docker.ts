@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { openConnection } from '../ports/compute/docker/connection.ts'
 import { createEngine, type Engine } from '../ports/compute/docker/engine.ts'
-import { labels } from '../ports/compute/docker/names.ts'
+import { markWords } from '../ports/compute/marks.ts'
 import { dockerSettings, type DockerSettings } from '../ports/compute/docker/settings.ts'
 
 /** As DOCKER_HOST and its companions say. */
@@ -53,7 +53,7 @@ export interface DockerCount {
 
 /** What the daemon holds of a deployment, asked from the daemon itself. */
 export async function countAtDocker(settings: DockerSettings, deploymentId: string): Promise<DockerCount> {
-  const filters = JSON.stringify({ label: [`${labels.deployment}=${deploymentId}`] })
+  const filters = JSON.stringify({ label: markWords(deploymentId) })
   return withEngine(settings, async (engine) => {
     const ask = <T>(path: string, shape: z.ZodType<T>, query: Record<string, string | boolean>) =>
       engine.json('GET', path, shape, AbortSignal.timeout(30_000), { query })

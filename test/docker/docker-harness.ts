@@ -1,5 +1,6 @@
 import Docker from 'dockerode'
-import { labelsOf, namesOf } from '../../ports/compute/docker/names.ts'
+import { namesOf } from '../../ports/compute/docker/names.ts'
+import { marksOf } from '../../ports/compute/marks.ts'
 import { createDockerProvider } from '../../ports/compute/docker/provider.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
@@ -66,7 +67,7 @@ export async function leftovers(deploymentId: string): Promise<string[]> {
 export const manyContainers: ManyHarness = {
   make: (keys) =>
     eachOf(keys, async (key) => {
-      const object = { name: namesOf(key).object, Labels: labelsOf(serverSpec(key)) }
+      const object = { name: namesOf(key).object, Labels: marksOf(serverSpec(key)) }
       await docker.createContainer({ ...object, Image: baseImage, Cmd: ['true'] })
     }),
   unmake: (keys) =>

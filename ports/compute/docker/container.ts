@@ -1,7 +1,7 @@
 import type { InstanceRef } from '../provider.ts'
 import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { isOurs, labels } from './names.ts'
+import { isMarked, markWords } from '../marks.ts'
 import type { Names } from './names.ts'
 import { containerShape } from './shapes.ts'
 import type { ContainerShape } from './shapes.ts'
@@ -14,7 +14,7 @@ export async function findContainer(
   signal: AbortSignal,
 ): Promise<ContainerShape | null> {
   const found = await inspectContainer(engine, names.object, signal)
-  return found !== null && isOurs(found.Config.Labels, ref) ? found : null
+  return found !== null && isMarked(found.Config.Labels, ref) ? found : null
 }
 
 /** Any container by name or id; `null` where the daemon knows none. */
@@ -33,6 +33,5 @@ export async function inspectContainer(
 
 /** The query that finds everything of one deployment, or of one instance in it. */
 export function byLabel(deploymentId: string, name?: string): { readonly filters: string } {
-  const wanted = [`${labels.deployment}=${deploymentId}`, ...(name === undefined ? [] : [`${labels.name}=${name}`])]
-  return { filters: JSON.stringify({ label: wanted }) }
+  return { filters: JSON.stringify({ label: markWords(deploymentId, name) }) }
 }

@@ -7,7 +7,8 @@ import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { fetchImage, findImage } from './image.ts'
 import { checkMounts } from './mounts.ts'
-import { isOurs, namesOf } from './names.ts'
+import { isMarked } from '../marks.ts'
+import { namesOf } from './names.ts'
 import type { Names } from './names.ts'
 import { ensureNetwork } from './network.ts'
 import { Refusal } from '../refusal.ts'
@@ -140,7 +141,7 @@ async function namesake(
 ): Promise<ContainerShape> {
   for (let look = 0; look < 50; look++) {
     const found = await inspectContainer(engine, names.object, signal)
-    if (found !== null && isOurs(found.Config.Labels, spec)) return found
+    if (found !== null && isMarked(found.Config.Labels, spec)) return found
     if (found !== null) throw new Refusal('start_failed', `the name ${names.object} is taken by what is not Carrel's`)
     await wait(100, undefined, { signal }).catch(() => undefined)
   }

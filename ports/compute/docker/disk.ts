@@ -1,6 +1,6 @@
 import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { labels } from './names.ts'
+import { partLabel } from './names.ts'
 import type { DockerSettings } from './settings.ts'
 import { imageListShape, infoShape, madeShape } from './shapes.ts'
 
@@ -88,13 +88,13 @@ export function createDiskLimit(
 async function tryOne(engine: Engine, signal: AbortSignal): Promise<void> {
   const [image] = await engine.json('GET', '/images/json', imageListShape, signal)
   if (image === undefined) throw new EngineError(404, 'there is no image yet')
-  const filters = JSON.stringify({ label: [`${labels.part}=${part}`], until: ['2m'] })
+  const filters = JSON.stringify({ label: [`${partLabel}=${part}`], until: ['2m'] })
   // What a worker left that was killed in between.
   await engine.done('POST', '/containers/prune', signal, { query: { filters } }).catch(() => undefined)
   const body = {
     Image: image.Id,
     Cmd: ['true'],
-    Labels: { [labels.part]: part },
+    Labels: { [partLabel]: part },
     HostConfig: { NetworkMode: 'none', StorageOpt: { size: tooSmallToMatter } },
   }
   const { Id } = await engine.json('POST', '/containers/create', madeShape, signal, { body })

@@ -5,7 +5,7 @@ import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { EgressRules } from './egress-rules.ts'
 import { containerLogs } from './logs.ts'
-import { labels } from './names.ts'
+import { partLabel } from './names.ts'
 import { madeShape, networkShape, waitShape } from './shapes.ts'
 
 const contextDir = fileURLToPath(new URL('../../../images/egress', import.meta.url))
@@ -100,7 +100,7 @@ async function makeHelper(engine: Engine, rules: EgressRules, signal: AbortSigna
   await tidyUp(engine, signal)
   const body = {
     Image: tag,
-    Labels: { [labels.part]: part },
+    Labels: { [partLabel]: part },
     Env: [`CARREL_RULES=${rules.text}`, `CARREL_TABLE=${rules.table}`],
     HostConfig: {
       NetworkMode: 'host',
@@ -116,7 +116,7 @@ async function makeHelper(engine: Engine, rules: EgressRules, signal: AbortSigna
 
 /** Removes helpers that a worker left behind when it was killed. The daemon lets only one tidy up at a time: then another does. */
 async function tidyUp(engine: Engine, signal: AbortSignal): Promise<void> {
-  const filters = JSON.stringify({ label: [`${labels.part}=${part}`], until: ['2m'] })
+  const filters = JSON.stringify({ label: [`${partLabel}=${part}`], until: ['2m'] })
   await engine.done('POST', '/containers/prune', signal, { query: { filters } }).catch((error: unknown) => {
     if (!(error instanceof EngineError && error.status === 409)) throw error
   })

@@ -1,11 +1,10 @@
-import type { SessionId } from '../../../domain/ids.ts'
-import { idPattern } from '../../../domain/ids.ts'
+import { identityOf, marks } from '../marks.ts'
+import type { Marks } from '../marks.ts'
 import { ProviderUnreachable } from '../provider.ts'
 import type { InstanceState, ObservedInstance } from '../provider.ts'
 import { byLabel, inspectContainer } from './container.ts'
 import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { labels } from './names.ts'
 import { containerListShape, networkListShape } from './shapes.ts'
 import type { ListedContainer } from './shapes.ts'
 import { instanceState, listedState } from './states.ts'
@@ -34,12 +33,12 @@ export async function* listInstances(
       for (const [n, state] of states.entries()) {
         const container = page[n]
         if (state === null || container === undefined) continue
-        withContainer.add(container.Labels[labels.name])
+        withContainer.add(container.Labels[marks.name])
         yield* observed(container.Labels, { container: container.Id }, state)
       }
     }
     for (const network of await engine.json('GET', '/networks', networkListShape, signal, { query })) {
-      if (withContainer.has(network.Labels[labels.name])) continue
+      if (withContainer.has(network.Labels[marks.name])) continue
       yield* observed(network.Labels, { network: network.Id }, { kind: 'pending', reason: 'no container yet' })
     }
   } catch (error) {
@@ -60,15 +59,13 @@ async function stateOf(
   return inspected === null ? null : instanceState(inspected, networks)
 }
 
-/** Labels that we did not write make no instance; they can carry our deployment's id only by an operator's hand. */
 function* observed(
-  found: Readonly<Record<string, string>>,
+  found: Marks,
   ids: Readonly<Record<string, string>>,
   state: InstanceState,
 ): Generator<ObservedInstance> {
-  const [name, deploymentId] = [found[labels.name], found[labels.deployment]]
-  const [sessionId = '', generation] = [found[labels.session], Number(found[labels.generation])]
-  if (name === undefined || deploymentId === undefined || !idPattern.test(sessionId) || !(generation > 0)) return
-  // The pattern is what makes a string a session's id.
-  yield { ref: { name, deploymentId, ids }, sessionId: sessionId as SessionId, generation, state }
+  const identity = identityOf(found)
+  if (identity === null) return
+  const { name, deploymentId, ...of } = identity
+  yield { ref: { name, deploymentId, ids }, ...of, state }
 }

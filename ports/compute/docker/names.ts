@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Egress } from '../../../domain/template.ts'
-import type { InstanceRef, InstanceSpec } from '../provider.ts'
+import type { InstanceRef } from '../provider.ts'
 
 /** What the daemon calls one instance's objects. A function of the reference alone, so that a lost one is found again. */
 export interface Names {
@@ -10,14 +10,8 @@ export interface Names {
   readonly digest: string
 }
 
-export const labels = {
-  deployment: 'carrel.deployment',
-  session: 'carrel.session',
-  generation: 'carrel.generation',
-  name: 'carrel.name',
-  /** On what serves the daemon and no session: `egress`, `disk`. */
-  part: 'carrel.part',
-} as const
+/** The label of what serves the daemon and no session: `egress`, `disk`. */
+export const partLabel = 'carrel.part'
 
 const namePattern = /^[a-z0-9][a-z0-9_.-]{0,99}$/
 
@@ -27,17 +21,6 @@ export function namesOf({ name, deploymentId }: Pick<InstanceRef, 'name' | 'depl
   const digest = hash(`${deploymentId}\n${name}`)
   return { object: `${name}.${digest.slice(0, 6)}`, digest: digest.slice(0, 16) }
 }
-
-export const labelsOf = (spec: InstanceSpec): Record<string, string> => ({
-  [labels.deployment]: spec.deploymentId,
-  [labels.session]: spec.sessionId,
-  [labels.generation]: `${spec.generation}`,
-  [labels.name]: spec.name,
-})
-
-/** Whether what the daemon found under our name is ours. */
-export const isOurs = (found: Readonly<Record<string, string>>, ref: InstanceRef): boolean =>
-  found[labels.deployment] === ref.deploymentId && found[labels.name] === ref.name
 
 const egressLetter = { none: 'n', internet: 'i', site: 's' } as const satisfies Record<Egress, string>
 

@@ -3,7 +3,8 @@ import type { InstanceSpec } from '../provider.ts'
 import { subnet } from './addresses.ts'
 import { EngineError } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { bridgeName, isOurs, labelsOf } from './names.ts'
+import { isMarked, marksOf } from '../marks.ts'
+import { bridgeName } from './names.ts'
 import type { Names } from './names.ts'
 import type { DockerSettings } from './settings.ts'
 import { madeShape, networkListShape } from './shapes.ts'
@@ -35,7 +36,7 @@ export async function ensureNetwork(
         'com.docker.network.bridge.name': bridgeName(spec.egress, policy, names),
         ...(settings.mtu === undefined ? {} : { 'com.docker.network.driver.mtu': `${settings.mtu}` }),
       },
-      Labels: labelsOf(spec),
+      Labels: marksOf(spec),
     }
     try {
       await engine.json('POST', '/networks/create', madeShape, signal, { body })
@@ -81,5 +82,5 @@ async function lookUp(
   const networks = await engine.json('GET', '/networks', networkListShape, signal, { query })
   const named = networks.filter((network) => network.Name === names.object)
   if (named.length === 0) return 'absent'
-  return named.every((network) => isOurs(network.Labels, spec)) ? 'found' : 'foreign'
+  return named.every((network) => isMarked(network.Labels, spec)) ? 'found' : 'foreign'
 }

@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import type { InstanceSpec } from '../provider.ts'
-import { labelsOf } from './names.ts'
+import { marksOf } from '../marks.ts'
 import type { Names } from './names.ts'
 import { isDirectory } from './mounts.ts'
 import type { DockerSettings } from './settings.ts'
@@ -49,7 +49,7 @@ export function containerBody(spec: InstanceSpec, names: Names, settings: Docker
   return {
     Image: spec.image,
     Hostname: spec.sessionId,
-    Labels: labelsOf(spec),
+    Labels: marksOf(spec),
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     ...(spec.command === null ? {} : { Cmd: spec.command }),
     ...(spec.user === null ? {} : { User: `${spec.user.uid}:${spec.user.gid}` }),

@@ -1,13 +1,14 @@
 import type { V1PersistentVolumeClaim, V1Service } from '@kubernetes/client-node'
+import { marks } from '../marks.ts'
 import type { InstanceSpec } from '../provider.ts'
-import { labels, labelsOf, objectName } from './names.ts'
+import { labelsOf, objectName } from './names.ts'
 import { ownedBy } from './owner.ts'
 import type { Owner } from './shapes.ts'
 
 /** Selects the Pod of one instance. */
 export const podSelector = (spec: InstanceSpec): Record<string, string> => ({
-  [labels.deployment]: spec.deploymentId,
-  [labels.name]: spec.name,
+  [marks.deployment]: spec.deploymentId,
+  [marks.name]: spec.name,
 })
 
 /** `null`: it has no port that is known before it runs. */

@@ -1,7 +1,8 @@
 import type { InstanceRef } from '../provider.ts'
 import { isStatus } from './api-error.ts'
 import type { Api } from './api.ts'
-import { isOurs, objectName } from './names.ts'
+import { isMarked } from '../marks.ts'
+import { objectName } from './names.ts'
 import { pathOf } from './paths.ts'
 import type { KubernetesSettings } from './settings.ts'
 import { objectShape, podShape, serviceShape } from './shapes.ts'
@@ -52,7 +53,7 @@ async function standingIn(
 ): Promise<Standing> {
   const name = objectName(ref)
   const ours = <T extends AnyObject>(found: T | null): T | null =>
-    found !== null && isOurs(found.metadata.labels, ref) ? found : null
+    found !== null && isMarked(found.metadata.labels, ref) ? found : null
   // The Pod before its owner: what goes for a pause was said there before.
   const [pod, service] = await Promise.all([
     orNull(api.get(pathOf(namespace, 'pods', name), podShape, signal)),

@@ -6,7 +6,8 @@ import { allNamespaces } from './find.ts'
 import type { Deps } from './inspect.ts'
 import { withoutPod } from './inspect.ts'
 import { instanceState } from './instance-state.ts'
-import { identityOf, selector, stageOf } from './names.ts'
+import { identityOf } from '../marks.ts'
+import { selector, stageOf } from './names.ts'
 import { pathOf } from './paths.ts'
 import type { Kind } from './paths.ts'
 import { itemsShape, objectShape, podShape, serviceShape } from './shapes.ts'
@@ -56,7 +57,6 @@ function* observed(deps: Deps, { namespace, owners, pods, services }: Listed): G
   for (const name of new Set([...ownerOf.keys(), ...podOf.keys()])) {
     const [owner, pod] = [ownerOf.get(name), podOf.get(name)]
     const identity = identityOf((owner ?? pod)?.metadata.labels ?? {})
-    // Labels that we did not write make no instance; they can carry our deployment's id only by an operator's hand.
     if (identity === null) continue
     const stage = owner === undefined ? null : stageOf(owner.metadata.labels)
     const state =

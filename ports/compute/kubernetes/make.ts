@@ -5,7 +5,8 @@ import { ApiError, isStatus } from './api-error.ts'
 import type { Api } from './api.ts'
 import { claimManifest, serviceManifest } from './around.ts'
 import { orNull } from './find.ts'
-import { isOurs, objectName } from './names.ts'
+import { isMarked } from '../marks.ts'
+import { objectName } from './names.ts'
 import { ownedBy, ownerSecret } from './owner.ts'
 import { pathOf } from './paths.ts'
 import type { Kind } from './paths.ts'
@@ -103,7 +104,7 @@ async function makeOnce<T extends AnyObject>(
     if (!isStatus(error, 409)) throw error
     const found = await orNull(api.get(pathOf(namespace, kind, objectName(spec)), shape, signal))
     if (found === null) throw new ApiError(409, 'it was removed while it was made')
-    if (!isOurs(found.metadata.labels, spec))
+    if (!isMarked(found.metadata.labels, spec))
       throw new Refusal('start_failed', `the name ${objectName(spec)} is taken by what is not Carrel's`)
     if (found.metadata.deletionTimestamp !== undefined) throw new ApiError(409, 'it is being removed')
     return { kind: 'adopted', object: found }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { V1OwnerReference, V1Pod, V1Secret } from '@kubernetes/client-node'
 import type { InstanceSpec } from '../provider.ts'
-import { labels, labelsOf, objectName } from './names.ts'
+import { labelsOf, objectName, stageLabel } from './names.ts'
 import type { Stage } from './names.ts'
 import type { Owner } from './shapes.ts'
 
@@ -17,7 +17,7 @@ export function ownerSecret(spec: InstanceSpec, namespace: string, pod: V1Pod): 
   return {
     apiVersion: 'v1',
     kind: 'Secret',
-    metadata: { name: objectName(spec), namespace, labels: { ...labelsOf(spec), [labels.stage]: stage } },
+    metadata: { name: objectName(spec), namespace, labels: { ...labelsOf(spec), [stageLabel]: stage } },
     type: 'carrel.session',
     stringData: {
       secret: spec.secret,

@@ -1,6 +1,6 @@
 import { isStatus } from './api-error.ts'
 import type { Api } from './api.ts'
-import { labels } from './names.ts'
+import { stageLabel } from './names.ts'
 import type { Stage } from './names.ts'
 import { pathOf } from './paths.ts'
 import { objectShape } from './shapes.ts'
@@ -19,7 +19,7 @@ export async function setStage(
   const { name, resourceVersion } = metadata
   const read = resourceVersion === undefined ? {} : { resourceVersion }
   try {
-    const patch = { metadata: { ...read, labels: { [labels.stage]: stage } } }
+    const patch = { metadata: { ...read, labels: { [stageLabel]: stage } } }
     return await api.merge(pathOf(namespace, 'secrets', name), patch, objectShape, signal)
   } catch (error) {
     if (isStatus(error, 409)) return null

@@ -1,7 +1,8 @@
 import type { InstanceRef } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { descriptionOf, fullDescriptionOf, tagsOf, volumeFilterOf } from './names.ts'
+import { markWords } from '../marks.ts'
+import { descriptionOf, fullDescriptionOf, volumeFilterOf } from './names.ts'
 import { everything } from './pages.ts'
 import { floatingPage, groupPage, portPage, serverAlone, serverPage, volumePage } from './shapes.ts'
 import type { Floating, Group, Port, Server, Volume } from './shapes.ts'
@@ -43,7 +44,7 @@ export async function lookAround(api: CloudApi, names: Names, signal: AbortSigna
 
 /** Those that stand before those that go or failed, and the oldest of them first: whoever asks takes the same. */
 export async function findServers(api: CloudApi, names: Names, signal: AbortSignal): Promise<Server[]> {
-  const query = { tags: tagsOf(names).join(',') }
+  const query = { tags: markWords(names.deploymentId, names.name).join(',') }
   const found = await everything(api, 'compute', '/servers/detail', serverPage, signal, { query, limit })
   return found.sort((a, b) => rank(a) - rank(b) || a.created.localeCompare(b.created) || a.id.localeCompare(b.id))
 }

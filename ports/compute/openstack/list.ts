@@ -1,16 +1,10 @@
+import { identityOf, markWords } from '../marks.ts'
+import type { Identity } from '../marks.ts'
 import { ProviderUnreachable } from '../provider.ts'
-import type { ObservedInstance } from '../provider.ts'
+import type { InstanceRef, InstanceState, ObservedInstance } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
 import { noServer } from './inspect.ts'
-import {
-  deploymentTag,
-  descriptionOf,
-  identityByName,
-  identityOf,
-  nameIn,
-  volumeFilterOf,
-  volumeNameIn,
-} from './names.ts'
+import { descriptionOf, identityByName, nameIn, volumeFilterOf, volumeNameIn } from './names.ts'
 import { pages } from './pages.ts'
 import { floatingPage, groupPage, portPage, serverPage, volumePage } from './shapes.ts'
 import { serverState } from './states.ts'
@@ -28,20 +22,20 @@ export async function* listInstances(
 ): AsyncGenerator<ObservedInstance> {
   const seen = new Set<string>()
   try {
-    const query = { tags: deploymentTag(deploymentId) }
+    const query = { tags: markWords(deploymentId).join(',') }
     const asked = { query, limit: ground.settings.pageSize }
     for await (const servers of pages(ground.api, 'compute', '/servers/detail', serverPage, signal, asked))
       for (const server of servers) {
-        const identity = identityOf(server.metadata, server.id)
+        const identity = identityOf(server.metadata)
         // Of two by one name, as after a race that is not over, the instance is told once.
-        if (identity === null || identity.ref.deploymentId !== deploymentId || seen.has(identity.ref.name)) continue
-        seen.add(identity.ref.name)
-        yield { ...identity, state: serverState(server, networks) }
+        if (identity === null || identity.deploymentId !== deploymentId || seen.has(identity.name)) continue
+        seen.add(identity.name)
+        yield observed(identity, { server: server.id }, serverState(server, networks))
       }
     for await (const name of remains(ground, deploymentId, signal)) {
       const identity = seen.has(name) ? null : identityByName(name, deploymentId)
       seen.add(name)
-      if (identity !== null) yield { ...identity, state: { kind: 'pending', reason: noServer } }
+      if (identity !== null) yield observed(identity, undefined, { kind: 'pending', reason: noServer })
     }
   } catch (error) {
     throw new ProviderUnreachable(error instanceof CloudError ? error.message : 'the list could not be read')
@@ -73,3 +67,11 @@ async function* remains({ api, settings }: Ground, deploymentId: string, signal:
 }
 
 const some = (name: string | null): readonly string[] => (name === null ? [] : [name])
+
+function observed(
+  { name, deploymentId, ...of }: Identity,
+  ids: InstanceRef['ids'],
+  state: InstanceState,
+): ObservedInstance {
+  return { ref: { name, deploymentId, ...(ids === undefined ? {} : { ids }) }, ...of, state }
+}

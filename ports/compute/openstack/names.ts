@@ -1,22 +1,20 @@
-import { idPattern, instanceOf } from '../../../domain/ids.ts'
-import type { SessionId } from '../../../domain/ids.ts'
+import { instanceOf } from '../../../domain/ids.ts'
+import { marks, marksOf } from '../marks.ts'
+import type { Identity, Marks } from '../marks.ts'
 import type { InstanceRef, InstanceSpec } from '../provider.ts'
 
 /**
  * How what belongs to one instance is known again. Servers carry tags and metadata, volumes metadata, and all three of Neutron's
- * kinds a description, because these are set by the same call that makes the object: nothing of ours is ever unmarked.
+ * kinds a description, because these are set by the same call that makes the object: nothing of ours is ever unmarked. Nova's tags hold
+ * no comma and no slash, and at most 60 characters.
  */
-const marks = {
-  deployment: 'carrel.deployment',
-  name: 'carrel.name',
-  session: 'carrel.session',
-  generation: 'carrel.generation',
+const own = {
+  ...marks,
   ports: 'carrel.ports',
   /** `floating` or `fixed`: where it is reached. */
   address: 'carrel.address',
 } as const
 
-export type Marks = Readonly<Record<string, string>>
 type Names = Pick<InstanceRef, 'name' | 'deploymentId'>
 
 const namePattern = /^[a-z0-9][a-z0-9_.-]{0,46}$/
@@ -28,20 +26,12 @@ export function checkNames({ name, deploymentId }: Names): void {
     throw new TypeError('an instance name is of lower-case letters, digits and _.-')
 }
 
-export const deploymentTag = (deploymentId: string): string => `${marks.deployment}=${deploymentId}`
-const nameTag = (name: string): string => `${marks.name}=${name}`
-/** Nova's filter: all of the tags. Its tags hold no comma and no slash, and at most 60 characters. */
-export const tagsOf = ({ name, deploymentId }: Names): string[] => [deploymentTag(deploymentId), nameTag(name)]
-
 export function metadataOf(spec: InstanceSpec, address: 'floating' | 'fixed'): Record<string, string> {
   return {
-    [marks.deployment]: spec.deploymentId,
-    [marks.name]: spec.name,
-    [marks.session]: spec.sessionId,
-    [marks.generation]: `${spec.generation}`,
+    ...marksOf(spec),
     // Of one that reports its ports nothing is known here but the machine.
-    [marks.ports]: spec.report === null ? spec.ports.join(',') : 'reported',
-    [marks.address]: address,
+    [own.ports]: spec.report === null ? spec.ports.join(',') : 'reported',
+    [own.address]: address,
   }
 }
 
@@ -55,34 +45,15 @@ export function nameIn(description: string, deploymentId: string): string | null
   return description.startsWith(prefix) ? description.slice(prefix.length) : null
 }
 
-export interface Identity {
-  readonly ref: InstanceRef
-  readonly sessionId: SessionId
-  readonly generation: number
-}
-
-/** Whose server it is, by its metadata; `null`: it is not ours, as after somebody else's hand. */
-export function identityOf(found: Marks, id: string): Identity | null {
-  const [name, deploymentId] = [found[marks.name], found[marks.deployment]]
-  const [sessionId = '', generation] = [found[marks.session], Number(found[marks.generation])]
-  if (name === undefined || deploymentId === undefined || !idPattern.test(sessionId) || !(generation > 0)) return null
-  // The pattern is what makes a string a session's id.
-  return { ref: { name, deploymentId, ids: { server: id } }, sessionId: sessionId as SessionId, generation }
-}
-
-/** Whether these are the marks of this instance, and of no other. */
-export const isMarked = (found: Marks, { name, deploymentId }: Names): boolean =>
-  found[marks.name] === name && found[marks.deployment] === deploymentId
-
 /** Whose remains these are, by their name alone. */
 export function identityByName(name: string, deploymentId: string): Identity | null {
   const instance = instanceOf(name)
-  return instance === null ? null : { ref: { name, deploymentId }, ...instance }
+  return instance === null ? null : { name, deploymentId, ...instance }
 }
 
 /** Where the ports of a server are: its own numbers, or none where it reports them. */
 export const portsIn = (found: Marks): readonly number[] | 'reported' => {
-  const text = found[marks.ports] ?? ''
+  const text = found[own.ports] ?? ''
   return text === 'reported'
     ? 'reported'
     : text
@@ -92,7 +63,7 @@ export const portsIn = (found: Marks): readonly number[] | 'reported' => {
 }
 
 export const addressIn = (found: Marks): 'floating' | 'fixed' =>
-  found[marks.address] === 'floating' ? 'floating' : 'fixed'
+  found[own.address] === 'floating' ? 'floating' : 'fixed'
 
 /** Volumes are found by the same words, as Cinder's metadata. */
 export const volumeMetadataOf = ({ name, deploymentId }: Names): Record<string, string> => ({

@@ -5,14 +5,15 @@ import { CloudError } from './cloud-error.ts'
 import { findServers, isGoing, lookAround, serverById } from './everything.ts'
 import type { Surroundings } from './everything.ts'
 import type { Limit } from './limit.ts'
-import { checkNames, isMarked } from './names.ts'
+import { isMarked } from '../marks.ts'
+import { checkNames } from './names.ts'
 import type { Port } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
 import { tolerant } from './surroundings.ts'
 
 /** What is being deleted is told so again after so many looks: Nova forgets when a machine of its own dies. */
 const remindAfter = 15
-/** So many times as long, at most, is waited between two looks at a server that goes slowly: a busy cloud is asked less. */
+/** So many times as long, at most, is waited between two looks at what goes slowly: a busy cloud is asked less. */
 const mostLooks = 8
 
 export interface RemoveDeps extends Ground {
@@ -36,7 +37,8 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
       // first, so that of many that begin at once some soon end, and not all of them late.
       next = await removals(() => step(round), both, next === 'server' ? 'last' : 'next')
       if (next === 'removed') return { kind: 'removed' }
-      const looks = next === 'server' ? Math.min(round + 1, mostLooks) : next === 'wait' ? 1 : 0
+      const goes = next === 'server' || next === 'volume'
+      const looks = goes ? Math.min(round + 1, mostLooks) : next === 'wait' ? 1 : 0
       if (looks > 0) await wait(settings.lookAgainMs * looks, undefined, { signal: both })
     }
     return { kind: 'unknown', why: 'it is still there' }
@@ -46,8 +48,8 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
   }
 }
 
-/** `server`: it is still there. */
-type Next = 'removed' | 'server' | 'wait' | 'again'
+/** `server`, `volume`: it is still there, and takes its time. */
+type Next = 'removed' | 'server' | 'volume' | 'wait' | 'again'
 
 /** One look, and what follows from it and from those before it. */
 function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (round: number) => Promise<Next> {
@@ -80,6 +82,8 @@ function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (roun
     }
     if (withoutServer < 2) return 'wait'
     await removeSurroundings(api, left, signal)
+    // Neutron has done what it was told when it says so. Cinder begins then, or refuses as long as a volume is in use.
+    if (left.volumes.length > 0) return 'volume'
     // After a deed the next look comes at once; before, there is something to wait for.
     return withoutAny > 0 ? 'wait' : 'again'
   }
@@ -94,8 +98,10 @@ async function removeSurroundings(api: CloudApi, left: Surroundings, signal: Abo
   }
   await remove('network', '/ports', left.ports)
   await remove('network', '/floatingips', left.floatings)
-  await remove('volume', '/volumes', left.volumes)
-  await remove('network', '/security-groups', left.groups)
+  const standing = left.volumes.filter(({ status }) => status !== 'deleting')
+  await remove('volume', '/volumes', standing)
+  // It stands for all else: whoever finds none believes that there is nothing.
+  if (left.volumes.length === 0) await remove('network', '/security-groups', left.groups)
 }
 
 /** Servers that the list keeps silent about: deleted and kept for some time in case it was a mistake, or of a cell that is down. */

@@ -1,5 +1,6 @@
 import type { InstanceSpec } from '../provider.ts'
-import { metadataOf, tagsOf } from './names.ts'
+import { markWords } from '../marks.ts'
+import { metadataOf } from './names.ts'
 import type { OpenstackSettings } from './settings.ts'
 
 /** What stands around the server, and what it is made of, by the cloud's own ids. */
@@ -38,7 +39,7 @@ export function serverBody(
       ...('imageId' in disk ? { imageRef: disk.imageId } : mapping(disk.volumeId)),
       networks: [{ port: portId }],
       metadata: { ...settings.metadata, ...metadataOf(spec, address) },
-      tags: tagsOf(spec),
+      tags: markWords(spec.deploymentId, spec.name),
       user_data: userData,
       config_drive: settings.configDrive,
       ...(terms?.keyName === undefined ? {} : { key_name: terms.keyName }),

@@ -3,7 +3,7 @@ import { createInstance } from '../../../ports/compute/docker/create.ts'
 import { createDiskLimit } from '../../../ports/compute/docker/disk.ts'
 import { EngineError } from '../../../ports/compute/docker/engine.ts'
 import type { Engine } from '../../../ports/compute/docker/engine.ts'
-import { labelsOf } from '../../../ports/compute/docker/names.ts'
+import { marksOf } from '../../../ports/compute/marks.ts'
 import { dockerSettings } from '../../../ports/compute/docker/settings.ts'
 import { freshKey } from '../../conformance/compute-harness.ts'
 import { serverSpec } from '../../docker/docker-harness.ts'
@@ -12,7 +12,7 @@ const spec = serverSpec(freshKey('here'))
 const settings = dockerSettings.parse({ diskLimit: 'off' })
 const ours = (status: string) => ({
   ...found,
-  Config: { ...found.Config, Labels: labelsOf(spec) },
+  Config: { ...found.Config, Labels: marksOf(spec) },
   State: { Status: status },
 })
 const found = {

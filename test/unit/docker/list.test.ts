@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Engine } from '../../../ports/compute/docker/engine.ts'
-import { labelsOf } from '../../../ports/compute/docker/names.ts'
+import { marksOf } from '../../../ports/compute/marks.ts'
 import { listInstances } from '../../../ports/compute/docker/list.ts'
 import type { ObservedInstance } from '../../../ports/compute/provider.ts'
 import { freshKey } from '../../conformance/compute-harness.ts'
@@ -13,11 +13,11 @@ const published = { IP: '127.0.0.1', PrivatePort: 8080, PublicPort: 40_001, Type
 async function listed(State: string, Ports: readonly object[]) {
   const asked: string[] = []
   const answers: Readonly<Record<string, unknown>> = {
-    '/containers/json': [{ Id: 'c1', Labels: labelsOf(spec), State, Ports }],
+    '/containers/json': [{ Id: 'c1', Labels: marksOf(spec), State, Ports }],
     '/networks': [],
     '/containers/c1/json': {
       Id: 'c1',
-      Config: { Labels: labelsOf(spec), User: '' },
+      Config: { Labels: marksOf(spec), User: '' },
       HostConfig: { PortBindings: {} },
       State: { Status: 'exited', ExitCode: 137, OOMKilled: true },
       NetworkSettings: { Ports: {} },

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { labels, labelsOf, objectName } from '../../../ports/compute/kubernetes/names.ts'
+import { labelsOf, objectName, stageLabel } from '../../../ports/compute/kubernetes/names.ts'
 import type { Stage } from '../../../ports/compute/kubernetes/names.ts'
 import { call } from '../../conformance/compute-harness.ts'
 import { deploymentId, specWith } from './ground.ts'
@@ -21,7 +21,7 @@ const named = (uid: string, more: Readonly<Record<string, string>> = {}) => ({
   resourceVersion: '7',
   labels: { ...labelsOf(specWith()), ...more },
 })
-const owner = (stage: Stage) => json(200, { metadata: named('o', { [labels.stage]: stage }) })
+const owner = (stage: Stage) => json(200, { metadata: named('o', { [stageLabel]: stage }) })
 const pod = (uid: string) =>
   json(200, { metadata: named(uid), spec: { containers: [] }, status: { phase: 'Running', conditions: [] } })
 const changes = () => cluster?.requests.filter(({ line }) => !line.startsWith('GET ')) ?? []

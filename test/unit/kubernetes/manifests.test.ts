@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { claimManifest, serviceManifest } from '../../../ports/compute/kubernetes/around.ts'
-import { labels, objectName } from '../../../ports/compute/kubernetes/names.ts'
+import { objectName, stageLabel } from '../../../ports/compute/kubernetes/names.ts'
+import { marks } from '../../../ports/compute/marks.ts'
 import { objection } from '../../../ports/compute/kubernetes/objection.ts'
 import { keptPod, ownerSecret } from '../../../ports/compute/kubernetes/owner.ts'
 import { podManifest } from '../../../ports/compute/kubernetes/pod.ts'
@@ -62,9 +63,9 @@ test('secrets stand in the Secret alone: the Pod names them', () => {
   expect(metadata?.labels).toMatchObject({
     'app.kubernetes.io/managed-by': 'carrel',
     'app.kubernetes.io/instance': 's1',
-    [labels.deployment]: spec.deploymentId,
-    [labels.generation]: '1',
-    [labels.stage]: 'making',
+    [marks.deployment]: spec.deploymentId,
+    [marks.generation]: '1',
+    [stageLabel]: 'making',
   })
   expect(pod.spec?.containers[0]?.env).toContainEqual({
     name: 'PASSWORD',
