@@ -67,23 +67,16 @@ export async function recordObserved(
   providerId: ProviderId,
   list: { readonly tookMs: number; readonly error: string | null },
 ): Promise<boolean> {
-  const back = list.error === null && (await tryAtOnce(db, providerId))
-  await sql`
+  const { rows } = await sql<{ back: boolean }>`
+    with before as (select observe_error from provider_health where provider_id = ${providerId})
     insert into provider_health (provider_id, observed_at, observe_error, observe_ms)
     values (${providerId}, case when ${list.error}::text is null then now() end, ${list.error}, ${list.tookMs})
     on conflict (provider_id) do update set observe_error = excluded.observe_error, observe_ms = excluded.observe_ms,
-      observed_at = case when excluded.observe_error is null then now() else provider_health.observed_at end
+      observed_at = case when excluded.observe_error is null then now() else provider_health.observed_at end,
+      retry_at = case
+        when provider_health.state = 'open' and provider_health.observe_error is not null and excluded.observe_error is null
+        then least(provider_health.retry_at, now()) else provider_health.retry_at end
+    returning state = 'open' and observe_error is null and (select observe_error from before) is not null as back
   `.execute(db)
-  return back
-}
-
-async function tryAtOnce(db: Db, providerId: ProviderId): Promise<boolean> {
-  const changed = await db
-    .updateTable('provider_health')
-    .set({ retry_at: sql<Date>`least(retry_at, now())` })
-    .where('provider_id', '=', providerId)
-    .where('state', '=', 'open')
-    .where('observe_error', 'is not', null)
-    .executeTakeFirst()
-  return changed.numUpdatedRows > 0n
+  return rows[0]?.back === true
 }
