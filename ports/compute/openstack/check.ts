@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { CheckFinding } from '../../../domain/provider-check.ts'
 import type { CallContext, CheckAsk, CheckedTemplate } from '../provider.ts'
+import { checkVolumes } from './check-volumes.ts'
 import { CloudError } from './cloud-error.ts'
 import { keystoneTime } from './keystone-time.ts'
 import type { Named } from './named.ts'
@@ -27,7 +28,7 @@ export async function checkCloud(deps: CheckDeps, ask: CheckAsk, { signal }: Cal
     found(() => quotas(deps, signal), 'quotas'),
     ...names.flavors.map((name) => found(() => flavor(deps, name, signal), `flavor ${name}`)),
     ...names.images.map((name) => found(() => image(deps, name, signal), `image ${name}`)),
-    found(() => volumes(deps, ask, signal), 'cinder'),
+    found(() => checkVolumes(deps, ask, signal), 'cinder'),
   ])
   return [...signedIn, ...rest.flat(), ...ask.templates.flatMap((template) => unfit(deps, template))]
 }
@@ -169,13 +170,6 @@ function unfit({ settings }: CheckDeps, { egress, sizes, terms }: CheckedTemplat
     ...(noSite ? [finding('named_missing', 'missing', 'siteNetworks')] : []),
     ...without.map(({ name }) => finding('named_missing', 'missing', `flavor of size ${name}`)),
   ]
-}
-
-async function volumes({ api }: CheckDeps, { templates }: CheckAsk, signal: AbortSignal): Promise<CheckFinding[]> {
-  const wanted = templates.some(({ terms }) => terms.openstack?.boot === 'volume')
-  return !wanted || (await api.has('volume', signal))
-    ? []
-    : [finding('named_missing', 'missing', 'service block-storage')]
 }
 
 /** Each name once, and no more than a check of seconds can ask for. */

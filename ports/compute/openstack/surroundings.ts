@@ -110,6 +110,9 @@ export async function ensureFloating(
 
 const volumePollMs = 2_000
 
+/** Cinder counts in whole GiB, and knows no volume of none. */
+export const volumeGib = (diskMib: number): number => Math.max(1, Math.ceil(diskMib / 1024))
+
 /** The session's own disk with the image on it, once it is ready to boot from. */
 export async function ensureVolume(
   { api, settings }: Ground,
@@ -120,7 +123,7 @@ export async function ensureVolume(
   const body = {
     volume: {
       name: spec.name,
-      size: Math.max(1, Math.ceil(spec.resources.diskMib / 1024)),
+      size: volumeGib(spec.resources.diskMib),
       imageRef: from.imageId,
       metadata: volumeMetadataOf(spec),
       ...(settings.volumeType === undefined ? {} : { volume_type: settings.volumeType }),

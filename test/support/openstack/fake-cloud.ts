@@ -26,6 +26,8 @@ export interface FakeCloud {
   /** Answers instead of the cloud; `undefined`: the cloud answers. */
   instead: (seen: Seen) => Reply | undefined | Promise<Reply | undefined>
   tokenSeconds: number
+  /** What stands in the catalogue. */
+  readonly services: string[]
   /** Tokens end with their application credential: Keystone then tells their end without a zone. */
   endsWithCredential: boolean
   close(): Promise<void>
@@ -58,6 +60,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
     things,
     instead: (() => undefined) as FakeCloud['instead'],
     tokenSeconds: 3600,
+    services: ['compute', 'network', 'image', 'block-storage'],
     endsWithCredential: false,
   }
   let [base, tokens] = ['', 0]
@@ -102,8 +105,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
   }
 
   function signIn(): Reply {
-    const services = ['compute', 'network', 'image', 'block-storage']
-    const catalog = services.map((type) => ({
+    const catalog = cloud.services.map((type) => ({
       type,
       endpoints: [
         { interface: 'public', region_id: 'RegionOne', url: `${base}/${type}${type === 'compute' ? '/v2.1' : ''}` },

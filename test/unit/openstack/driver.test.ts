@@ -251,15 +251,3 @@ test('no more servers are made at once than the settings allow', async () => {
   expect(most).toBeLessThanOrEqual(2)
   await provider.close()
 })
-
-test('a check names what is missing, in codes', async () => {
-  const provider = openCloud(cloud, { network: 'nowhere' })
-  const sizes = [{ name: 'small', cpuMilli: 1, memoryMib: 1, diskMib: 1, gpus: 0 }]
-  const terms = { openstack: { flavors: { small: 'm9.none' } } }
-  const templates = [{ image: 'none', sizes, egress: 'none' as const, terms }]
-  const findings = (await provider.check?.({ deploymentId: 'd', templates }, call)) ?? []
-  expect(findings.map(({ code, about }) => `${code} ${about}`)).toEqual(
-    expect.arrayContaining(['named_missing network nowhere', 'named_missing flavor m9.none', 'image_missing none']),
-  )
-  await provider.close()
-})
