@@ -72,9 +72,8 @@ async function endTokens(trx: Trx, id: AccountId): Promise<void> {
     .execute()
   await sql`update hawk_key set key = '' from token
     where token.id = hawk_key.token_id and token.account_id = ${id} and hawk_key.key <> ''`.execute(trx)
-  // Who fetches one at this moment holds it, waits for the account, and is then told no for good.
-  await sql`delete from device_authorization where device_hash = any(array(
-    select device_hash from device_authorization where account_id = ${id} for update skip locked))`.execute(trx)
+  // Who approves or fetches one locks the account first, and finds it so.
+  await trx.deleteFrom('device_authorization').where('account_id', '=', id).execute()
 }
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import type { Role, Scope } from '../domain/authorization.ts'
-import type { Executor } from './connect.ts'
+import type { Executor, Trx } from './connect.ts'
 import { statement } from './statement.ts'
 
 /** Who a token speaks for, while it holds. */
@@ -73,4 +73,19 @@ const byId = statement<unknown>(`select from ${bearers} where token.id = $1 and 
 /** Whether the token still holds: for streams, which outlive the check at their start. */
 export async function stillHolds(executor: Executor, id: TokenId): Promise<boolean> {
   return (await byId(executor, [id])).length > 0
+}
+
+/**
+ * Whether the token still holds, now that nobody disables its account, or the other one, before the transaction ends. For what
+ * outlasts the request: an account that was disabled and enabled since the request was let in is let in again, its token is not.
+ * Before anything else is locked: accounts come first.
+ */
+export async function holdBearer(
+  trx: Trx,
+  { accountId, tokenId }: Pick<Bearer, 'accountId' | 'tokenId'>,
+  other: AccountId = accountId,
+): Promise<boolean> {
+  const both = [accountId, other]
+  await trx.selectFrom('account').select('id').where('id', 'in', both).orderBy('id').forShare().execute()
+  return await stillHolds(trx, tokenId)
 }

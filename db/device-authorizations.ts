@@ -4,6 +4,7 @@ import type { PollVerdict } from '../domain/device.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import type { Scope } from '../domain/authorization.ts'
 import { hashOf } from './bearers.ts'
+import { mayHoldToken } from './exchanges.ts'
 import type { Executor, Trx } from './connect.ts'
 import { plainText } from './plain-text.ts'
 
@@ -111,17 +112,25 @@ export type Polled =
       readonly scopes: readonly Scope[]
     }
 
-/** What came of it, for the program that asks: approved, it is fetched by this, once. */
+const byDevice = (executor: Executor, deviceCode: string) =>
+  executor.selectFrom('device_authorization').select('account_id').where('device_hash', '=', hashOf(deviceCode))
+
+/**
+ * What came of it, for the program that asks: approved, it is fetched by this, once. Locks the account that approved it first: who
+ * disables that takes the approval back.
+ */
 export async function pollDevice(trx: Trx, deviceCode: string, client: string): Promise<Polled> {
-  const row = await trx
-    .selectFrom('device_authorization')
-    .select(['device_hash', 'token_id', 'account_id', 'client', 'scopes', 'state', 'interval_seconds'])
+  const before = await byDevice(trx, deviceCode).executeTakeFirst()
+  const mayHold = before?.account_id == null || (await mayHoldToken(trx, before.account_id))
+  const row = await byDevice(trx, deviceCode)
+    .select(['device_hash', 'token_id', 'client', 'scopes', 'state', 'interval_seconds'])
     .select(sql<boolean>`expires_at <= now()`.as('is_expired'))
     .select(sql<number | null>`extract(epoch from clock_timestamp() - polled_at)::float8`.as('since_poll'))
-    .where('device_hash', '=', hashOf(deviceCode))
     .forUpdate()
     .executeTakeFirst()
   if (row === undefined || row.client !== client) return { kind: 'invalid_grant' }
+  // It was answered just now: the next poll is told.
+  if (row.account_id !== before?.account_id) return { kind: 'authorization_pending' }
   const kind = pollVerdict({
     state: row.state,
     isExpired: row.is_expired,
@@ -140,5 +149,6 @@ export async function pollDevice(trx: Trx, deviceCode: string, client: string): 
     .where('device_hash', '=', row.device_hash)
     .execute()
   if (kind !== 'fetch') return { kind }
+  if (!mayHold) return { kind: 'access_denied' }
   return accountId === null ? { kind: 'invalid_grant' } : { kind, tokenId, accountId, client, scopes }
 }

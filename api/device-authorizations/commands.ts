@@ -11,7 +11,7 @@ import type { AppContext } from '../env.ts'
 import { invalid, notFound, Problem } from '../problem.ts'
 import { addressOf } from '../sign-in/complete.ts'
 import type { SignInDeps } from '../sign-in/issuers.ts'
-import { checkScopes, mayGive } from '../tokens/commands.ts'
+import { checkScopes, holdCaller, mayGive } from '../tokens/commands.ts'
 import type { Refusal } from '../token/answers.ts'
 import { createGuesses } from './guesses.ts'
 
@@ -96,6 +96,7 @@ async function answer(
   const { services, principal } = c.var
   const { tokenId } = await show(c, typed)
   await change(services.db, deedOf(c), { kind: 'token', id: tokenId }, async (trx) => {
+    await holdCaller(trx, principal, principal.accountId)
     // Somebody else may have answered since it was looked up.
     const asked = await lockDevice(trx, digestOf(c, typed) ?? '')
     if (asked === null) throw nobody()

@@ -10,7 +10,7 @@ import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { accountLeaves, notFound } from '../problem.ts'
-import { checkAccount, checkScopes, expiryOf } from '../tokens/commands.ts'
+import { checkAccount, checkScopes, expiryOf, holdCaller } from '../tokens/commands.ts'
 import type { HawkKeyCreate } from './schemas.ts'
 
 /** `secret`: `null` where the key was made before, and so shown. */
@@ -34,6 +34,7 @@ export async function issueHawkKey(
     const expiresAt = expiryOf(asked.expiresAt, Date.now())
     await checkAccount(db, principal, accountId)
     return async (trx) => {
+      await holdCaller(trx, principal, accountId)
       if (await isLeaving(trx, accountId)) throw accountLeaves()
       const secret = newHawkSecret()
       const { client, name } = asked

@@ -1,4 +1,3 @@
-import { mayHoldToken } from '../../db/exchanges.ts'
 import { pollDevice } from '../../db/device-authorizations.ts'
 import type { Polled } from '../../db/device-authorizations.ts'
 import { createToken } from '../../db/tokens.ts'
@@ -33,7 +32,6 @@ export async function fetchDeviceToken(
     const polled = await pollDevice(trx, deviceCode, clientId)
     if (polled.kind !== 'fetch') return refusalOf(polled.kind)
     const { tokenId: id, accountId, client, scopes } = polled
-    if (!(await mayHoldToken(trx, accountId))) return refusalOf('access_denied')
     const expiresAt = new Date(Date.now() + deps.deviceTokenDays * dayMs)
     const name = `Device sign-in of ${client}`
     const secret = await createToken(trx, { id, accountId, client, name, scopes, expiresAt })

@@ -2,6 +2,8 @@ import type { z } from '@hono/zod-openapi'
 import { getAccount } from '../../db/accounts.ts'
 import type { Db } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
+import { holdBearer } from '../../db/bearers.ts'
+import type { Trx } from '../../db/connect.ts'
 import { isLeaving } from '../../db/leaving.ts'
 import { createToken, getToken, revokeToken } from '../../db/tokens.ts'
 import type { Token } from '../../db/tokens.ts'
@@ -39,6 +41,7 @@ export async function issueToken(
     const expiresAt = expiryOf(asked.expiresAt, Date.now())
     await checkAccount(db, principal, accountId)
     return async (trx) => {
+      await holdCaller(trx, principal, accountId)
       if (await isLeaving(trx, accountId)) throw accountLeaves()
       return await createToken(trx, {
         id,
@@ -77,6 +80,12 @@ export function checkScopes(actor: Actor, asked: readonly Scope[]): void {
     throw new Problem('forbidden', `You cannot give what you do not have: ${beyond.join(', ')}.`, {
       errors: [{ in: 'body', pointer: '/scopes', message: `Not yours to give: ${beyond.join(', ')}.` }],
     })
+}
+
+/** Keeps whoever asks, and for whom, from being disabled before the transaction ends. Throws 401 where the caller was. */
+export async function holdCaller(trx: Trx, { actedBy, tokenId }: Principal, owner: AccountId): Promise<void> {
+  if (!(await holdBearer(trx, { accountId: actedBy, tokenId }, owner)))
+    throw new Problem('unauthenticated', 'What you are signed in by has ended meanwhile.')
 }
 
 /** When it ends; 30 days from now where nothing is said. Throws 422. */

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { disableAccount, enableAccount } from '../../../db/account-standing.ts'
+import type { Trx } from '../../../db/connect.ts'
+import type { AccountId } from '../../../domain/ids.ts'
 import type { Answer } from '../../setup/api.ts'
+import { holding } from '../../setup/blocked.ts'
 import { callbackOf, carrel, issuerOf, signsIn, signInOf, startSignInSite } from '../../setup/sign-in.ts'
 import type { SignInSite } from '../../setup/sign-in.ts'
 import { deviceGrant, sendForm } from '../../setup/portals.ts'
@@ -12,7 +16,7 @@ let site: SignInSite
 let ada: TestBrowser
 beforeAll(async () => {
   provider = await startIdentityProvider({
-    accounts: { ada: { name: 'Ada' }, bob: { name: 'Bob' } },
+    accounts: { ada: { name: 'Ada' }, bob: { name: 'Bob' }, carol: { name: 'Carol' } },
     clients: [
       { client_id: 'carrel', client_secret: 'a secret of the client', redirect_uris: [callbackOf('university')] },
     ],
@@ -208,6 +212,45 @@ test('what was approved is not to be fetched once its account was disabled, and 
       (await site.api.call('POST', `/v1/accounts/${me.account.id}/${deed}`, { token: admin.token, key: null })).status,
     ).toBe(200)
   expect((await poll(asked)).body).toMatchObject({ error: 'invalid_grant' })
+})
+
+describe('beside somebody who disables its account, and enables it again', () => {
+  const standing = async (person: string) => {
+    const browser = await signedIn(person)
+    const me = (await (await browser.send('GET', `${carrel}/v1/whoami`)).json()) as { account: { id: AccountId } }
+    const outAndIn = async (trx: Trx) => {
+      await disableAccount(trx, me.account.id)
+      await enableAccount(trx, me.account.id)
+    }
+    return { browser, outAndIn, id: me.account.id }
+  }
+
+  test('who was signed in before lets nothing in', async () => {
+    // admin:   lock account ── disable ── enable ── commit
+    // approve:   signed in ── lock account (waits) ········ signed in no more
+    const { browser, outAndIn } = await standing('carol')
+    const asked = await begin()
+    expect(await holding(site.api.db, outAndIn, () => approve(browser, asked))).toBe(401)
+    expect((await poll(asked)).body['error']).toBe('authorization_pending')
+  })
+
+  test('who was signed in before makes no token', async () => {
+    const { browser, outAndIn, id } = await standing('carol')
+    const body = { name: 'Later', client: 'cli', scopes: ['read'] }
+    const make = () => browser.send('POST', `${carrel}/v1/tokens`, { body, headers: { 'idempotency-key': 'later' } })
+    expect((await holding(site.api.db, outAndIn, make)).status).toBe(401)
+    const made = site.api.db.selectFrom('token').select('name').where('account_id', '=', id)
+    expect(await made.where('name', '=', 'Later').execute()).toEqual([])
+  })
+
+  test('what was approved before is not fetched', async () => {
+    // admin: lock account ── disable, forget approval ── enable ── commit
+    // fetch:   lock account (waits) ···························· nothing to fetch
+    const { browser, outAndIn } = await standing('carol')
+    const asked = await begin()
+    expect(await approve(browser, asked)).toBe(204)
+    expect((await holding(site.api.db, outAndIn, () => poll(asked))).body['error']).toBe('invalid_grant')
+  })
 })
 
 test('codes are in no row, no log and no line of the audit', async () => {
