@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { mountTarget } from '../domain/data-roots.ts'
 import { idPattern } from '../domain/ids.ts'
 import type { Id } from '../domain/ids.ts'
 import type { Limits, Resources } from '../domain/resources.ts'
@@ -36,6 +37,9 @@ export const reason = line(500).openapi({
   description: 'Why; kept in the audit',
   example: 'Its node is gone for good.',
 })
+
+/** Where a session sees what is mounted. */
+export const mountPlace = z.string().max(200).regex(mountTarget, 'Expected an absolute path of plain names.')
 
 /** A short name for programs. */
 export const slug = (max: number) =>

@@ -5,6 +5,7 @@ import { newId } from '../domain/ids.ts'
 import type { AccountId, ExperimentId, ProjectId } from '../domain/ids.ts'
 import { recordAudit } from './audit.ts'
 import type { Trx } from './connect.ts'
+import { holdUsable } from './leaving.ts'
 import { touchProject } from './projects.ts'
 import { openBooks } from './quotas.ts'
 import { boundSessions } from './withdrawals.ts'
@@ -23,8 +24,9 @@ export async function applyActions(
   context: ApplyContext,
   actions: readonly SyncAction[],
 ): Promise<{ readonly done: number; readonly projectIds: readonly ProjectId[] }> {
-  const usable = await holdAccounts(trx, actions)
+  const usable = await holdUsable(trx, gaining(actions))
   const projects = await holdProjects(trx, context.source, actions)
+  await holdExperiments(trx, context.source, actions)
   let done = 0
   for (const action of actions) {
     const changed = await apply(trx, context, projects, usable, action)
@@ -51,21 +53,9 @@ const nobody = {
   outcome: 'accepted',
 } as const
 
-/** Those whom something is added for, as they stay until the transaction ends. Accounts come before projects. */
-async function holdAccounts(trx: Trx, actions: readonly SyncAction[]): Promise<ReadonlySet<string>> {
-  const ids = actions.flatMap((a) => (a.do === 'addMember' || a.do === 'admit' ? [a.accountId as AccountId] : []))
-  if (ids.length === 0) return new Set()
-  const rows = await trx
-    .selectFrom('account')
-    .select('id')
-    .where('id', 'in', [...new Set(ids)])
-    .where('disabled_at', 'is', null)
-    .where('erase_requested_at', 'is', null)
-    .orderBy('id')
-    .forShare()
-    .execute()
-  return new Set(rows.map(({ id }) => id))
-}
+/** Those whom something is added for. */
+const gaining = (actions: readonly SyncAction[]): AccountId[] =>
+  actions.flatMap((a) => (a.do === 'addMember' || a.do === 'admit' ? [a.accountId as AccountId] : []))
 
 async function holdProjects(trx: Trx, source: string, actions: readonly SyncAction[]): Promise<Map<string, ProjectId>> {
   const rows = await trx
@@ -79,11 +69,29 @@ async function holdProjects(trx: Trx, source: string, actions: readonly SyncActi
   return new Map(rows.map((row) => [row.external_id ?? '', row.id]))
 }
 
+/** What is to be changed, with its live sessions: each in one order, before anything that they are bounded by. */
+async function holdExperiments(trx: Trx, source: string, actions: readonly SyncAction[]): Promise<void> {
+  const named = actions.flatMap((a) =>
+    a.do === 'changeExperiment' || a.do === 'withdrawExperiment' ? [a.experiment] : [],
+  )
+  if (named.length === 0) return
+  const experiments = await trx
+    .selectFrom('experiment')
+    .select('id')
+    .where('source', '=', source)
+    .where('external_id', 'in', [...new Set(named)])
+    .orderBy('id')
+    .forNoKeyUpdate()
+    .execute()
+  await sql`select from session where experiment_id = any(${experiments.map(({ id }) => id)}) and ended_at is null
+    order by id for no key update`.execute(trx)
+}
+
 async function apply(
   trx: Trx,
   { source, ...context }: ApplyContext,
   projects: Map<string, ProjectId>,
-  usable: ReadonlySet<string>,
+  usable: ReadonlySet<AccountId>,
   action: SyncAction,
 ): Promise<boolean> {
   const says = context.projects.get(action.project)
@@ -118,8 +126,9 @@ async function apply(
           .where('withdrawn_at', 'is', null),
       )
     case 'addMember': {
-      if (!usable.has(action.accountId)) return false
-      const member = { project_id: projectId, account_id: action.accountId as AccountId, role: action.role, source }
+      const accountId = action.accountId as AccountId
+      if (!usable.has(accountId)) return false
+      const member = { project_id: projectId, account_id: accountId, role: action.role, source }
       const added = await trx
         .insertInto('project_member')
         .values(member)
@@ -147,8 +156,9 @@ async function apply(
       )
     case 'admit': {
       const experimentId = await experimentIdOf(trx, source, action.experiment)
-      if (experimentId === null || !usable.has(action.accountId)) return false
-      const member = { experiment_id: experimentId, account_id: action.accountId as AccountId, source }
+      const accountId = action.accountId as AccountId
+      if (experimentId === null || !usable.has(accountId)) return false
+      const member = { experiment_id: experimentId, account_id: accountId, source }
       await trx
         .insertInto('experiment_member')
         .values(member)

@@ -1,5 +1,6 @@
-import { higherMode, higherRole, whyLost } from '../domain/invitation.ts'
+import { higherMode, whyLost } from '../domain/invitation.ts'
 import type { LostReason } from '../domain/invitation.ts'
+import { higherRole } from '../domain/authorization.ts'
 import type { ProjectRole } from '../domain/authorization.ts'
 import type { AccountId, InvitationId } from '../domain/ids.ts'
 import type { DoorMode } from '../domain/template.ts'
@@ -9,6 +10,7 @@ import { holdPasses } from './connections.ts'
 import type { Executor, Trx } from './connect.ts'
 import { endInvitation } from './invitation-steps.ts'
 import { readStanding } from './invitation-standing.ts'
+import { holdUsable } from './leaving.ts'
 import { putMember } from './project-members.ts'
 import type { MemberChange } from './project-members.ts'
 import { lockProject } from './projects.ts'
@@ -44,7 +46,7 @@ export async function acceptInvitation(trx: Trx, id: InvitationId, answering: An
   if (invitation.accepted_by === accountId) return { kind: 'already' }
   if (!(await isMeant(trx, invitation, answering))) return { kind: 'other_person' }
   if (invitation.ended_at !== null) return { kind: 'over' }
-  if (!(await holdAccounts(trx, [accountId, invitation.inviter_id], accountId))) return { kind: 'account_leaves' }
+  if (!(await holdUsable(trx, [accountId, invitation.inviter_id])).has(accountId)) return { kind: 'account_leaves' }
   const refusal = await admit(trx, id, invitation, accountId)
   if (refusal !== null) return refusal
   const ended = await endInvitation(trx, id, { state: 'accepted', acceptedBy: accountId, telling: true })
@@ -78,19 +80,6 @@ type Offer = NonNullable<Awaited<ReturnType<typeof readOffer>>>
 async function isMeant(executor: Executor, offer: Offer, { accountId, byLink }: Answering): Promise<boolean> {
   if (byLink && offer.anyone) return true
   return offer.email !== '' && (await verifiedEmailsOf(executor, accountId)).includes(offer.email)
-}
-
-/** Keeps accounts as they are until the transaction ends, in one order. Whether `who` may be let in anywhere. */
-async function holdAccounts(trx: Trx, ids: readonly AccountId[], who: AccountId): Promise<boolean> {
-  const rows = await trx
-    .selectFrom('account')
-    .select(['id', 'disabled_at', 'erase_requested_at'])
-    .where('id', 'in', [...new Set(ids)])
-    .orderBy('id')
-    .forShare()
-    .execute()
-  const own = rows.find((row) => row.id === who)
-  return own !== undefined && own.disabled_at === null && own.erase_requested_at === null
 }
 
 /** Lets the account in, where the offer still stands; else says why not. */

@@ -1,7 +1,7 @@
 import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { ProjectRole } from '../domain/authorization.ts'
 import type { Executor, Trx } from './connect.ts'
-import { isLeaving } from './leaving.ts'
+import { holdUsable } from './leaving.ts'
 import type { Page, PageAsk } from './paging.ts'
 import { pageOf } from './paging.ts'
 import { lockProject, touchProject } from './projects.ts'
@@ -48,12 +48,12 @@ export async function putMember(
   member: { readonly accountId: AccountId; readonly role: ProjectRole },
   versions: readonly number[] | null,
 ): Promise<MemberChange> {
-  const leaves = await isLeaving(trx, member.accountId)
+  const usable = await holdUsable(trx, [member.accountId])
   const project = await lockProject(trx, projectId)
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
   if (versions !== null && !versions.includes(project.version)) return 'changed'
-  if (leaves || !(await isUsableAccount(trx, member.accountId))) return 'no_account'
+  if (!usable.has(member.accountId)) return 'no_account'
   if (member.role !== 'owner' && (await isLastOwner(trx, projectId, member.accountId))) return 'last_owner'
   await trx
     .insertInto('project_member')
@@ -85,12 +85,6 @@ export async function removeMember(
   if (numDeletedRows === 0n) return 'absent'
   await touchProject(trx, projectId)
   return 'done'
-}
-
-/** Whether there is such an account, and it is active. */
-export async function isUsableAccount(trx: Trx, accountId: AccountId): Promise<boolean> {
-  const row = await trx.selectFrom('account').select('disabled_at').where('id', '=', accountId).executeTakeFirst()
-  return row !== undefined && row.disabled_at === null
 }
 
 async function sourceOf(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<string | null> {

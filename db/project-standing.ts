@@ -2,8 +2,8 @@ import { sql } from 'kysely'
 import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { Trx } from './connect.ts'
 import { requestStop } from './intents.ts'
-import { isLeaving } from './leaving.ts'
-import { isUsableAccount, removeMember } from './project-members.ts'
+import { holdUsable } from './leaving.ts'
+import { removeMember } from './project-members.ts'
 import type { MemberChange } from './project-members.ts'
 import { lockProject, touchProject } from './projects.ts'
 
@@ -56,11 +56,11 @@ export async function unarchiveProject(trx: Trx, id: ProjectId): Promise<Standin
 
 /** Makes the account the project's only owner; whoever was one is an editor from then on. */
 export async function transferProject(trx: Trx, id: ProjectId, heirId: AccountId): Promise<StandingChange> {
-  const leaves = await isLeaving(trx, heirId)
+  const usable = await holdUsable(trx, [heirId])
   const project = await lockProject(trx, id)
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
-  if (leaves || !(await isUsableAccount(trx, heirId))) return 'no_account'
+  if (!usable.has(heirId)) return 'no_account'
   await trx
     .updateTable('project_member')
     .set({ role: 'editor' })

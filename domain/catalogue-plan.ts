@@ -1,3 +1,4 @@
+import { higherRole } from './authorization.ts'
 import type { ProjectRole } from './authorization.ts'
 import type {
   CatalogueExperiment,
@@ -116,7 +117,6 @@ function union(one: CatalogueProject, other: CatalogueProject): CatalogueExperim
 }
 
 const key = (...parts: readonly string[]): string => JSON.stringify(parts)
-const rank: Readonly<Record<ProjectRole, number>> = { viewer: 0, editor: 1, owner: 2 }
 
 interface WantedMember {
   readonly project: string
@@ -132,8 +132,11 @@ function membersOf(
   const members = new Map<string, WantedMember>()
   const add = (project: string, accountId: string, role: ProjectRole | null) => {
     const before = members.get(key(project, accountId))?.role ?? null
-    const higher = before !== null && (role === null || rank[before] > rank[role]) ? before : role
-    members.set(key(project, accountId), { project, accountId, role: higher })
+    members.set(key(project, accountId), {
+      project,
+      accountId,
+      role: role === null ? before : higherRole(before, role),
+    })
   }
   for (const { accountId, listing } of listings)
     for (const project of listing.projects) {

@@ -9,6 +9,9 @@ export interface DataRoot {
 
 const segment = /^[^/\0]{1,255}$/
 
+/** Where in a session data may be mounted: an absolute path of plain names. */
+export const mountTarget = /^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/
+
 /** Whether the path is absolute and in its shortest form: nothing in it leads out of where it seems to lie. */
 export function isPlainPath(path: string): boolean {
   if (!path.startsWith('/') || path.length > 1_000) return false

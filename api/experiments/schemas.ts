@@ -5,7 +5,7 @@ import { isPlainPath } from '../../domain/data-roots.ts'
 import { accessWindow, dayOrMoment, isOpenAt } from '../../domain/experiment.ts'
 import type { AccessRule } from '../../domain/experiment.ts'
 import { isDay } from '../../domain/site-days.ts'
-import { flag, id, idOf, iso, isoOrNull, line, nullableTime, time } from '../fields.ts'
+import { flag, id, idOf, iso, isoOrNull, line, mountPlace, nullableTime, time } from '../fields.ts'
 import { pageQuery } from '../paging.ts'
 
 const whole = "A day, whole in the site's time zone (`2026-03-29`), or a moment (RFC 3339)"
@@ -25,10 +25,7 @@ const date = z
 const Dataset = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'Expected a short plain name.'),
   path: z.string().refine(isPlainPath, 'Expected an absolute path in its shortest form.'),
-  target: z
-    .string()
-    .max(200)
-    .regex(/^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/, 'Expected an absolute path of plain names.'),
+  target: mountPlace,
   mode: z.enum(['ro', 'rw']).openapi({ description: 'Data is `ro`, results are `rw`' }),
 })
 

@@ -6,16 +6,13 @@ import { actionsOf, pauseWishes, sessionActions } from '../../domain/pausing.ts'
 import type { ResumeRefusal } from '../../domain/pausing.ts'
 import { mountKinds } from './mounts.ts'
 import { ViolationDocument } from '../problem.ts'
-import { id, idOf, iso, isoOrNull, line, moment, nullableTime, resources, time } from '../fields.ts'
+import { id, idOf, iso, isoOrNull, line, moment, mountPlace, nullableTime, resources, time } from '../fields.ts'
 
 const parameterValue = z.union([z.string().max(1_000), z.number(), z.boolean()])
 
 const Mount = z.strictObject({
   source: z.strictObject({ kind: z.enum(mountKinds), id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/) }),
-  target: z
-    .string()
-    .max(200)
-    .regex(/^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/, 'Expected an absolute path of plain names.'),
+  target: mountPlace,
   mode: z.enum(['ro', 'rw']),
 })
 

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { BackendTerms } from '../../domain/backend-terms.ts'
+import { mountPlace } from '../fields.ts'
 
 const word = z
   .string()
@@ -36,10 +37,7 @@ const KubernetesTerms = z.strictObject({
     .openapi({ description: 'What a GPU is called there', example: 'nvidia.com/gpu' }),
   workspace: z
     .strictObject({
-      target: z
-        .string()
-        .max(200)
-        .regex(/^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/, 'Expected an absolute path of plain names.'),
+      target: mountPlace,
       storageClass: word.regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'Expected the name of a class.').optional(),
     })
     .optional()

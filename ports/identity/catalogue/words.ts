@@ -1,4 +1,4 @@
-import { isUnderRoots } from '../../../domain/data-roots.ts'
+import { isUnderRoots, mountTarget } from '../../../domain/data-roots.ts'
 import { dayOrMoment } from '../../../domain/experiment.ts'
 import type { DayOrMoment, ExperimentDataset } from '../../../domain/experiment.ts'
 import { checkPosix } from '../../../domain/posix.ts'
@@ -75,8 +75,6 @@ export function posixOf(
   return null
 }
 
-const targetPattern = /^(\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/
-
 /** A dataset, where it lies below the site's roots and is mounted at a plain place. */
 export function datasetOf(
   asked: { readonly path: unknown; readonly target: unknown; readonly mode: unknown },
@@ -88,7 +86,7 @@ export function datasetOf(
   const target = (textOf(asked.target, 200) ?? '').replace(/\/$/, '')
   const { mode } = asked
   if (!isUnderRoots(path, roots)) fault('data_set_path', 'A path lies below none of the data roots.')
-  else if (!targetPattern.test(target)) fault('data_set_path', 'A path is to be mounted at no plain place.')
+  else if (!mountTarget.test(target)) fault('data_set_path', 'A path is to be mounted at no plain place.')
   else if (mode !== 'ro' && mode !== 'rw') fault('data_set_path', 'A mode is neither ro nor rw.')
   else if (taken.some((other) => overlap(other.target, target)))
     fault('data_set_path', 'Two paths would lie in one place.')
