@@ -65,7 +65,10 @@ function isNamed(wanted: TemplateSpec['provider'], { id, kind, classes }: Candid
 }
 
 /** What it can do for this session: on Kubernetes the Pod goes when it is paused, and without a workspace all that it stored with it. */
-function abilitiesOf({ backend }: Demand, { kind, capabilities }: Candidate): Capabilities | null {
+export function abilitiesOf<C extends Capabilities | null>(
+  { backend }: Pick<Demand, 'backend'>,
+  { kind, capabilities }: { readonly kind: string; readonly capabilities: C },
+): C {
   if (capabilities === null || kind !== 'kubernetes' || backend?.kubernetes?.workspace !== undefined)
     return capabilities
   return { ...capabilities, pause: false }

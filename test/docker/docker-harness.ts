@@ -11,6 +11,7 @@ import { eachOf } from '../conformance/many-by-creating.ts'
 import type { SiteOptions } from '../setup/site.ts'
 import { plainTemplate } from '../setup/template.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
+import { dockerLeftovers } from '../support/leftovers/docker.ts'
 
 export const socketPath = '/var/run/docker.sock'
 export const docker = new Docker({ socketPath })
@@ -50,18 +51,8 @@ export function openDocker(
   return createDockerProvider(parsed, { networks })
 }
 
-/** Containers, networks and volumes with the deployment's label, asked beside the driver. */
-export async function leftovers(deploymentId: string): Promise<string[]> {
-  const filters = { label: [`carrel.deployment=${deploymentId}`] }
-  const containers = await docker.listContainers({ all: true, filters })
-  const all = await docker.listNetworks({ filters })
-  const { Volumes } = await docker.listVolumes({ filters })
-  return [
-    ...containers.map((c) => `container ${c.Names.join(' ')}`),
-    ...all.map((n) => `network ${n.Name}`),
-    ...Volumes.map((v) => `volume ${v.Name}`),
-  ]
-}
+/** What the local daemon has of the deployment, asked beside the driver. */
+export const leftovers = async (deploymentId: string): Promise<string[]> => await dockerLeftovers(docker, deploymentId)
 
 /** Containers that a driver lists, and that never ran: as one is between its making and its start. */
 export const manyContainers: ManyHarness = {

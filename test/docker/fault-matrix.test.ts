@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { balanced } from '../proof/balance.ts'
-import { openBackend } from '../proof/backend.ts'
+import { askedBeside, openBackend } from '../proof/backend.ts'
 import type { ProofBackend } from '../proof/backend.ts'
 import { createDesk } from '../proof/faults/desk.ts'
 import { anywhere, atBackend } from '../proof/faults/faults.ts'
 import { gatedActivities, gatedProvider } from '../proof/faults/gated.ts'
 import type { Ground } from '../proof/faults/ground.ts'
-import { cellsOf, providerAskers, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
+import { cellsOf, leftOutOf, providerAskers, runCells, summaryOf, wordsOf } from '../proof/faults/matrix.ts'
 import { reachOf } from '../proof/faults/run-case.ts'
 import { createStand } from '../proof/faults/stand.ts'
 import { missing, proofLength, tell } from '../proof/length.ts'
@@ -82,8 +82,8 @@ test(
   'whatever happens around an instance, its session ends right and leaves nothing',
   async () => {
     const until = Date.now() + durationMs * 0.7
-    const { capabilities } = backend.provider
-    const cells = cellsOf(providerAskers(capabilities), anywhere, atBackend, capabilities)
+    const abilities = backend.abilities()
+    const cells = cellsOf(providerAskers(abilities), anywhere, atBackend, abilities)
     const few = cells.filter(({ activity, fault }) => wanted[activity]?.includes(fault.name))
     expect(few).toHaveLength(Object.values(wanted).flat().length)
     const { callMs, name, provider } = backend
@@ -101,17 +101,20 @@ test(
       until,
     }
     expect(await ground.until(live, ['ready'], 600_000)).not.toBeNull()
+    const seen = await backend.leftovers(stage.deploymentId, 0)
+    expect(seen).not.toEqual([])
     const only = process.env['TEST_CELLS'] ?? ''
     const all = (long ? cells : few).filter(({ activity, fault }) => `${activity} ${fault.name}`.includes(only))
     const verdicts = await runCells(run, all)
     const words = wordsOf(verdicts)
     const missed = missing(verdicts.length, all.length, 'cases')
-    tell({ cases: verdicts.length, breaches: words, missed, notes: [summaryOf(`fault matrix, ${name}`, verdicts)] })
+    const notes = [summaryOf(`fault matrix, ${name}`, verdicts), askedBeside(seen), ...leftOutOf(abilities)]
+    tell({ cases: verdicts.length, breaches: words, missed, notes })
     expect(words).toEqual([])
     await ground.stop(live)
     await ground.until(live, ['stopped'], 60_000 + callMs)
     expect(await balanced(ground, { allEnded: true }, 30_000 + callMs)).toEqual([])
-    expect(await backend.leftovers(stage.deploymentId)).toEqual([])
+    expect((await backend.leftovers(stage.deploymentId)) ?? []).toEqual([])
   },
   durationMs,
 )

@@ -159,7 +159,7 @@ test(
     for (const id of older) await stop(back.db, id)
     for (const id of older) await until(back.db, id, ['stopped'], longMs)
     expect(await instances(site.deploymentId)).toBe(0)
-    expect(await backend.leftovers(site.deploymentId)).toEqual([])
+    expect((await backend.leftovers(site.deploymentId)) ?? []).toEqual([])
     tell({
       cases: 3,
       breaches: [],

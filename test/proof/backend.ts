@@ -1,14 +1,13 @@
 import { instanceName } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
+import { abilitiesOf } from '../../domain/placement.ts'
 import type { Posix } from '../../db/schema.ts'
 import type { ReportedPorts, TemplateSpec } from '../../domain/template.ts'
-import type { ProviderConfig } from '../../platform/config.ts'
-import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
-import type { ComputeProvider, InstanceRef, InstanceSpec } from '../../ports/compute/provider.ts'
-import { countAtDocker } from '../../stack/docker.ts'
+import type { Capabilities, ComputeProvider, InstanceRef, InstanceSpec } from '../../ports/compute/provider.ts'
 import { plainTemplate } from '../setup/template.ts'
+import { leftInTime } from '../support/leftovers/at.ts'
 import { listInstances } from './balance.ts'
 import type { HeldInstance } from './balance.ts'
 import { nameOf, openTarget } from './target.ts'
@@ -20,6 +19,8 @@ export interface ProofBackend {
   /** As reports name it. */
   readonly name: string
   readonly provider: ComputeProvider
+  /** What the provider can do for sessions of the template. */
+  abilities(): Capabilities
   readonly networks: readonly string[]
   readonly template: TemplateSpec
   /** As whom its sessions run, where the template has them run as their account. */
@@ -36,8 +37,8 @@ export interface ProofBackend {
   readonly exits: 'failed:exited' | 'failed:instance_lost'
   /** Puts an instance there that no row knows of; returns its name. */
   strand(deploymentId: string, sessionId: SessionId): Promise<string>
-  /** What is there of anything, asked beside the driver where one can ask. */
-  leftovers(deploymentId: string): Promise<string[]>
+  /** What is there of anything once the time is over, ms, asked beside the driver; `null`: nobody but the driver can be asked. */
+  leftovers(deploymentId: string, withinMs?: number): Promise<readonly string[] | null>
   /** Removes whatever is left of the deployments, and lets go of the backend. */
   close(...deploymentIds: string[]): Promise<void>
 }
@@ -57,6 +58,7 @@ export async function openBackend(target: ProofTarget): Promise<ProofBackend> {
     // Whatever its kind, the rows of these proofs call it as they call the one in memory.
     ...common(provider, { ...template, provider: plainTemplate.provider }, posix),
     provider: lent(provider),
+    abilities: () => abilitiesOf(template, { kind: target.provider.kind, capabilities: provider.capabilities }),
     here,
     name: nameOf(target),
     networks: target.provider.networks,
@@ -64,7 +66,7 @@ export async function openBackend(target: ProofTarget): Promise<ProofBackend> {
     exit: async (deploymentId, sessionId) =>
       await takeAway(provider, { name: instanceName(sessionId, 1), deploymentId }),
     exits: 'failed:instance_lost',
-    leftovers: async (deploymentId) => await leftoversAt(target.provider, deploymentId),
+    leftovers: async (deploymentId, withinMs) => await leftInTime(target.provider, deploymentId, withinMs),
   }
 }
 
@@ -86,6 +88,7 @@ export function fakeProofBackend(settleMs = 100) {
   })
   return {
     ...common(provider, plainTemplate, null),
+    abilities: () => provider.capabilities,
     here: null,
     backend,
     name: 'fake',
@@ -93,7 +96,7 @@ export function fakeProofBackend(settleMs = 100) {
     callMs: 3_000,
     exit: async (_, sessionId) => await Promise.resolve(backend.exit(instanceName(sessionId, 1))),
     exits: 'failed:exited',
-    leftovers: async () => await Promise.resolve([]),
+    leftovers: async () => await Promise.resolve(null),
   } satisfies ProofBackend & Record<'backend', unknown>
 }
 
@@ -176,9 +179,8 @@ function userOf({ user }: TemplateSpec, posix: Posix | null): InstanceSpec['user
   return posix === null ? null : { uid: posix.uid, gid: posix.gid, gids: posix.gids, name: posix.user }
 }
 
-/** Networks and volumes too, which no list of instances shows. Only a Docker daemon is asked beside its driver. */
-export async function leftoversAt({ kind, settings }: ProviderConfig, deploymentId: string): Promise<string[]> {
-  if (kind !== 'docker') return []
-  const counts = await countAtDocker(dockerSettings.parse(settings), deploymentId)
-  return Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`Docker still has ${count} ${what}`]))
-}
+/** A line for the report: whose word it is that nothing is left. `seen`: what `leftovers` showed while something lived there. */
+export const askedBeside = (seen: readonly string[] | null): string =>
+  seen === null
+    ? 'what is left is the driver’s own word: nobody else can be asked'
+    : `what is left was asked of the backend itself, which showed ${seen.length} objects while a session lived`

@@ -26,6 +26,13 @@ export const perlTemplate = (image: string): TemplateSpec => ({
   user: { uid: 1_000, gid: 1_000 },
 })
 
+/** The same with a volume of its own, of the cluster's usual class: without one nothing may be paused on Kubernetes. */
+export const pausable = ({ sizes, ...template }: TemplateSpec): TemplateSpec => ({
+  ...template,
+  sizes: Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, { ...size, diskMib: 64 }])),
+  backend: { kubernetes: { workspace: { target: '/work' } } },
+})
+
 /** As a process; it shares the network of its machine, and says so. */
 export const processTemplate: TemplateSpec = {
   ...served,

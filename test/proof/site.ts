@@ -21,7 +21,7 @@ import { startTemporal } from '../../stack/temporal.ts'
 import { bundleWorkflows } from '../../worker/workflow-bundle.ts'
 import { isAnswering } from '../setup/is-answering.ts'
 import { addPerson } from '../setup/person.ts'
-import { leftoversAt } from './backend.ts'
+import { leftInTime } from '../support/leftovers/at.ts'
 import type { HeldInstance } from './balance.ts'
 import { listInstances } from './balance.ts'
 import { openTarget } from './target.ts'
@@ -195,7 +195,7 @@ export async function createProofSite(options: ProofSiteOptions) {
         ...(await listInstances(opened, deploymentId)),
       ],
       /** What the backend still has of anything, asked beside the driver; only where all have ended. */
-      leftovers: async (): Promise<string[]> => await leftoversAt(target.provider, deploymentId),
+      leftovers: async () => (await leftInTime(target.provider, deploymentId)) ?? [],
       /** Waits until every process can be used. */
       async whole(withinMs = upWithinMs) {
         for (const watched of processes) await watched.usable(withinMs)

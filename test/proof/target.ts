@@ -11,7 +11,7 @@ import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import { openProvider } from '../../ports/compute/drivers.ts'
 import type { ComputeProvider } from '../../ports/compute/provider.ts'
 import { plainTemplate } from '../setup/template.ts'
-import { perlImage, perlTemplate, processCommand, processTemplate } from './served.ts'
+import { pausable, perlImage, perlTemplate, processCommand, processTemplate } from './served.ts'
 
 /** What an operator says about a target, beside the provider's configuration. */
 export interface TargetChoice {
@@ -95,7 +95,7 @@ function brought({ provider, directory, image = perlImage }: TargetChoice): Brou
         prepare: async () => await prepareDocker(provider),
       }
     case 'kubernetes':
-      return { ...usual, template: perlTemplate(image) }
+      return { ...usual, template: pausable(perlTemplate(image)) }
     case 'process': {
       const stateDirectory = join(directory, 'process')
       const proof = { command: processCommand, readable: [join(process.execPath, '../..')] }

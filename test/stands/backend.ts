@@ -22,8 +22,6 @@ export interface RealBackend {
   readonly posix?: Posix
   /** Does what a guest would do that really ran, such as to report that it has begun; it is called once the session is asked for. */
   playGuest?(site: Site, sessionId: SessionId): Promise<void>
-  /** Everything of the deployment there, asked by the backend's own API: objects of every kind, by name. */
-  leftovers(deploymentId: string): Promise<readonly string[]>
   /** The same backend by way of proxies. */
   viaProxies?(): Promise<{ readonly provider: ProviderConfig; readonly proxies: readonly FaultProxy[] }>
   /** How an administrator makes the same provider through the API. */

@@ -1,6 +1,6 @@
 import { createRawDocker } from '../bench/raw-docker.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
-import { dockerSite, leftovers, socketPath } from '../docker/docker-harness.ts'
+import { dockerSite, socketPath } from '../docker/docker-harness.ts'
 import { plainTemplate } from '../setup/template.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
 import type { RawBackend, RealBackend } from './backend.ts'
@@ -24,7 +24,6 @@ export async function openBackend(): Promise<RealBackend> {
     provider,
     template,
     answers: true,
-    leftovers,
     async viaProxies() {
       const proxy = await createFaultProxy({ target: settings.dockerHost })
       const dockerHost = proxy.url.replace('http:', 'tcp:')

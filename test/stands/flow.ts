@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { expect } from 'vitest'
 import { clientOf } from '../setup/site.ts'
 import { enterDoor } from '../support/doors/enter.ts'
+import { leftoversAt } from '../support/leftovers/at.ts'
 import type { RealBackend } from './backend.ts'
 import { becomesReady, nothingLeft, stop, wish } from './sessions.ts'
 import type { StandSite } from './site.ts'
@@ -11,6 +12,8 @@ import type { StandSite } from './site.ts'
 export async function wholeFlow(stand: StandSite, backend: RealBackend): Promise<void> {
   const id = await wish(stand, backend)
   await becomesReady(stand, id)
+  // Whoever asks in the end what is left does see what there is.
+  expect(await leftoversAt(backend.provider, stand.site.deploymentId)).not.toEqual([])
   const door = await openDoor(stand, id)
   if (backend.answers) expect(await door()).toBe(200)
   expect(await stop(stand, id)).toBe('stopped')

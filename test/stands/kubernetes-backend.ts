@@ -37,7 +37,6 @@ export async function openBackend(): Promise<RealBackend> {
     },
     answers: true,
     pauses: true,
-    leftovers: stand.leftovers,
     byApi: {
       networks: [`${new URL(stand.server).hostname}/32`],
       settings: common,

@@ -1,9 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CoreV1Api, KubeConfig, KubernetesObjectApi, NetworkingV1Api, PatchStrategy } from '@kubernetes/client-node'
+import { CoreV1Api, KubeConfig, KubernetesObjectApi, PatchStrategy } from '@kubernetes/client-node'
 import type { KubernetesObject } from '@kubernetes/client-node'
 import { parseAllDocuments } from 'yaml'
+import { kubernetesLeftovers } from '../support/leftovers/kubernetes.ts'
 
 /** Where sessions go; where the cluster has a small quota; where it enforces the level `restricted`. */
 export const namespaces = { sessions: 'carrel-sessions', tight: 'carrel-tight', strict: 'carrel-strict' } as const
@@ -35,7 +36,6 @@ export async function openStand(env: NodeJS.ProcessEnv = process.env): Promise<K
   const cluster = config.getCurrentCluster()
   if (cluster?.caData === undefined) throw new Error('KUBECONFIG names no cluster with its authority')
   const core = config.makeApiClient(CoreV1Api)
-  const networking = config.makeApiClient(NetworkingV1Api)
   await grantShippedRole(KubernetesObjectApi.makeApiClient(config))
   const body = { spec: { audiences: [], expirationSeconds: 4 * 3_600 } }
   const { status } = await core.createNamespacedServiceAccountToken({ ...account, body })
@@ -51,29 +51,9 @@ export async function openStand(env: NodeJS.ProcessEnv = process.env): Promise<K
     image: env['CARREL_STAND_KUBERNETES_IMAGE'] ?? 'stand.local/echo:1',
     networks: (env['CARREL_STAND_KUBERNETES_NETWORKS'] ?? '10.251.0.0/16').split(','),
     core,
-    async leftovers(deploymentId) {
-      const labelSelector = `carrel.deployment=${deploymentId}`
-      const found = await Promise.all(
-        Object.values(namespaces).map(async (namespace) => {
-          const where = { namespace, labelSelector }
-          const lists = await Promise.all([
-            named('pod', core.listNamespacedPod(where)),
-            named('secret', core.listNamespacedSecret(where)),
-            named('service', core.listNamespacedService(where)),
-            named('claim', core.listNamespacedPersistentVolumeClaim(where)),
-            named('policy', networking.listNamespacedNetworkPolicy(where)),
-          ])
-          return lists.flat()
-        }),
-      )
-      return found.flat()
-    },
+    leftovers: (deploymentId) => kubernetesLeftovers(config, Object.values(namespaces), deploymentId),
     close: () => rm(directory, { recursive: true, force: true }),
   }
-}
-
-async function named(what: string, list: Promise<{ readonly items: readonly KubernetesObject[] }>): Promise<string[]> {
-  return (await list).items.map(({ metadata }) => `${what} ${metadata?.namespace}/${metadata?.name}`)
 }
 
 /** Role and binding as they are shipped, in each namespace, for a service account that nobody granted anything else. */

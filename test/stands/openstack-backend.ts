@@ -2,10 +2,11 @@ import { rm } from 'node:fs/promises'
 import { readCloud } from '../../ports/compute/openstack/account.ts'
 import { eventually } from '../conformance/compute-harness.ts'
 import { plainTemplate } from '../setup/template.ts'
+import type { RawCloud } from '../support/openstack/raw-cloud.ts'
 import type { RawBackend, RealBackend } from './backend.ts'
 import { openProxies, writeClouds } from './openstack-harness.ts'
-import { leftoversOf, openRaw, settingsFor, standConfig } from './openstack-stand.ts'
-import type { RawCloud, StandConfig } from './openstack-stand.ts'
+import { openRaw, settingsFor, standConfig } from './openstack-stand.ts'
+import type { StandConfig } from './openstack-stand.ts'
 
 const size = { cpuMilli: 1_000, memoryMib: 512, diskMib: 1_024, gpus: 0 }
 
@@ -36,7 +37,6 @@ export async function openBackend(): Promise<RealBackend> {
     },
     answers: false,
     pauses: true,
-    leftovers: (deployment) => leftoversOf(raw, deployment),
     byApi: {
       networks: [`${new URL(authUrl).hostname}/32`],
       settings: { ...common, authUrl, applicationCredentialId: credentials.id },

@@ -11,8 +11,10 @@ import { httpFaults } from '../conformance/http-faults.ts'
 import { eachOf } from '../conformance/many-by-creating.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
-import { leftoversOf, openRaw, settingsFor, standConfig } from './openstack-stand.ts'
-import type { RawCloud, StandConfig } from './openstack-stand.ts'
+import { openstackLeftovers } from '../support/leftovers/openstack.ts'
+import type { RawCloud } from '../support/openstack/raw-cloud.ts'
+import { openRaw, settingsFor, standConfig } from './openstack-stand.ts'
+import type { StandConfig } from './openstack-stand.ts'
 
 export const openstackCan: Facets = {
   faults: true,
@@ -118,7 +120,7 @@ export async function openstackHarness(): Promise<ComputeHarness> {
         template_unfit: (key) => specFor(config, key, 'no-such-flavor'),
       },
     },
-    leftovers: (deployment) => leftoversOf(raw, deployment),
+    leftovers: (deployment) => openstackLeftovers(raw, deployment),
     faults: httpFaults({
       provider: faulty,
       proxies: proxies.proxies,

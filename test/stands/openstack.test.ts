@@ -16,11 +16,12 @@ import {
 } from '../conformance/compute-harness.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
 import { computeConformance } from '../conformance/compute.ts'
+import { openstackLeftovers } from '../support/leftovers/openstack.ts'
+import type { RawCloud } from '../support/openstack/raw-cloud.ts'
 import { standCases } from './cases.ts'
 import { openBackend } from './openstack-backend.ts'
 import { openFor, openstackCan, openstackHarness, specFor } from './openstack-harness.ts'
-import { leftoversOf, openRaw, standConfig } from './openstack-stand.ts'
-import type { RawCloud } from './openstack-stand.ts'
+import { openRaw, standConfig } from './openstack-stand.ts'
 
 computeConformance('openstack', openstackCan, openstackHarness)
 
@@ -40,7 +41,7 @@ describe('on OpenStack', () => {
     await raw.close()
   }, 300_000)
 
-  const left = () => leftoversOf(raw, deployment)
+  const left = () => openstackLeftovers(raw, deployment)
   const gone = async (ref: Parameters<ComputeProvider['remove']>[0], by = provider) =>
     await eventually(
       () => by.remove(ref, call()),
@@ -170,9 +171,11 @@ describe('on OpenStack', () => {
         code: 'backend_quota',
         detail: expect.stringContaining('Quota exceeded for instances'),
       })
-      expect((await leftoversOf(beside, deployment)).filter((object) => object.includes(second.name))).toEqual([])
+      expect((await openstackLeftovers(beside, deployment)).filter((object) => object.includes(second.name))).toEqual(
+        [],
+      )
       await gone(refOf(first), by)
-      expect(await leftoversOf(beside, deployment)).toEqual([])
+      expect(await openstackLeftovers(beside, deployment)).toEqual([])
     } finally {
       await Promise.all([by.close(), beside.close()])
     }

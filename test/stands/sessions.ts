@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { SessionId } from '../../domain/ids.ts'
 import { clientOf } from '../setup/site.ts'
+import { leftInTime } from '../support/leftovers/at.ts'
 import type { RealBackend } from './backend.ts'
 import type { StandSite } from './site.ts'
 
@@ -36,10 +37,8 @@ export async function askRest({ api, site }: StandSite, id: SessionId, wanted: '
 }
 
 /** Nothing of the installation is left at the backend, by the backend's own words, and no row believes that something is. */
-export async function nothingLeft({ site }: StandSite, backend: RealBackend): Promise<void> {
-  await expect
-    .poll(async () => await backend.leftovers(site.deploymentId), { timeout: 60_000, interval: 500 })
-    .toEqual([])
+export async function nothingLeft({ site }: StandSite, { provider }: RealBackend): Promise<void> {
+  expect(await leftInTime(provider, site.deploymentId)).toEqual([])
   const rows = await site.db.selectFrom('instance').select('name').where('removed_at', 'is', null).execute()
   expect(rows).toEqual([])
 }

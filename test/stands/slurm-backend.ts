@@ -3,12 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { plainTemplate } from '../setup/template.ts'
 import { eventually } from '../conformance/compute-harness.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
+import { endedStates } from '../support/leftovers/slurm.ts'
+import type { ShownJob } from '../support/leftovers/slurm.ts'
 import type { RawBackend, RealBackend } from './backend.ts'
 import { openReports } from './slurm-reports.ts'
 import type { Reports } from './slurm-reports.ts'
 import { reportingServer } from './slurm-server.ts'
-import { askSlurm, endedStates, leftoversOf, slurmStand } from './slurm-stand.ts'
-import type { ShownJob, SlurmStand } from './slurm-stand.ts'
+import { askSlurm, slurmStand } from './slurm-stand.ts'
+import type { SlurmStand } from './slurm-stand.ts'
 
 const range = { from: 20_000, to: 29_999 }
 const size = { cpuMilli: 1_000, memoryMib: 64, diskMib: 0, gpus: 0 }
@@ -45,7 +47,6 @@ export async function openBackend(): Promise<RealBackend> {
       startLimitSeconds: 120,
     },
     answers: true,
-    leftovers: leftoversOf(stand),
     byApi: {
       networks: [`${new URL(stand.url).hostname}/32`],
       settings: { ...common, auth: 'key' },

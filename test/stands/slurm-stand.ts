@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { SignJWT } from 'jose'
-import { readJobName } from '../../ports/compute/slurm/names.ts'
 import { slurmSettings } from '../../ports/compute/slurm/settings.ts'
 import type { SlurmSettings } from '../../ports/compute/slurm/settings.ts'
+import { askSlurmrestd } from '../support/leftovers/slurm.ts'
 
 /** A cluster that the environment points to, with the key by which tokens for it are signed. */
 export interface SlurmStand {
@@ -54,53 +54,8 @@ export async function tokenFor(stand: SlurmStand, user: string, otherKey?: Uint8
     .sign(otherKey ?? (await readFile(stand.keyFile)))
 }
 
-export interface ShownJob {
-  readonly job_id: number
-  readonly name: string
-  readonly user_name: string
-  readonly job_state: string
-  readonly batch_host: string
-}
-
-export const endedStates: readonly string[] = [
-  'COMPLETED',
-  'FAILED',
-  'CANCELLED',
-  'TIMEOUT',
-  'OUT_OF_MEMORY',
-  'NODE_FAIL',
-  'PREEMPTED',
-]
-
 /** Asks slurmrestd beside the driver, as the user of the sessions. */
-export async function askSlurm<T>(stand: SlurmStand, method: string, path: string, body?: object): Promise<T> {
-  const answer = await fetch(`${stand.url}/slurm/v0.0.38/${path}`, {
-    method,
-    headers: {
-      'x-slurm-user-name': stand.user.name,
-      'x-slurm-user-token': await tokenFor(stand, stand.user.name),
-      'content-type': 'application/json',
-      connection: 'close',
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(40_000),
-  })
-  // slurmrestd's own shape.
-  const said = (await answer.json()) as T & { readonly errors: readonly unknown[] }
-  if (answer.status !== 200 || said.errors.length > 0) throw new Error(`the cluster does not answer ${method} ${path}`)
-  return said
+export const askSlurm = async <T>(stand: SlurmStand, method: string, path: string, body?: object): Promise<T> => {
+  const { name: user } = stand.user
+  return await askSlurmrestd<T>(settingsOf(stand), { user, token: await tokenFor(stand, user) }, method, path, body)
 }
-
-/** The deployment's jobs that have not ended, asked beside the driver. */
-export async function liveJobs(stand: SlurmStand, deploymentId: string): Promise<readonly ShownJob[]> {
-  const { jobs } = await askSlurm<{ readonly jobs: readonly ShownJob[] }>(stand, 'GET', 'jobs')
-  return jobs.filter(
-    ({ name, user_name, job_state }) =>
-      !endedStates.includes(job_state) && readJobName(name, deploymentId, user_name) !== null,
-  )
-}
-
-export const leftoversOf =
-  (stand: SlurmStand) =>
-  async (deploymentId: string): Promise<string[]> =>
-    (await liveJobs(stand, deploymentId)).map(({ job_id, name, job_state }) => `job ${job_id} ${name} ${job_state}`)

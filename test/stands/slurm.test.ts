@@ -10,11 +10,12 @@ import { httpFaults } from '../conformance/http-faults.ts'
 import { manyByCreating } from '../conformance/many-by-creating.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
+import { leftoversInSlurm } from '../support/leftovers/slurm.ts'
 import { standCases } from './cases.ts'
 import { openBackend } from './slurm-backend.ts'
 import { openReports } from './slurm-reports.ts'
 import { reportingServer } from './slurm-server.ts'
-import { leftoversOf, settingsOf, slurmStand, tokenFor } from './slurm-stand.ts'
+import { settingsOf, slurmStand, tokenFor } from './slurm-stand.ts'
 
 const can = {
   faults: true,
@@ -85,7 +86,7 @@ computeConformance('slurm', can, async () => {
         start_failed: (key) => ({ ...plain(key), user: { uid: 0, gid: 0, gids: [], name: 'root' } }),
       },
     },
-    leftovers: leftoversOf(stand),
+    leftovers: (deploymentId) => leftoversInSlurm(settingsOf(stand), deploymentId),
     faults: httpFaults({
       provider: faulty,
       proxies: [proxy],

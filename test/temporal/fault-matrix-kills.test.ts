@@ -4,7 +4,7 @@ import { withTimings } from '../../domain/timings.ts'
 import { createKeyring } from '../../platform/keyring.ts'
 import { createTemporalClient } from '../../platform/temporal/connection.ts'
 import { createDataConverter } from '../../platform/temporal/data-converter.ts'
-import { fakeProofBackend, openBackend } from '../proof/backend.ts'
+import { askedBeside, fakeProofBackend, openBackend } from '../proof/backend.ts'
 import type { ProofBackend } from '../proof/backend.ts'
 import { balanced } from '../proof/balance.ts'
 import { createDesk } from '../proof/faults/desk.ts'
@@ -15,6 +15,7 @@ import {
   cellsOf,
   fewerOf,
   knownActivities,
+  leftOutOf,
   providerAskers,
   runCells,
   summaryOf,
@@ -104,18 +105,17 @@ test(
   async () => {
     // every session, in its own place:  ── activity ──✗
     // the next worker:                                  ── goes on ── ended, nothing is left
-    const every = cellsOf(
-      target === null ? knownActivities : providerAskers(backend.provider.capabilities),
-      deadlyAnywhere,
-      deadlyAtBackend,
-      backend.provider.capabilities,
-    )
+    const abilities = backend.abilities()
+    const activities = target === null ? knownActivities : providerAskers(abilities)
+    const every = cellsOf(activities, deadlyAnywhere, deadlyAtBackend, abilities)
     const all = long ? every : fewerOf(every, 1)
     const who = await addAccount(site.db, backend.posix)
     const run = { ground, desk, who, timings, boundMs: 400_000, stepMs: 5_000 + backend.callMs }
     let victim = await worker()
     const live = await ask(site.db, who)
     expect(await ground.until(live, ['ready'], 60_000 + 4 * backend.callMs)).not.toBeNull()
+    const seen = await backend.leftovers(site.deploymentId, 0)
+    expect(seen).not.toEqual([])
 
     const ending: Promise<Verdict[]>[] = []
     // A worker holds 40 tasks of workflows: those that are held must leave room for the others.
@@ -137,12 +137,13 @@ test(
     const verdicts = (await Promise.all(ending)).flat()
     const words = wordsOf(verdicts)
     const what = `fault matrix, worker killed, ${backend.name}`
-    tell({ cases: verdicts.length, breaches: words, notes: [summaryOf(what, verdicts)] })
+    const notes = [summaryOf(what, verdicts), askedBeside(seen), ...(target === null ? [] : leftOutOf(abilities))]
+    tell({ cases: verdicts.length, breaches: words, notes })
     expect(words).toEqual([])
     await ground.stop(live)
     await ground.until(live, ['stopped'], 30_000 + backend.callMs)
     expect(await balanced(ground, { allEnded: true }, 30_000 + backend.callMs)).toEqual([])
-    expect(await backend.leftovers(site.deploymentId)).toEqual([])
+    expect((await backend.leftovers(site.deploymentId)) ?? []).toEqual([])
   },
   durationMs,
 )

@@ -38,12 +38,21 @@ export function activitiesOf(registered: readonly string[]): ActivityName[] {
   return knownActivities
 }
 
-/** Every activity that asks a provider, of one that can do this much. */
-export const providerAskers = (capabilities: Capabilities): ActivityName[] =>
-  knownActivities.filter((activity) => {
-    const { asks, needs } = sceneOf(activity)
-    return asks === 'provider' && (needs === undefined || capabilities[needs])
-  })
+const asksProvider = (activity: ActivityName) => sceneOf(activity).asks === 'provider'
+const isPossible = (activity: ActivityName, { pause }: Pick<Capabilities, 'pause'>) =>
+  sceneOf(activity).needs === undefined || pause
+
+/** Every activity that asks a provider which can do this much. */
+export const providerAskers = (abilities: Pick<Capabilities, 'pause'>): ActivityName[] =>
+  knownActivities.filter((activity) => asksProvider(activity) && isPossible(activity, abilities))
+
+/** A line for the report on those that are never called there; none where all are. */
+export function leftOutOf(abilities: Pick<Capabilities, 'pause'>): string[] {
+  const names = knownActivities.filter((activity) => asksProvider(activity) && !isPossible(activity, abilities))
+  return names.length === 0
+    ? []
+    : [`not applicable, as nothing of the template can be paused there: ${names.join(', ')}`]
+}
 
 /** Activities that asked somebody outside although neither table says so: faults between the two are not tried. */
 export const unsaidAskers = (askers: ReadonlySet<string>): ActivityName[] =>
