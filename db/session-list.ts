@@ -15,6 +15,7 @@ export interface SessionFilter {
   readonly states: readonly SessionState[] | null
   readonly ended: boolean
   readonly projectId: string | null
+  readonly experimentId: string | null
   readonly templateId: string | null
   readonly ownerId: string | null
   readonly providerId: string | null
@@ -52,6 +53,7 @@ function chosen(
   // The states say so already; there is an index of what has not ended.
   if (states?.some(isEnd) === false) conditions.push('s.ended_at is null')
   where(filter.projectId, (n) => `s.project_id = ${n}`)
+  where(filter.experimentId, (n) => `s.experiment_id = ${n}`)
   where(filter.templateId, (n) => `s.template_id = ${n}`)
   where(filter.ownerId, (n) => `s.owner_id = ${n}`)
   where(filter.providerId, (n) => `s.provider_id = ${n}`)

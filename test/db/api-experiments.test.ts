@@ -126,6 +126,10 @@ describe('a session in an experiment', () => {
         { source: { kind: 'experiment', id: `${id}.results` }, target: '/experiment/results', mode: 'rw' },
       ],
     })
+    const listed = async (query: string) =>
+      (await api.call('GET', `/v1/sessions?experiment=${query}`, { token: me.token })).body.items.map((item) => item.id)
+    expect(await listed(id)).toEqual([made.body.id])
+    expect(await listed('e00000000000')).toEqual([])
     // It ends with the access window: the whole day after the last one, in the site's zone.
     expect(new Date(made.body.expiresAt).getTime()).toBeGreaterThan(Date.now() + dayMs)
     const { creation, spec } = await provision(made.body.id)
@@ -242,6 +246,77 @@ describe('a session in an experiment', () => {
     expect(changed.body).toMatchObject({ ends, closesAt: new Date(Date.parse(ends) + dayMs).toISOString() })
     const session = await api.call('GET', `/v1/sessions/${sessionId}`, { token: me.token })
     expect(session.body.expiresAt).toBe(changed.body['closesAt'])
+  })
+})
+
+describe('what a session has of its experiment', () => {
+  const visit = async () => {
+    const id = await experiment(await project())
+    const sessionId = await started(id)
+    expect((await provision(sessionId)).creation.kind).toBe('created')
+    return { id, sessionId }
+  }
+  const put = async (id: ExperimentId, change: object, app = api.app) => {
+    const ask = { token: admin.token, body: change, headers: { 'if-match': '*' } }
+    expect((await callApp(app, 'PATCH', `/v1/experiments/${id}`, ask)).status).toBe(200)
+  }
+  const standing = async (sessionId: SessionId) => [await modeOf(sessionId, me.id), await stopReasonOf(sessionId)]
+  const more = { name: 'more', path: '/data/v1/more', target: '/experiment/more', mode: 'ro' }
+
+  test.each([
+    ['data that is taken away', { datasets: data.slice(0, 1) }],
+    ['data that lies elsewhere', { datasets: [{ ...data[0], path: '/data/v2/raw' }, data[1]] }],
+    ['results that are to be read alone', { datasets: data.map((one) => ({ ...one, mode: 'ro' })) }],
+    ['another group', { posix: { uid: 40_001, gid: 40_002 } }],
+    ['nobody to run as', { posix: null }],
+  ])('ends it with %s', async (_, change) => {
+    const { id, sessionId } = await visit()
+    await put(id, change)
+    expect(await standing(sessionId)).toEqual([null, 'access_withdrawn'])
+  })
+
+  test.each([
+    ['more data', { datasets: [more, ...data] }],
+    ['data that may be written to', { datasets: data.map((one) => ({ ...one, mode: 'rw' })) }],
+    [
+      'data under another name, seen elsewhere',
+      { datasets: data.map((one) => ({ ...one, name: `${one.name}-1`, target: `/x/${one.name}` })) },
+    ],
+    ['another name', { name: 'Second visit', instrument: 'ID02' }],
+  ])('is not touched by %s', async (_, change) => {
+    const { id, sessionId } = await visit()
+    await put(id, change)
+    await stopWithdrawnSessions(api.db)
+    expect(await standing(sessionId)).toEqual(['control', null])
+  })
+
+  test('is behind shut doors where sessions go on, and back with what was taken', async () => {
+    const { id, sessionId } = await visit()
+    const kept = api.another({ withdrawn: 'keepDoorsShut' })
+    await put(id, { datasets: [] }, kept)
+    await stopWithdrawnSessions(api.db, 'keepDoorsShut')
+    expect(await standing(sessionId)).toEqual([null, null])
+    await put(id, { datasets: data }, kept)
+    expect(await standing(sessionId)).toEqual(['control', null])
+  })
+
+  test('ends now when the visit is put off, and its history says until when it lasts', async () => {
+    const { id, sessionId } = await visit()
+    await put(id, { starts: day(10), ends: day(12) })
+    expect(await standing(sessionId)).toEqual([null, null])
+    const { items } = (await api.call('GET', `/v1/sessions/${sessionId}/events`, { token: me.token })).body
+    const session = await api.call('GET', `/v1/sessions/${sessionId}`, { token: me.token })
+    expect(items.at(-1)).toMatchObject({ type: 'session.shortened', data: { expiresAt: session.body.expiresAt } })
+    expect(new Date(session.body.expiresAt).getTime()).toBeLessThanOrEqual(Date.now() + 60_000)
+  })
+
+  test('ends with the role to work with it', async () => {
+    const projectId = await project()
+    const other = await api.person()
+    await join(projectId, other)
+    const sessionId = await started(await experiment(projectId), other)
+    await join(projectId, other, 'viewer')
+    expect([await modeOf(sessionId, other.id), await stopReasonOf(sessionId)]).toEqual([null, 'access_withdrawn'])
   })
 })
 
