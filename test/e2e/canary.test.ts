@@ -1,17 +1,23 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { Client, Connection } from '@temporalio/client'
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
-import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sessionWorkflowId } from '../../domain/ids.ts'
-import type { SessionId } from '../../domain/ids.ts'
+import { invitationWorkflowId, sessionWorkflowId } from '../../domain/ids.ts'
+import type { InvitationId, SessionId } from '../../domain/ids.ts'
+import { freePort } from '../../stack/ports.ts'
 import { fakeConfiguration, quickTimings } from '../setup/fake-site.ts'
 import { clientOf, createSite } from '../setup/site.ts'
 import type { Service, Site } from '../setup/site.ts'
+import { createConfidants } from './confidences.ts'
+import { startPeopleAround } from './people-around.ts'
+import type { PeopleAround } from './people-around.ts'
 import { createFollower, templateId } from './portal.ts'
+import { lookAround, placesOf } from './sinks.ts'
 
-const canary = `canary-${randomBytes(12).toString('hex')}`
+const canary = (what: string) => `canary-${what}-${randomBytes(12).toString('hex')}`
+const clientSecret = canary('client')
+const guest = `${canary('guest')}@elsewhere.example`
+
 let site: Site
+let around: PeopleAround
 let api: Service
 let worker: Service
 
@@ -21,61 +27,27 @@ beforeAll(async () => {
     name,
     spec: { ...spec, parameters: { password: { type: 'string', secret: true, env: 'PASSWORD' } as const } },
   }))
+  around = await startPeopleAround(clientSecret, await freePort(), guest)
   site = await createSite({
     configuration: { ...base, templates },
     timings: quickTimings,
     variables: { CARREL_LOG_LEVEL: 'trace' },
   })
-  api = await site.startApi()
-  worker = await site.startWorker()
+  ;[api, worker] = await Promise.all([
+    site.startApi(around.apiVariables),
+    site.startWorker('worker/main.ts', around.workerVariables),
+  ])
 })
 afterAll(async () => {
   await site?.close()
+  await around?.close()
 })
 
-/** Everything that Temporal keeps of the session's workflow, as somebody without keys sees it. */
-async function temporalSees(id: string): Promise<string> {
-  const connection = await Connection.connect({ address: site.temporalAddress })
-  try {
-    const client = new Client({ connection, namespace: site.namespace })
-    const seen: string[] = []
-    for await (const execution of client.workflow.list()) seen.push(JSON.stringify(execution.raw))
-    let runId: string | undefined
-    do {
-      const history = await client.workflow.getHandle(sessionWorkflowId(id as SessionId), runId).fetchHistory()
-      const json = historyToJSON(history)
-      seen.push(json, ...payloadsIn(json))
-      runId = history.events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? ''
-    } while (runId !== '')
-    return seen.join('\n')
-  } finally {
-    await connection.close()
-  }
-}
-
-/** Base64 hides words: every payload once more, opened as far as base64 goes. */
-const payloadsIn = (json: string): string[] =>
-  [...json.matchAll(/"data": ?"([A-Za-z0-9+/=]+)"/g)].map(([, data]) =>
-    Buffer.from(data ?? '', 'base64').toString('latin1'),
-  )
-
-/** Every row of every table, as text. Bytes are shown as they are, too. */
-async function databaseSees(): Promise<string> {
-  const { rows: tables } = await sql<{ name: string }>`
-    select table_name as name from information_schema.tables where table_schema = 'public'`.execute(site.db)
-  const texts = await Promise.all(
-    tables.map(async ({ name }) => {
-      const { rows } = await sql<{ text: string }>`select t::text as text from ${sql.table(name)} t`.execute(site.db)
-      return rows.map(({ text }) => `${name} ${text}`)
-    }),
-  )
-  return texts.flat().join('\n')
-}
-
-test('what was given in confidence reaches the instance and is to be seen nowhere else', async () => {
+test('what was given to a session reaches the instance and is to be seen nowhere else', async () => {
+  const secret = canary('parameter')
   const portal = clientOf(api.url, site.user.token)
   const admin = clientOf(api.url, site.admin.token)
-  const body = { templateId: await templateId(portal), parameters: { password: canary } }
+  const body = { templateId: await templateId(portal), parameters: { password: secret } }
   const created = await portal('POST', '/v1/sessions', body, { 'idempotency-key': randomUUID(), prefer: 'wait=20' })
   expect(created.status).toBe(201)
   const id = String(created.body['id'])
@@ -89,15 +61,48 @@ test('what was given in confidence reaches the instance and is to be seen nowher
   await portal('DELETE', `/v1/sessions/${id}`)
   expect((await createFollower(portal).end(id)).state).toBe('stopped')
 
-  const places = {
-    answers: JSON.stringify([created, door, ...listings].map((answer) => answer.body)),
-    temporal: await temporalSees(id),
-    database: await databaseSees(),
-    logs: [...api.lines, ...worker.lines].join('\n'),
-  }
+  const workflow = sessionWorkflowId(id as SessionId)
+  const answers = [created, door, ...listings].map((answer) => answer.body)
+  const sinks = await lookAround(site, [api, worker], [workflow], answers)
   // Each place was really looked into: it tells of the session, or of its making.
-  for (const [place, text] of Object.entries(places))
-    expect(text, `${place} was looked into`).toContain(place === 'logs' ? 'createSession' : id)
-  for (const [place, text] of Object.entries(places))
-    expect(text.includes(canary), `${place} shows the secret`).toBe(false)
+  for (const place of ['answers', 'temporal', 'table session', 'table session_event', 'table audit_event'])
+    expect(sinks[place], `${place} was looked into`).toContain(id)
+  expect(sinks['logs']).toContain('createSession')
+  expect(placesOf(secret, sinks)).toEqual([])
+})
+
+test('what people show, and what they are given for it, is to be seen nowhere', async () => {
+  const people = createConfidants(api.url, around)
+  const nobody = `${canary('nobody')}@elsewhere.example`
+  const [ada, grace] = [await people.signIn('ada'), await people.signIn('grace')]
+  await people.signInAtOffice(canary('password'), canary('hash'))
+  await people.exchange()
+  await people.letIn(ada)
+  await people.makeKeys(ada)
+  const invitations = await people.invite(ada, grace, guest, nobody)
+  await people.look(ada, '/v1/whoami', '/v1/sign-in-methods', '/v1/browser-sessions', '/v1/tokens', '/v1/hawk-keys')
+  await people.look(ada, '/v1/projects', '/v1/events', '/v1/status')
+  const admin = clientOf(api.url, site.admin.token)
+  for (const path of ['/v1/sessions?all=true', '/v1/events?all=true', '/v1/providers'])
+    people.answers.push((await admin('GET', path)).body)
+  await people.ask(ada, 'POST', '/v1/sign-out', {})
+
+  const workflows = invitations.map((id) => invitationWorkflowId(id as InvitationId))
+  const sinks = await lookAround(site, [api, worker], workflows, people.answers)
+  const [invitation = ''] = invitations
+  for (const place of ['temporal', 'table audit_event', 'table invitation_event'])
+    expect(sinks[place], `${place} was looked into`).toContain(invitation)
+  expect(sinks['logs']).toContain('createProjectInvitation')
+  const secrets = { ...people.shown, 'the secret of the client': clientSecret }
+  for (const [what, secret] of Object.entries(secrets)) expect(secret.length, what).toBeGreaterThan(8)
+  const seen = Object.entries(secrets).map(([what, secret]) => [what, placesOf(secret, sinks)] as const)
+  expect(seen.filter(([, places]) => places.length > 0)).toEqual([])
+
+  // Addresses are where they are kept, and nowhere else.
+  const kept = new Set(['table account', 'table identity', 'table invitation'])
+  for (const address of [guest, nobody]) {
+    const places = placesOf(address, sinks)
+    expect(places).toContain('table invitation')
+    expect(places.filter((place) => !kept.has(place))).toEqual([])
+  }
 })

@@ -21,6 +21,8 @@ export interface IdentityProviderOptions {
   readonly algorithm?: 'RS256' | 'ES256' | 'PS256'
   /** What access tokens may be asked for by `resource`: these are JWTs. */
   readonly audience?: string
+  /** Is told what comes to its token endpoint, and what goes out there. */
+  readonly hear?: (exchanged: Readonly<Record<string, unknown>>) => void
   /** How it reaches clients at the back; by the network unless it is given. */
   readonly fetch?: (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 }
@@ -116,8 +118,8 @@ async function createProvider(issuer: string, options: IdentityProviderOptions):
     },
     enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'PS256'] },
     conformIdTokenClaims: true,
-    issueRefreshToken: async (_ctx, client, code) =>
-      client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
+    // Whoever may use one gets one, as at Keycloak: for the scope `offline_access` this one would have to be asked to ask.
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     findAccount: (_ctx, sub) => {
       const said = accounts[sub]
       return said === undefined ? undefined : { accountId: sub, claims: () => ({ sub, ...said }) }
@@ -136,9 +138,15 @@ async function createProvider(issuer: string, options: IdentityProviderOptions):
       Grant: 86_400,
       IdToken: 3_600,
       Interaction: 600,
+      RefreshToken: 86_400,
       Session: 86_400,
     },
     fetch: options.fetch ?? anywhere,
+  })
+  provider.use(async (ctx, next) => {
+    await next()
+    // An answer of this endpoint is a JSON object.
+    if (ctx.oidc?.route === 'token') options.hear?.({ ...ctx.oidc.params, ...(ctx.body as object) })
   })
   return provider
 }
