@@ -96,7 +96,7 @@ export async function putRoles(
     .set({ roles: [...new Set(roles)], version: sql<number>`version + 1` })
     .where('id', '=', id)
     .execute()
-  if (!roles.includes('admin') && admins.includes(id)) await endActingTokens(trx, id)
+  if (!roles.includes('admin') && account.admin) await endActingTokens(trx, id)
   return 'done'
 }
 
@@ -111,18 +111,25 @@ async function endActingTokens(trx: Trx, id: AccountId): Promise<void> {
     .execute()
 }
 
+/** Somebody can be this account: by signing in, or by a token that an admin's work may be done with. */
+const canBeUsed = sql<boolean>`(erase_requested_at is null and (
+  exists (select from identity i where i.account_id = account.id)
+  or exists (select from token t where t.account_id = account.id and t.revoked_at is null and t.expires_at > now()
+    and 'admin' = any(t.scopes))))`
+
 /** Locks all admins with the accounts it is about, in one order: two who take each other's standing at once would leave none. */
 async function lockStanding(trx: Trx, id: AccountId, heirId: AccountId | null) {
   const isAdmin = sql<boolean>`('admin' = any(roles) and disabled_at is null)`
   const rows = await trx
     .selectFrom('account')
-    .select(['id', 'disabled_at', 'erase_requested_at', 'version', isAdmin.as('admin')])
+    .select(['id', 'disabled_at', 'erase_requested_at', 'version', isAdmin.as('admin'), canBeUsed.as('usable')])
     .where((eb) => eb.or([isAdmin, eb('id', '=', id), eb('id', '=', heirId ?? id)]))
     .orderBy('id')
     .forNoKeyUpdate()
     .execute()
   return {
-    admins: rows.filter((row) => row.admin).map((row) => row.id),
+    /** Those whom somebody can be. */
+    admins: rows.filter((row) => row.admin && row.usable).map((row) => row.id),
     account: rows.find((row) => row.id === id),
     heir: rows.find((row) => row.id === heirId),
   }

@@ -121,7 +121,8 @@ const byDevice = (executor: Executor, deviceCode: string) =>
  */
 export async function pollDevice(trx: Trx, deviceCode: string, client: string): Promise<Polled> {
   const before = await byDevice(trx, deviceCode).executeTakeFirst()
-  const mayHold = before?.account_id == null || (await mayHoldToken(trx, before.account_id))
+  const approver = before?.account_id ?? null
+  const mayHold = approver !== null && (await mayHoldToken(trx, approver))
   const row = await byDevice(trx, deviceCode)
     .select(['device_hash', 'token_id', 'client', 'scopes', 'state', 'interval_seconds'])
     .select(sql<boolean>`expires_at <= now()`.as('is_expired'))
@@ -130,7 +131,7 @@ export async function pollDevice(trx: Trx, deviceCode: string, client: string): 
     .executeTakeFirst()
   if (row === undefined || row.client !== client) return { kind: 'invalid_grant' }
   // It was answered just now: the next poll is told.
-  if (row.account_id !== before?.account_id) return { kind: 'authorization_pending' }
+  if (row.account_id !== approver) return { kind: 'authorization_pending' }
   const kind = pollVerdict({
     state: row.state,
     isExpired: row.is_expired,

@@ -95,6 +95,30 @@ describe('roles', () => {
     expect([refused.status, refused.body.code]).toEqual([409, 'conflict'])
     expect((await asAdmin('PUT', `/v1/accounts/${admin.id}/roles`, { roles: ['admin', 'member'] })).status).toBe(200)
   })
+
+  test('an admin whom nobody can be does not count as another one', async () => {
+    const own = await startApi()
+    try {
+      const [one, other] = [await own.person({ roles: ['admin'] }), await own.person({ roles: ['admin'] })]
+      const leaves = async () => {
+        const body = { roles: ['member'] }
+        const answer = await own.call('PUT', `/v1/accounts/${one.id}/roles`, { token: one.token, body, ...whatever })
+        return answer.body.code ?? 'left'
+      }
+      const token = own.db.updateTable('token').where('account_id', '=', other.id)
+      for (const lost of [{ revoked_at: new Date() }, { expires_at: new Date(0) }, { scopes: ['read', 'act-as'] }]) {
+        const held = { revoked_at: null, expires_at: new Date(Date.now() + 600_000) }
+        await token.set({ ...held, ...lost }).execute()
+        expect(await leaves(), JSON.stringify(lost)).toBe('conflict')
+      }
+      // Who can sign in needs no token.
+      const identity = { issuer: 'https://login.example.org', subject: 'other-admin', account_id: other.id }
+      await own.db.insertInto('identity').values(identity).execute()
+      expect(await leaves()).toBe('left')
+    } finally {
+      await own.close()
+    }
+  })
 })
 
 describe('disabling', () => {
