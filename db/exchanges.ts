@@ -24,7 +24,7 @@ export async function resolveSubject(trx: Trx, said: SubjectClaims, rule: SignIn
       email: isAddressSaid ? said.email : known.email,
       emailVerified: isAddressSaid ? said.emailVerified : known.email_verified,
       groups: said.groups ?? known?.claims.groups ?? [],
-      login: said.login ?? known?.claims.login ?? null,
+      officeLogin: said.officeLogin ?? known?.claims.login ?? null,
       posix: said.posix ?? known?.claims.posix ?? null,
     },
     rule,

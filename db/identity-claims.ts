@@ -26,9 +26,9 @@ export async function lockIdentity(
  * account's from now on.
  */
 export async function noteClaims(trx: Trx, accountId: AccountId, claims: IdentityClaims): Promise<void> {
-  const { login, groups, posix } = claims
+  const { officeLogin, groups, posix } = claims
   const kept: StoredClaims = {
-    ...(login === null ? {} : { login }),
+    ...(officeLogin === null ? {} : { login: officeLogin }),
     ...(groups.length === 0 ? {} : { groups: groups.map((group) => plainText(group, 200)) }),
     ...(posix === null || posix === undefined ? {} : { posix }),
   }

@@ -6,7 +6,7 @@ type NullableText = ColumnType<string | null, string | null | undefined, string 
 
 /** What an issuer said of an identity, under our names. Absent: it said nothing, or nothing is asked of it. */
 export interface StoredClaims {
-  /** The login at the user office, of an issuer that is authoritative for it. */
+  /** The office login: by which the user office knows them. Counts as long as the issuer decides it. */
   readonly login?: string
   readonly groups?: readonly string[]
   /** As the issuer sent it; whoever uses it checks it. */

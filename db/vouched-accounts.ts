@@ -25,7 +25,7 @@ export async function vouchFor(trx: Trx, vouched: Vouched, isFinal: boolean): Pr
   if (known !== null && isFinal) return { kind: 'known', accountId: known.accountId }
   const resolved = await resolveIdentity(
     trx,
-    { ...vouched, organisation: null, groups: [], login: null, posix: null },
+    { ...vouched, organisation: null, groups: [], officeLogin: null, posix: null },
     { firstSignIn: { rule: 'open' }, isInvited: async () => false },
   )
   if (resolved.kind === 'refused') return { kind: 'disabled' }

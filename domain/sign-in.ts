@@ -24,8 +24,8 @@ export interface IdentityClaims {
   readonly emailVerified: boolean
   readonly organisation: string | null
   readonly groups: readonly string[]
-  /** The login at the user office; `null`: this issuer does not decide that, or says nothing. */
-  readonly login: string | null
+  /** By which login the user office knows them; `null`: this issuer does not decide that, or says nothing. */
+  readonly officeLogin: string | null
   /** As it was sent. */
   readonly posix: unknown
 }

@@ -13,14 +13,14 @@ export type PosixFindings = readonly { readonly source: PosixSource; readonly re
 export interface PosixSaid {
   /** What its claim says; `undefined`: none is asked of it, and it says nothing for or against. */
   readonly claim: { readonly value: unknown } | undefined
-  /** The login at the site; `null`: it does not decide that. */
-  readonly login: string | null
+  /** By which login the user office knows them; `null`: nobody said that decides it. */
+  readonly officeLogin: string | null
 }
 
 /** Whom somebody who signs in is to the site's file systems, as an issuer and the site's directories say it. */
 export interface PosixSources {
   /**
-   * Asks the site's directories, before any transaction: what they know of the login, beside what the claim says. Never throws, and takes no longer than a directory may.
+   * Asks the site's directories, before any transaction: what they know of the office login, beside what the claim says. Never throws, and takes no longer than a directory may.
    */
   find(said: PosixSaid): Promise<PosixFindings>
   /** Sets what was found, as far as nobody stronger said otherwise. What may not be is told to operators, and changes nothing. */
@@ -61,11 +61,11 @@ export function createPosixSources({ rule, directories, log, now = Date.now }: S
   }
 
   return {
-    async find({ claim, login }) {
+    async find({ claim, officeLogin }) {
       const claimed =
         claim === undefined ? [] : [{ source: 'claim' as const, reading: posixOfClaim(claim.value, rule) }]
-      if (login === null) return claimed
-      const [ldap, csv] = await Promise.all([ask('ldap', login), ask('csv', login)])
+      if (officeLogin === null) return claimed
+      const [ldap, csv] = await Promise.all([ask('ldap', officeLogin), ask('csv', officeLogin)])
       return [
         ...claimed,
         ...(ldap === null ? [] : [{ source: 'ldap' as const, reading: ldap }]),

@@ -87,7 +87,7 @@ async function currentSession(c: AppContext): Promise<TokenId | null> {
 /** Whom the issuer and the site's directories say that this is: asked before anything is locked. */
 async function findPosix(c: AppContext, issuer: Issuer, { claims }: SignedIn): Promise<PosixFindings> {
   const claim = issuer.saysPosix === true ? { value: claims.posix } : undefined
-  return (await c.var.services.posixSources?.find({ claim, login: claims.login })) ?? []
+  return (await c.var.services.posixSources?.find({ claim, officeLogin: claims.officeLogin })) ?? []
 }
 
 /** Signs a browser in as somebody whom the site's user office knows: no page of an issuer was asked. `null`: it is done. */
@@ -97,7 +97,8 @@ export async function signInAs(
   { firstSignIn }: Pick<Issuer, 'firstSignIn'>,
   { issuerId: id, claims }: { readonly issuerId: string; readonly claims: SignedIn['claims'] },
 ): Promise<SignInFailure | null> {
-  const findings = (await c.var.services.posixSources?.find({ claim: undefined, login: claims.login })) ?? []
+  const findings =
+    (await c.var.services.posixSources?.find({ claim: undefined, officeLogin: claims.officeLogin })) ?? []
   const before = await currentSession(c)
   const issuer = { id, firstSignIn, allowedGroups: null }
   return await signIn(c, deps, issuer, { claims, sid: null, tokens: null }, { before, findings })

@@ -97,7 +97,7 @@ async function issue(
 ): Promise<Issued | SignInFailure> {
   const { db, posixSources, settings } = c.var.services
   const said = issuer.saysPosix === true && claims.posix !== null ? { value: claims.posix } : undefined
-  const findings = (await posixSources?.find({ claim: said, login: claims.login })) ?? []
+  const findings = (await posixSources?.find({ claim: said, officeLogin: claims.officeLogin })) ?? []
   const id = newId('token')
   return await db.transaction().execute(async (trx) => {
     const resolved = await resolveSubject(trx, claims, { firstSignIn: issuer.firstSignIn, isInvited })

@@ -2,7 +2,7 @@ import { ConfigInvalid } from '../../platform/config.ts'
 import type { Config, IssuerConfig } from '../../platform/config.ts'
 
 /** As much of a configured issuer as says whether it decides logins. */
-export type Deciding = Pick<IssuerConfig, 'issuer'> & { readonly claims: Pick<IssuerConfig['claims'], 'login'> }
+export type Deciding = Pick<IssuerConfig, 'issuer'> & { readonly claims: Pick<IssuerConfig['claims'], 'officeLogin'> }
 
 /** Whose word counts of which login somebody has at the user office: issuers that are configured to decide it, and the user office itself. */
 export const decidersOfLogins = (
@@ -10,7 +10,7 @@ export const decidersOfLogins = (
   userOffice: { readonly issuer: string } | null,
 ): readonly string[] => [
   ...(userOffice === null ? [] : [userOffice.issuer]),
-  ...issuers.filter(({ claims }) => claims.login !== null).map(({ issuer }) => issuer),
+  ...issuers.filter(({ claims }) => claims.officeLogin !== null).map(({ issuer }) => issuer),
 ]
 
 /**

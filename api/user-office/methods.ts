@@ -12,8 +12,8 @@ export function officeMethods(deps: UserOfficeDeps | undefined): Method[] {
   if (deps === undefined) return []
   const { name, office } = deps
   const ways = [
-    { kind: 'user_office', id: 'user-office', is: office.logIn !== null },
-    { kind: 'umbrella', id: 'umbrella', is: office.ofHash !== null },
+    { kind: 'user_office', id: 'user-office', is: office.byPassword !== null },
+    { kind: 'umbrella', id: 'umbrella', is: office.byHash !== null },
   ]
   return ways.filter(({ is }) => is).map(({ kind, id }) => ({ kind, id, name, url: `/v1/sign-in/${id}` }))
 }

@@ -30,7 +30,7 @@ const nextOf = ({ signIn }: Way, asked: string | undefined): string | null =>
   asked === undefined && signIn.returnUrls.length === 0 ? null : returnUrlOf(signIn, asked, 'body')
 
 /** Throws 429, 404 where this way is not switched on, and 403 where the request is no own page's. */
-async function wayOf(c: AppContext, part: 'logIn' | 'ofHash'): Promise<Way> {
+async function wayOf(c: AppContext, part: 'byPassword' | 'byHash'): Promise<Way> {
   const { signIn, userOffice: deps } = c.var.services
   if (signIn !== undefined) await limitByAddress(c, signIn)
   if (signIn === undefined || deps === undefined || deps.office[part] === null) throw notFound('way to sign in')
@@ -55,11 +55,11 @@ const byPassword = route(
   },
   async (c) => {
     const { username, password, returnUrl: asked } = c.req.valid('json')
-    const way = await wayOf(c, 'logIn')
+    const way = await wayOf(c, 'byPassword')
     const next = nextOf(way, asked)
     await limitByName(way.deps, username)
-    const { logIn } = way.deps.office
-    await signInBy(c, way, async () => (logIn === null ? { kind: 'refused' } : await logIn(username, password)))
+    const { byPassword: recognise } = way.deps.office
+    await signInBy(c, way, async () => (recognise === null ? { kind: 'refused' } : await recognise(username, password)))
     return c.json({ returnUrl: next }, 200)
   },
 )
@@ -79,11 +79,11 @@ const byFederation = route(
     responses: { 200: json(SignedIn, 'The browser is signed in by its cookie') },
   },
   async (c) => {
-    const way = await wayOf(c, 'ofHash')
+    const way = await wayOf(c, 'byHash')
     const hash = hashOfProxy(c, way.deps)
     const next = nextOf(way, c.req.valid('json').returnUrl)
-    const { ofHash } = way.deps.office
-    await signInBy(c, way, async () => (ofHash === null ? { kind: 'refused' } : await ofHash(hash)))
+    const { byHash: recognise } = way.deps.office
+    await signInBy(c, way, async () => (recognise === null ? { kind: 'refused' } : await recognise(hash)))
     return c.json({ returnUrl: next }, 200)
   },
 )

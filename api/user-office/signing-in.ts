@@ -32,13 +32,13 @@ export async function signInBy(c: AppContext, { signIn, deps }: Way, ask: () => 
     issuerId: officeId,
     claims: {
       issuer: deps.issuer,
-      subject: recognised.login,
-      displayName: recognised.login,
+      subject: recognised.officeLogin,
+      displayName: recognised.officeLogin,
       email: null,
       emailVerified: false,
       organisation: null,
       groups: [],
-      login: recognised.login,
+      officeLogin: recognised.officeLogin,
       posix: null,
     },
   })

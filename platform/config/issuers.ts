@@ -84,7 +84,7 @@ function issuerOf(given: Entry) {
     claims: {
       name: given.nameClaim ?? 'name',
       organisation: given.organisationClaim ?? preset.organisationClaim ?? null,
-      login: given.login?.claim ?? null,
+      officeLogin: given.login?.claim ?? null,
       posix: given.posixClaim ?? null,
     },
     emailsAreVerified: given.emailsAreVerified,

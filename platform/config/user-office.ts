@@ -6,7 +6,7 @@ const webUrl = urlOf(['http', 'https'], 'https://host[:port]/path')
 const office = z.strictObject({
   issuer: short(500),
   name: short(100).default('User office'),
-  login: z.strictObject({ url: webUrl }).optional(),
+  passwords: z.strictObject({ url: webUrl }).optional(),
   umbrella: z
     .strictObject({
       url: webUrl,
@@ -30,10 +30,10 @@ type Office = z.output<typeof office>
 type Report = (place: readonly string[], message: string) => void
 
 function check(given: Office, isDevelopment: boolean, publicUrl: string | undefined, report: Report): void {
-  for (const part of ['login', 'umbrella', 'isAuthorized'] as const)
+  for (const part of ['passwords', 'umbrella', 'isAuthorized'] as const)
     if (!isDevelopment && given[part]?.url.startsWith('http:'))
       report([part, 'url'], 'must be https outside development')
-  const signsIn = given.login !== undefined || given.umbrella !== undefined
+  const signsIn = given.passwords !== undefined || given.umbrella !== undefined
   if (signsIn && !isDevelopment && publicUrl?.startsWith('https:') !== true)
     report([], 'needs CARREL_PUBLIC_URL as https: its cookies are for that host alone')
   const { password, passwordFile } = given.isAuthorized ?? {}
@@ -47,7 +47,7 @@ function check(given: Office, isDevelopment: boolean, publicUrl: string | undefi
 const settingsOf = (given: Office) => ({
   issuer: given.issuer,
   name: given.name,
-  login: given.login ?? null,
+  passwords: given.passwords ?? null,
   umbrella: given.umbrella ?? null,
   isAuthorized:
     given.isAuthorized === undefined

@@ -95,7 +95,7 @@ describe('a session outside an experiment', () => {
       .execute()
     expect(await start(eve.token, template)).toMatchObject({ status: 403, code: 'not_authorized' })
     expect(office.heard.filter(({ body }) => body['login'] === 'eve')).toEqual([])
-    const claims = { login: 'uid' }
+    const claims = { officeLogin: 'uid' }
     const deciding = userOfficeOf(office, {}, { issuers: [{ issuer: 'https://gone.example.org', claims }] })
     const app = api.another({}, api.db, { userOffice: deciding })
     expect((await start(eve.token, template, app)).status).toBe(202)

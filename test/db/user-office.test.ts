@@ -165,7 +165,7 @@ describe('a name and a password', () => {
   })
 
   test('are not taken where the site has not switched that on', async () => {
-    const app = api.another({}, api.db, { userOffice: configured({ login: undefined }) })
+    const app = api.another({}, api.db, { userOffice: configured({ passwords: undefined }) })
     expect((await logIn('ada', 'correct horse', { app })).status).toBe(404)
     const methods = await app.app.request('/v1/sign-in-methods')
     expect(JSON.stringify(await methods.json())).not.toContain('user_office')

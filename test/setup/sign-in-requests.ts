@@ -34,7 +34,7 @@ export const plainSignIn: SignInDeps = {
             emailVerified: false,
             organisation: null,
             groups: null,
-            login: null,
+            officeLogin: null,
             posix: null,
           },
           expiresAt: new Date(Date.now() + 60_000),

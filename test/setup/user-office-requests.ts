@@ -7,8 +7,8 @@ export const plainUserOffice: UserOfficeDeps = {
   issuer: 'https://office.example.org',
   name: 'User office',
   office: {
-    logIn: async () => ({ kind: 'known', login: 'ada' }),
-    ofHash: async () => ({ kind: 'known', login: 'ada' }),
+    byPassword: async () => ({ kind: 'known', officeLogin: 'ada' }),
+    byHash: async () => ({ kind: 'known', officeLogin: 'ada' }),
     mayUseResources: null,
   },
   firstSignIn: { rule: 'open' },

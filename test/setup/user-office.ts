@@ -25,7 +25,7 @@ export function userOfficeOf(
     CARREL_ENV: 'development',
     CARREL_USER_OFFICE: JSON.stringify({
       issuer,
-      login: { url: `${office.url}/login` },
+      passwords: { url: `${office.url}/login` },
       umbrella: { url: `${office.url}/hash`, proxies: [`${proxy}/32`] },
       isAuthorized: { url: `${office.url}/is_authorized`, ...officeCredentials },
       firstSignIn: { rule: 'open' },

@@ -126,12 +126,12 @@ test('a directory that did not answer is left alone for a while, and an issuer t
     now: () => time,
   })
   const found = async (claim?: { value: unknown }) =>
-    (await sources.find({ claim, login: 'ada' })).map(({ source, reading }) => `${source} ${reading.kind}`)
+    (await sources.find({ claim, officeLogin: 'ada' })).map(({ source, reading }) => `${source} ${reading.kind}`)
   expect(await found()).toEqual(['csv posix'])
   expect(await found({ value: null })).toEqual(['claim none', 'csv posix'])
   expect([asked, warned.length]).toEqual([1, 1])
   time = 31_000
   expect(await found({ value: { uid: 0 } })).toEqual(['claim refused', 'csv posix'])
   expect(asked).toBe(2)
-  expect(await sources.find({ claim: undefined, login: null })).toEqual([])
+  expect(await sources.find({ claim: undefined, officeLogin: null })).toEqual([])
 })

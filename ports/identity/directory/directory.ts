@@ -1,6 +1,6 @@
 import type { PosixWords } from '../../../domain/posix.ts'
 
-/** What a directory says of a login. */
+/** What a directory says of an office login. */
 export type DirectoryAnswer =
   /** In its own words: whoever asked checks them. */
   | { readonly kind: 'found'; readonly words: PosixWords }
@@ -11,7 +11,7 @@ export type DirectoryAnswer =
   /** It did not answer, or not as a directory does: what it knows is unknown. `detail` is for operators. */
   | { readonly kind: 'unavailable'; readonly detail: string }
 
-/** Knows who people are to file systems, by their login at the site: by its whole text, and nothing in it is a pattern. */
+/** Knows who people are to file systems, by their office login: by its whole text, and nothing in it is a pattern. */
 export interface Directory {
   /** Answers within its time, whatever the directory does; never throws. */
   lookUp(login: string): Promise<DirectoryAnswer>

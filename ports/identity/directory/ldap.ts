@@ -20,7 +20,7 @@ export interface LdapSettings {
   readonly bind: { readonly dn: string; readonly password: string } | null
   readonly people: {
     readonly base: string
-    /** `{login}` stands for the login. */
+    /** `{login}` stands for the office login. */
     readonly filter: string
     readonly user: string
     readonly uid: string

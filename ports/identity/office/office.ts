@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import type { OfficeAway, OwnResources, Recognised, UserOffice } from '../user-office.ts'
-import { isLogin } from '../user-office.ts'
+import { isOfficeLogin } from '../user-office.ts'
 import { createPost, usualPostSettings } from './post-json.ts'
 import type { Posted, PostSettings } from './post-json.ts'
 
 export interface OfficeSettings {
-  readonly login: { readonly url: string } | null
+  readonly passwords: { readonly url: string } | null
   readonly umbrella: { readonly url: string } | null
   readonly isAuthorized: { readonly url: string; readonly username: string; readonly password: string } | null
   /** It takes Ada and ada for the same person. */
   readonly caseInsensitive: boolean
 }
 
-const Whose = z.object({ login: z.string().refine(isLogin) })
+const Whose = z.object({ login: z.string().refine(isOfficeLogin) })
 const Verdict = z.object({ result: z.boolean() })
 
 const refused = { kind: 'refused' } as const
@@ -22,31 +22,34 @@ const refusals: readonly number[] = [400, 401, 403, 404]
 
 /** The facility's account system, over HTTP. Each question is one request. */
 export function createUserOffice(settings: OfficeSettings, post: PostSettings = usualPostSettings): UserOffice {
-  const { login, umbrella, isAuthorized, caseInsensitive } = settings
+  const { passwords, umbrella, isAuthorized, caseInsensitive } = settings
   const folded = (name: string) => (caseInsensitive ? name.toLowerCase() : name)
   return {
-    logIn: login === null ? null : createLogIn(login.url, folded, post),
-    ofHash: umbrella === null ? null : createOfHash(umbrella.url, folded, post),
+    byPassword: passwords === null ? null : createByPassword(passwords.url, folded, post),
+    byHash: umbrella === null ? null : createByHash(umbrella.url, folded, post),
     mayUseResources: isAuthorized === null ? null : createMayUse(isAuthorized, post),
   }
 }
 
 type Fold = (name: string) => string
 
-function createLogIn(url: string, folded: Fold, settings: PostSettings): NonNullable<UserOffice['logIn']> {
+function createByPassword(url: string, folded: Fold, settings: PostSettings): NonNullable<UserOffice['byPassword']> {
   const post = createPost(url, {}, settings)
   return async (name, password) => {
-    if (!isLogin(name)) return refused
-    return read(await post({ username: name, password }), (): Recognised => ({ kind: 'known', login: folded(name) }))
+    if (!isOfficeLogin(name)) return refused
+    return read(await post({ username: name, password }), (): Recognised => ({
+      kind: 'known',
+      officeLogin: folded(name),
+    }))
   }
 }
 
-function createOfHash(url: string, folded: Fold, settings: PostSettings): NonNullable<UserOffice['ofHash']> {
+function createByHash(url: string, folded: Fold, settings: PostSettings): NonNullable<UserOffice['byHash']> {
   const post = createPost(url, {}, settings)
   return async (hash) =>
     read(await post({ eaa_hash: hash }), (body): Recognised => {
       const said = Whose.safeParse(body)
-      return said.success ? { kind: 'known', login: folded(said.data.login) } : unfit('Its answer has no login.')
+      return said.success ? { kind: 'known', officeLogin: folded(said.data.login) } : unfit('Its answer has no login.')
     })
 }
 

@@ -23,7 +23,7 @@ export function readClaims(said: Said, settings: OidcSettings, groups: readonly 
     emailVerified: email !== null && (settings.emailsAreVerified || said['email_verified'] === true),
     organisation: names.organisation === null ? null : lineOf(said[names.organisation], longestLine),
     groups,
-    login: names.login === null ? null : loginOf(said[names.login]),
+    officeLogin: names.officeLogin === null ? null : loginOf(said[names.officeLogin]),
     posix: names.posix === null ? null : posixOf(said[names.posix]),
   }
 }

@@ -65,7 +65,7 @@ const wanted = ({ claims, groups }: OidcSettings): string[] =>
     claims.name,
     'email',
     claims.organisation,
-    claims.login,
+    claims.officeLogin,
     claims.posix,
     groups?.source === 'claim' ? groups.claim : null,
   ].filter((name) => name !== null)

@@ -9,7 +9,7 @@ export interface ClaimNames {
   readonly name: string
   readonly organisation: string | null
   /** The login at the user office, of which this issuer decides who has it; `null`: it does not. */
-  readonly login: string | null
+  readonly officeLogin: string | null
   readonly posix: string | null
 }
 

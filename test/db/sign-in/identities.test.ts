@@ -20,7 +20,7 @@ const claimsOf = (subject: string, more: Partial<IdentityClaims> = {}): Identity
   emailVerified: false,
   organisation: null,
   groups: [],
-  login: null,
+  officeLogin: null,
   posix: null,
   ...more,
 })
@@ -64,7 +64,11 @@ describe('beside somebody who signs in with the same identity', () => {
 test('what an issuer says is kept as it says it, but for what the database takes no part of', async () => {
   const { id } = await api.person()
   const posix = { 'na\0me': ['C:\\d800', 'a\0b', { deep: '\ud800x\\u0000' }], uid: 7, none: null }
-  const claims = claimsOf('worded', { login: 'ada', groups: ['CORP\\udev-users', 'CORP\\u0000', 'half\udfff'], posix })
+  const claims = claimsOf('worded', {
+    officeLogin: 'ada',
+    groups: ['CORP\\udev-users', 'CORP\\u0000', 'half\udfff'],
+    posix,
+  })
   await api.db.transaction().execute(async (trx) => await noteClaims(trx, id, claims))
   const row = await api.db
     .selectFrom('identity')

@@ -11,7 +11,7 @@ const settings: OidcSettings = {
   clientSecret: null,
   clientAuthentication: 'client_secret_basic',
   scopes: ['openid'],
-  claims: { name: 'name', organisation: 'home', login: 'uid', posix: 'posix' },
+  claims: { name: 'name', organisation: 'home', officeLogin: 'uid', posix: 'posix' },
   emailsAreVerified: false,
   groups: null,
   isRechecked: false,
@@ -37,7 +37,7 @@ describe('what an issuer says', () => {
       emailVerified: true,
       organisation: 'Engines',
       groups: [],
-      login: 'ada',
+      officeLogin: 'ada',
       posix: { uid: 7 },
     })
   })
@@ -61,13 +61,13 @@ describe('what an issuer says', () => {
   })
 
   test('of a login is one login, from the claim that is named alone', () => {
-    const nameless = { ...settings.claims, login: null }
+    const nameless = { ...settings.claims, officeLogin: null }
     const other = { preferred_username: 'root', email: 'root@x.example', email_verified: true }
-    expect(read(other)?.login).toBeNull()
-    expect(read({ ...other, uid: 'ada' }, { claims: nameless })?.login).toBeNull()
-    expect(read({ uid: ['ada'] })?.login).toBe('ada')
+    expect(read(other)?.officeLogin).toBeNull()
+    expect(read({ ...other, uid: 'ada' }, { claims: nameless })?.officeLogin).toBeNull()
+    expect(read({ uid: ['ada'] })?.officeLogin).toBe('ada')
     for (const uid of [['ada', 'bob'], [], '', ' ada', 'a b', '../x', 'x'.repeat(129), 7, null, { a: 1 }])
-      expect(read({ uid })?.login, JSON.stringify(uid)).toBeNull()
+      expect(read({ uid })?.officeLogin, JSON.stringify(uid)).toBeNull()
   })
 
   test('of a name is one line; without one there still is something to show', () => {

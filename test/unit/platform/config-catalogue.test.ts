@@ -65,8 +65,8 @@ test('a catalogue takes logins from those alone who decide them, now', () => {
   const office = 'https://office.example.org'
   const [sso, other] = ['https://sso.example.org', 'https://other.example.org']
   const issuers = [
-    { issuer: sso, claims: { login: 'uid' } },
-    { issuer: other, claims: { login: null } },
+    { issuer: sso, claims: { officeLogin: 'uid' } },
+    { issuer: other, claims: { officeLogin: null } },
   ]
   const deciders = decidersOfLogins(issuers, { issuer: office })
   expect(deciders).toEqual([office, sso])

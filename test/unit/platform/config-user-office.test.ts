@@ -7,7 +7,7 @@ import { ConfigInvalid, readConfig } from '../../../platform/config.ts'
 
 const whole = {
   issuer: 'https://office.example.org',
-  login: { url: 'https://office.example.org/login' },
+  passwords: { url: 'https://office.example.org/login' },
   umbrella: { url: 'https://office.example.org/hash', proxies: ['192.0.2.80/32'] },
   isAuthorized: { url: 'https://office.example.org/is_authorized', username: 'carrel', password: 'open sesame' },
 }
@@ -36,7 +36,7 @@ test('what is said is taken, and what is not said is off, exact and closed', () 
     caseInsensitive: false,
     firstSignIn: { rule: 'invitation' },
   })
-  expect(read({ issuer: 'x' })).toMatchObject({ login: null, umbrella: null, isAuthorized: null })
+  expect(read({ issuer: 'x' })).toMatchObject({ passwords: null, umbrella: null, isAuthorized: null })
 })
 
 test('a password may stand in a file', () => {
@@ -51,7 +51,12 @@ test('a password may stand in a file', () => {
 
 describe('is refused', () => {
   test.each([
-    ['without TLS', { ...whole, login: { url: 'http://office.example.org/login' } }, {}, 'login.url must be https'],
+    [
+      'without TLS',
+      { ...whole, passwords: { url: 'http://office.example.org/login' } },
+      {},
+      'passwords.url must be https',
+    ],
     ['without a public address', whole, { CARREL_PUBLIC_URL: 'http://carrel.example.org' }, 'CARREL_PUBLIC_URL'],
     ['without proxies', { ...whole, umbrella: { ...whole.umbrella, proxies: [] } }, {}, 'must name the proxies'],
     ['with a proxy that is a name', { ...whole, umbrella: { ...whole.umbrella, proxies: ['shib'] } }, {}, 'a network'],
@@ -63,13 +68,13 @@ describe('is refused', () => {
   })
 
   test('not in development', () => {
-    const plain = { ...whole, login: { url: 'http://127.0.0.1:1/login' } }
+    const plain = { ...whole, passwords: { url: 'http://127.0.0.1:1/login' } }
     expect(faults(plain, { CARREL_ENV: 'development', CARREL_PUBLIC_URL: undefined })).toBe('')
   })
 })
 
 test('it is not called as a configured issuer is, whose subjects would be its logins', () => {
-  const claims = { login: null }
+  const claims = { officeLogin: null }
   const compose = (issuer: string) => composeUserOffice({ config: read(whole), issuers: [{ issuer, claims }] })
   expect(compose('https://sso.example.org')?.issuer).toBe(whole.issuer)
   expect(() => compose(whole.issuer)).toThrow(ConfigInvalid)
