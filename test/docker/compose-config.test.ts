@@ -42,7 +42,14 @@ test.skipIf(compose === null && !isCi)(
 )
 
 const environments = z.object({
-  services: z.record(z.string(), z.object({ environment: z.record(z.string(), z.string()).default({}) })),
+  services: z.record(
+    z.string(),
+    z.object({
+      environment: z.record(z.string(), z.string()).default({}),
+      volumes: z.array(z.unknown()).default([]),
+      networks: z.record(z.string(), z.unknown()).default({}),
+    }),
+  ),
 })
 
 test.skipIf(compose === null && !isCi)(
@@ -99,6 +106,56 @@ test.skipIf(compose === null && !isCi).each(Object.keys(guacamole))('without %s 
   const given = Object.fromEntries(Object.entries({ ...variables, ...guacamole }).filter(([key]) => key !== name))
   expect(await call(given, besideGuacamole)).toMatchObject(refusal(name))
 })
+
+test.skipIf(compose === null && !isCi)(
+  'with the files for people and catalogues api and core are told of them, and each is shown its own directory alone',
+  async () => {
+    const issuer = 'https://sso.example.org'
+    const given = {
+      CARREL_RETURN_URLS: 'https://portal.example.org/signed-in',
+      CARREL_ISSUERS: JSON.stringify([
+        { id: 'sso', name: 'SSO', issuer, clientId: 'c', login: { claim: 'login', authoritative: true } },
+      ]),
+      CARREL_POSIX_CSV_FILE: '/run/secrets/posix.csv',
+      CARREL_API_FILES: '/etc/carrel-api',
+      CARREL_CATALOGUE_FILES: '/etc/carrel-catalogues',
+      CARREL_CATALOGUES: JSON.stringify([
+        {
+          id: 'office',
+          kind: 'userOffice',
+          issuers: [issuer],
+          url: 'https://office.example.org/users/$USERNAME',
+          username: 'carrel',
+          passwordFile: '/run/secrets/office',
+        },
+      ]),
+    }
+    const files = ['yaml', 'people.yaml', 'catalogues.yaml'].map((part) => `docker-compose.${part}`)
+    const { code, stdout, stderr } = await call({ ...variables, ...quoted(given) }, files)
+    expect([code, stderr]).toEqual([0, ''])
+    const { services } = environments.parse(parse(stdout))
+    // What compose prints may be given to it again, so it doubles the sign of a variable.
+    const environmentOf = (name: string) =>
+      Object.fromEntries(
+        Object.entries(services[name]?.environment ?? {}).map(([key, value]) => [key, value.replaceAll('$$', '$')]),
+      )
+    const api = readConfig(['issuers', 'posix', 'catalogues'], environmentOf('api'))
+    expect(api.issuers.issuers.map(({ id }) => id)).toEqual(['sso'])
+    expect(api.posix.csvFile).toBe(given.CARREL_POSIX_CSV_FILE)
+    const core = readConfig(['worker', 'catalogues'], environmentOf('worker-core'))
+    expect(core.catalogues).toEqual(api.catalogues)
+    expect(core.catalogues.sources).toMatchObject([{ url: 'https://office.example.org/users/$USERNAME' }])
+    const holders = (directory: string) =>
+      Object.keys(services).filter((name) => JSON.stringify(services[name]?.volumes).includes(directory))
+    expect(holders('/etc/carrel-api')).toEqual(['api'])
+    expect(holders('/etc/carrel-catalogues')).toEqual(['worker-core'])
+    expect(services['worker-core']?.networks).toHaveProperty('catalogues')
+  },
+)
+
+/** As `.env` has them. */
+const quoted = (given: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(given).map(([name, value]) => [name, `'${value}'`]))
 
 test.skipIf(compose === null && !isCi).each(required)('without %s compose stops and says so', async (name) => {
   expect(await call(leftOut(name))).toMatchObject(refusal(name))

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { readConfig } from '../../platform/config.ts'
+import { basePart, parts } from '../../platform/config/parts.ts'
 import { root } from '../rules/imports.ts'
 
 const service = z.object({
@@ -32,10 +33,11 @@ const compose = z.object({
 
 const text = readFileSync(join(root, 'docker-compose.yaml'), 'utf8')
 const { services, networks } = compose.parse(parse(text, { merge: true }))
+const textBeside = (part: string) => readFileSync(join(root, `docker-compose.${part}.yaml`), 'utf8')
 /** What the file adds that is used beside it where a Guacamole shows desktops. */
 const outside = z
   .object({ services: z.looseObject({ 'worker-access': service }) })
-  .parse(parse(readFileSync(join(root, 'docker-compose.guacamole.yaml'), 'utf8')))
+  .parse(parse(textBeside('guacamole')))
 const access = outside.services['worker-access']
 const all = Object.entries({ ...services, 'worker-access': access })
 const named = (wanted: (one: z.output<typeof service>, name: string) => boolean) =>
@@ -52,7 +54,7 @@ const jobs = new Set(
 
 test('no secret has a default, and a missing one is named', () => {
   const secrets = all.flatMap(([, { environment }]) =>
-    Object.entries(environment).filter(([key]) => /PASSWORD|PWD|SECRET|TOKEN|CARREL_KEYS|DATABASE_URL/.test(key)),
+    Object.entries(environment).filter(([key]) => /PASSWORD|PWD|SECRET|TOKEN$|CARREL_KEYS|DATABASE_URL/.test(key)),
   )
   expect(secrets.length).toBeGreaterThan(5)
   for (const [key, value] of secrets) {
@@ -144,6 +146,57 @@ test('each worker of a provider is told where instances report, and whoever lead
   const leading = all.filter(([name]) => [...ofProviders, 'gateway', 'worker-access'].includes(name))
   expect(leading.length).toBe(3)
   for (const [name, { environment }] of leading) expect(environment['CARREL_PUBLIC_URL'], name).toBe(publicUrl)
+})
+
+const additions = z.object({
+  services: z.record(z.string(), service.pick({ environment: true, volumes: true }).partial().loose()),
+})
+
+test('each process is told what it reads, and secrets about people no other than the one that needs them', () => {
+  const readBy = (file: string) => {
+    const [, names = ''] = /readConfig\(\[([^\]]+)\]\)/.exec(readFileSync(join(root, file), 'utf8')) ?? []
+    // The source names parts alone: the types see to it.
+    const asked = [...names.matchAll(/'(\w+)'/g)].map(([, name]) => parts[name as keyof typeof parts])
+    expect(asked.length).toBeGreaterThan(3)
+    return new Set([basePart, ...asked].flatMap((part) => Object.keys(part.in.shape)))
+  }
+  const worker = readBy('worker/process.ts')
+  const reads: Readonly<Record<string, ReadonlySet<string>>> = {
+    api: readBy('api/main.ts'),
+    gateway: readBy('gateway/main.ts'),
+    bootstrap: readBy('stack/bootstrap.ts'),
+    'worker-core': worker,
+    'worker-docker': worker,
+    'worker-access': worker,
+    'worker-mail': worker,
+  }
+  const files = ['people', 'catalogues', 'mail', 'guacamole'].map((part) =>
+    additions.parse(parse(textBeside(part), { merge: true })),
+  )
+  const told = [{ services }, ...files].flatMap((file) =>
+    Object.entries(file.services).map(([name, one]) => ({ name, ...one })),
+  )
+  for (const { name, environment = {} } of told)
+    if (reads[name] !== undefined)
+      expect([name, Object.keys(environment).filter((key) => reads[name]?.has(key) === false)]).toEqual([name, []])
+  const toldTo = (pattern: RegExp) =>
+    [
+      ...new Set(
+        told
+          .filter((one) => Object.keys(one.environment ?? {}).some((key) => pattern.test(key)))
+          .map((one) => one.name),
+      ),
+    ].toSorted()
+  expect(toldTo(/^CARREL_(ISSUERS|USER_OFFICE|POSIX_LDAP|POSIX_CSV|RETURN_URLS|INVITATIONS_PER)/)).toEqual(['api'])
+  expect(toldTo(/^CARREL_(SMTP|MAIL)/)).toEqual(['worker-mail'])
+  expect(toldTo(/^CARREL_CATALOGUE/)).toEqual(['api', 'worker-core'])
+  const shown = files.flatMap((file) =>
+    Object.entries(file.services).flatMap(([name, { volumes = [] }]) => volumes.map((volume) => `${name} ${volume}`)),
+  )
+  expect(shown).toEqual([
+    expect.stringMatching(/^api \$\{CARREL_API_FILES:\?[^}]+\}:\/run\/secrets:ro$/),
+    expect.stringMatching(/^worker-core \$\{CARREL_CATALOGUE_FILES:\?[^}]+\}:\/run\/secrets:ro$/),
+  ])
 })
 
 test('no default is within another, which the older compose takes for text', () => {

@@ -17,11 +17,10 @@ const read = new Set(
 )
 const ours = [...read].filter((key) => key.startsWith('CARREL_'))
 
-/** Variables of `.env` that only the compose file reads. */
+const composeFiles = ['', 'catalogues.', 'guacamole.', 'mail.', 'people.'].map((part) => `docker-compose.${part}yaml`)
+/** Variables of `.env` that the compose files read. */
 const composeOnly = new Set(
-  [...textOf('docker-compose.yaml').matchAll(/\$\{([A-Z_]+)/g)].flatMap(([, name]) =>
-    name === undefined ? [] : [name],
-  ),
+  composeFiles.flatMap((file) => [...textOf(file).matchAll(/\$\{([A-Z_]+)/g)].map(([, name = '']) => name)),
 )
 /** The names in the first column of the tables. */
 const rows = (text: string) =>
@@ -56,13 +55,15 @@ test('every variable that a document or the compose file names is one that is re
   }
 })
 
-test('every variable that a container of the compose file is given is one that is read', () => {
-  const { services } = parse(textOf('docker-compose.yaml'), { merge: true }) as {
-    services: Record<string, { image: string; environment?: Record<string, string> }>
-  }
-  const given = Object.values(services)
-    .filter(({ image }) => image.startsWith('carrel:'))
-    .flatMap(({ environment = {} }) => Object.keys(environment))
+test('every variable that a container of the compose files is given is one that is read', () => {
+  const given = composeFiles.flatMap((file) => {
+    const { services } = parse(textOf(file), { merge: true }) as {
+      services: Record<string, { image?: string; environment?: Record<string, string> }>
+    }
+    return Object.values(services).flatMap(({ image = 'carrel:', environment = {} }) =>
+      image.startsWith('carrel:') ? Object.keys(environment) : [],
+    )
+  })
   expect(given.length).toBeGreaterThan(10)
   expect(given.filter((key) => !read.has(key))).toEqual([])
 })
@@ -96,7 +97,7 @@ test('every rule of retention has its row with its default', () => {
   expect(Object.fromEntries(told)).toEqual(defaultRetention)
 })
 
-test('every variable that may be set for the compose file is named where it is explained', () => {
+test('every variable that may be set for the compose files is named where it is explained', () => {
   const operations = textOf('docs/operations.md')
   const optional = [...composeOnly].filter((name) => name.startsWith('CARREL_'))
   expect(optional.length).toBeGreaterThan(20)
