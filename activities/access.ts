@@ -104,7 +104,7 @@ export function createAccessActivities({ db, access, deploymentId, secrets, loca
     accountId,
     door,
     mode,
-  }: DueUse['use']): Promise<DoorTarget | 'not_ready' | 'recording_unavailable' | 'address_forbidden'> {
+  }: DueUse['use']): Promise<DoorTarget | 'not_ready' | 'recording_unavailable' | 'pinned' | 'address_forbidden'> {
     const facts = await doorFacts(db, sessionId, accountId)
     const spec = facts !== null && Object.hasOwn(facts.doors, door) ? facts.doors[door] : undefined
     if (facts?.instance === null || facts === null || spec === undefined || spec.protocol === 'http') return 'not_ready'
@@ -112,8 +112,9 @@ export function createAccessActivities({ db, access, deploymentId, secrets, loca
     if (spec.recording !== undefined) return 'recording_unavailable'
     const { key, endpoints, secret } = facts.instance
     const endpoint = endpoints.find((e) => e.port === portOf(spec, mode))
+    if (endpoint === undefined) return 'not_ready'
     // A gateway outside would hold no certificate against a pin.
-    if (endpoint === undefined || endpoint.fingerprint !== undefined) return 'not_ready'
+    if (endpoint.fingerprint !== undefined) return 'pinned'
     const networks = await networksOf(db, sessionId)
     const located = await locate({ endpoint: { host: endpoint.host, port: endpoint.hostPort }, networks })
     if (located.kind === 'forbidden') return 'address_forbidden'

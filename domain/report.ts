@@ -14,8 +14,8 @@ export interface Reportable {
   /** The ports that it names, each of them. */
   readonly ports: readonly number[]
   readonly reportedPorts: ReportedPorts
-  /** A door of it is passed on by somebody who holds no certificate against a pin. */
-  readonly hasDesktop: boolean
+  /** A door of it is none that could be spoken to by a pinned certificate. */
+  readonly hasUnpinned: boolean
 }
 
 export interface ReportFault {
@@ -24,8 +24,11 @@ export interface ReportFault {
   readonly message: string
 }
 
-/** Doors that somebody else connects to for Carrel, who would hold no certificate against a pin. */
-export const desktopProtocols: readonly DoorProtocol[] = ['vnc', 'rdp', 'ssh']
+/**
+ * Doors that guacd may connect to more than once for one desktop (RDP as it tries how to sign in, SSH for files). The gateway holds a
+ * certificate against its pin for one connection, and passes on no second.
+ */
+export const unpinnedProtocols: readonly DoorProtocol[] = ['rdp', 'ssh']
 
 /** Below it a port needs rights that no session has. */
 export const leastReportedPort = 1_024
@@ -54,14 +57,16 @@ export function reportFaults({ ports, fingerprint }: Report, may: Reportable): R
   const twice = said
     .filter(([, at], place) => said.findIndex(([, other]) => other === at) < place)
     .map(([port]) => ({ pointer: `/ports/${port}`, message: 'Another port was said to be there.' }))
-  return [...strange, ...missing, ...outside, ...twice, ...pinFaults(fingerprint, tls === true, may.hasDesktop)]
+  return [...strange, ...missing, ...outside, ...twice, ...pinFaults(fingerprint, tls === true, may.hasUnpinned)]
 }
 
-function pinFaults(fingerprint: string | undefined, needed: boolean, hasDesktop: boolean): ReportFault[] {
+function pinFaults(fingerprint: string | undefined, needed: boolean, hasUnpinned: boolean): ReportFault[] {
   const pointer = '/fingerprint'
   if (fingerprint === undefined)
     return needed ? [{ pointer, message: 'The template asks for TLS, and so for the certificate’s SHA-256.' }] : []
-  return hasDesktop ? [{ pointer, message: 'Desktops are not reached by TLS: none of them could be opened.' }] : []
+  return hasUnpinned
+    ? [{ pointer, message: 'RDP and SSH are not reached by TLS: such a door could not be opened.' }]
+    : []
 }
 
 export interface ReportedEndpoint {

@@ -1,6 +1,6 @@
 import { doorFaults } from './door-check.ts'
 import { linkFaults } from './link.ts'
-import { desktopProtocols, portsOf } from './report.ts'
+import { portsOf, unpinnedProtocols } from './report.ts'
 import { resolveParameters } from './template.ts'
 import type { ParameterSpec, TemplateSpec } from './template.ts'
 
@@ -79,7 +79,7 @@ function mountFaults({ mounts }: TemplateSpec): TemplateFault[] {
   )
 }
 
-/** Where its instances may choose their ports, and whether everybody who connects to them could hold a certificate against a pin. */
+/** Where its instances may choose their ports, and whether each door could be spoken to by a pinned certificate. */
 function reportingFaults(spec: TemplateSpec): TemplateFault[] {
   const { reportedPorts, doors } = spec
   if (reportedPorts === undefined) return []
@@ -89,11 +89,11 @@ function reportingFaults(spec: TemplateSpec): TemplateFault[] {
     return [{ pointer: '/reportedPorts/to', message: `Expected room for ${needed} ports from ${from} on.` }]
   if (tls !== true) return []
   return Object.entries(doors).flatMap(([name, { protocol }]) =>
-    desktopProtocols.includes(protocol)
+    unpinnedProtocols.includes(protocol)
       ? [
           {
             pointer: `/doors/${name}/protocol`,
-            message: 'Desktops are not reached by TLS: with it, every door is `http`.',
+            message: 'RDP and SSH are not reached by TLS: with it, every door is `http` or `vnc`.',
           },
         ]
       : [],

@@ -65,6 +65,7 @@ async function main(): Promise<void> {
         target: locator(own),
         openSecret: (access) => (access.secret === null ? null : openSecret({ ...access, secret: access.secret })),
         recordings: settings.guacdRecordings,
+        bridge: settings.guacdBridge,
         log,
         guacds: settings.guacd.map(guacdAt),
         frameAncestors: settings.frameAncestors,

@@ -1,5 +1,5 @@
 import type { Handover } from '../../db/handover.ts'
-import { desktopProtocols, endpointsOf, reportFaults } from '../../domain/report.ts'
+import { endpointsOf, reportFaults, unpinnedProtocols } from '../../domain/report.ts'
 import type { Report as ReportedPorts, ReportedEndpoint } from '../../domain/report.ts'
 import { mayBeReached, parseAddress, parseNetwork } from '../../platform/addresses.ts'
 import { invalid, Problem } from '../problem.ts'
@@ -48,7 +48,7 @@ export function placeOf({ spec, networks, template }: Handover, said: SaidPlace)
     reportFaults(report, {
       ports: spec.ports,
       reportedPorts: spec.reportedPorts,
-      hasDesktop: doors.some(({ protocol }) => desktopProtocols.includes(protocol)),
+      hasUnpinned: doors.some(({ protocol }) => unpinnedProtocols.includes(protocol)),
     }).map((fault) => ({ in: 'body' as const, ...fault })),
   )
   return { host, report, endpoints: endpointsOf(report, host) }

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { recordReport } from '../../db/reports.ts'
-import { desktopProtocols, portsOf, reportFaults } from '../../domain/report.ts'
+import { portsOf, reportFaults, unpinnedProtocols } from '../../domain/report.ts'
 import { body } from '../answers.ts'
 import { Problem } from '../problem.ts'
 import { route } from '../route.ts'
@@ -54,7 +54,7 @@ const report = route(
     const faults = reportFaults(what, {
       ports: portsOf(template),
       reportedPorts,
-      hasDesktop: Object.values(template.doors).some(({ protocol }) => desktopProtocols.includes(protocol)),
+      hasUnpinned: Object.values(template.doors).some(({ protocol }) => unpinnedProtocols.includes(protocol)),
     })
     if (faults.length > 0)
       throw new Problem('invalid_request', 'The report is not what the template lets this instance say.', {

@@ -7,10 +7,18 @@ import type { Instruction } from './instructions.ts'
 /** `left`: closed from here. */
 export type LinkEnd = 'unreachable' | 'closed' | 'fault' | 'left'
 
+/** The addresses of a connection: our own, and guacd's. */
+export interface LinkEnds {
+  readonly near: string
+  readonly far: string
+}
+
 /** A connection to guacd. Instructions are given in batches, as they come; until there is somebody to take them, they wait. */
 export interface GuacdLink {
   /** Whoever takes them from here on; what waited is given at once. `null`: they wait for the next who takes. */
   take(batch: ((instructions: readonly Instruction[]) => void) | null): void
+  /** Resolves once it is connected; with `null` when it has ended, before or since. Never rejects. */
+  connected(): Promise<LinkEnds | null>
   /** Told once, also when it has ended before. */
   ended(told: (end: LinkEnd) => void): void
   /** `false`: wait for `drained` before more is sent. */
@@ -33,6 +41,7 @@ const leaveMs = 1_000
 export function openLink({ host, port }: GuacdAddress): GuacdLink {
   const socket: Socket = connect({ host, port, noDelay: true, keepAlive: true })
   const reader = createInstructionReader(fromGuacd)
+  const opened = Promise.withResolvers<void>()
   let connected = false
   let waiting: Instruction[] = []
   let waitingBytes = 0
@@ -43,6 +52,7 @@ export function openLink({ host, port }: GuacdAddress): GuacdLink {
   const finish = (how: LinkEnd) => {
     if (end !== null) return
     end = how
+    opened.resolve()
     if (how === 'left' && connected) {
       socket.write(encodeInstruction('disconnect'))
       socket.destroySoon()
@@ -53,6 +63,7 @@ export function openLink({ host, port }: GuacdAddress): GuacdLink {
   const limit = setTimeout(() => finish('unreachable'), connectLimitMs)
   socket.on('connect', () => {
     connected = true
+    opened.resolve()
     clearTimeout(limit)
   })
   socket.on('error', () => finish(connected ? 'closed' : 'unreachable'))
@@ -82,6 +93,11 @@ export function openLink({ host, port }: GuacdAddress): GuacdLink {
       waiting = []
       waitingBytes = 0
       if (held.length > 0) batch(held)
+    },
+    async connected() {
+      await opened.promise
+      const { localAddress: near, remoteAddress: far } = socket
+      return end !== null || near === undefined || far === undefined ? null : { near, far }
     },
     ended(told) {
       toTell = told

@@ -1,8 +1,9 @@
 import type { DesktopEnd } from './ends.ts'
 import { endOfStatus } from './ends.ts'
 import type { GuacdAddress, Gate, Place } from './gate.ts'
+import type { Bridge } from './bridge.ts'
 import { openLink } from './guacd-link.ts'
-import type { GuacdLink } from './guacd-link.ts'
+import type { GuacdLink, LinkEnds } from './guacd-link.ts'
 import { openingWords, step } from './handshake.ts'
 import type { HandshakePlan, HandshakeState } from './handshake.ts'
 import { encodeInstruction } from './instructions.ts'
@@ -26,16 +27,31 @@ export interface Opened {
   readonly first: readonly Instruction[]
   /** How many tries came to nothing before. */
   readonly failedTries: number
+  /** By which guacd reaches the desktop; to be closed when nobody sees it any more. `null`: it does so itself. */
+  readonly bridge: Bridge | null
   /** To be called when it has ended: guacd has room again. */
   release(): void
 }
-export type Opening = Opened | { readonly kind: 'failed'; readonly end: DesktopEnd; readonly detail: string }
+export interface OpeningFailed {
+  readonly kind: 'failed'
+  readonly end: DesktopEnd
+  readonly detail: string
+}
+export type Opening = Opened | OpeningFailed
+
+/** Makes the way by which guacd is to reach a desktop, for one try. Ends in time by itself. Never rejects. */
+export type Bridging = (
+  ends: LinkEnds,
+  signal: AbortSignal,
+) => Promise<{ readonly kind: 'bridge'; readonly bridge: Bridge } | OpeningFailed>
 
 interface Attempt {
   readonly gate: Gate
   readonly plan: HandshakePlan
   /** Where what is joined lives. */
   readonly only?: GuacdAddress
+  /** Where guacd does not reach the desktop itself. */
+  readonly bridging?: Bridging
   readonly signal: AbortSignal
   readonly limits: OpeningLimits
 }
@@ -66,8 +82,34 @@ export async function openDesktop(attempt: Attempt): Promise<Opening> {
 const triedAgain: ReadonlySet<DesktopEnd> = new Set(['guacd_hung', 'guacd_unreachable', 'guacd_lost'])
 
 /** One try. Gives the place back in every case. */
-function throughPlace(place: Place, { plan, signal, limits }: Attempt, failedTries: number): Promise<Opening> {
+async function throughPlace(place: Place, attempt: Attempt, failedTries: number): Promise<Opening> {
+  const { plan, bridging, signal } = attempt
   const link = openLink(place.guacd)
+  // Without ends there is nobody to come: the handshake says why.
+  const ends = bridging === undefined ? null : await link.connected()
+  const way = bridging === undefined || ends === null ? null : await bridging(ends, signal)
+  if (way?.kind === 'failed') {
+    place.gaveUp(false)
+    link.close()
+    return way
+  }
+  const bridge = way?.bridge ?? null
+  const opening = await shakeHands(place, link, { ...attempt, plan: across(plan, bridge) })
+  if (opening.kind === 'opened') return { ...opening, failedTries, bridge }
+  bridge?.close()
+  return opening
+}
+
+/** guacd is told of the bridge where there is one, in place of what is behind it. */
+function across(plan: HandshakePlan, bridge: Bridge | null): HandshakePlan {
+  if (bridge === null) return plan
+  const { host, port } = bridge
+  return { ...plan, parameters: new Map([...plan.parameters, ['hostname', host], ['port', String(port)]]) }
+}
+
+type ShakenHands = Omit<Opened, 'failedTries' | 'bridge'> | OpeningFailed
+
+function shakeHands(place: Place, link: GuacdLink, { plan, signal, limits }: Attempt): Promise<ShakenHands> {
   return new Promise((resolve) => {
     let state: HandshakeState | 'picture' = 'args'
     let connectionId = ''
@@ -75,7 +117,7 @@ function throughPlace(place: Place, { plan, signal, limits }: Attempt, failedTri
     let shown = false
     const first: Instruction[] = []
 
-    const settle = (opening: Opening) => {
+    const settle = (opening: ShakenHands) => {
       if (settled) return
       settled = true
       clearTimeout(argsLimit)
@@ -128,8 +170,9 @@ function throughPlace(place: Place, { plan, signal, limits }: Attempt, failedTri
       for (const instruction of batch) if (!settled) hear(instruction)
       if (settled || !shown) return
       link.take(null)
-      settle({ kind: 'opened', link, guacd: place.guacd, connectionId, first, failedTries, release: place.arrived() })
+      settle({ kind: 'opened', link, guacd: place.guacd, connectionId, first, release: place.arrived() })
     })
+    if (signal.aborted) return withdraw()
     link.send(openingWords(plan))
   })
 }

@@ -1,11 +1,14 @@
 import type { DoorAccess } from '../doors.ts'
 import type { DoorMode } from '../../domain/template.ts'
+import type { Bridge } from './bridge.ts'
 import type { GuacdAddress } from './gate.ts'
 
 /** A desktop that somebody has open through this process, and that others may join. */
 export interface Shared {
   readonly guacd: GuacdAddress
   readonly connectionId: string
+  /** By which guacd reaches it, as whoever opened it knows. It ends when the last one leaves. */
+  readonly bridge?: Bridge | null
 }
 
 export interface Sharing {
@@ -36,7 +39,7 @@ export function createSharing(): Sharing {
     },
     enter(access, shared) {
       const name = nameOf(shared)
-      const entry = kept.get(name) ?? { ...shared, key: keyOf(access), begunIn: access.mode, users: 0 }
+      const entry = kept.get(name) ?? begin(access, shared)
       kept.set(name, entry)
       entry.users += 1
       let inside = true
@@ -46,13 +49,23 @@ export function createSharing(): Sharing {
           if (!inside) return
           inside = false
           entry.users -= 1
-          if (entry.users === 0 && kept.get(name) === entry) kept.delete(name)
+          if (entry.users > 0) return
+          if (kept.get(name) === entry) kept.delete(name)
+          entry.bridge?.close()
         },
       }
     },
     forget: (shared) => void kept.delete(nameOf(shared)),
   }
 }
+
+/** Nothing else of what opened it is kept: its first picture is large. */
+const begin = (access: DoorAccess, { guacd, connectionId, bridge = null }: Shared): Kept => ({
+  ...{ guacd, connectionId, bridge },
+  key: keyOf(access),
+  begunIn: access.mode,
+  users: 0,
+})
 
 /** Of one instance alone: what comes after it is another desktop. */
 const keyOf = ({ sessionId, door, generation }: DoorAccess): string => `${sessionId}/${door}/${generation}`

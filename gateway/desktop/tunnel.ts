@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws'
 import { permissionsOf } from '../../domain/desktop-parameters.ts'
+import { unpinnedProtocols } from '../../domain/report.ts'
 import type { Logger } from '../../platform/logging.ts'
 import type { DoorAccess, Doors, TunnelId } from '../doors.ts'
 import type { Live } from '../live.ts'
@@ -9,11 +10,13 @@ import { desktopEnds } from './ends.ts'
 import type { DesktopEnd } from './ends.ts'
 import { createFilter } from './filter.ts'
 import type { Gate } from './gate.ts'
+import type { BridgeSettings } from './bridge.ts'
 import type { DesktopProtocol, HandshakePlan } from './handshake.ts'
 import type { Instruction } from './instructions.ts'
 import { openDesktop, openingLimits } from './opening.ts'
-import type { Opened, Opening, OpeningLimits } from './opening.ts'
+import type { Opened, Opening, OpeningFailed, OpeningLimits } from './opening.ts'
 import { connectionParameters, joiningParameters } from './parameters.ts'
+import { bridgingTo } from './pinned-desk.ts'
 import { isRecorded, recordingName } from './recording.ts'
 import { createRelay } from './relay.ts'
 import type { Relay } from './relay.ts'
@@ -31,6 +34,8 @@ export interface TunnelDeps {
   readonly openSecret: (access: DoorAccess) => string | null
   /** Where guacd records to, as guacd sees it; `null`: nowhere. */
   readonly recordings: string | null
+  /** How guacd comes to desktops that are pinned to a certificate. */
+  readonly bridge: BridgeSettings
   readonly log: Pick<Logger, 'info' | 'warn'>
   readonly limits?: OpeningLimits
 }
@@ -184,8 +189,8 @@ async function openAnew(
 ): Promise<Opening> {
   const target = await deps.target(access)
   if (target.kind !== 'address') return failed('desktop_unreachable', target.kind)
-  // guacd connects by itself, and would hold no certificate against a pin.
-  if (target.fingerprint !== undefined) return failed('desktop_unreachable', 'its port is pinned to a certificate')
+  const isPinned = target.fingerprint !== undefined
+  if (isPinned && unpinnedProtocols.includes(protocol)) return failed('desktop_unreachable', `${protocol} with a pin`)
   const { spec, mode } = access
   const recording =
     spec.recording === undefined || deps.recordings === null
@@ -197,11 +202,18 @@ async function openAnew(
   const limits = deps.limits ?? openingLimits
   // RDP signs in before its first picture, which may take a while.
   const pictureMs = protocol === 'rdp' ? 2 * limits.pictureMs : limits.pictureMs
-  const opening = await openDesktop({ gate: deps.gate, plan, signal, limits: { ...limits, pictureMs } })
+  const opening = await openDesktop({
+    gate: deps.gate,
+    plan,
+    ...(isPinned ? { bridging: bridgingTo(() => deps.target(access), deps.bridge) } : {}),
+    signal,
+    limits: { ...limits, pictureMs },
+  })
   if (opening.kind === 'failed' || recording === null || (await isRecorded(recording))) return opening
   opening.link.close()
+  opening.bridge?.close()
   opening.release()
   return failed('recording_unavailable', 'guacd does not write it')
 }
 
-const failed = (end: DesktopEnd, detail: string): Opening => ({ kind: 'failed', end, detail })
+const failed = (end: DesktopEnd, detail: string): OpeningFailed => ({ kind: 'failed', end, detail })

@@ -59,6 +59,11 @@ function isCidr(text: string): boolean {
   return family !== 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128)
 }
 
+/** The address of one network interface, not of all of them. */
+export const ip = z
+  .string()
+  .refine((text) => isIP(text) !== 0 && !/^[0:.]+$/.test(text), { error: 'must be an IP address such as 10.1.0.5' })
+
 /** An origin exactly as a browser sends it: no path, no trailing slash, no default port. */
 export const origin = z
   .string()

@@ -1,6 +1,6 @@
 import { getDomain } from 'tldts'
 import { z } from 'zod'
-import { address, cidr, flag, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
+import { address, cidr, flag, ip, listOf, origin, port, urlOf, wholeNumber } from './fields.ts'
 
 const name = /^(?=.{1,190}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/
 const domain = z.string().regex(name, { error: 'must be a domain in lower case such as sessions.example.org' })
@@ -77,6 +77,8 @@ export const gatewayPart = z
       .string()
       .regex(/^\/[^\0]*$/, { error: 'must be an absolute path' })
       .optional(),
+    CARREL_GUACD_BRIDGE_HOST: ip.optional(),
+    CARREL_GUACD_PEERS: listOf(cidr).default([]),
     CARREL_GATEWAY_FIRST_BYTE_SECONDS: wholeNumber(1, 86_400).default(120),
     CARREL_GATEWAY_IDLE_SECONDS: wholeNumber(1, 86_400).default(60),
     CARREL_METRICS_HOST: z.string().default('127.0.0.1'),
@@ -122,6 +124,8 @@ export const gatewayPart = z
     guacd: env.CARREL_GUACD,
     /** Where guacd records to, by the same path for guacd and the gateway; `null`: nowhere. */
     guacdRecordings: env.CARREL_GUACD_RECORDINGS ?? null,
+    /** How guacd comes back to the gateway, for desktops that are pinned to a certificate; `null`: as the gateway goes to guacd. */
+    guacdBridge: { host: env.CARREL_GUACD_BRIDGE_HOST ?? null, peers: env.CARREL_GUACD_PEERS },
     firstByteMs: env.CARREL_GATEWAY_FIRST_BYTE_SECONDS * second,
     idleMs: env.CARREL_GATEWAY_IDLE_SECONDS * second,
     metricsHost: env.CARREL_METRICS_HOST,

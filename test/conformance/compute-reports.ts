@@ -54,7 +54,7 @@ export function reportCases(h: Harness, deployment: string): void {
 
   test.each(hostileReports)('a report of %s is refused before anybody looks for it', (_, ports) => {
     const { from, to, tls } = { ...range, tls: report.tls }
-    const may = { ports: [8_080], reportedPorts: { from, to, tls }, hasDesktop: false }
+    const may = { ports: [8_080], reportedPorts: { from, to, tls }, hasUnpinned: false }
     const fingerprint = 'ab'.repeat(32)
     expect(reportFaults({ ports: ports as Record<string, number>, fingerprint }, may)).not.toEqual([])
     expect(reportFaults({ ports: { '8080': from }, fingerprint }, may)).toEqual([])

@@ -9,7 +9,7 @@ import { notebook, startApi } from '../setup/api.ts'
 import type { TestApi } from '../setup/api.ts'
 
 let api: TestApi
-let templates: { readonly open: string; readonly pinned: string; readonly desktop: string }
+let templates: { readonly open: string; readonly pinned: string; readonly shell: string }
 const fake = 'fake' as ProviderId
 const range = { from: 20_000, to: 20_999 }
 const ports = { '8888': 20_001, '8889': 20_002 }
@@ -17,14 +17,14 @@ const fingerprint = 'ab'.repeat(32)
 
 beforeAll(async () => {
   api = await startApi()
-  const desktop = { desktop: { protocol: 'vnc', port: 5_900, modes: ['control'] } }
+  const shell = { shell: { protocol: 'ssh', port: 2_222, modes: ['control'] } }
   templates = {
     open: await api.template({ reportedPorts: range }),
     pinned: await api.template({ reportedPorts: { ...range, tls: true } }),
-    desktop: await api.template({
+    shell: await api.template({
       reportedPorts: range,
-      doors: desktop,
-      readiness: { kind: 'tcp', port: 5_900 },
+      doors: shell,
+      readiness: { kind: 'tcp', port: 2_222 },
     }),
   }
 })
@@ -41,7 +41,9 @@ async function begun(templateId = templates.open): Promise<{ readonly key: Sessi
   await api.decide(made.body.id)
   const key = { sessionId: made.body.id, generation: 1 }
   const report = newReportToken()
-  await beginInstance(api.db, key, fake, Buffer.from('s'), { sealed: Buffer.from('t'), hash: hashOf(report) })
+  await beginInstance(api.db, key, fake, Buffer.from('s'), {
+    report: { sealed: Buffer.from('t'), hash: hashOf(report) },
+  })
   return { key, token: report }
 }
 
@@ -111,11 +113,11 @@ test('where others use the same machine a report without a certificate is refuse
   expect(await reported(key)).toBeNull()
 })
 
-test('desktops are not reached by TLS, and nobody may say so', async () => {
-  const { token } = await begun(templates.desktop)
-  const answer = await report(token, { ports: { '5900': 20_001 }, fingerprint })
+test('a shell is not reached by TLS, and nobody may say so', async () => {
+  const { token } = await begun(templates.shell)
+  const answer = await report(token, { ports: { '2222': 20_001 }, fingerprint })
   expect([answer.status, answer.body.errors]).toMatchObject([422, [{ pointer: '/fingerprint' }]])
-  expect((await report(token, { ports: { '5900': 20_001 } })).status).toBe(204)
+  expect((await report(token, { ports: { '2222': 20_001 } })).status).toBe(204)
 })
 
 test('nobody is told why a token is none', async () => {
@@ -222,7 +224,7 @@ test.each([
   [
     {
       reportedPorts: { ...range, tls: true },
-      doors: { ...notebook.doors, desktop: { protocol: 'vnc', port: 5_900, modes: ['control'] } },
+      doors: { ...notebook.doors, desktop: { protocol: 'rdp', port: 3_389, modes: ['control'] } },
     },
     '/spec/doors/desktop/protocol',
   ],

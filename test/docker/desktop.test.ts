@@ -6,6 +6,7 @@ import { createGate, gateLimits } from '../../gateway/desktop/gate.ts'
 import { encodeInstruction } from '../../gateway/desktop/instructions.ts'
 import { openDesktop, openingLimits } from '../../gateway/desktop/opening.ts'
 import { joiningParameters } from '../../gateway/desktop/parameters.ts'
+import { createEavesdropper } from '../support/gateway/tls-session.ts'
 import { startDesktop } from '../support/guacd/desktop.ts'
 import type { Desktop } from '../support/guacd/desktop.ts'
 import { startDesktopGateway } from '../support/guacd/gateway.ts'
@@ -127,6 +128,35 @@ describe('a desktop through guacd', () => {
     await vi.waitFor(() => expect(gateway.closed.map(({ reason }) => reason)).toEqual(['withdrawn', 'withdrawn']))
     expect(gateway.live.all()).toEqual([])
     await forgotten(guacd)
+  })
+
+  test('one that speaks TLS is shown by its own certificate alone, and whoever joins comes by the same way', async () => {
+    const front = await createEavesdropper(desk.port)
+    const between = await createEavesdropper(desk.port)
+    const { fingerprint } = front
+    const gateway = await gatewayWith({
+      doors: { desk: { ...desk, port: front.port, fingerprint }, trap: { ...desk, port: between.port, fingerprint } },
+    })
+    const owner = viewerOf(gateway)
+    await owner.picture
+    const visits = front.visits()
+    const guest = viewerOf(gateway, 'desk-view')
+    await guest.picture
+    owner.type('by a bridge\n')
+    await typedSoon('by a bridge\n')
+    expect(front.visits()).toBe(visits)
+
+    // What its owner has begun lives on as long as somebody looks, and no longer.
+    owner.close()
+    await owner.ended
+    const after = guest.count('sync')
+    await vi.waitFor(() => expect(guest.count('sync')).toBeGreaterThan(after), { timeout: 10_000 })
+    guest.close()
+    await guest.ended
+    await vi.waitFor(() => expect(front.open()).toBe(0), { timeout: 10_000 })
+    expect(await viewerOf(gateway, 'trap-control').ended).toEqual({ code: 1011, reason: '519 desktop_unreachable' })
+    expect(between.read()).toBe('')
+    await Promise.all([front.close(), between.close()])
   })
 
   test('a guacd that dies says so, and the next opening goes to another one', async () => {

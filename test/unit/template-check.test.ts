@@ -22,11 +22,15 @@ test('instances may choose among as many ports as they need', () => {
   expect(faultsOf({ doors, reportedPorts: { from: 20_000, to: 20_000 } })).toEqual(['/reportedPorts/to'])
 })
 
-test('where ports are pinned to a certificate there are web doors alone', () => {
+test('where ports are pinned to a certificate there are doors of http and vnc alone', () => {
   const reportedPorts = { from: 20_000, to: 20_999, tls: true }
   expect(faultsOf({ reportedPorts })).toEqual([])
-  expect(faultsOf({ doors: { web, desktop }, reportedPorts })).toEqual(['/doors/desktop/protocol'])
-  expect(faultsOf({ doors: { web, desktop }, reportedPorts: { ...reportedPorts, tls: false } })).toEqual([])
+  expect(faultsOf({ doors: { web, desktop }, reportedPorts })).toEqual([])
+  for (const protocol of ['rdp', 'ssh'] as const) {
+    const doors = { web, desktop: { ...desktop, protocol } }
+    expect(faultsOf({ doors, reportedPorts })).toEqual(['/doors/desktop/protocol'])
+    expect(faultsOf({ doors, reportedPorts: { ...reportedPorts, tls: false } })).toEqual([])
+  }
 })
 
 test('at an OpenStack each size has its flavour, and no other', () => {

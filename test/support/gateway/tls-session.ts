@@ -51,10 +51,17 @@ export interface Eavesdropper extends Listening {
   read(): string
   /** How often somebody came. */
   visits(): number
+  /** How many are there now. */
+  open(): number
 }
 
-/** Somebody in the middle: shows a certificate of its own, and passes on to the session what it reads. */
-export async function createEavesdropper(sessionPort: number): Promise<Eavesdropper> {
+/**
+ * Shows a certificate of its own, and passes on to what listens plainly on a port, and back: somebody in the middle, or, to whoever pins
+ * this certificate, the session's own end of TLS.
+ */
+export async function createEavesdropper(
+  sessionPort: number,
+): Promise<Eavesdropper & { readonly fingerprint: string }> {
   const { key, cert } = await makeServerCertificate()
   let read = ''
   let visits = 0
@@ -64,13 +71,14 @@ export async function createEavesdropper(sessionPort: number): Promise<Eavesdrop
       read += chunk.toString('latin1')
       session.write(chunk)
     })
+    session.pipe(caller)
     for (const side of [caller, session]) side.on('error', () => {})
     caller.on('close', () => session.destroy())
+    session.on('close', () => caller.destroy())
   })
   server.on('connection', () => (visits += 1))
   server.on('tlsClientError', () => {})
-  const { port, close } = await listening(server)
-  return { port, close, read: () => read, visits: () => visits }
+  return { ...(await listening(server)), fingerprint: fingerprintOf(cert), read: () => read, visits: () => visits }
 }
 
 /** Whoever else took the port, and speaks plainly. */
@@ -85,11 +93,10 @@ export async function createPlainListener(): Promise<Eavesdropper> {
       socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain')
     })
   })
-  const { port, close } = await listening(server)
-  return { port, close, read: () => read, visits: () => visits }
+  return { ...(await listening(server)), read: () => read, visits: () => visits }
 }
 
-async function listening(server: Server): Promise<Listening> {
+async function listening(server: Server): Promise<Listening & { open(): number }> {
   const sockets = new Set<{ destroy(): unknown }>()
   server.on('connection', (socket: { destroy(): unknown; once(event: 'close', told: () => void): unknown }) => {
     sockets.add(socket)
@@ -98,6 +105,7 @@ async function listening(server: Server): Promise<Listening> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
+    open: () => sockets.size,
     close: async () => {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))

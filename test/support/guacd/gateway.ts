@@ -25,10 +25,18 @@ export interface DesktopGateway {
   close(): Promise<void>
 }
 
+interface Desk {
+  readonly host: string
+  readonly port: number
+  readonly password: string
+  /** It speaks TLS with this certificate. */
+  readonly fingerprint?: string
+}
+
 export interface DesktopGatewayPlan {
   readonly guacds: readonly GuacdAddress[]
   /** The doors by the first part of a host name: `<name>-control.localhost` and `<name>-view.localhost`. */
-  readonly doors: Readonly<Record<string, { readonly host: string; readonly port: number; readonly password: string }>>
+  readonly doors: Readonly<Record<string, Desk>>
   readonly spec?: Partial<DoorSpec>
   readonly more?: Partial<DesktopDeps>
 }
@@ -52,6 +60,7 @@ export async function startDesktopGateway({ guacds, doors, spec, more }: Desktop
       Promise.resolve(endpoint === null ? { kind: 'unreachable' } : { kind: 'address', ...endpoint }),
     openSecret: ({ secret }) => secret?.toString() ?? null,
     recordings: null,
+    bridge: { host: null, peers: [] },
     frameAncestors: [],
     remoteAddress: () => '127.0.0.1',
     log: quiet,
@@ -93,7 +102,7 @@ export async function startDesktopGateway({ guacds, doors, spec, more }: Desktop
 export function accessTo(
   name: string,
   mode: DoorMode,
-  { host, port, password }: { readonly host: string; readonly port: number; readonly password: string },
+  { host, port, password, fingerprint }: Desk,
   spec: Partial<DoorSpec> = {},
 ): DoorAccess {
   return {
@@ -107,7 +116,7 @@ export function accessTo(
     generation: 1,
     providerId: 'prov' as ProviderId,
     networks: ['127.0.0.0/8'],
-    endpoint: { host, port },
+    endpoint: { host, port, ...(fingerprint === undefined ? {} : { fingerprint }) },
     secret: Buffer.from(password),
     expiresAt: null,
   }

@@ -23,6 +23,7 @@ function stage(mode: 'control' | 'view', users = 1) {
   }
   const link: GuacdLink = {
     take: () => undefined,
+    connected: () => Promise.resolve(null),
     ended: (told) => (tell.linkEnd = told),
     send: (bytes) => (noted.push(`> ${bytes.toString()}`), takes.guacd),
     drained: (told) => (tell.guacd = told),
