@@ -5,7 +5,7 @@ import { forgetExchanged, mayHoldToken, resolveSubject } from '../../db/exchange
 import { isInvited } from '../../db/invited.ts'
 import { createToken } from '../../db/tokens.ts'
 import type { Scope } from '../../domain/authorization.ts'
-import { exchangedUntil, exchangeScopes, readScopes } from '../../domain/exchange.ts'
+import { exchangedUntil, exchangeScopes, readScopes, subjectEnds } from '../../domain/exchange.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId } from '../../domain/ids.ts'
 import { isInOneOf } from '../../domain/sign-in.ts'
@@ -47,11 +47,21 @@ export async function exchange(
     if (read.kind === 'invalid') return invalidToken
     throw new Problem('unavailable', 'The keys that it is signed with cannot be read now. Try again soon.')
   }
-  const isIn = issuer.allowedGroups === null || isInOneOf(read.claims.groups ?? [], issuer.allowedGroups)
-  const outcome = isIn ? await issue(c, issuer, read, asked.scopes) : 'not_in_group'
+  const outcome = await admit(c, issuer, read, asked.scopes)
   if (typeof outcome !== 'string') return outcome
   await auditRefusal(c, issuer, outcome)
   return { error: 'invalid_request', description: 'The token holds, and is not taken here.', reason: outcome }
+}
+
+/** `groups_stale`: what the token says of groups is too old to be taken. */
+type Outcome = Issued | SignInFailure | 'groups_stale'
+
+async function admit(c: AppContext, issuer: Issuer, read: Subject, scopes: readonly Scope[]): Promise<Outcome> {
+  const { allowedGroups } = issuer
+  const endsAt = subjectEnds(Date.now(), read, allowedGroups !== null, skewSeconds)
+  if (endsAt === null) return 'groups_stale'
+  if (allowedGroups !== null && !isInOneOf(read.claims.groups ?? [], allowedGroups)) return 'not_in_group'
+  return await issue(c, issuer, { claims: read.claims, endsAt }, scopes)
 }
 
 interface Asked {
@@ -92,7 +102,7 @@ function issuerNamedBy(token: string): string | null {
 async function issue(
   c: AppContext,
   issuer: Issuer,
-  { claims, expiresAt: subjectEndsAt }: Subject,
+  { claims, endsAt }: Pick<Subject, 'claims'> & { readonly endsAt: number },
   scopes: readonly Scope[],
 ): Promise<Issued | SignInFailure> {
   const { db, posixSources, settings } = c.var.services
@@ -109,7 +119,7 @@ async function issue(
     await askSyncsAtSignIn(trx, accountId, settings.catalogues ?? [])
     await forgetExchanged(trx, accountId)
     const client = `exchange-${issuer.id}`
-    const expiresAt = new Date(exchangedUntil(Date.now(), subjectEndsAt.getTime(), skewSeconds))
+    const expiresAt = new Date(exchangedUntil(Date.now(), endsAt, skewSeconds))
     const name = `From ${issuer.name}`
     const token = { id, accountId, client, name, scopes, expiresAt, exchanged: true }
     const secret = await createToken(trx, token)
@@ -139,7 +149,7 @@ export async function auditIssued(
 }
 
 /** Only of tokens that hold: whoever makes some up fills no audit. */
-async function auditRefusal(c: AppContext, issuer: Issuer, reason: SignInFailure): Promise<void> {
+async function auditRefusal(c: AppContext, issuer: Issuer, reason: Exclude<Outcome, Issued>): Promise<void> {
   await recordAudit(c.var.services.db, {
     accountId: null,
     client: `exchange-${issuer.id}`,

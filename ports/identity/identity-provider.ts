@@ -64,7 +64,8 @@ export type SubjectRead =
   | {
       readonly kind: 'read'
       readonly claims: SubjectClaims
-      /** By the issuer's clock. */
+      /** By the issuer's clock: when it said this; `null`: it does not tell. */
+      readonly issuedAt: Date | null
       readonly expiresAt: Date
     }
   /** It is not the issuer's, not for us, of another time or kind, or none at all. */

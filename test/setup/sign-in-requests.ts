@@ -37,6 +37,7 @@ export const plainSignIn: SignInDeps = {
             officeLogin: null,
             posix: null,
           },
+          issuedAt: new Date(),
           expiresAt: new Date(Date.now() + 60_000),
         }),
       },

@@ -65,7 +65,8 @@ function read(settings: OidcSettings, payload: JWTPayload): SubjectRead {
   const claims = readClaims(payload, settings, groups ?? [])
   if (claims === null) return invalid('it names nobody')
   const displayName = hasName(payload, settings) ? claims.displayName : null
-  return { kind: 'read', claims: { ...claims, displayName, groups }, expiresAt: new Date(exp * 1_000) }
+  const issuedAt = iat === undefined ? null : new Date(iat * 1_000)
+  return { kind: 'read', claims: { ...claims, displayName, groups }, issuedAt, expiresAt: new Date(exp * 1_000) }
 }
 
 const hasName = (said: Said, { claims }: OidcSettings): boolean =>

@@ -127,6 +127,26 @@ test('only who is in the groups is let in, and a token that does not say is no p
   expect(refused).toHaveLength(5)
 })
 
+test('what a token says of groups counts 15 minutes, and what it is exchanged for no longer', async () => {
+  const minutesAgo = async (minutes: number | undefined) => {
+    const iat = minutes === undefined ? undefined : now() - minutes * 60
+    return await send(await made.sign(idToken({ sub: 'kept', iat })))
+  }
+  expect((await minutesAgo(10)).body['expires_in']).toBeLessThanOrEqual(300)
+  // Its time would be up: other clocks may be behind by 30 s.
+  expect((await minutesAgo(15)).body['expires_in']).toBeLessThanOrEqual(30)
+  for (const stale of [16, 59, undefined])
+    expect((await minutesAgo(stale)).body, String(stale)).toMatchObject({
+      error: 'invalid_request',
+      reason: 'groups_stale',
+    })
+  // Where groups decide nothing, the token's own end counts.
+  const signIn = signInOf([issuerOf('made', made.issuer, { exchange: { clients: ['portal'] } })])
+  const app = site.api.another({}, site.api.db, { signIn })
+  const old = await exchange(app, await made.sign(idToken({ sub: 'free', iat: now() - 3_000 })))
+  expect(old.body['expires_in']).toBeGreaterThan(800)
+})
+
 test('a first exchange makes an account by the rule of the issuer alone', async () => {
   const exchanging = { exchange: { clients: ['portal'] } }
   const rule = { rule: 'domain', domains: ['example.org'] }
