@@ -42,7 +42,7 @@ export async function measureDays(ground: Ground, { rounds, quick }: Extent): Pr
     id: 'j',
     title: "A portal's day of many people at once",
     how: [
-      `${count} people at once, ${rounds} days each: sign in with an OpenID provider (code and PKCE; the issuer's own time is not counted), see who one is, templates and experiments, start a session on an experiment's data (\`Prefer: respond-async\`), look every ${pollMs} ms until it is ready, open its door, let the colleague of the experiment in and see them listed, list sessions, stop, look until it has ended, sign out. By the browser's cookie, over connections that are kept. The provider is in memory; the issuer and the people are one process on the same machine.`,
+      `${count} people at once, ${rounds} days each: sign in, see who one is, templates and experiments, start a session on an experiment's data (\`Prefer: respond-async\`), look every ${pollMs} ms until it is ready, open its door, let the colleague of the experiment in and see them listed, list sessions, stop, look until it has ended, sign out. Half of them by the browser's own cookie, with an OpenID provider (code and PKCE; the issuer's own time is not counted), a quarter through a portal that exchanges their ID token (RFC 8693), a quarter through one that vouches for them and acts for them. Over connections that are kept. The provider is in memory; the issuer and the people are one process on the same machine.`,
     ],
     goals: [
       atMost('errors', log.errors.length, 0, String),
@@ -64,25 +64,30 @@ export async function measureDays(ground: Ground, { rounds, quick }: Extent): Pr
 const pollMs = 500
 const patienceMs = 5 * 60_000
 const wholeDay = 'the whole day'
+const comeBy = {
+  browser: 'by the browser',
+  exchange: 'by an exchanged token',
+  portal: 'through a portal that acts for them',
+}
 
 /** One person's day. What fails ends it, and is in the log. */
-async function liveDay({ site, issuer }: PeopleSite, one: Known, log: Log, signal: AbortSignal): Promise<void> {
+async function liveDay({ place }: PeopleSite, one: Known, log: Log, signal: AbortSignal): Promise<void> {
   const add = (to: Map<string, number[]>, name: string, took: number) => to.set(name, [...(to.get(name) ?? []), took])
-  const visitor = createVisitor(site.url, issuer, one.name, ({ call, status, ms: took }) => {
+  const visitor = createVisitor(place, one.name, one.way, ({ call, status, ms: took }) => {
     add(log.calls, call, took)
     if (status >= 400) log.errors.push(`${call}: ${status}`)
   })
   const waited = async (what: string, work: () => Promise<unknown>) => add(log.waits, what, await timed(work))
   try {
     await waited(wholeDay, async () => {
-      await waited('signed in', visitor.signIn)
+      await waited(`signed in, ${comeBy[one.way]}`, visitor.signIn)
       const id = await begin(visitor, waited, signal)
       await share(visitor, id, one.colleagueId)
       await waited('from the wish to the end', async () => {
         await visitor.ask('DELETE', `/v1/sessions/${id}`)
         await until(visitor, id, 'stopped', signal)
       })
-      await visitor.ask('POST', '/v1/sign-out', {})
+      await visitor.signOut()
     })
   } catch (error) {
     signal.throwIfAborted()

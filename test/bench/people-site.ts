@@ -2,19 +2,21 @@ import type { Configuration } from '../../db/bootstrap.ts'
 import { openBooks } from '../../db/quotas.ts'
 import type { AccountId, ExperimentId, ProjectId } from '../../domain/ids.ts'
 import { newId } from '../../domain/ids.ts'
+import { createToken } from '../../db/tokens.ts'
 import { freePort } from '../../stack/ports.ts'
+import { addAccount } from '../setup/person.ts'
 import { plainTemplate } from '../setup/template.ts'
 import { startIdentityProvider } from '../support/oidc/identity-provider.ts'
+import { portalClient } from '../support/oidc/portal.ts'
 import type { Ground } from './ground.ts'
-import type { Visitor } from './visitor.ts'
+import type { Place, Way } from './visitor.ts'
 import { createVisitor } from './visitor.ts'
 import { createSite } from './site.ts'
 import type { Site } from './site.ts'
 
 /** An installation where people sign in with an issuer, and pairs of them share an experiment with data. */
 export interface PeopleSite {
-  readonly site: Site
-  readonly issuer: string
+  readonly place: Place
   readonly people: readonly Known[]
   close(): Promise<void>
 }
@@ -22,7 +24,7 @@ export interface PeopleSite {
 /** Somebody who has an account. */
 export interface Known {
   readonly name: string
-  readonly accountId: string
+  readonly way: Way
   /** Whom they let into their sessions: the other one of their experiment. */
   readonly colleagueId: string
 }
@@ -62,7 +64,10 @@ export async function createPeopleSite(ground: Ground, count: number): Promise<P
   const apiPort = await freePort()
   const client = { client_id: 'carrel', client_secret: 'a secret of the client' }
   const provider = await startIdentityProvider({
-    clients: [{ ...client, redirect_uris: [`http://127.0.0.1:${apiPort}/v1/sign-in/university/callback`] }],
+    clients: [
+      { ...client, redirect_uris: [`http://127.0.0.1:${apiPort}/v1/sign-in/university/callback`] },
+      portalClient(),
+    ],
     accounts: Object.fromEntries(names.map((name) => [name, { name, email: `${name}@site.example` }])),
   })
   const university = {
@@ -72,6 +77,7 @@ export async function createPeopleSite(ground: Ground, count: number): Promise<P
     clientId: client.client_id,
     clientSecret: client.client_secret,
     firstSignIn: { rule: 'open' },
+    exchange: { clients: ['portal'] },
   }
   try {
     const site = await createSite(ground, {
@@ -81,6 +87,7 @@ export async function createPeopleSite(ground: Ground, count: number): Promise<P
         CARREL_ISSUERS: JSON.stringify([university]),
         CARREL_RETURN_URLS: returnUrl,
         CARREL_SIGN_IN_LIMIT_PER_MINUTE: often,
+        CARREL_TOKEN_LIMIT_PER_MINUTE: often,
       },
     })
     const close = async () => {
@@ -88,20 +95,18 @@ export async function createPeopleSite(ground: Ground, count: number): Promise<P
       await provider.close()
     }
     try {
+      const place = { url: site.url, issuer: provider.issuer, portalToken: await portalTokenOf(site, provider.issuer) }
       const ids: AccountId[] = []
-      for (const name of names) {
-        const visitor = createVisitor(site.url, provider.issuer, name)
-        ids.push(await accountOf(visitor))
-        await visitor.ask('POST', '/v1/sign-out', {})
-      }
+      for (const name of names) ids.push(await accountOf(place, name))
       const people = names.map((name, n) => ({
         name,
-        accountId: ids[n] ?? '',
+        // Half of them by the browser's own cookie, the others through a portal.
+        way: ways[n % ways.length] ?? 'browser',
         // 0 and 1, 2 and 3, …
         colleagueId: ids[n ^ 1] ?? '',
       }))
       for (let n = 0; n < count; n += 2) await addExperiment(site, n, ids.slice(n, n + 2))
-      return { site, issuer: provider.issuer, people, close }
+      return { place, people, close }
     } catch (error) {
       await site.close()
       throw error
@@ -112,12 +117,27 @@ export async function createPeopleSite(ground: Ground, count: number): Promise<P
   }
 }
 
-async function accountOf(visitor: Visitor): Promise<AccountId> {
+const ways: readonly Way[] = ['browser', 'exchange', 'browser', 'portal']
+
+async function accountOf(place: Place, name: string): Promise<AccountId> {
+  const visitor = createVisitor(place, name, 'browser')
   await visitor.signIn()
   const { account } = await visitor.ask('GET', '/v1/whoami')
+  await visitor.signOut()
   // What everybody is told of themselves.
   return (account as { readonly id: AccountId }).id
 }
+
+/** With it a portal of the site acts for whom the issuer knows. */
+async function portalTokenOf({ db }: Site, issuer: string): Promise<string> {
+  const { accountId } = await addAccount(db)
+  const token = { id: newId('token'), accountId, client: 'portal', name: 'The portal', issuer }
+  const expiresAt = new Date(Date.now() + dayMs)
+  return await db
+    .transaction()
+    .execute(async (trx) => await createToken(trx, { ...token, scopes: ['act-as', 'sessions', 'projects'], expiresAt }))
+}
+const dayMs = 86_400_000
 
 /** As a catalogue makes it: a proposal with its people, and a visit with its data. */
 async function addExperiment({ db }: Site, n: number, accounts: readonly AccountId[]): Promise<void> {
