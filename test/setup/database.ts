@@ -23,7 +23,8 @@ export async function createMigratedDatabase(): Promise<TestDatabase> {
 async function create(template: string): Promise<TestDatabase> {
   const server = inject('postgresUrl')
   const name = `test_${randomBytes(6).toString('hex')}`
-  await execute(server, `create database ${name} template ${template}`)
+  // Files are copied several times as fast as pages are logged.
+  await execute(server, `create database ${name} template ${template} strategy file_copy`)
   const url = new URL(server)
   url.pathname = `/${name}`
   return { url: url.href, drop: () => execute(server, `drop database if exists ${name} with (force)`) }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, chmod } from 'node:fs/promises'
+import { mkdtemp, rm, chmod, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -19,7 +19,7 @@ const template = 'migrated'
 
 /** One PostgreSQL for the project: quick, careless, gone at the end. It is migrated once, for all databases that are to be. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = await mkdtemp(join(tmpdir(), 'carrel-test-postgres-'))
+  const directory = await mkdtemp(join(await quickestPlace(), 'carrel-test-postgres-'))
   await chmod(directory, 0o711)
   const server = await startPostgres({
     directory: join(directory, 'data'),
@@ -35,4 +35,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await server.stop()
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+const memory = '/dev/shm'
+const enoughBytes = 4 * 2 ** 30
+
+/** In memory where there is enough of it: a hundred databases are made there, and dropped, in a fraction of the time. */
+async function quickestPlace(): Promise<string> {
+  const space = await statfs(memory).catch(() => null)
+  return space !== null && space.bavail * space.bsize > enoughBytes ? memory : tmpdir()
 }
