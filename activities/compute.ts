@@ -36,7 +36,7 @@ import { createWatch, noteEnd } from './answer.ts'
 import type { Readiness } from './answer.ts'
 import { whileDisarmed } from './failures.ts'
 import { mayHaveData } from './data-access.ts'
-import { ownUser, specify } from './instance-spec.ts'
+import { ofExperiment, ownUser, specify } from './instance-spec.ts'
 import type { Opened } from './instance-spec.ts'
 import { pause } from './pause.ts'
 import { createProgressLine } from './progress.ts'
@@ -106,7 +106,11 @@ export function createComputeActivities(deps: ComputeDeps) {
         return { kind: 'unavailable' }
       }
       const report = launch.template.reportedPorts === undefined ? null : secrets.mintReport(key)
-      const row = await beginInstance(db, key, providerId, secrets.mint(key), report, ownUser(launch))
+      const row = await beginInstance(db, key, providerId, secrets.mint(key), {
+        report,
+        runsAs: ownUser(launch),
+        ofExperiment: ofExperiment(launch),
+      })
       if (row.tombstoned) return { kind: 'withdrawn' }
       if (row.disarmed) throw whileDisarmed()
       const specified = specify(key, launch, {

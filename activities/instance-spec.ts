@@ -1,5 +1,6 @@
 import type { Launch } from '../db/launch.ts'
 import { instanceName } from '../domain/ids.ts'
+import type { OfExperiment } from '../domain/experiment.ts'
 import type { Posix } from '../domain/posix.ts'
 import { portsOf } from '../domain/report.ts'
 import type { ParameterValue, ReportedPorts } from '../domain/template.ts'
@@ -32,7 +33,7 @@ export function specify(key: SessionKey, launch: Launch, { secret, parameters, r
   if (user === undefined)
     return { kind: 'refused', detail: 'The template runs as its account, which has no POSIX user.' }
   // The image's own user is root more often than not, and nobody whom the data knows.
-  if (user === null && launch.experiment?.hasData === true)
+  if (user === null && (launch.experiment?.datasets.length ?? 0) > 0)
     return {
       kind: 'refused',
       detail:
@@ -79,6 +80,12 @@ function userOf({ template, posix, experiment }: Launch): InstanceSpec['user'] |
 /** The account's own user, where that is what it runs as; `null`: it runs as nobody's. */
 export const ownUser = ({ template, posix, experiment }: Launch): Posix | null =>
   template.user === 'account' && !experiment?.posix ? posix : null
+
+/** What of its experiment it is made with; `null`: it is in none. */
+export const ofExperiment = ({ experiment = null }: Launch): OfExperiment | null =>
+  experiment === null
+    ? null
+    : { datasets: experiment.datasets, uid: experiment.posix?.uid ?? null, gid: experiment.posix?.gid ?? null }
 
 /** What the template says, with the session's id where it asks for that: programs may have to know below which path they are. */
 const templateEnvironment = ({ sessionId }: SessionKey, { template }: Launch): Record<string, string> =>

@@ -31,7 +31,7 @@ const nothing: Batch = { done: 0, more: false }
  * a repeat finds what is still due. While the installation is disarmed its rows may be a copy, or old: no session is stopped by them
  * then, no account erased, and nothing deleted that somebody may have brought them back for.
  */
-export function createUpkeepActivities({ db, retention, withdrawn = 'stop', warn }: UpkeepDeps) {
+export function createUpkeepActivities({ db, retention, withdrawn, warn }: UpkeepDeps) {
   const armed = async (batch: (db: Db) => Promise<Batch>): Promise<Batch> =>
     (await readArming(db)).disarmed === null ? await batch(db) : nothing
   const after = async (days: number | null, batch: (db: Db, days: number) => Promise<Batch>): Promise<Batch> =>
@@ -47,7 +47,7 @@ export function createUpkeepActivities({ db, retention, withdrawn = 'stop', warn
 
     /** Asks sessions to stop that have data which their owner lost the right to, where the site wants that. */
     stopWithdrawnSessions: async (): Promise<Batch> =>
-      withdrawn === 'stop' ? await armed(stopWithdrawnSessions) : nothing,
+      await armed(async (books) => await stopWithdrawnSessions(books, withdrawn)),
 
     /** Warns users of sessions that nobody does anything in, and asks those to stop whose users were warned. */
     stopIdleSessions: async (): Promise<Batch> => await armed(stopIdle),

@@ -87,8 +87,7 @@ async function carryOut(
     all.flatMap((project) => project.experiments.toReversed().map((one) => [one.externalId, one] as const)),
   )
   const { done, projectIds } = await applyActions(trx, { source, projects, experiments, rule: access }, actions)
-  if (withdrawn === 'stop' && actions.some(takesAway))
-    for (const projectId of projectIds) await stopWithdrawn(trx, projectId)
+  if (actions.some(takesAway)) for (const projectId of projectIds) await stopWithdrawn(trx, withdrawn, projectId)
   return done
 }
 

@@ -5,12 +5,11 @@ import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { DoorMode, Sharing } from '../domain/template.ts'
 import { endPasses, holdPasses } from './connections.ts'
 import type { Executor, Trx } from './connect.ts'
+import { holdsData, mayHaveData, mayHaveDataOf } from './data-rights.ts'
 import { recordEvent } from './events.ts'
-import { mayHaveData, mayHaveDataOf } from './experiment-grants.ts'
 import { holdUsable } from './leaving.ts'
 import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
-import { holdsData } from './pass-facts.ts'
 import { voidTickets } from './tickets.ts'
 
 export interface Collaborator {
@@ -153,14 +152,12 @@ async function sharingFacts(trx: Trx, sessionId: SessionId, accountId: AccountId
       join.onRef('o.project_id', '=', 's.project_id').onRef('o.account_id', '=', 's.owner_id'),
     )
     .select(['o.role as owner_role', mayHaveData('s.owner_id', 'workers').as('owner_may_have_data')])
-    .select(mayHaveDataOf(accountId).as('may_have_data'))
+    .select([holdsData.as('holds_data'), mayHaveDataOf(accountId).as('may_have_data')])
     .select([
       's.state',
       's.stop_requested_at',
       's.owner_id',
       's.version',
-      's.mounts',
-      's.experiment_id',
       'p.sharing',
       'm.role',
       'c.mode',
@@ -180,8 +177,7 @@ function refusalOf(
   if (row === undefined) return 'absent'
   if (versions !== null && !versions.includes(row.version)) return 'changed'
   if (isEnd(row.state) || row.stop_requested_at !== null) return 'ended'
-  const isData = holdsData(row.mounts, row.experiment_id)
-  const sharing = { template: row.template_sharing ?? 'off', project: row.sharing, holdsData: isData }
+  const sharing = { template: row.template_sharing ?? 'off', project: row.sharing, holdsData: row.holds_data }
   // What one has lost oneself, one gives to nobody.
   const own = { projectRole: row.owner_role, collaborator: null }
   const { owner_id: ownerId, owner_role: ownerRole, owner_may_have_data: ownerMayHaveData } = row

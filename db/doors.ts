@@ -4,8 +4,7 @@ import type { ProjectRole, UseFacts } from '../domain/authorization.ts'
 import type { DoorMode, DoorSpec, ParameterValue } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Executor } from './connect.ts'
-import { mayHaveData } from './experiment-grants.ts'
-import { holdsData } from './pass-facts.ts'
+import { holdsData, mayHaveData } from './data-rights.ts'
 import type { StoredEndpoint } from './schema.ts'
 
 /** What opening a door of a session by an account is decided from. `secret` is still encrypted. */
@@ -52,8 +51,8 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
         .onRef('i.generation', '=', 's.generation')
         .on('i.tombstoned_at', 'is', null),
     )
-    .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at', 's.mounts'])
-    .select(['s.experiment_id', mayHaveData('a.id').as('may_have_data')])
+    .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.expires_at', 's.lifetime_ends_at'])
+    .select([holdsData.as('holds_data'), mayHaveData('a.id').as('may_have_data')])
     .select([mayHaveData('s.owner_id', 'workers').as('owner_may_have_data')])
     .select(['s.project_id', 's.parameters', 'r.kind as provider_kind'])
     .select([
@@ -83,7 +82,7 @@ export async function doorFacts(executor: Executor, id: SessionId, accountId: Ac
       sharing: {
         template: row.spec.sharing ?? 'off',
         project: row.sharing,
-        holdsData: holdsData(row.mounts, row.experiment_id),
+        holdsData: row.holds_data,
       },
     },
     account: { id: accountId, disabledAt: row.disabled_at?.getTime() ?? null },

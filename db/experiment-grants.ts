@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import type { RawBuilder } from 'kysely'
 import type { ProjectRole } from '../domain/authorization.ts'
 import { accessWindow, mayStartIn } from '../domain/experiment.ts'
 import type {
@@ -99,17 +98,3 @@ export async function grantExperiment(
   const grounds = await readExperimentGrounds(trx, ask)
   return grounds === null ? { verdict: 'hidden', window: { opensAt: null, closesAt: null } } : grantOn(grounds, ask)
 }
-
-const access = (account: RawBuilder<unknown>, alsoWhere: RawBuilder<unknown> = sql``) =>
-  sql<boolean>`(s.experiment_id is null or exists (select from experiment_access x
-    where x.experiment_id = s.experiment_id and x.account_id = ${account} ${alsoWhere}))`
-
-/**
- * As a part of a statement: whether a session `s` has no experiment's data that is not for the account in that column; for
- * `workers`, that it may work with.
- */
-export const mayHaveData = (account: string, roles: 'all' | 'workers' = 'all') =>
-  access(sql.ref(account), roles === 'workers' ? sql`and x.role <> 'viewer'` : sql``)
-
-/** The same of the account. */
-export const mayHaveDataOf = (accountId: AccountId) => access(sql`${accountId}`)

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { OfExperiment } from '../domain/experiment.ts'
 import { instanceName } from '../domain/ids.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { KnownWords } from '../domain/backend-words.ts'
@@ -38,20 +39,27 @@ export interface ReportToken {
   readonly hash: Buffer
 }
 
+/** What an instance is made with, beside its secret. */
+export interface MadeWith {
+  readonly report?: ReportToken | null
+  /** As whom it runs, where that is its account's own user. */
+  readonly runsAs?: Posix | null
+  readonly ofExperiment?: OfExperiment | null
+}
+
 /** So long a list is news, seconds. */
 const listIsNewsSeconds = 30
 
 /**
- * Commits that an instance of this generation is about to exist, before anything is made. `secret`, `report` and as whom it
- * runs, where that is its account's own user, are kept only by the first call. A tombstoned row says that nothing may be made any more.
+ * Commits that an instance of this generation is about to exist, before anything is made. `secret` and what else is told of it are
+ * kept only by the first call. A tombstoned row says that nothing may be made any more.
  */
 export async function beginInstance(
   db: Db,
   key: SessionKey,
   providerId: ProviderId,
   secret: Buffer,
-  report: ReportToken | null = null,
-  runsAs: Posix | null = null,
+  { report = null, runsAs = null, ofExperiment = null }: MadeWith = {},
 ): Promise<InstanceRow> {
   await db
     .insertInto('instance')
@@ -64,6 +72,7 @@ export async function beginInstance(
       report_token: report?.sealed ?? null,
       report_hash: report?.hash ?? null,
       runs_as: runsAs === null ? null : JSON.stringify(runsAs),
+      of_experiment: ofExperiment === null ? null : JSON.stringify(ofExperiment),
     })
     // Of two who insert at once the second may meet the unique name first: every conflict means that the row is there.
     .onConflict((c) => c.doNothing())

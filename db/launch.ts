@@ -1,5 +1,5 @@
 import { datasetSourceId } from '../domain/experiment.ts'
-import type { DayOrMoment } from '../domain/experiment.ts'
+import type { DayOrMoment, OfExperiment } from '../domain/experiment.ts'
 import type { ProjectRole } from '../domain/authorization.ts'
 import { locateData } from '../domain/data-roots.ts'
 import type { AccountId, ExperimentId, ProjectId, ProviderId } from '../domain/ids.ts'
@@ -38,8 +38,8 @@ export interface LaunchExperiment {
   readonly starts: DayOrMoment | null
   readonly ends: DayOrMoment | null
   readonly posix: { readonly uid: number; readonly gid: number } | null
-  /** Whether data of it is among the mounts. */
-  readonly hasData: boolean
+  /** What of its data is among the mounts. */
+  readonly datasets: OfExperiment['datasets']
 }
 
 /** Reads what to make for the session. Throws where there is no such session. */
@@ -60,7 +60,7 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
   const data = experiment === null ? () => undefined : await dataOf(executor, experiment, row.provider_id)
   const mounts = row.mounts.map((mount): FoundMount => {
     const own = data(mount)
-    if (own !== undefined) return { mount, found: own }
+    if (own !== undefined) return { mount, found: own.found }
     const source = sources.find(
       (s) => s.kind === mount.source.kind && s.id === mount.source.id && s.modes.includes(mount.mode),
     )
@@ -82,7 +82,7 @@ export async function readLaunch(executor: Executor, key: SessionKey): Promise<L
         ? null
         : launchedIn(
             experiment,
-            row.mounts.map(data).some((own) => own !== undefined),
+            row.mounts.flatMap((mount) => data(mount)?.dataset ?? []),
           ),
     mounts: mounts.flatMap(({ mount, found }) =>
       found === null ? [] : [{ ...found.source, target: mount.target, mode: found.mode }],
@@ -107,22 +107,29 @@ const experimentOf = async (executor: Executor, id: ExperimentId, ownerId: Accou
     .executeTakeFirstOrThrow()
 type ExperimentRow = Awaited<ReturnType<typeof experimentOf>>
 
-const launchedIn = ({ role, starts, ends, uid, gid }: ExperimentRow, hasData: boolean): LaunchExperiment => ({
+const launchedIn = (
+  { role, starts, ends, uid, gid }: ExperimentRow,
+  datasets: OfExperiment['datasets'],
+): LaunchExperiment => ({
   role,
   starts,
   ends,
   posix: uid === null || gid === null ? null : { uid, gid },
-  hasData,
+  datasets,
 })
 
 /** What its experiment says now of a mount that names data of it: never more than that allows. */
 async function dataOf(executor: Executor, { id, datasets }: ExperimentRow, providerId: ProviderId) {
   const roots = (await readDataRoots(executor))(providerId)
-  return ({ source: { kind, id: name }, mode }: MountRequest): FoundMount['found'] | undefined => {
+  return ({ source: { kind, id: name }, mode: asked }: MountRequest) => {
     const dataset = datasets.find((one) => kind === 'experiment' && name === datasetSourceId(id, one.name))
     if (dataset === undefined) return undefined
     const source = locateData(dataset.path, roots)
-    return source === null ? null : { source, mode: dataset.mode === 'rw' ? mode : 'ro' }
+    const mode = dataset.mode === 'rw' ? asked : 'ro'
+    return {
+      dataset: { path: dataset.path, ...(mode === 'rw' ? { mode } : {}) },
+      found: source === null ? null : { source, mode },
+    }
   }
 }
 

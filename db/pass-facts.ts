@@ -3,8 +3,7 @@ import { expiry } from '../domain/deadlines.ts'
 import type { PassFacts } from '../domain/door-verdict.ts'
 import type { DoorSpec, Sharing } from '../domain/template.ts'
 import type { Executor } from './connect.ts'
-import { mayHaveData } from './experiment-grants.ts'
-import type { MountRequest } from './schema.ts'
+import { holdsData, mayHaveData } from './data-rights.ts'
 
 /** Everything of passes that decides what they are worth, and what is reached through them, as one statement reads it. */
 export const passRows = (executor: Pick<Executor, 'selectFrom'>) =>
@@ -28,7 +27,7 @@ export const passRows = (executor: Pick<Executor, 'selectFrom'>) =>
       join.onRef('c.session_id', '=', 'p.session_id').onRef('c.account_id', '=', 'p.account_id'),
     )
     .select(['p.id', 'p.session_id', 'p.door', 'p.mode', 'p.account_id', 'p.expires_at', 'p.ended_at'])
-    .select(['s.state', 's.owner_id', 's.stop_requested_at', 's.mounts', 's.experiment_id'])
+    .select(['s.state', 's.owner_id', 's.stop_requested_at', holdsData.as('holds_data')])
     .select([mayHaveData('p.account_id').as('may_have_data')])
     .select([mayHaveData('s.owner_id', 'workers').as('owner_may_have_data')])
     .select(['s.expires_at as session_expires_at', 's.lifetime_ends_at', 'pr.sharing as project_sharing'])
@@ -52,10 +51,6 @@ export const passRows = (executor: Pick<Executor, 'selectFrom'>) =>
 export type PassRow = Awaited<ReturnType<ReturnType<typeof passRows>['executeTakeFirstOrThrow']>>
 
 const ms = (date: Date | null): number | null => date?.getTime() ?? null
-
-/** Data of an experiment or a dataset is its project's. */
-export const holdsData = (mounts: readonly MountRequest[], experimentId: string | null): boolean =>
-  experimentId !== null || mounts.some(({ source }) => source.kind === 'experiment' || source.kind === 'dataset')
 
 /** When the session ends at the latest, ms. */
 export const sessionExpiry = (row: Pick<PassRow, 'session_expires_at' | 'lifetime_ends_at'>): number | null =>
@@ -81,7 +76,7 @@ export const factsOf = (row: PassRow): PassFacts => ({
     sharing: {
       template: row.template_sharing ?? 'off',
       project: row.project_sharing,
-      holdsData: holdsData(row.mounts, row.experiment_id),
+      holdsData: row.holds_data,
     },
   },
   door: row.spec,

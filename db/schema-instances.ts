@@ -1,3 +1,4 @@
+import type { OfExperiment } from '../domain/experiment.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
 import type { Posix } from '../domain/posix.ts'
 import type { JsonDefault, NullableJson, NullableTime, TimeDefault } from './schema-columns.ts'
@@ -54,6 +55,8 @@ export interface InstanceTables {
     usage: NullableJson<StoredUsage>
     /** As whom it runs, where that is its account's user. */
     runs_as: NullableJson<Posix>
+    /** What of its experiment it was made with. */
+    of_experiment: NullableJson<OfExperiment>
     tombstoned_at: NullableTime
     removed_at: NullableTime
   }

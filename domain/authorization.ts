@@ -250,7 +250,8 @@ export function grantedMode(
   return mayWork(session.ownerRole) && mayShareWith(session.sharing, projectRole) ? collaborator : null
 }
 
-const mayWork = (role: ProjectRole | null): boolean => role !== null && role !== 'viewer'
+/** Whether who is this in a project works there, and with its data: viewers look on. */
+export const mayWork = (role: ProjectRole | null): boolean => role !== null && role !== 'viewer'
 
 /** Whether nobody uses the session any more: from the instant a stop is asked, or its time is over. */
 export const isOver = (

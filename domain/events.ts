@@ -17,6 +17,7 @@ export const eventTypes = [
   'session.shared',
   'session.unshared',
   'session.transferred',
+  'session.shortened',
   'connection.opened',
   'connection.closed',
   'connection.cut',

@@ -1,3 +1,4 @@
+import { mayWork } from './authorization.ts'
 import type { ProjectRole } from './authorization.ts'
 import { dayLater, dayMs, isDay, startOfDay } from './site-days.ts'
 
@@ -67,6 +68,17 @@ export interface ExperimentDataset {
   readonly mode: 'ro' | 'rw'
 }
 
+/**
+ * What of its experiment an instance was made with. While the experiment says all of that still, its data may be worked with there;
+ * what is added to it changes nothing.
+ */
+export interface OfExperiment {
+  /** Where it lies at the site; `rw`: it is written to. */
+  readonly datasets: readonly { readonly path: string; readonly mode?: 'rw' }[]
+  readonly uid: number | null
+  readonly gid: number | null
+}
+
 /** The id by which a session's mount names a dataset of an experiment. */
 export const datasetSourceId = (experimentId: string, name: string): string => `${experimentId}.${name}`
 
@@ -91,7 +103,7 @@ export type ExperimentVerdict = 'granted' | 'hidden' | 'viewer' | 'closed' | 'he
 /** Whether it may, and else the first thing in its way. */
 export function mayStartIn({ role, window, held, most, now }: ExperimentFacts): ExperimentVerdict {
   if (role === null) return 'hidden'
-  if (role === 'viewer') return 'viewer'
+  if (!mayWork(role)) return 'viewer'
   if (!isOpenAt(window, now)) return 'closed'
   return held >= most ? 'held' : 'granted'
 }

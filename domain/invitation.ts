@@ -1,3 +1,4 @@
+import { mayWork } from './authorization.ts'
 import type { ProjectRole } from './authorization.ts'
 import type { DoorMode } from './template.ts'
 import type { Timings } from './timings.ts'
@@ -163,6 +164,5 @@ export function whyLost({ place, inviter, projectClosed, session }: StandingFact
   if (place.kind === 'session' && (session === null || session.over)) return 'session_over'
   if (inviter.disabled) return 'account_disabled'
   if (place.kind === 'project') return mayOffer(inviter.projectRole, place.role, inviter.admin) ? null : 'right_lost'
-  const works = inviter.projectRole === 'owner' || inviter.projectRole === 'editor'
-  return works && session?.ownerId === inviter.id ? null : 'right_lost'
+  return mayWork(inviter.projectRole) && session?.ownerId === inviter.id ? null : 'right_lost'
 }

@@ -1,3 +1,4 @@
+import { mayWork } from './authorization.ts'
 import type { ProjectRole } from './authorization.ts'
 import { isEnd } from './lifecycle.ts'
 import type { SessionState } from './lifecycle.ts'
@@ -56,7 +57,7 @@ export function judgeTransfer(facts: TransferFacts): TransferVerdict {
   const { state, heir } = facts
   if (isEnd(state) || facts.isOver || state === 'stopping') return { kind: 'ended' }
   if (facts.ownerId === heir.id) return { kind: 'already' }
-  if (!heir.isUsable || heir.projectRole === null || heir.projectRole === 'viewer') return { kind: 'no_heir' }
+  if (!heir.isUsable || !mayWork(heir.projectRole)) return { kind: 'no_heir' }
   if (!settled.includes(state) || facts.wish !== null) return { kind: 'not_ready' }
   if (heir.owesTerms) return { kind: 'owes_terms' }
   const reasons = unfitReasons.filter((reason) => !fits[reason](facts))

@@ -3,7 +3,7 @@ import type { Trx } from '../../db/connect.ts'
 import { allRoots } from '../../db/data-roots.ts'
 import { showExperiment } from '../../db/experiment-list.ts'
 import type { ListedExperiment } from '../../db/experiment-list.ts'
-import { insertExperiment, updateExperiment } from '../../db/experiments.ts'
+import { getExperiment, insertExperiment, updateExperiment } from '../../db/experiments.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
 import { getProject } from '../../db/projects.ts'
 import { stopWithdrawn } from '../../db/withdrawals.ts'
@@ -66,9 +66,10 @@ export async function changeExperiment(
     if (outcome === 'absent') throw notFound('experiment')
     if (outcome === 'changed') throw changedMeanwhile()
     if (outcome === 'sourced') throw new Problem('configured', 'Its catalogue says what it is. Change it there.')
-    const now = await showExperiment(trx, id, deed.accountId as AccountId)
-    if (now !== null) checkDates(now)
-    if (settings.withdrawn !== 'keepDoorsShut') await stopWithdrawn(trx, now?.projectId ?? null)
+    const now = await getExperiment(trx, id)
+    if (now === null) throw notFound('experiment')
+    checkDates(now)
+    await stopWithdrawn(trx, settings.withdrawn, now.projectId)
   })
 }
 

@@ -55,9 +55,14 @@ export async function changeProject(
   })
 }
 
-/** Makes an account a member, or changes its role. Throws 412 if the project changed since it was read. */
+type Using = Pick<Services, 'db' | 'settings'>
+
+/**
+ * Makes an account a member, or changes its role; a viewer's sessions with data end. Throws 412 if the project changed since it was
+ * read.
+ */
 export async function setMember(
-  db: Db,
+  { db, settings }: Using,
   deed: Deed,
   id: ProjectId,
   member: { readonly accountId: AccountId; readonly role: ProjectRole },
@@ -65,13 +70,12 @@ export async function setMember(
 ): Promise<Project> {
   return await change(db, deed, { kind: 'project', id }, async (trx) => {
     expectDone(await putMember(trx, id, member, versions))
+    await stopWithdrawn(trx, settings.withdrawn, id)
     const project = await getProject(trx, id)
     if (project === null) throw notFound('project')
     return project
   })
 }
-
-type Using = Pick<Services, 'db' | 'settings'>
 
 const catalogueNames = ({ catalogues = [] }: Services['settings']): string[] => catalogues.map(({ id }) => id)
 
@@ -84,7 +88,7 @@ export async function dropMember(
 ): Promise<void> {
   await change(db, deed, { kind: 'project', id }, async (trx) => {
     expectDone(await removeMember(trx, id, accountId, catalogueNames(settings)))
-    if (settings.withdrawn !== 'keepDoorsShut') await stopWithdrawn(trx, id)
+    await stopWithdrawn(trx, settings.withdrawn, id)
   })
 }
 
@@ -92,7 +96,7 @@ export async function dropMember(
 export async function leave({ db, settings }: Using, deed: Deed, id: ProjectId, accountId: AccountId): Promise<void> {
   await change(db, deed, { kind: 'project', id }, async (trx) => {
     expectDone(await leaveProject(trx, id, accountId, catalogueNames(settings)))
-    if (settings.withdrawn !== 'keepDoorsShut') await stopWithdrawn(trx, id)
+    await stopWithdrawn(trx, settings.withdrawn, id)
   })
 }
 

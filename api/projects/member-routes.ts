@@ -51,7 +51,7 @@ const put = route(
   async (c) => {
     const { projectId: id, accountId } = c.req.valid('param')
     const member = { accountId, role: c.req.valid('json').role }
-    const project = await setMember(c.var.services.db, deedOf(c), id, member, ifMatch(c))
+    const project = await setMember(c.var.services, deedOf(c), id, member, ifMatch(c))
     return c.json(presentProject(project), 200, { etag: etag(project.version) })
   },
 )

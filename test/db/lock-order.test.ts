@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { disableAccount } from '../../db/account-standing.ts'
 import { admitSession } from '../../db/admission.ts'
+import { applyActions } from '../../db/catalogue-apply.ts'
 import type { Db } from '../../db/connect.ts'
 import { dispatch } from '../../db/dispatch.ts'
 import { endSession, toReady, toStopping } from '../../db/endings.ts'
@@ -8,6 +9,8 @@ import { beginInstance, recordMade, recordObservations } from '../../db/instance
 import { requestStop } from '../../db/intents.ts'
 import { releaseReservation } from '../../db/reservations.ts'
 import { transferSession } from '../../db/transfers.ts'
+import { defaultAccessRule } from '../../domain/experiment.ts'
+import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProviderId } from '../../domain/ids.ts'
 import type { SessionKey } from '../../domain/session.ts'
 import { untilBlocked } from '../setup/blocked.ts'
@@ -78,6 +81,45 @@ describe('who locks many sessions locks them by id', () => {
     const { other } = await stopBoth(pair, async () => await recordObservations(db, gone))
     await expect(other).resolves.toBeUndefined()
   })
+})
+
+test('a catalogue that puts several visits off locks their sessions by id, whatever it says first', async () => {
+  // ids: n < o
+  // stop both:  lock n ──────────────────────── lock o ── commit
+  // catalogue:          hold n, o (waits) ············ o's visit, n's visit
+  const pair = await crossed(await rows.provider('visited'))
+  const { project_id: projectId } = await db
+    .selectFrom('session')
+    .select('project_id')
+    .where('id', '=', pair.older.sessionId)
+    .executeTakeFirstOrThrow()
+  const from = { source: 'office', external_id: 'P' }
+  await db.updateTable('project').set(from).where('id', '=', projectId).execute()
+  const said = { name: 'Visit', description: '', instrument: null, posix: null, datasets: [], members: null }
+  const visits = [pair.older, pair.newer].map(({ sessionId }) => ({ sessionId, externalId: sessionId, ...said }))
+  for (const { sessionId, externalId } of visits) {
+    const visit = { id: newId('experiment'), project_id: projectId, name: 'Visit', instrument: null }
+    await db
+      .insertInto('experiment')
+      .values({ ...visit, ...from, external_id: externalId })
+      .execute()
+    await db.updateTable('session').set({ experiment_id: visit.id }).where('id', '=', sessionId).execute()
+  }
+  const later = { starts: '2900-01-01', ends: '2900-01-02' }
+  const context = {
+    source: from.source,
+    projects: new Map(),
+    experiments: new Map(visits.map((visit) => [visit.externalId, { ...visit, ...later }])),
+    rule: defaultAccessRule,
+  }
+  const actions = visits.map(({ externalId }) => ({
+    do: 'changeExperiment' as const,
+    project: from.external_id,
+    experiment: externalId,
+  }))
+  const sync = async () => await db.transaction().execute(async (trx) => await applyActions(trx, context, actions))
+  const { other } = await stopBoth(pair, sync)
+  await expect(other).resolves.toMatchObject({ done: 2 })
 })
 
 test('many accounts, projects and providers at once, with dispatch, stops, transfers and disabling beside: nobody deadlocks', async () => {

@@ -35,7 +35,7 @@ export function talkOf(api: () => TestApi, provisioner: () => Provisioner, provi
       await api().decide(made.body.id)
       const key = { sessionId: made.body.id, generation: 1 }
       const report = reportToken === undefined ? null : { sealed: Buffer.from('t'), hash: hashOf(reportToken) }
-      await beginInstance(api().db, key, provider, Buffer.from('s'), report)
+      await beginInstance(api().db, key, provider, Buffer.from('s'), { report })
       return key
     },
   }

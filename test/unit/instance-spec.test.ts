@@ -60,7 +60,7 @@ test('only an instance whose template says so is given what it may report its po
 })
 
 test('no image says itself as whom it works with the data of an experiment', () => {
-  const experiment = { role: 'editor' as const, starts: null, ends: null, posix: null, hasData: true }
+  const experiment = { role: 'editor' as const, starts: null, ends: null, posix: null, datasets: [{ path: '/visits/v1' }] }
   const mounts = [{ hostPath: '/mnt/visits/v1', target: '/experiment/results', mode: 'rw' as const }]
   const userIn = (over: Partial<typeof plainLaunch> & { readonly experiment: LaunchExperiment | null }) => {
     const specified = specify(key, { ...plainLaunch, mounts, ...over }, { secret: 'x', parameters: {} })
@@ -72,6 +72,6 @@ test('no image says itself as whom it works with the data of an experiment', () 
   const template = { ...plainTemplate, user: { uid: 1_000, gid: 100 } }
   expect(userIn({ experiment, template })).toEqual({ uid: 1_000, gid: 100, gids: [] })
   // What else is mounted is the template's own matter.
-  expect(userIn({ experiment: { ...experiment, hasData: false } })).toBeNull()
+  expect(userIn({ experiment: { ...experiment, datasets: [] } })).toBeNull()
   expect(userIn({ experiment: null })).toBeNull()
 })
