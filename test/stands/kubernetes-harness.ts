@@ -52,7 +52,7 @@ export const specIn = (spec: InstanceSpec, project: Project): InstanceSpec =>
   ({ ...spec, projectId: project as NonNullable<InstanceSpec['projectId']> })
 
 /** Soon decided, so that a test is soon over. */
-const quick = {
+export const quick = {
   watchMs: 8_000,
   unschedulableSeconds: 4,
   imageFailingSeconds: 3,

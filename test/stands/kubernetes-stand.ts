@@ -11,6 +11,10 @@ export const namespaces = { sessions: 'carrel-sessions', tight: 'carrel-tight', 
 
 /** A cluster that KUBECONFIG points to, as its administrator sees it, and a way in that has the shipped Role and no more. */
 export interface KubernetesStand {
+  /** The administrator's own. */
+  readonly kubeconfig: string
+  /** Whether the administrator is known there by a certificate. */
+  readonly byCertificate: boolean
   readonly server: string
   readonly ca: string
   /** Of a service account that may do what `deploy/kubernetes/role.yaml` says. */
@@ -31,8 +35,9 @@ const account = { name: 'carrel-shipped', namespace: 'carrel-system' }
  * `CARREL_STAND_KUBERNETES_NETWORKS` (where Pods and Services are reached). The namespaces must be there.
  */
 export async function openStand(env: NodeJS.ProcessEnv = process.env): Promise<KubernetesStand> {
+  const kubeconfig = env['KUBECONFIG'] ?? ''
   const config = new KubeConfig()
-  config.loadFromFile(env['KUBECONFIG'] ?? '')
+  config.loadFromFile(kubeconfig)
   const cluster = config.getCurrentCluster()
   if (cluster?.caData === undefined) throw new Error('KUBECONFIG names no cluster with its authority')
   const core = config.makeApiClient(CoreV1Api)
@@ -44,6 +49,8 @@ export async function openStand(env: NodeJS.ProcessEnv = process.env): Promise<K
   const tokenFile = join(directory, 'token')
   await writeFile(tokenFile, token, { mode: 0o600 })
   return {
+    kubeconfig,
+    byCertificate: config.getCurrentUser()?.certData !== undefined,
     server: cluster.server,
     ca: Buffer.from(cluster.caData, 'base64').toString(),
     tokenFile,

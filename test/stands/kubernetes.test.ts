@@ -154,6 +154,26 @@ describe('on Kubernetes', () => {
     expect(await stand.leftovers(deployment)).toEqual([])
   }, 120_000)
 
+  test('what an owner left behind that was let go, as of one that rested, is listed, and removed', async () => {
+    const key = freshKey(deployment)
+    await start(withWorkspace(key), key)
+    expect(await provider.pause?.(refOf(key), call())).toEqual({ kind: 'paused' })
+    const [owner] = (await stand.leftovers(deployment)).filter((object) => object.startsWith('secret'))
+    const name = owner?.split('/')[1] ?? ''
+    await stand.core.deleteNamespacedSecret({ name, namespace: namespaces.sessions, propagationPolicy: 'Orphan' })
+    const kinds = async () => (await stand.leftovers(deployment)).map((object) => object.split(' ')[0]).sort()
+    const left = ['claim', 'policy', 'service']
+    expect(await eventually(kinds, (found) => found.length === left.length, 60_000)).toEqual(left)
+    expect(await provider.inspect(refOf(key), call())).toEqual({ kind: 'absent' })
+    const [shown, ...more] = await listed(provider, deployment)
+    expect(shown).toMatchObject({ sessionId: key.sessionId, state: { kind: 'exited', reason: 'instance_lost' } })
+    expect(more).toEqual([])
+    // Another deployment's are no business of this one's.
+    expect(await listed(provider, freshDeployment())).toEqual([])
+    if (shown !== undefined) await gone(shown.ref)
+    expect(await stand.leftovers(deployment)).toEqual([])
+  }, 180_000)
+
   test('an instance is reached at its Service where the provider is told so', async () => {
     const atService = openKubernetes(stand, { endpoints: 'service' })
     try {

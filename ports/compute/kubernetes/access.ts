@@ -1,4 +1,7 @@
 import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import type { KubernetesSettings } from './settings.ts'
 
 /** Where the cluster is, whom to trust there, and who Carrel is to it. */
@@ -45,7 +48,7 @@ async function fromLibrary(settings: KubernetesSettings): Promise<Access> {
   if (user.exec !== undefined) throw new AccessUnusable('exec is not taken: Carrel runs no program of a kubeconfig')
   if (user.impersonateUser !== undefined) throw new AccessUnusable('impersonation is not taken')
 
-  const tokenFile = tokenFileOf(user.authProvider)
+  const tokenFile = tokenFileOf(user.authProvider) ?? (await namedTokenFile(settings.kubeconfig, user.name))
   const ca = await inline(cluster.caData, cluster.caFile)
   const cert = await inline(user.certData, user.certFile)
   const key = await inline(user.keyData, user.keyFile)
@@ -69,6 +72,18 @@ function tokenFileOf(provider: unknown): string | undefined {
   const { name, config } = provider as { name?: unknown; config?: { tokenFile?: unknown } } // as the library types it: any
   if (name === 'tokenFile' && typeof config?.tokenFile === 'string') return config.tokenFile
   throw new AccessUnusable('auth-provider is not taken')
+}
+
+const usersShape = z.object({
+  users: z.array(z.object({ name: z.string(), user: z.object({ tokenFile: z.string().optional() }).nullish() })),
+})
+
+/** Where a kubeconfig says that its user's token lies, which goes before a token in it: the library passes over it. */
+async function namedTokenFile(kubeconfig: string | undefined, name: string): Promise<string | undefined> {
+  if (kubeconfig === undefined) return undefined
+  const parsed = usersShape.safeParse(parse(await contentOf(kubeconfig)))
+  const found = parsed.data?.users.find((user) => user.name === name)?.user?.tokenFile
+  return found === undefined ? undefined : resolve(dirname(kubeconfig), found)
 }
 
 async function inline(data: string | undefined, file: string | undefined): Promise<string | undefined> {

@@ -19,8 +19,8 @@ import type { z } from 'zod'
 const beginnings = 3
 
 /**
- * Every instance of the deployment, also one of which only the owner is there. Owners are listed before Pods: one that is made
- * meanwhile shows its Pod, and one whose Pod is missing then has lost it.
+ * Every instance of the deployment, also one of which only the owner is there, or only what stood around its Pod. That is listed
+ * before owners, and owners before Pods: one that is made meanwhile shows its owner and its Pod, and what is missing then was lost.
  */
 export async function* listInstances(
   deps: Deps,
@@ -28,14 +28,22 @@ export async function* listInstances(
   signal: AbortSignal,
 ): AsyncGenerator<ObservedInstance> {
   const { api, settings } = deps
-  const all = async <S extends z.ZodType<AnyObject>>(kind: Kind, shape: S, namespace: string) =>
-    await whole(api, settings.pageSize, pathOf(namespace, kind), shape, kind === 'secrets', deploymentId, signal)
+  const all = async <S extends z.ZodType<AnyObject>>(kind: Kind, shape: S, namespace: string, namesOnly = false) =>
+    await whole(api, settings.pageSize, pathOf(namespace, kind), shape, namesOnly, deploymentId, signal)
+  const names = async (kind: Kind, namespace: string) => await all(kind, objectShape, namespace, true)
   try {
     for (const namespace of allNamespaces(settings)) {
-      const owners = await all('secrets', objectShape, namespace)
-      const services = settings.endpoints === 'service' ? await all('services', serviceShape, namespace) : []
+      const byService = settings.endpoints === 'service'
+      const [policies, claims, serviceNames, services] = await Promise.all([
+        names('networkpolicies', namespace),
+        names('persistentvolumeclaims', namespace),
+        byService ? [] : names('services', namespace),
+        byService ? all('services', serviceShape, namespace) : [],
+      ])
+      const owners = await names('secrets', namespace)
       const pods = await all('pods', podShape, namespace)
-      yield* observed(deps, { namespace, owners, pods, services })
+      const around = [...policies, ...claims, ...serviceNames, ...services]
+      yield* observed(deps, { namespace, around, owners, pods, services })
     }
   } catch (error) {
     if (error instanceof ApiError) throw new ProviderUnreachable(error.message)
@@ -45,34 +53,37 @@ export async function* listInstances(
 
 interface Listed {
   readonly namespace: string
+  /** What stands around Pods: network rules, claims and services. */
+  readonly around: readonly AnyObject[]
   readonly owners: readonly AnyObject[]
   readonly pods: readonly Pod[]
   readonly services: readonly Service[]
 }
 
-function* observed(deps: Deps, { namespace, owners, pods, services }: Listed): Generator<ObservedInstance> {
+function* observed(deps: Deps, { namespace, around, owners, pods, services }: Listed): Generator<ObservedInstance> {
   const ground = { settings: deps.settings, networks: deps.networks, now: deps.api.now() }
   const named = <T extends AnyObject>(objects: readonly T[]) => new Map(objects.map((o) => [o.metadata.name, o]))
   const [ownerOf, podOf, serviceOf] = [named(owners), named(pods), named(services)]
-  for (const name of new Set([...ownerOf.keys(), ...podOf.keys()])) {
+  const stateOf = (name: string): InstanceState => {
     const [owner, pod] = [ownerOf.get(name), podOf.get(name)]
-    const identity = identityOf((owner ?? pod)?.metadata.labels ?? {})
-    if (identity === null) continue
     const stage = owner === undefined ? null : stageOf(owner.metadata.labels)
-    const state =
-      pod === undefined
-        ? halfState(withoutPod(stage, owner?.metadata.deletionTimestamp !== undefined))
-        : instanceState(readPod(pod, stage), { pod, service: serviceOf.get(name) ?? null, stage }, ground)
+    if (pod !== undefined)
+      return instanceState(readPod(pod, stage), { pod, service: serviceOf.get(name) ?? null, stage }, ground)
+    return owner === undefined ? remains : halfState(withoutPod(stage, owner.metadata.deletionTimestamp !== undefined))
+  }
+  // Of each name the owner tells whose it is, where there is one.
+  for (const [name, { metadata }] of named([...around, ...pods, ...owners])) {
+    const identity = identityOf(metadata.labels)
+    if (identity === null) continue
     const { sessionId, generation, ...ref } = identity
-    const uid = (owner ?? pod)?.metadata.uid ?? ''
-    yield {
-      ref: { ...ref, ids: { namespace, ...(owner === undefined ? {} : { owner: uid }) } },
-      sessionId,
-      generation,
-      state,
-    }
+    const owner = ownerOf.get(name)
+    const ids = { namespace, ...(owner === undefined ? {} : { owner: owner.metadata.uid }) }
+    yield { ref: { ...ref, ids }, sessionId, generation, state: stateOf(name) }
   }
 }
+
+/** The cluster ends what loses its owner, but not where somebody had it let go, or brought it back from a backup. */
+const remains: InstanceState = { kind: 'exited', exitCode: null, outOfMemory: false, reason: 'instance_lost' }
 
 /** A list tells of what stands: that the rest of it was lost is found out by an inspection. */
 const halfState = (state: InstanceState): InstanceState =>

@@ -58,3 +58,12 @@ test('a token in a file is read again for each call', async () => {
   rmSync(tokenFile)
   await expect(access.token()).rejects.toThrow(AccessUnusable)
 })
+
+test('so is one that a kubeconfig names, beside itself, and which goes before a token in it', async () => {
+  const path = join(directory, 'renewed')
+  writeFileSync(path, 'first\n')
+  const access = await accessOf({ token: 'old', tokenFile: 'renewed' })
+  expect(await access.token()).toBe('first')
+  writeFileSync(path, 'second\n')
+  expect(await access.token()).toBe('second')
+})

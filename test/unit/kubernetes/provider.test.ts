@@ -45,6 +45,28 @@ test('a list goes on page by page, and is begun anew when the cluster has forgot
   expect(lines.join('\n')).not.toContain('resourceVersion')
 })
 
+test.each(['persistentvolumeclaims', 'networkpolicies', 'services'])(
+  'of %s without their owner a list tells, as of an instance that was lost, and of what others marked so it does not',
+  async (kind) => {
+    const metadata = { name: 'o1', uid: 'u1', labels: labelsOf(specWith()) }
+    const foreign = { name: 'o2', uid: 'u2', labels: { 'carrel.deployment': deploymentId } }
+    const some = json(200, { metadata: {}, items: [{ metadata }, { metadata: foreign }] })
+    cluster = await playCluster((line) => (line.includes(`/${kind}`) ? some : empty))
+    expect(await listed(cluster.provider, deploymentId)).toMatchObject([
+      {
+        ref: { name: 'carrel-s1-1', deploymentId },
+        sessionId: 's1',
+        state: { kind: 'exited', reason: 'instance_lost' },
+      },
+    ])
+    // Before any owner: what is being made meanwhile has one then.
+    const asked = cluster.requests.map(({ line }) => line)
+    const place = (of: string) => asked.findIndex((line) => line.includes(`/${of}?`))
+    expect(place(kind)).toBeLessThan(place('secrets'))
+    expect(place('secrets')).toBeLessThan(place('pods'))
+  },
+)
+
 test('a list that is forgotten again and again is no short list', async () => {
   cluster = await playCluster((line) => (line.includes('continue=') ? no(410, 'Expired') : owners(0, 2, 'next')))
   await expect(listed(cluster.provider, deploymentId)).rejects.toThrow(ProviderUnreachable)
