@@ -9,14 +9,13 @@ const keptDays = 30
 
 /**
  * Takes invitations whose workflow has to be told something, or has not done in a minute what was due; each for one taker. A lost
- * try is repeated after 10 s, doubling to a minute.
+ * try is repeated after 10 s, doubling to a minute. One that is looked after costs nothing until then.
  */
 export async function claimInvitations(db: Db, limit: number): Promise<InvitationId[]> {
   const { rows } = await sql<{ id: InvitationId }>`
     with due as materialized (
       select id from invitation
       where (ended_at is null or seen_version < wake_version) and next_try_at <= now()
-        and (seen_version < wake_version or due_at < now() - interval '1 minute')
       order by next_try_at limit ${limit} for no key update skip locked)
     update invitation i set tries = tries + 1,
       next_try_at = now() + least(60, 10 * 2 ^ least(tries, 10)) * interval '1 second'

@@ -87,6 +87,9 @@ export async function showState(trx: Trx, id: InvitationId, state: 'sending' | '
   if (moved !== undefined) await recordInvitationEvent(trx, id, 'invitation.state', { state })
 }
 
+/** So long after what was due the starter sees to a run that has not done it, ms. */
+const lateMs = 60_000
+
 /** Reads what is to be done next, and notes that it was looked. `null`: there is no such invitation. */
 export async function lookAtInvitation(
   db: Db,
@@ -114,7 +117,8 @@ export async function lookAtInvitation(
       .updateTable('invitation')
       .set({
         seen_version: row.wake_version,
-        due_at: sql<Date>`now() + ${dueInMs}::float8 * interval '1 millisecond'`,
+        next_try_at: sql<Date>`now() + ${dueInMs + lateMs}::float8 * interval '1 millisecond'`,
+        tries: 0,
       })
       .where('id', '=', id)
       .execute()

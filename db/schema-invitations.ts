@@ -46,10 +46,9 @@ export interface InvitationTables {
     event_seq: Generated<number>
     wake_version: Generated<number>
     seen_version: Generated<number>
+    /** When its workflow is told next: at once, or when it has not done what was due. */
     next_try_at: TimeDefault
     tries: Generated<number>
-    /** When its workflow is to do something next; long past: it is gone. */
-    due_at: TimeDefault
   }
   /** Each mail that is meant, before it is tried. */
   invitation_mail: {

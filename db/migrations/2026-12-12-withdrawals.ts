@@ -38,11 +38,14 @@ const forward = [
     (account, also) =>
       `exists (select from data_right x where x.session_id = s.id and x.account_id = ${account}${also})`,
   ),
+  // Builds before this one write it still; nobody reads it.
+  `comment on column invitation.due_at is 'of no use since next_try_at says when its workflow is told'`,
   // Whom a catalogue means by a login.
   `create index identity_login on identity ((claims ->> 'login')) where claims ->> 'login' is not null`,
 ]
 
 const reverse = [
+  'comment on column invitation.due_at is null',
   'drop index identity_login',
   standing(
     `(s.experiment_id is not null or s.mounts ${isData})`,
