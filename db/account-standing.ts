@@ -1,25 +1,24 @@
 import { sql } from 'kysely'
 import type { Role } from '../domain/authorization.ts'
-import { defaultAccessRule } from '../domain/experiment.ts'
-import type { AccessRule } from '../domain/experiment.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import { revokeAllOf } from './browser-sessions.ts'
 import type { Trx } from './connect.ts'
 import { requestStop } from './intents.ts'
 import { transferSessions } from './transfers.ts'
+import type { TransferRules } from './transfers.ts'
 
 /** `last_admin`: nobody could let anybody in any more. */
 export type Disabled = 'disabled' | 'already' | 'absent' | 'last_admin' | 'no_heir'
 
 /**
  * Disables the account: all its tokens and browser sessions end, for good; its sessions become `heirId`'s, where that is named and
- * may have them, and are asked to stop else. One transaction; the last admin that can still sign in stays. Repeats change nothing.
+ * may have them by `rules`, and are asked to stop else. One transaction; the last admin that can still sign in stays. Repeats change nothing.
  */
 export async function disableAccount(
   trx: Trx,
   id: AccountId,
   heirId: AccountId | null = null,
-  rule: AccessRule = defaultAccessRule,
+  rules?: TransferRules,
 ): Promise<Disabled> {
   const { admins, account, heir } = await lockStanding(trx, id, heirId)
   if (account === undefined) return 'absent'
@@ -28,7 +27,7 @@ export async function disableAccount(
   if (isLast(admins, id)) return 'last_admin'
   const live = await liveSessionsOf(trx, id)
   // While it may still own what it gives away.
-  const given = heirId === null || live.length === 0 ? null : await transferSessions(trx, live, heirId, rule)
+  const given = heirId === null || live.length === 0 ? null : await transferSessions(trx, live, heirId, rules)
   await trx
     .updateTable('account')
     .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })

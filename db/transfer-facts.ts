@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
 import { isOver } from '../domain/authorization.ts'
-import type { AccessRule } from '../domain/experiment.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
 import type { PauseWish } from '../domain/pausing.ts'
 import type { Posix } from '../domain/posix.ts'
@@ -9,12 +8,13 @@ import { isVisible } from '../domain/template.ts'
 import type { TemplateSpec } from '../domain/template.ts'
 import type { TransferFacts } from '../domain/transfer.ts'
 import type { SessionKey } from '../domain/session.ts'
-import type { Trx } from './connect.ts'
+import type { Executor, Trx } from './connect.ts'
 import { grantExperiment, readExperimentGrounds } from './experiment-grants.ts'
 import { sessionExpiry } from './pass-facts.ts'
 import { resourcesOf } from './resource-columns.ts'
 import { missingSources } from './storage-sources.ts'
 import { owesTerms } from './terms.ts'
+import type { TransferRules } from './transfers.ts'
 
 /** A session that is locked, with all that decides whether it may be another account's, of one moment. */
 export interface LockedTransfer {
@@ -30,7 +30,7 @@ export async function lockTransfer(
   trx: Trx,
   sessionId: SessionId,
   heirId: AccountId,
-  rule: AccessRule,
+  { access: rule, outside }: TransferRules,
 ): Promise<LockedTransfer | null> {
   await trx.selectFrom('session').select('id').where('id', '=', sessionId).forNoKeyUpdate().execute()
   const row = await trx
@@ -102,6 +102,7 @@ export async function lockTransfer(
       posix: heir.posix,
       seesTemplate: isVisible(row.visible_to, viewer),
       mayUseExperiment: experiment?.granted ?? true,
+      mayUseResources: experimentId !== null || outside,
     },
   }
   return {
@@ -110,6 +111,22 @@ export async function lockTransfer(
     facts,
     held: row.reserved === null ? null : heldOf(row),
   }
+}
+
+/** A session, or all of an owner's. */
+export type OutsideAsk = { readonly sessionId: SessionId } | { readonly ownerId: AccountId }
+
+/** Whether one of them that has not ended belongs to no experiment. It never comes to belong to one. */
+export async function hasSessionOutside(executor: Executor, ask: OutsideAsk): Promise<boolean> {
+  const row = await executor
+    .selectFrom('session')
+    .select('id')
+    .where('ended_at', 'is', null)
+    .where('experiment_id', 'is', null)
+    .where((eb) => ('sessionId' in ask ? eb('id', '=', ask.sessionId) : eb('owner_id', '=', ask.ownerId)))
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /** What the account would stand on in the experiment, and whether that says as whom its sessions run. */

@@ -27,6 +27,16 @@ export type Transferred =
       readonly violations: readonly Violation[]
     }
 
+/** What decides beside the books. */
+export interface TransferRules {
+  /** When data of experiments may be worked with. */
+  readonly access: AccessRule
+  /** Whether the user office lets the new owner have sessions outside experiments; true where nobody asks it. */
+  readonly outside: boolean
+}
+
+const usualRules: TransferRules = { access: defaultAccessRule, outside: true }
+
 /** What of a session is locked before it: who has it, its project, and who answers for it. */
 interface Place {
   readonly sessionId: SessionId
@@ -36,19 +46,18 @@ interface Place {
 
 /**
  * Gives sessions to another account, each by itself: admitted again on that account's quota, with what the session holds left out
- * of the sums and replaced, or left untouched. What the owner until now has open in it ends. Who started it stays. `rule`: when data of
- * experiments may be worked with. Locks, of all
- * of them at once: accounts, projects, experiments, payers; then of each its passes and itself. @throws QuotaRowMissing
+ * of the sums and replaced, or left untouched. What the owner until now has open in it ends. Who started it stays. Locks, of all of
+ * them at once: accounts, projects, experiments, payers; then of each its passes and itself. @throws QuotaRowMissing
  */
 export async function transferSessions(
   trx: Trx,
   sessionIds: readonly SessionId[],
   heirId: AccountId,
-  rule: AccessRule = defaultAccessRule,
+  rules: TransferRules = usualRules,
 ): Promise<ReadonlyMap<SessionId, Transferred>> {
   const places = await lockPlaces(trx, [...sessionIds].sort(), heirId)
   const outcomes = new Map<SessionId, Transferred>(sessionIds.map((id) => [id, { kind: 'absent' }]))
-  for (const place of places) outcomes.set(place.sessionId, await transfer(trx, place, heirId, rule))
+  for (const place of places) outcomes.set(place.sessionId, await transfer(trx, place, heirId, rules))
   return outcomes
 }
 
@@ -57,9 +66,9 @@ export async function transferSession(
   trx: Trx,
   sessionId: SessionId,
   heirId: AccountId,
-  rule: AccessRule = defaultAccessRule,
+  rules: TransferRules = usualRules,
 ): Promise<Transferred> {
-  const outcomes = await transferSessions(trx, [sessionId], heirId, rule)
+  const outcomes = await transferSessions(trx, [sessionId], heirId, rules)
   return outcomes.get(sessionId) ?? { kind: 'absent' }
 }
 
@@ -116,10 +125,10 @@ async function transfer(
   trx: Trx,
   { sessionId, ownerId, payers }: Place,
   heirId: AccountId,
-  rule: AccessRule,
+  rules: TransferRules,
 ): Promise<Transferred> {
   await holdPasses(trx, sessionId, ownerId)
-  const locked = await lockTransfer(trx, sessionId, heirId, rule)
+  const locked = await lockTransfer(trx, sessionId, heirId, rules)
   if (locked === null) return { kind: 'absent' }
   const { key, facts, held } = locked
   // Somebody else gave it away since its accounts were locked.

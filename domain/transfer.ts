@@ -33,10 +33,12 @@ export interface HeirFacts {
   readonly seesTemplate: boolean
   /** It might have begun one in the session's experiment itself, now; also where there is no experiment. */
   readonly mayUseExperiment: boolean
+  /** The user office lets it have sessions outside experiments; also where the session is one of an experiment. */
+  readonly mayUseResources: boolean
 }
 
 /** Why a session that runs cannot go on under another owner: each would hand over more than that owner has a right to. */
-export const unfitReasons = ['posix', 'experiment', 'mounts', 'template'] as const
+export const unfitReasons = ['posix', 'experiment', 'resources', 'mounts', 'template'] as const
 export type UnfitReason = (typeof unfitReasons)[number]
 
 export type TransferVerdict =
@@ -68,6 +70,7 @@ const fits: Readonly<Record<UnfitReason, (facts: TransferFacts) => boolean>> = {
   // What runs as somebody's user reads and writes as that user.
   posix: ({ runsAs, heir }) => runsAs === null || (heir.posix !== null && samePosix(runsAs, heir.posix)),
   experiment: ({ heir }) => heir.mayUseExperiment,
+  resources: ({ heir }) => heir.mayUseResources,
   mounts: ({ mountsStand }) => mountsStand,
   template: ({ heir }) => heir.seesTemplate,
 }

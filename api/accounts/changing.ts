@@ -13,6 +13,7 @@ import { change } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
 import { accountLeaves, invalid, notFound, Problem } from '../problem.ts'
+import { transferRulesFor } from '../sessions/transfer-rules.ts'
 import { changedMeanwhile } from '../versions.ts'
 import { readAccount } from './commands.ts'
 import { posixTaken, refusePosix } from './posix.ts'
@@ -21,17 +22,18 @@ type Versions = readonly number[] | null
 
 /**
  * Disables an account: its tokens and browsers are signed out for good, its sessions are given to `heirId` where that may have
- * them, and asked to stop else.
+ * them, and asked to stop else. Throws 503 where nobody can say whether that may.
  */
 export async function disable(
-  { db, settings }: Pick<Services, 'db' | 'settings'>,
+  services: Pick<Services, 'db' | 'settings' | 'userOffice'>,
   deed: Deed,
   id: AccountId,
   heirId: AccountId | null,
 ): Promise<Account> {
+  const rules = heirId === null ? undefined : await transferRulesFor(services, heirId, { ownerId: id })
   const about = heirId === null ? deed : { ...deed, detail: { ...deed.detail, transferTo: heirId } }
-  return await changeAccount(db, about, id, async (trx) => {
-    const outcome = await disableAccount(trx, id, heirId, settings.access)
+  return await changeAccount(services.db, about, id, async (trx) => {
+    const outcome = await disableAccount(trx, id, heirId, rules)
     if (outcome === 'no_heir')
       throw new Problem('invalid_request', 'Its sessions cannot be given to that account.', {
         errors: [{ in: 'query', pointer: '/transferTo', message: 'Expected another, active account.' }],

@@ -10,17 +10,19 @@ import type { AccountId, ProviderId } from '../../domain/ids.ts'
 import type { Services } from '../deps.ts'
 import { planSession } from '../sessions/plan.ts'
 import type { Ask } from '../sessions/plan.ts'
+import { codeOf } from '../user-office/own-resources.ts'
 import type { Preview } from './schemas.ts'
 
 /** What would come of asking for this session now. Changes nothing and promises nothing: others may ask first. */
 export async function previewSession(
-  { db, settings, readGrounds }: Pick<Services, 'db' | 'settings' | 'readGrounds'>,
+  { db, settings, readGrounds, userOffice }: Pick<Services, 'db' | 'settings' | 'readGrounds' | 'userOffice'>,
   accountId: AccountId,
   ask: Ask,
 ): Promise<Preview> {
   const { templateId, projectId } = ask
   const grounds = await readGrounds({ accountId, templateId, projectId, intent: null })
   const plan = await planSession(db, grounds, ask, { accountId, access: settings.access ?? defaultAccessRule })
+  const standing = plan.experiment === undefined ? await userOffice?.ownResources?.of(db, accountId) : undefined
   const payers: Payer[] = [
     { kind: 'account', id: accountId },
     { kind: 'project', id: plan.projectId },
@@ -31,7 +33,11 @@ export async function previewSession(
   const { maintenance } = await readMaintenance(db)
   // Until when it lasts is a hope, not a time to count on.
   const expectedWaitSeconds = maintenance === null ? await waitAt(db, plan.providerId) : null
-  return { plan, books, admission, maintenance, owesTerms: grounds.owesTerms, expectedWaitSeconds }
+  // As starting one asks, in this order; what its quotas allow is decided last.
+  const refusal = grounds.owesTerms
+    ? 'terms_not_accepted'
+    : (codeOf(standing ?? 'authorized') ?? (maintenance === null ? null : 'maintenance'))
+  return { plan, books, admission, maintenance, refusal, expectedWaitSeconds }
 }
 
 async function waitAt(db: Db, providerId: ProviderId): Promise<number | null> {

@@ -2,11 +2,20 @@ import { z } from '@hono/zod-openapi'
 import type { Maintenance } from '../../db/maintenance.ts'
 import type { Admission, Books } from '../../domain/admission.ts'
 import { payerKinds } from '../../domain/admission.ts'
+import type { ErrorCode } from '../../domain/errors.ts'
 import { remaining } from '../../domain/resources.ts'
 import { id, limits, resources } from '../fields.ts'
 import { maintenanceOrNull, presentMaintenance } from '../maintenance/schemas.ts'
 import { ViolationDocument } from '../problem.ts'
 import type { Plan } from '../sessions/plan.ts'
+
+/** What refuses a session before its quotas do, the first first. */
+const refusals = [
+  'terms_not_accepted',
+  'not_authorized',
+  'user_office_unavailable',
+  'maintenance',
+] as const satisfies ErrorCode[]
 
 export const PreviewDocument = z
   .object({
@@ -14,7 +23,7 @@ export const PreviewDocument = z
     code: z
       .string()
       .nullable()
-      .openapi({ description: '`null`, terms_not_accepted, quota_exceeded, exceeds_limit or maintenance' }),
+      .openapi({ description: `\`null\`, ${refusals.join(', ')}, quota_exceeded or exceeds_limit` }),
     violations: z.array(ViolationDocument),
     template: z.object({ id, version: z.int(), name: z.string() }),
     projectId: id,
@@ -43,17 +52,16 @@ export interface Preview {
   readonly books: readonly Books[]
   readonly admission: Admission
   readonly maintenance: Maintenance | null
-  /** The terms of use are to be accepted first. */
-  readonly owesTerms: boolean
+  /** What stands in the way whatever the quotas say. */
+  readonly refusal: (typeof refusals)[number] | null
   readonly expectedWaitSeconds: number | null
 }
 
 export const presentPreview = (preview: Preview): z.infer<typeof PreviewDocument> => {
-  const { plan, books, admission, maintenance, owesTerms, expectedWaitSeconds } = preview
-  const otherwise = maintenance === null ? null : 'maintenance'
+  const { plan, books, admission, maintenance, refusal, expectedWaitSeconds } = preview
   return {
-    admitted: admission.kind === 'admitted' && maintenance === null && !owesTerms,
-    code: owesTerms ? 'terms_not_accepted' : admission.kind === 'refused' ? admission.code : otherwise,
+    admitted: refusal === null && admission.kind === 'admitted',
+    code: refusal ?? (admission.kind === 'refused' ? admission.code : null),
     violations: admission.kind === 'refused' ? admission.violations.map((v) => ({ ...v, payer: { ...v.payer } })) : [],
     template: { id: plan.template.id, version: plan.template.version, name: plan.template.name },
     projectId: plan.projectId,

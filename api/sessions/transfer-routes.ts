@@ -25,7 +25,7 @@ const transfer = route(
     description:
       "Its owner's, or an admin's, while it is ready or paused. It is admitted again, on the new owner's quota: refused, it " +
       'stays as it is. It goes on only where the new owner has a right to what it runs with: 409 `transfer_unfit` where it runs ' +
-      'as a POSIX user that the new owner is not, belongs to an experiment that is not open to the new owner, mounts what is not ' +
+      'as a POSIX user that the new owner is not, belongs to an experiment that is not open to the new owner, belongs to none and the user office has not authorized them, mounts what is not ' +
       "the new owner's to mount, or its template is none that the new owner may start; with `orStop` it ends then (202). What the owner until now has open in it is cut within seconds; " +
       'whom it is shared with stays, as far as template and project allow. `startedBy` never changes.',
     tags: ['sessions'],

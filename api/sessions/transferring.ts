@@ -11,6 +11,7 @@ import type { Services } from '../deps.ts'
 import type { Deed, Principal } from '../env.ts'
 import { notFound, Problem } from '../problem.ts'
 import type { Fault } from '../problem.ts'
+import { transferRulesFor } from './transfer-rules.ts'
 
 /** `stopped`: it could not go on under the new owner, and is to end. */
 export type Given = 'transferred' | 'stopped'
@@ -20,15 +21,16 @@ export type Given = 'transferred' | 'stopped'
  * nothing has changed.
  */
 export async function giveSession(
-  { db, settings }: Pick<Services, 'db' | 'settings'>,
+  services: Pick<Services, 'db' | 'settings' | 'userOffice'>,
   deed: Deed,
   { actor, accountId: giver }: Pick<Principal, 'actor' | 'accountId'>,
   { id, accountId, orStop }: { readonly id: SessionId; readonly accountId: AccountId; readonly orStop: boolean },
 ): Promise<Given> {
+  const rules = await transferRulesFor(services, accountId, { sessionId: id })
   const about = { ...deed, detail: { ...deed.detail, to: accountId, orStop } }
   try {
-    return await change(db, about, { kind: 'session', id }, async (trx) => {
-      const outcome = await transferSession(trx, id, accountId, settings.access)
+    return await change(services.db, about, { kind: 'session', id }, async (trx) => {
+      const outcome = await transferSession(trx, id, accountId, rules)
       if (outcome.kind === 'unfit' && orStop) {
         await requestStop(trx, id, isOperator(actor) ? 'admin' : 'user')
         return 'stopped'
@@ -46,6 +48,7 @@ export async function giveSession(
 const sentences: Readonly<Record<UnfitReason, string>> = {
   posix: 'It runs as a user that the new owner is not.',
   experiment: 'The new owner may have no session in its experiment, or none more.',
+  resources: 'It belongs to no experiment, and the user office has not given the new owner the right to such sessions.',
   mounts: 'It mounts what the new owner has no right to.',
   template: 'Its template is not one that the new owner may start.',
 }

@@ -63,6 +63,10 @@ export function createOwnResources(
   }
 }
 
+/** By which code such a session is refused; `null`: it is not. */
+export const codeOf = (standing: Standing): 'not_authorized' | 'user_office_unavailable' | null =>
+  standing === 'authorized' ? null : standing === 'unavailable' ? 'user_office_unavailable' : 'not_authorized'
+
 function refusalOf(standing: Exclude<Standing, 'authorized'>): Problem {
   switch (standing) {
     case 'no_login':

@@ -11,14 +11,14 @@ import { json } from '../answers.ts'
 import type { Services } from '../deps.ts'
 import type { AppContext } from '../env.ts'
 import { route } from '../route.ts'
+import { codeOf } from '../user-office/own-resources.ts'
 import { presentWhoami, WhoamiDocument } from './schemas.ts'
 import type { Whoami } from './schemas.ts'
 
 /** What the user office has against sessions outside experiments, where it is asked. */
 async function hindrancesOutside({ db, userOffice }: Services, accountId: AccountId): Promise<readonly Hindrance[]> {
-  const standing = (await userOffice?.ownResources?.of(db, accountId)) ?? 'authorized'
-  if (standing === 'authorized') return []
-  return [standing === 'unavailable' ? 'user_office_unavailable' : 'not_authorized']
+  const code = codeOf((await userOffice?.ownResources?.of(db, accountId)) ?? 'authorized')
+  return code === null ? [] : [code]
 }
 
 /** Who calls, and what they may. */

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createOwnResources } from '../../api/user-office/own-resources.ts'
 import type { OwnResources } from '../../ports/identity/user-office.ts'
+import type { SessionId } from '../../domain/ids.ts'
 import { startApi } from '../setup/api.ts'
-import type { TestApi } from '../setup/api.ts'
+import type { Person, TestApi } from '../setup/api.ts'
+import { makeReady } from '../setup/ready-session.ts'
 import { issuer, userOfficeOf } from '../setup/user-office.ts'
 import { startUserOffice } from '../support/user-office/user-office.ts'
 import type { TestUserOffice } from '../support/user-office/user-office.ts'
@@ -23,6 +25,13 @@ afterEach(() => {
   office.instead = null
 })
 
+const withLogin = async (login: string) => {
+  const person = await api.person()
+  const identity = { issuer, subject: login, account_id: person.id, claims: JSON.stringify({ login }) }
+  await api.db.insertInto('identity').values(identity).execute()
+  return person
+}
+
 describe('a session outside an experiment', () => {
   const start = async (token: string, templateId: string, app = api.app) => {
     const answer = await app.app.request('/v1/sessions', {
@@ -36,12 +45,6 @@ describe('a session outside an experiment', () => {
       body: JSON.stringify({ templateId }),
     })
     return { status: answer.status, ...((await answer.json()) as { code?: string; detail?: string }) }
-  }
-  const withLogin = async (login: string) => {
-    const person = await api.person()
-    const identity = { issuer, subject: login, account_id: person.id, claims: JSON.stringify({ login }) }
-    await api.db.insertInto('identity').values(identity).execute()
-    return person
   }
   const wants = async (token: string) =>
     (await api.call('GET', '/v1/whoami', { token })).body as unknown as {
@@ -138,5 +141,90 @@ describe('a session outside an experiment', () => {
     expect(await at(65_000)).toEqual(['unavailable', 3])
     says = 'authorized'
     expect(await at(65_001)).toEqual(['authorized', 4])
+  })
+})
+
+test('a preview says of a session what starting it would, before what its quotas say', async () => {
+  const templateId = await api.template()
+  const preview = async ({ token }: Person) =>
+    (await api.call('POST', '/v1/session-previews', { token, body: { templateId }, key: null })).body
+  office.authorized.add('seer')
+  const [seer, none] = [await withLogin('seer'), await api.person()]
+  expect(await preview(seer)).toMatchObject({ admitted: true, code: null })
+  await api.db.updateTable('quota').set({ sessions: 0 }).where('payer_id', '=', none.id).execute()
+  expect(await preview(none)).toMatchObject({ admitted: false, code: 'not_authorized' })
+  office.instead = { status: 502, text: '' }
+  expect(await preview(await withLogin('unsaid'))).toMatchObject({ admitted: false, code: 'user_office_unavailable' })
+})
+
+describe('given to another account, a session outside an experiment', () => {
+  let owner: Person
+  let templateId: string
+  beforeAll(async () => {
+    office.authorized.add('giver')
+    owner = await withLogin('giver')
+    templateId = await api.template()
+  })
+
+  async function member(login: string): Promise<Person> {
+    const person = await withLogin(login)
+    const role = { project_id: owner.projectId, account_id: person.id, role: 'editor' as const }
+    await api.db.insertInto('project_member').values(role).execute()
+    return person
+  }
+  async function running(): Promise<SessionId> {
+    const headers = { prefer: 'respond-async' }
+    const { body } = await api.call('POST', '/v1/sessions', { token: owner.token, body: { templateId }, headers })
+    await api.decide(body.id)
+    await makeReady(api.db, body.id, { endpoints: [] })
+    return body.id
+  }
+  const give = async (id: SessionId, to: Person, more: object = {}) => {
+    const body = { accountId: to.id, ...more }
+    return await api.call('POST', `/v1/sessions/${id}/transfer`, { token: owner.token, key: null, body })
+  }
+  const standing = async (id: SessionId) =>
+    await api.db
+      .selectFrom('session')
+      .select(['owner_id', 'stop_reason'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow()
+
+  test('goes to whom the user office authorizes, and to nobody else', async () => {
+    office.authorized.add('heir')
+    const [heir, other] = [await member('heir'), await member('other')]
+    const id = await running()
+    const refused = await give(id, other)
+    expect(refused).toMatchObject({ status: 409, body: { code: 'transfer_unfit' } })
+    expect(refused.text).toContain('user office')
+    expect(await standing(id)).toEqual({ owner_id: owner.id, stop_reason: null })
+    expect((await give(id, heir)).status).toBe(200)
+    const last = await running()
+    expect((await give(last, other, { orStop: true })).status).toBe(202)
+    expect(await standing(last)).toEqual({ owner_id: owner.id, stop_reason: 'user' })
+  })
+
+  test('stays as it is while nobody can say', async () => {
+    const unsaid = await member('later')
+    const id = await running()
+    office.instead = { status: 502, text: '' }
+    for (const more of [{}, { orStop: true }])
+      expect(await give(id, unsaid, more)).toMatchObject({ status: 503, body: { code: 'user_office_unavailable' } })
+    expect(await standing(id)).toEqual({ owner_id: owner.id, stop_reason: null })
+  })
+
+  test('is not left by who is disabled to whom the user office does not authorize', async () => {
+    office.authorized.add('sole-heir')
+    const [heir, other] = [await member('sole-heir'), await member('disinherited')]
+    const admin = await api.person({ roles: ['admin'] })
+    const disable = async (to: Person) =>
+      await api.call('POST', `/v1/accounts/${owner.id}/disable?transferTo=${to.id}`, { token: admin.token, key: null })
+    const id = await running()
+    office.instead = { status: 502, text: '' }
+    expect(await disable(heir)).toMatchObject({ status: 503, body: { code: 'user_office_unavailable' } })
+    expect(await standing(id)).toEqual({ owner_id: owner.id, stop_reason: null })
+    office.instead = null
+    expect((await disable(other)).status).toBe(200)
+    expect(await standing(id)).toEqual({ owner_id: owner.id, stop_reason: 'account_disabled' })
   })
 })

@@ -19,6 +19,7 @@ const fitting: TransferFacts = {
     posix: null,
     seesTemplate: true,
     mayUseExperiment: true,
+    mayUseResources: true,
   },
 }
 const with_ = (change: Partial<TransferFacts>, heir: Partial<HeirFacts> = {}): TransferFacts => ({
@@ -62,6 +63,7 @@ describe('judgeTransfer()', () => {
     ['another user', with_({ runsAs: ada }, { posix: { ...ada, uid: 1_816 } }), ['posix']],
     ['the same uid, and another group', with_({ runsAs: ada }, { posix: { ...ada, gids: [] } }), ['posix']],
     ['no user at all', with_({ runsAs: ada }), ['posix']],
+    ['no right to sessions outside experiments', with_({}, { mayUseResources: false }), ['resources']],
     ['an experiment that is closed to them', with_({}, { mayUseExperiment: false }), ['experiment']],
     ['a source that is gone', with_({ mountsStand: false }), ['mounts']],
     ['a template that is not for them', with_({}, { seesTemplate: false }), ['template']],
