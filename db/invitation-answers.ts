@@ -44,9 +44,11 @@ export async function acceptInvitation(trx: Trx, id: InvitationId, answering: An
   const invitation = await readOffer(trx, id)
   if (invitation === null) return { kind: 'absent' }
   if (invitation.accepted_by === accountId) return { kind: 'already' }
+  // Whose an address is, is read once nobody changes it any more.
+  const usable = await holdUsable(trx, [accountId, invitation.inviter_id])
   if (!(await isMeant(trx, invitation, answering))) return { kind: 'other_person' }
   if (invitation.ended_at !== null) return { kind: 'over' }
-  if (!(await holdUsable(trx, [accountId, invitation.inviter_id])).has(accountId)) return { kind: 'account_leaves' }
+  if (!usable.has(accountId)) return { kind: 'account_leaves' }
   const refusal = await admit(trx, id, invitation, accountId)
   if (refusal !== null) return refusal
   const ended = await endInvitation(trx, id, { state: 'accepted', acceptedBy: accountId, telling: true })

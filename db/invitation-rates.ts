@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
-import type { AccountId, ProjectId } from '../domain/ids.ts'
+import type { RawBuilder } from 'kysely'
+import type { AccountId, InvitationId, ProjectId } from '../domain/ids.ts'
 import type { Trx } from './connect.ts'
 
 /** How many invitations a day may be written, and mails be meant for one address: against spam. */
@@ -27,16 +28,40 @@ export async function exceededRate(
   { inviterId, projectId, email }: Asked,
   rates: InvitationRates,
 ): Promise<Exceeded> {
-  for (const name of [`account ${inviterId}`, `address ${email}`, `project ${projectId}`])
+  await holdTurn(trx, [`account ${inviterId}`, `address ${email}`, `project ${projectId}`])
+  return await exceeded(
+    trx,
+    sql`
+      select 'perAccount' as "of", created_at as at from invitation where inviter_id = ${inviterId}
+      union all select 'perProject', created_at from invitation where project_id = ${projectId}
+      union all ${meantFor(email)}`,
+    rates,
+  )
+}
+
+/** Whether one more mail about the invitation goes beyond what its address is sent in 24 h, by whomever. The same as above. */
+export async function exceededByMail(trx: Trx, id: InvitationId, rates: InvitationRates): Promise<Exceeded> {
+  const { email } = await trx.selectFrom('invitation').select('email').where('id', '=', id).executeTakeFirstOrThrow()
+  await holdTurn(trx, [`address ${email}`])
+  return await exceeded(trx, meantFor(email), rates)
+}
+
+async function holdTurn(trx: Trx, names: readonly string[]): Promise<void> {
+  for (const name of names)
     await sql`select pg_advisory_xact_lock(hashtextextended(${`invitation ${name}`}, 0))`.execute(trx)
+}
+
+/** Mails that were meant for an address, and invitations to it that others bring. */
+const meantFor = (email: string) => sql`
+  select 'perAddress' as "of", m.wanted_at as at from invitation i join invitation_mail m on m.invitation_id = i.id
+    where i.email = ${email}
+  union all select 'perAddress', created_at from invitation where email = ${email} and delivery = 'link'`
+
+async function exceeded(trx: Trx, all: RawBuilder<unknown>, rates: InvitationRates): Promise<Exceeded> {
   const { rows } = await sql<{ of: keyof InvitationRates; written: number; waitSeconds: number }>`
     select "of", count(*)::int as written,
       ceil(extract(epoch from min(at) + interval '24 hours' - now()))::int as "waitSeconds"
-    from (
-      select 'perAccount' as "of", created_at as at from invitation where inviter_id = ${inviterId}
-      union all select 'perProject', created_at from invitation where project_id = ${projectId}
-      union all select 'perAddress', created_at from invitation where email = ${email}
-    ) written where at > now() - interval '24 hours' group by "of" order by "of"`.execute(trx)
+    from (${all}) written where at > now() - interval '24 hours' group by "of" order by "of"`.execute(trx)
   const over = rows.find((row) => row.written >= rates[row.of])
   return over === undefined ? null : { of: over.of, inSeconds: Math.max(1, over.waitSeconds) }
 }

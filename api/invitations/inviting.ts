@@ -1,6 +1,6 @@
 import type { Trx } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
-import { exceededRate } from '../../db/invitation-rates.ts'
+import { exceededByMail, exceededRate } from '../../db/invitation-rates.ts'
 import { readStanding, sharingOf } from '../../db/invitation-standing.ts'
 import { wantResend } from '../../db/invitation-steps.ts'
 import { revokeInvitation } from '../../db/invitation-answers.ts'
@@ -13,7 +13,7 @@ import type { AccountId, InvitationId, ProjectId, SessionId } from '../../domain
 import { reminderAt, whyLost } from '../../domain/invitation.ts'
 import type { InvitationPlace, Language, LostReason, StandingFacts } from '../../domain/invitation.ts'
 import { change, createOnce } from '../changes.ts'
-import type { Services } from '../deps.ts'
+import type { ApiSettings, Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
 import { accountLeaves, invalid, notFound, Problem } from '../problem.ts'
 import { hashOfCode, newCode } from './code.ts'
@@ -110,7 +110,7 @@ async function placeFor(
 }
 
 const tooMany = (seconds: number) =>
-  new Problem('too_many_requests', 'So many invitations were written today that the next one has to wait.', {
+  new Problem('too_many_requests', 'So many invitations were sent today that the next one has to wait.', {
     headers: { 'retry-after': String(seconds) },
   })
 
@@ -136,10 +136,17 @@ export async function readInvitation({ db }: Pick<Services, 'db'>, id: Invitatio
 }
 
 /** Has the same link sent once more. */
-export async function resend({ db }: Pick<Services, 'db'>, deed: Deed, id: InvitationId): Promise<Invitation> {
+export async function resend(
+  { db, settings }: Pick<Services, 'db'> & { readonly settings: Pick<ApiSettings, 'invitations'> },
+  deed: Deed,
+  id: InvitationId,
+): Promise<Invitation> {
+  const { rates } = settings.invitations ?? plainInvitations
   return await change(db, deed, { kind: 'invitation', id }, async (trx) => {
+    const exceeded = await exceededByMail(trx, id, rates)
     const outcome = await wantResend(trx, id)
     if (outcome !== 'wanted') throw refusalOf(outcome)
+    if (exceeded !== null) throw tooMany(exceeded.inSeconds)
     return await readInvitation({ db: trx }, id)
   })
 }

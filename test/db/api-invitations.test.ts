@@ -1,7 +1,9 @@
 // oxlint-disable max-lines -- each way that an invitation is answered, beside the scene that they share
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { InvitationId, SessionId } from '../../domain/ids.ts'
+import { callApp } from '../setup/api.ts'
 import type { Answer, Ask, Person, TestApi } from '../setup/api.ts'
+import { holding } from '../setup/blocked.ts'
 import { createSharedSession } from '../setup/door-api.ts'
 import type { SharedSession } from '../setup/door-api.ts'
 
@@ -121,6 +123,19 @@ describe('an invitation into a project', () => {
     expect((await accept(guest, { code })).status).toBe(200)
   })
 
+  test('is for whom the address belongs to when it is accepted, and not a moment before', async () => {
+    // admin:   change the address ──────────────── commit
+    // accept:      hold the account (waits) ············ whose is it? nobody's
+    const code = codeOf(await inviteToProject())
+    const answer = await holding(
+      api.db,
+      async (trx) => await trx.updateTable('account').set({ email: newEmail() }).where('id', '=', guest.id).execute(),
+      async () => await accept(guest, { code }),
+    )
+    expect(answer.body.code).toBe('email_differs')
+    expect(await roleOf(guest)).toBe(null)
+  })
+
   test('offers no more than whoever writes it has', async () => {
     const [editor, viewer] = [await known(), await known()]
     for (const [person, role] of [
@@ -213,7 +228,6 @@ describe('an invitation into a project', () => {
   test('is not written without end', async () => {
     const few = { delivery: 'link', pageUrl: 'https://portal.example/join', language: 'nl', days: 3 } as const
     const other = api.another({ invitations: { ...few, rates: { perAccount: 2, perProject: 9, perAddress: 9 } } })
-    const { callApp } = await import('../setup/api.ts')
     const writer = await known()
     const project = await api.call('POST', '/v1/projects', { token: writer.token, body: { name: 'Many' } })
     const write = () =>
@@ -229,6 +243,33 @@ describe('an invitation into a project', () => {
     const refused = answers.find((answer) => answer.status === 429)
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(3_600)
   })
+})
+
+test('one address is sent so many mails a day and no more, whoever writes them, and however often', async () => {
+  const rates = { perAccount: 9, perProject: 9, perAddress: 3 }
+  const few = { delivery: 'mail', pageUrl: 'https://portal.example/join', language: 'en', days: 3, rates } as const
+  const mailing = api.another({ invitations: few })
+  const to = newEmail()
+  const write = async () => {
+    const writer = await known()
+    const { body } = await as(writer, 'POST', '/v1/projects', { body: { name: 'Many' } })
+    const ask = { token: writer.token, body: { email: to, role: 'viewer' } }
+    return { writer, made: await callApp(mailing, 'POST', `/v1/projects/${body.id}/invitations`, ask) }
+  }
+  const [first, second] = [await write(), await write()]
+  const { id } = first.made.body
+  const again = async () => {
+    // The last one went out an hour ago.
+    const sent = { ended_at: new Date(), outcome: 'sent', wanted_at: new Date(Date.now() - 3_600_000) } as const
+    await api.db.updateTable('invitation_mail').set(sent).where('invitation_id', '=', id).execute()
+    await api.db.updateTable('invitation').set({ state: 'sent' }).where('id', '=', id).execute()
+    return await callApp(mailing, 'POST', `/v1/invitations/${id}/resend`, { token: first.writer.token, key: null })
+  }
+  expect([first.made.status, second.made.status, (await again()).status]).toEqual([201, 201, 200])
+  const refused = await again()
+  expect([refused.status, refused.body.code]).toEqual([429, 'too_many_requests'])
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(3_600)
+  expect((await write()).made.status).toBe(429)
 })
 
 describe('an invitation into a session', () => {

@@ -68,7 +68,7 @@ export async function doThis(scene: Scene, name: DoingName): Promise<Came> {
       // Ten minutes later.
       await sql`update invitation_mail set wanted_at = wanted_at - interval '11 minutes'
         where invitation_id = ${id} and ended_at is not null`.execute(db)
-      return await told(async () => await resend(rows, by, id))
+      return await told(async () => await resend({ db, settings: {} }, by, id))
     case 'expire':
       await sql`update invitation set expires_at = clock_timestamp() where id = ${id}`.execute(db)
       return 'done'
