@@ -2,7 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
+import { abilitiesOf } from '../../domain/placement.ts'
 import type { ProviderConfig } from '../../platform/config.ts'
+import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
+import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { parts } from '../proof/parts.ts'
 import { localProvider, nameOf, proofTarget } from '../proof/target.ts'
 import { tellTarget, toldTarget } from '../proof/told-target.ts'
@@ -30,6 +33,13 @@ test('a target is its provider as configured, with a web server that the proof b
     'lab (docker)',
     'fake',
   ])
+})
+
+test('what it brings for Kubernetes can be paused there: it has a workspace, of a size that has a disk', () => {
+  const { template } = proofTarget({ provider: { ...lab, kind: 'kubernetes' }, directory: '' })
+  const capabilities = { ...createFakeProvider({ backend: createFakeBackend() }).capabilities, pause: true }
+  expect(abilitiesOf(template, { kind: 'kubernetes', capabilities }).pause).toBe(true)
+  expect(template.sizes[template.defaultSize]?.diskMib).toBeGreaterThan(0)
 })
 
 test('of a kind for which the proof has nothing to run, its operator says what', () => {
