@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { countDeeds, isWithdrawal, mostReported } from '../domain/catalogue.ts'
+import { countDeeds, isWithdrawal, loginsIn, mostReported } from '../domain/catalogue.ts'
 import type { CatalogueReport, SyncAction } from '../domain/catalogue.ts'
 import { planSync, withheldOf } from '../domain/catalogue-plan.ts'
 import type { SyncPlan } from '../domain/catalogue-plan.ts'
@@ -48,7 +48,8 @@ export async function settleSync(
       return { more: false }
     }
     const known = await readKnown(trx, source, lists.listings)
-    const accountsOf = await accountsByOfficeLogin(trx, rules.issuers)
+    const logins = loginsIn(lists.listings.map(({ listing }) => listing))
+    const accountsOf = await accountsByOfficeLogin(trx, rules.issuers, logins)
     const plan = planSync({ listings: lists.listings, known, accountsOf })
     const decided = sync.may_withdraw ?? withheldOf(plan, sync.allow_withdrawals) === null
     const report = sync.report ?? reportOf(lists, plan, decided ? null : plan.actions.filter(isWithdrawal).length)

@@ -24,15 +24,17 @@ export async function officeLoginsOf(
   return rows.map(({ login }) => login)
 }
 
-/** Which accounts the user office knows by a login, as these issuers say: of those that may be brought in. */
+/** Which accounts the user office knows by these logins, as these issuers say: of those that may be brought in. */
 export async function accountsByOfficeLogin(
   executor: Executor,
   issuers: readonly string[],
+  logins: readonly string[],
 ): Promise<(login: string) => readonly AccountId[]> {
   const { rows } = await sql<{ login: string; account_id: AccountId }>`
     select distinct i.claims ->> 'login' as login, a.id as account_id
     from identity i join account a on a.id = i.account_id
-    where a.disabled_at is null and a.erase_requested_at is null and ${hasOfficeLogin(issuers)}
+    where i.claims ->> 'login' = any(${[...logins]}::text[]) and ${hasOfficeLogin(issuers)}
+      and a.disabled_at is null and a.erase_requested_at is null
     order by account_id`.execute(executor)
   const accounts = Map.groupBy(rows, ({ login }) => login)
   return (login) => (accounts.get(login) ?? []).map((row) => row.account_id)

@@ -53,8 +53,28 @@ export interface CatalogueListing {
 
 export const emptyListing: CatalogueListing = { projects: [], faults: [], unreadable: 0 }
 
-/** How a sync ended: carried out; without the withdrawals, which wait for an operator; nothing was read; broken off. */
-export const syncOutcomes = ['done', 'withheld', 'unreachable', 'failed'] as const
+/** All logins that lists name, each once. */
+export const loginsIn = (listings: readonly CatalogueListing[]): readonly string[] => {
+  const projects = listings.flatMap((listing) => listing.projects)
+  const members = projects.flatMap((project) => [
+    ...project.members,
+    ...project.experiments.flatMap((experiment) => experiment.members ?? []),
+  ])
+  return [...new Set(members.map(({ login }) => login))]
+}
+
+/**
+ * Why a list could not be read. `away`: the catalogue did not answer as agreed. `refused`: it does not list this one person.
+ * `denied`: it does not let Carrel in.
+ */
+export const listGaps = ['away', 'refused', 'denied'] as const
+export type ListGap = (typeof listGaps)[number]
+
+/**
+ * How a sync ended: carried out; without the withdrawals, which wait for an operator; the catalogue does not let Carrel in; nothing
+ * was read; the installation may not act; broken off.
+ */
+export const syncOutcomes = ['done', 'withheld', 'denied', 'unreachable', 'disarmed', 'failed'] as const
 export type SyncOutcome = (typeof syncOutcomes)[number]
 
 /** One change that a sync makes, in ids and the catalogue's own names. */
