@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { expect } from 'vitest'
 import { clientOf } from '../setup/site.ts'
 import { enterDoor } from '../support/doors/enter.ts'
+import type { Entered } from '../support/doors/enter.ts'
 import { leftoversAt } from '../support/leftovers/at.ts'
 import type { RealBackend } from './backend.ts'
 import { becomesReady, nothingLeft, stop, wish } from './sessions.ts'
@@ -21,16 +22,22 @@ export async function wholeFlow(stand: StandSite, backend: RealBackend): Promise
   await nothingLeft(stand, backend)
 }
 
-/** Goes in by the door `web`; returns what asks there, as a browser that is in: the status of the answer. */
-async function openDoor({ api, site, gatewayPort }: StandSite, id: string): Promise<() => Promise<number | undefined>> {
+/** Goes in by a door, as the session's user with a browser. */
+export async function enter({ api, site, gatewayPort }: StandSite, id: string, door: string): Promise<Entered> {
   const { status, body } = await clientOf(api.url, site.user.token)(
     'POST',
     `/v1/sessions/${id}/connections`,
-    { door: 'web', mode: 'control' },
+    { door, mode: 'control' },
     { 'idempotency-key': randomBytes(12).toString('hex') },
   )
   expect(status).toBe(201)
-  const { headers } = await enterDoor(gatewayPort, new URL(String(body['url'])))
+  return await enterDoor(gatewayPort, new URL(String(body['url'])))
+}
+
+/** Goes in by the door `web`; returns what asks there, as a browser that is in: the status of the answer. */
+async function openDoor(stand: StandSite, id: string): Promise<() => Promise<number | undefined>> {
+  const { headers } = await enter(stand, id, 'web')
+  const { gatewayPort } = stand
   return async () =>
     await new Promise((resolve, reject) => {
       const asking = request(

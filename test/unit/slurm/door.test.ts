@@ -1,0 +1,152 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { connectPinned } from '../../../ports/access/pinned.ts'
+import { root } from '../../rules/imports.ts'
+import { eventually } from '../../support/gateway/stand.ts'
+
+const door = join(root, 'deploy/slurm/carrel-door')
+/** A desk: it says who it is on a unix socket, echoes, and leaves by code 7 when it is told to. */
+const desk = `
+const { createServer } = require('node:net')
+const { join, dirname } = require('node:path')
+createServer((socket) => {
+  socket.on('error', () => undefined)
+  socket.write('RFB 003.008\\n')
+  socket.on('data', (said) => (String(said) === 'log out' ? process.exit(7) : socket.write(said)))
+}).listen(join(dirname(process.env.CARREL_SECRET_FILE), 'vnc'))
+process.on('SIGTERM', () => process.exit(0))
+`
+interface Said {
+  readonly token: string | undefined
+  readonly body: { readonly ports: Readonly<Record<string, number>>; readonly fingerprint: string }
+}
+const cleanups: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).toReversed()) await clean()
+})
+
+/** A job with `carrel-door`, and somebody who takes its report, or answers with these statuses before. */
+async function job(command: readonly string[] = [process.execPath, '-e', desk], refusals: number[] = []) {
+  const directory = await mkdtemp(join(tmpdir(), 'carrel-door-'))
+  cleanups.push(() => rm(directory, { recursive: true, force: true }))
+  const said: Said[] = []
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.once('end', () => {
+      const status = refusals.shift() ?? 204
+      // carrel-door wrote it.
+      if (status === 204)
+        said.push({
+          token: request.headers.authorization,
+          body: JSON.parse(Buffer.concat(parts).toString()) as Said['body'],
+        })
+      response.writeHead(status, { location: '/elsewhere' }).end()
+    })
+  })
+  server.keepAliveTimeout = 0
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  cleanups.push(() => new Promise((resolve) => void server.close(resolve)))
+  await writeFile(join(directory, 'token'), 'of the report')
+  const child = spawn('python3', [door, '5901=vnc', '--', ...command], {
+    env: {
+      PATH: process.env['PATH'],
+      CARREL_SECRET_FILE: join(directory, 'secret'),
+      CARREL_REPORT_TOKEN_FILE: join(directory, 'token'),
+      // A server that listens on a port has one.
+      CARREL_REPORT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1/instance-reports`,
+      CARREL_REPORT_PORTS: '20000-29999',
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // What it runs goes with it.
+    detached: true,
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
+  })
+  let errors = ''
+  child.stderr?.on('data', (part: Buffer) => (errors += part.toString()))
+  const ended = once(child, 'exit') as Promise<[number | null]>
+  cleanups.push(async () => {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL')
+    } catch {
+      // All of it has ended.
+    }
+    await ended
+  })
+  return { child, ended, said, directory, errors: () => errors }
+}
+
+async function reported(child: ChildProcess, said: readonly Said[]): Promise<Said> {
+  await eventually(() => said.length > 0 || child.exitCode !== null, 'it has reported', 60_000)
+  const [first] = said
+  if (first === undefined) throw new Error('it ended without a report')
+  return first
+}
+
+test('a job reports its port and certificate once its command answers, and passes on what comes by that certificate', async () => {
+  const { child, ended, said, directory } = await job()
+  const { token, body } = await reported(child, said)
+  expect(token).toBe('Bearer of the report')
+  expect(Object.keys(body.ports)).toEqual(['5901'])
+  const [port = 0] = Object.values(body.ports)
+  expect(port >= 20_000 && port <= 29_999).toBe(true)
+  expect((await stat(join(directory, 'door-key.pem'))).mode & 0o077).toBe(0)
+
+  const target = { host: '127.0.0.1', port, fingerprint: body.fingerprint }
+  await expect(connectPinned({ ...target, fingerprint: 'ab'.repeat(32) })).rejects.toThrow('another certificate')
+  const viewer = await connectPinned(target)
+  expect(String((await once(viewer, 'data'))[0])).toBe('RFB 003.008\n')
+  const sent = Buffer.alloc(1 << 20, 'x')
+  let heard = 0
+  viewer.on('data', (part: Buffer) => (heard += part.length))
+  viewer.write(sent)
+  await eventually(() => heard === sent.length, 'all of it comes back')
+  // Who logs out ends the job.
+  viewer.write('log out')
+  expect((await ended)[0]).toBe(7)
+  expect(said).toHaveLength(1)
+})
+
+test('neighbours take no more than their own places', async () => {
+  const { child, said } = await job()
+  const { body } = await reported(child, said)
+  const target = { port: Object.values(body.ports)[0] ?? 0, fingerprint: body.fingerprint }
+  const crowd = await Promise.all(
+    Array.from({ length: 18 }, async () => await connectPinned({ ...target, host: '127.0.0.1' })),
+  )
+  for (const one of crowd) one.on('error', () => undefined).resume()
+  await eventually(() => crowd.filter((one) => one.closed).length === 2, 'two are too many')
+  const other = await connectPinned({ ...target, host: '127.0.0.1' })
+  other.on('error', () => undefined).resume()
+  await eventually(() => other.closed, 'nor is there a third')
+  for (const one of crowd) one.destroy()
+})
+
+test('a report that did not arrive is made again, and one that is refused ends the job', async () => {
+  const again = async () => {
+    const { child, ended, said } = await job(undefined, [503])
+    await reported(child, said)
+    child.kill('SIGTERM')
+    expect((await ended)[0]).toBe(0)
+  }
+  const never = async (status: number) => {
+    const { ended, errors } = await job(undefined, [status])
+    expect((await ended)[0]).toBe(1)
+    expect(errors()).toContain(`does not take the report: ${status}`)
+  }
+  await Promise.all([again(), never(409), never(302)])
+})
+
+test('a command that ends before it answers is told, and nothing is reported', async () => {
+  const { ended, said, errors } = await job(['sh', '-c', 'exit 3'])
+  expect((await ended)[0]).toBe(3)
+  expect([said, errors()]).toEqual([[], ''])
+})
