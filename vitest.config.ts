@@ -15,7 +15,7 @@ interface Shape {
 
 const shapes: Record<string, Shape> = {
   unit: { testTimeout: 30 * second, globalSetup: [], maxWorkers: 2 },
-  db: { testTimeout: 60 * second, globalSetup: [postgres], maxWorkers: 2 },
+  db: { testTimeout: 60 * second, globalSetup: [postgres], maxWorkers: 3 },
   temporal: { testTimeout: 2 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
   docker: { testTimeout: 3 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },
   e2e: { testTimeout: 5 * minute, globalSetup: [postgres, temporal], maxWorkers: 3 },

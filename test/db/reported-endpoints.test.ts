@@ -152,11 +152,12 @@ test('by its certificate it is known, and by nothing else', async () => {
   expect(begun.row?.endpoints).toEqual([{ port: 8_888, host: '127.0.0.1', hostPort: session.port, fingerprint }])
   await begun.environment.run(begun.removeInstance, begun.key)
   // Somebody in between, and somebody who speaks plainly, are never ready.
-  for (const port of [between.port, portOf(plain)]) {
+  const leadTo = async (port: number) => {
     const led = await started({ state: running('127.0.0.1'), template: pinnedId, said: said(port), waitMs: 3_000 })
     expect(led.creation).toEqual({ kind: 'created' })
     await led.environment.run(led.removeInstance, led.key)
   }
+  await Promise.all([between.port, portOf(plain)].map(leadTo))
   expect(between.visits()).toBeGreaterThan(0)
   expect(between.read()).toBe('')
 })

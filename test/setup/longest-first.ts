@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import type { TestSpecification } from 'vitest/node'
 import { BaseSequencer } from 'vitest/node'
 
-/** The files that take tens of seconds, the longest first; the others fill what they leave. */
+/** Of each project the files that take the longest, and wait most of it; the others fill what they leave. */
 const longest = [
   'kill-anywhere',
   'outages',
@@ -19,6 +19,10 @@ const longest = [
   'process-provider',
   'bounded-states',
   'shutdown',
+  'hanging-peers',
+  'starter',
+  'keys',
+  'events',
 ].map((name) => `${name}.test.ts`)
 
 const placeOf = ({ moduleId }: TestSpecification): number => {

@@ -1,8 +1,9 @@
-import { mkdtemp, rm, chmod, statfs } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { migrateToLatest } from '../../db/migrate.ts'
+import { isAlive } from '../../stack/liveness.ts'
 import { freePort } from '../../stack/ports.ts'
 import { ensureDatabase, startPostgres } from '../../stack/postgres.ts'
 
@@ -16,10 +17,13 @@ declare module 'vitest' {
 }
 
 const template = 'migrated'
+const prefix = 'carrel-test-postgres-'
 
 /** One PostgreSQL for the project: quick, careless, gone at the end. It is migrated once, for all databases that are to be. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const directory = await mkdtemp(join(await quickestPlace(), 'carrel-test-postgres-'))
+  const place = await quickestPlace()
+  await forgetKilled(place)
+  const directory = await mkdtemp(join(place, prefix))
   await chmod(directory, 0o711)
   const server = await startPostgres({
     directory: join(directory, 'data'),
@@ -44,4 +48,20 @@ const enoughBytes = 4 * 2 ** 30
 async function quickestPlace(): Promise<string> {
   const space = await statfs(memory).catch(() => null)
   return space !== null && space.bavail * space.bsize > enoughBytes ? memory : tmpdir()
+}
+
+/** A run that was killed leaves its data, which takes memory here: what is there and has no server any more. */
+async function forgetKilled(place: string): Promise<void> {
+  const left = (await readdir(place)).filter((name) => name.startsWith(prefix)).map((name) => join(place, name))
+  for (const directory of left)
+    if (!(await isInUse(directory))) await rm(directory, { recursive: true, force: true }).catch(() => undefined)
+}
+
+const beginsWithinMs = 10 * 60_000
+
+async function isInUse(directory: string): Promise<boolean> {
+  const text = await readFile(join(directory, 'data', 'postmaster.pid'), 'utf8').catch(() => null)
+  if (text !== null) return isAlive(Number(text.split('\n')[0]))
+  const { mtimeMs } = await stat(directory).catch(() => ({ mtimeMs: 0 }))
+  return Date.now() - mtimeMs < beginsWithinMs
 }
