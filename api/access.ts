@@ -55,6 +55,12 @@ export function checkReach(c: AppContext, right: Right): void {
   if (right === 'operate:read') c.set('othersRead', true)
 }
 
+/** What a token could have others do in its owner's name, the owner does in person. */
+export function checkAttended(c: AppContext): void {
+  if (!c.var.principal.browser)
+    throw new Problem('browser_required', 'This is done by a person, in a browser that is signed in. No token does it.')
+}
+
 /** Refuses by what the caller is to the thing; what it may not know of is 404, exactly as what is not there. */
 export async function checkRelation(c: AppContext, right: Right, subject: RouteSubject): Promise<void> {
   const { actor } = c.var.principal

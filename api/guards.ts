@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { rights } from '../domain/authorization.ts'
-import { auditAnswer, checkCapability, checkReach, checkRelation } from './access.ts'
+import { auditAnswer, checkAttended, checkCapability, checkReach, checkRelation } from './access.ts'
 import type { Guarded } from './access.ts'
 import { authenticate, createTouches } from './authentication.ts'
 import { checkBody } from './body.ts'
@@ -12,6 +12,7 @@ import { createReporterGuard } from './reports/reporter.ts'
 
 interface Before extends Guarded {
   readonly operationId: string
+  readonly attended: boolean
   readonly hasBody: boolean
 }
 
@@ -39,7 +40,7 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
   return {
     before: (route) =>
       async function guard(c: AppContext, next) {
-        const { operationId, right, hasBody } = route
+        const { operationId, right, attended, hasBody } = route
         c.set('operation', operationId)
         if (rights[right].scope === null) {
           if (rights[right].relation === 'instance') {
@@ -58,6 +59,7 @@ export function createGuards(settings: { readonly rateLimitPerMinute: number }):
         await audited(c, route, async () => {
           if (refusal !== null) throw refusal
           checkReach(c, right)
+          if (attended) checkAttended(c)
           if (hasBody) await checkBody(c)
           await next()
         })

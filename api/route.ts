@@ -38,6 +38,8 @@ type Contract = Omit<RouteConfig, 'path' | 'operationId' | 'summary' | 'tags' | 
   readonly subject?: RouteSubject
   /** What the audit says that it is about: of routes that have no subject and are no list. */
   readonly about?: About
+  /** A person does it, at a browser that is signed in: a token of whatever scope does not. */
+  readonly attended?: true
   /** Takes `Idempotency-Key`: a POST that makes something. */
   readonly creates?: true
   /** Takes `If-Match`. */
@@ -57,6 +59,7 @@ export interface Route {
   readonly path: string
   readonly right: Right
   readonly subject: RouteSubject | undefined
+  readonly attended: boolean
   readonly creates: boolean
   readonly replaces: boolean
   readonly reasoned: boolean
@@ -75,7 +78,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
   handler: RouteHandler<R, AppEnv>,
 ): Route {
   const { right, subject, about, request, responses, refusals = [], ...marks } = contract
-  const { creates = false, replaces = false, reasoned = false, unsaid = [], ...rest } = marks
+  const { attended = false, creates = false, replaces = false, reasoned = false, unsaid = [], ...rest } = marks
   if (needsRelation(right) && subject === undefined)
     throw new Error(`${contract.operationId}: the right ${right} is about a thing, and the route names none.`)
   const open = rights[right].scope === null
@@ -100,6 +103,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
     path: contract.path,
     right,
     subject,
+    attended,
     creates,
     replaces,
     reasoned,
@@ -113,7 +117,7 @@ export function route<P extends string, R extends Contract & { path: P }>(
           : { request: { ...request, ...(headers === undefined ? {} : { headers }) } }),
         responses: { ...responses, ...problems(statuses) },
         ...(open ? ofInstances : { security: [{ token: [] }] }),
-        middleware: guards.before({ operationId: contract.operationId, right, subject, about, hasBody }),
+        middleware: guards.before({ operationId: contract.operationId, right, subject, about, attended, hasBody }),
       })
       app.openapi(config, guards.around({ right, subject, creates, reasoned, unsaid }, handler as never) as never)
     },

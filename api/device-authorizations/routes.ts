@@ -139,11 +139,13 @@ const approveRoute = route(
   {
     operationId: 'approveDeviceAuthorization',
     summary: 'Let a program in as yourself',
-    description: 'It is given a token of yours, once: listed among them, and revoked like them.',
+    description:
+      'From a browser that is signed in; no token lets another program in. It is given a token of yours, once: listed among them, and revoked like them.',
     tags: ['sign-in'],
     method: 'post',
     path: '/v1/device-authorizations/{userCode}/approve',
     right: 'token:write',
+    attended: true,
     about,
     request: { params, body: body(Approval) },
     responses: { 204: { description: 'It is let in' } },

@@ -23,15 +23,13 @@ const linkOwn = route(
     method: 'post',
     path: '/v1/identities',
     right: 'token:write',
+    attended: true,
     about: () => ({ kind: 'account', id: null }),
-    refusals: [409],
     request: { body: body(Link) },
     responses: { 200: json(z.object({ url: z.string() }).openapi('LinkBegun'), 'Where to send the browser') },
   },
   async (c) => {
     const { principal } = c.var
-    if (!principal.browser)
-      throw new Problem('conflict', 'A further identity is linked from a browser that is signed in.')
     const asked = c.req.valid('json')
     const { deps, issuer } = await countedIssuer(c, asked.issuer)
     const returnUrl = returnUrlOf(deps, asked.returnUrl, 'body')

@@ -47,6 +47,7 @@ What no row gives is refused.
 - No token, or an expired, revoked or disabled account's: 401, everywhere but in what is open to all.
 - A token without the scope: 403, before anything is looked up. \`sessions\`, \`projects\` and \`admin\` hold \`read\`.
 - Who may not know of a thing gets 404, exactly as of what is not there. Who may know, but not do: 403.
+- What only a person does (*in a browser*), no token does, whatever its scopes: 403 \`browser_required\`.
 - Who acts for somebody (\`Carrel-On-Behalf-Of\`) has at most that account's rights as a member, never a role's.
 
 ## Rights
@@ -77,12 +78,12 @@ ${table(
 
 ${table(
   ['operation', 'method', 'path', 'right', 'scope'],
-  routes.map(({ operationId, method, path, right }) => [
+  routes.map(({ operationId, method, path, right, attended }) => [
     operationId,
     method,
     `\`${path}\``,
     `\`${right}\``,
-    rights[right].scope === null ? 'none' : `\`${rights[right].scope}\``,
+    `${rights[right].scope === null ? 'none' : `\`${rights[right].scope}\``}${attended ? ', in a browser' : ''}`,
   ]),
 )}
 `

@@ -4,7 +4,7 @@ import type { Trx } from '../../../db/connect.ts'
 import type { AccountId } from '../../../domain/ids.ts'
 import type { Answer } from '../../setup/api.ts'
 import { holding } from '../../setup/blocked.ts'
-import { callbackOf, carrel, issuerOf, signsIn, signInOf, startSignInSite } from '../../setup/sign-in.ts'
+import { callbackOf, carrel, issuerOf, signsIn, signInOf, startSignInSite, whoIs } from '../../setup/sign-in.ts'
 import type { SignInSite } from '../../setup/sign-in.ts'
 import { deviceGrant, sendForm } from '../../setup/portals.ts'
 import { personCookie, startIdentityProvider } from '../../support/oidc/identity-provider.ts'
@@ -16,7 +16,7 @@ let site: SignInSite
 let ada: TestBrowser
 beforeAll(async () => {
   provider = await startIdentityProvider({
-    accounts: { ada: { name: 'Ada' }, bob: { name: 'Bob' }, carol: { name: 'Carol' } },
+    accounts: { ada: { name: 'Ada' }, bob: { name: 'Bob' }, carol: { name: 'Carol' }, eve: { name: 'Eve' } },
     clients: [
       { client_id: 'carrel', client_secret: 'a secret of the client', redirect_uris: [callbackOf('university')] },
     ],
@@ -160,12 +160,11 @@ describe('what it is given', () => {
   })
 
   test('is nothing any more where its owner was disabled in between', async () => {
-    const eve = await site.api.person()
+    const eve = await signedIn('eve')
     const asked = await begin()
-    const ask = { token: eve.token, key: null, body: {} }
-    const path = `/v1/device-authorizations/${asked.user}/approve`
-    expect((await site.api.call('POST', path, ask)).status).toBe(204)
-    await site.api.db.updateTable('account').set({ disabled_at: new Date() }).where('id', '=', eve.id).execute()
+    expect(await approve(eve, asked)).toBe(204)
+    const id = (await whoIs(eve)).account?.id as AccountId
+    await site.api.db.updateTable('account').set({ disabled_at: new Date() }).where('id', '=', id).execute()
     expect((await poll(asked)).body['error']).toBe('access_denied')
     expect((await poll(asked)).body['error']).toBe('invalid_grant')
   })
@@ -183,6 +182,10 @@ describe('who lets a program in', () => {
     const posing = { token: portal.token, key: null, headers: acting }
     expect((await site.api.call('POST', `${path}/approve`, { ...posing, body: {} })).status).toBe(403)
     expect((await site.api.call('GET', path, posing)).status).toBe(403)
+    // Nor does a program let in another one, whatever it may: somebody sits at a browser.
+    const own = { token: portal.token, key: null, body: {} }
+    const program = await site.api.call('POST', `${path}/approve`, own)
+    expect([program.status, program.body.code]).toEqual([403, 'browser_required'])
     // Looking changes nothing.
     for (const method of ['GET', 'HEAD']) await ada.send(method, pathOf(asked.user))
     expect((await poll(asked)).body['error']).toBe('authorization_pending')

@@ -110,7 +110,7 @@ test('a token links nothing, and neither does a page of another origin', async (
   const person = await site.api.person()
   const ask = { body: { issuer: 'university' } }
   const byToken = await site.api.call('POST', '/v1/identities', { token: person.token, ...ask })
-  expect([byToken.status, byToken.body.code]).toEqual([409, 'conflict'])
+  expect([byToken.status, byToken.body.code]).toEqual([403, 'browser_required'])
   const { browser } = await signedIn('university', 'ada')
   const foreign = await browser.send('POST', `${carrel}/v1/identities`, {
     ...ask,
