@@ -1,7 +1,7 @@
 import type { Bearer } from '../db/bearers.ts'
 import { looksLikeToken, touchToken } from '../db/tokens.ts'
 import { getAccount } from '../db/accounts.ts'
-import { hasIdentityOf } from '../db/vouched-accounts.ts'
+import { mayBeActedFor } from '../db/identity-standing.ts'
 import { strongScopes } from '../domain/authorization.ts'
 import { idPattern } from '../domain/ids.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
@@ -106,7 +106,7 @@ async function actingFor({ db }: Services, bearer: Bearer, target: string): Prom
   if (!bearer.scopes.includes('act-as') || !idPattern.test(target)) return null
   const account = await getAccount(db, target as AccountId)
   if (account === null || account.disabledAt !== null) return null
-  if (bearer.issuer !== null && !(await hasIdentityOf(db, account.id, bearer.issuer))) return null
+  if (!(await mayBeActedFor(db, account.id, bearer.issuer))) return null
   return {
     ...principalOf(bearer),
     accountId: account.id,

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { Role } from '../domain/authorization.ts'
 import type { AccountId, SessionId } from '../domain/ids.ts'
-import { revokeAllOf } from './browser-sessions.ts'
 import type { Trx } from './connect.ts'
 import { requestStop } from './intents.ts'
+import { endTokens } from './token-endings.ts'
 import { transferSessions } from './transfers.ts'
 import type { TransferRules } from './transfers.ts'
 
@@ -33,6 +33,7 @@ export async function disableAccount(
     .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })
     .where('id', '=', id)
     .execute()
+  // For good: why the account was disabled, nobody may remember when it is let in again.
   await endTokens(trx, id)
   for (const session of live)
     if (given?.get(session)?.kind !== 'transferred') await requestStop(trx, session, 'account_disabled')
@@ -58,21 +59,6 @@ export async function enableAccount(trx: Trx, id: AccountId): Promise<'enabled' 
   // What was made while it was being disabled is worth no more than what was made before.
   await endTokens(trx, id)
   return 'enabled'
-}
-
-/** For good: whoever is let in again asks for new ones. Why the account was disabled, nobody may remember by then. */
-async function endTokens(trx: Trx, id: AccountId): Promise<void> {
-  await revokeAllOf(trx, id)
-  await trx
-    .updateTable('token')
-    .set({ revoked_at: sql<Date>`now()` })
-    .where('account_id', '=', id)
-    .where('revoked_at', 'is', null)
-    .execute()
-  await sql`update hawk_key set key = '' from token
-    where token.id = hawk_key.token_id and token.account_id = ${id} and hawk_key.key <> ''`.execute(trx)
-  // Who approves or fetches one locks the account first, and finds it so.
-  await trx.deleteFrom('device_authorization').where('account_id', '=', id).execute()
 }
 
 /**

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import type { Role, Scope } from '../domain/authorization.ts'
 import type { Executor, Trx } from './connect.ts'
+import { isAdmitted } from './identity-standing.ts'
 import { statement } from './statement.ts'
 
 /** Who a token speaks for, while it holds. */
@@ -30,9 +31,9 @@ export interface BearerRow {
 export const bearerColumns = `token.id as token_id, token.account_id, token.client, token.scopes, account.roles,
   token.expires_at as token_expires_at, token.issuer as token_issuer`
 export const bearers = 'token join account on account.id = token.account_id'
-/** Neither revoked nor expired, nor unused for too long where that ends it, and its account not disabled. */
+/** Neither revoked nor expired, nor unused for too long where that ends it, and its account neither disabled nor out of its groups. */
 export const tokenHolds = `token.revoked_at is null and token.expires_at > now()
-  and (token.idle_until is null or token.idle_until > now()) and account.disabled_at is null`
+  and (token.idle_until is null or token.idle_until > now()) and account.disabled_at is null and ${isAdmitted('account.id')}`
 
 /** 32 random bytes need no slow hash. */
 export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()

@@ -22,6 +22,7 @@ import * as invitations from './migrations/2026-12-09-invitations.ts'
 import * as portals from './migrations/2026-12-10-portals.ts'
 import * as machines from './migrations/2026-12-11-machines.ts'
 import * as withdrawals from './migrations/2026-12-12-withdrawals.ts'
+import * as gate from './migrations/2026-12-13-gate.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -46,6 +47,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-12-10-portals': portals,
   '2026-12-11-machines': machines,
   '2026-12-12-withdrawals': withdrawals,
+  '2026-12-13-gate': gate,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

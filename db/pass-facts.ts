@@ -3,6 +3,7 @@ import { expiry } from '../domain/deadlines.ts'
 import type { PassFacts } from '../domain/door-verdict.ts'
 import type { DoorSpec, Sharing } from '../domain/template.ts'
 import type { Executor } from './connect.ts'
+import { passMayAct } from './identity-standing.ts'
 import { holdsData, mayHaveData } from './data-rights.ts'
 
 /** Everything of passes that decides what they are worth, and what is reached through them, as one statement reads it. */
@@ -37,10 +38,7 @@ export const passRows = (executor: Pick<Executor, 'selectFrom'>) =>
       'k.expires_at as token_expires_at',
       'h.disabled_at as holder_disabled_at',
     ])
-    .select([
-      sql<boolean>`k.issuer is null or k.account_id = p.account_id or exists (
-        select from identity i where i.account_id = p.account_id and i.issuer = k.issuer)`.as('may_act'),
-    ])
+    .select([passMayAct({ account: 'p.account_id', holder: 'k.account_id', issuer: 'k.issuer' }).as('may_act')])
     .select(['m.role', 'o.role as owner_role', 'c.mode as collaborator'])
     .select([
       sql<DoorSpec | null>`v.spec -> 'doors' -> p.door`.as('spec'),

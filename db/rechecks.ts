@@ -16,32 +16,43 @@ const retrySeconds = 45
 /** A pass that was used within this is in use. */
 const inUseSeconds = 120
 
+// Programs of the same person, and portals that are bound to the issuer, live on its word as well: without a browser that is in use,
+// the grant of the newest one asks for them.
+const forPrograms = sql`d.tokens <> '' and (
+    exists (select from token t where t.account_id = d.account_id and t.idle_until is null and t.revoked_at is null
+      and t.expires_at > now())
+    or exists (select from token t where t.issuer = d.issuer and t.revoked_at is null and t.expires_at > now()))
+  and not exists (select from browser_session n where n.issuer = d.issuer and n.subject = d.subject
+    and n.token_id > d.token_id and n.check_at is not null and n.tokens <> '')`
+
 /**
  * Takes some browser sessions whose issuer is to be asked again, each for a while: whoever else looks passes them over. Those
- * that nobody uses, neither themselves nor by a door, are left to end.
+ * that nobody uses, neither themselves nor by a door, and that no program needs, are left to end.
  */
 export async function claimDue(executor: Executor, most: number): Promise<readonly DueSession[]> {
   const { rows } = await sql<DueSession>`
     update browser_session b set check_at = now() + ${retrySeconds}::int * interval '1 second'
     where b.token_id = any(array(
       select d.token_id from browser_session d join token k on k.id = d.token_id
-      where d.check_at <= now() and k.revoked_at is null and k.expires_at > now()
-        and (k.idle_until > now() or exists (select from door_pass p where p.token_id = k.id and p.ended_at is null
-          and p.used_at > now() - ${inUseSeconds}::int * interval '1 second'))
+      where d.check_at <= now() and k.revoked_at is null
+        and (k.expires_at > now() and (k.idle_until > now() or exists (select from door_pass p where p.token_id = k.id
+            and p.ended_at is null and p.used_at > now() - ${inUseSeconds}::int * interval '1 second'))
+          or ${forPrograms})
       order by d.check_at limit ${most} for no key update of d skip locked))
     returning b.token_id as id, b.account_id as "accountId", b.issuer, b.subject, b.tokens`.execute(executor)
   return rows
 }
 
-/** Its issuer still stands for it: it holds 15 minutes more, up to its end. One that has ended meanwhile stays ended. */
+/** Its issuer still stands for it: it holds 15 minutes more, up to its end, and programs live on. What has ended stays ended. */
 export async function prolong(trx: Trx, id: TokenId, tokens: Buffer): Promise<void> {
   await sql`
     with checked as (
       update browser_session b set tokens = ${tokens}, checked_at = now(),
         check_at = now() + ${groupsAgainSeconds}::int * interval '1 second'
-      where b.token_id = ${id} and exists (
-        select from token k where k.id = b.token_id and k.revoked_at is null and k.expires_at > now())
-      returning b.token_id, b.ends_at)
+      where b.token_id = ${id} and exists (select from token k where k.id = b.token_id and k.revoked_at is null)
+      returning b.token_id, b.ends_at, b.issuer, b.subject),
+    word as (
+      update identity i set checked_at = now() from checked where i.issuer = checked.issuer and i.subject = checked.subject)
     update token set expires_at = least(checked.ends_at, now() + ${groupsStaleSeconds}::int * interval '1 second')
-    from checked where token.id = checked.token_id`.execute(trx)
+    from checked where token.id = checked.token_id and token.expires_at > now()`.execute(trx)
 }

@@ -26,7 +26,13 @@ export interface PeopleTables {
     email_verified: Generated<boolean>
     display_name: NullableText
     claims: JsonDefault<StoredClaims>
+    /** When its issuer last said that it is in the groups that are let in, where groups decide. */
+    checked_at: NullableTime
   }
+  /** Issuers of which groups decide who is let in, and how long their word counts for programs. */
+  gated_issuer: { issuer: string; holds_seconds: number }
+  /** A view: the identities, and whether they let their account in now. Read only. */
+  identity_standing: { issuer: string; subject: string; account_id: AccountId; admitted: boolean }
   /** Of the token that is in a browser's cookie. */
   browser_session: {
     token_id: TokenId

@@ -1,5 +1,5 @@
 import type { AccountId } from '../domain/ids.ts'
-import type { Executor, Trx } from './connect.ts'
+import type { Trx } from './connect.ts'
 import { lockIdentity } from './identity-claims.ts'
 import { resolveIdentity } from './sign-ins.ts'
 
@@ -30,16 +30,4 @@ export async function vouchFor(trx: Trx, vouched: Vouched, isFinal: boolean): Pr
   )
   if (resolved.kind === 'refused') return { kind: 'disabled' }
   return { kind: resolved.kind === 'made' ? 'made' : 'known', accountId: resolved.accountId }
-}
-
-/** Whether the account is somebody to the issuer. */
-export async function hasIdentityOf(executor: Executor, accountId: AccountId, issuer: string): Promise<boolean> {
-  const row = await executor
-    .selectFrom('identity')
-    .select('subject')
-    .where('account_id', '=', accountId)
-    .where('issuer', '=', issuer)
-    .limit(1)
-    .executeTakeFirst()
-  return row !== undefined
 }

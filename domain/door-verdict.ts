@@ -11,7 +11,7 @@ export interface PassFacts {
     readonly revokedAt: number | null
     readonly expiresAt: number
     readonly holderDisabledAt: number | null
-    /** Of a portal's that is bound to one issuer: the account is somebody to that. Absent: it is. */
+    /** Groups keep the account in, and of a portal's that is bound to one issuer it is somebody to that. Absent: so it is. */
     readonly mayAct?: boolean
   }
   readonly account: { readonly id: string; readonly disabledAt: number | null }

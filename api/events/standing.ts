@@ -1,5 +1,5 @@
 import { getAccount } from '../../db/accounts.ts'
-import { hasIdentityOf } from '../../db/vouched-accounts.ts'
+import { mayBeActedFor } from '../../db/identity-standing.ts'
 import type { AppContext } from '../env.ts'
 
 /** Whether the caller may still act for whom it does, if for anybody. The token itself is checked elsewhere. */
@@ -8,5 +8,5 @@ export async function actsForActive(c: AppContext): Promise<boolean> {
   if (!principal.actor.actingFor) return true
   const account = await getAccount(services.db, principal.accountId)
   if (account === null || account.disabledAt !== null) return false
-  return principal.issuer === null || (await hasIdentityOf(services.db, account.id, principal.issuer))
+  return await mayBeActedFor(services.db, account.id, principal.issuer)
 }

@@ -2,6 +2,7 @@ import { openBrowserSession, revokeBrowserSessions } from '../../db/browser-sess
 import { recordAudit } from '../../db/audit.ts'
 import { askSyncsAtSignIn } from '../../db/catalogue-asks.ts'
 import type { Trx } from '../../db/connect.ts'
+import { notePassed } from '../../db/gate.ts'
 import { isInvited } from '../../db/invited.ts'
 import { resolveIdentity, resolveLink, takeSignIn } from '../../db/sign-ins.ts'
 import type { PendingSignIn } from '../../db/sign-ins.ts'
@@ -15,6 +16,7 @@ import type { AppContext } from '../env.ts'
 import { peerOf } from '../incoming.ts'
 import { bindingOf, browserSecretOf, keepBrowserSession, marksOf } from './cookies.ts'
 import type { Issuer, SignInDeps } from './issuers.ts'
+import { withdrawAccess } from './withdrawal.ts'
 
 /** What came of a sign-in, and where its browser goes. */
 export interface Outcome {
@@ -57,7 +59,12 @@ async function finish(
     c.var.services.log.warn({ issuer: issuer.id, kind: finished.kind, detail: finished.detail }, 'A sign-in failed.')
     return failureOf(finished)
   }
-  if (issuer.allowedGroups !== null && !isInOneOf(finished.claims.groups, issuer.allowedGroups)) return 'not_in_group'
+  if (issuer.allowedGroups !== null && !isInOneOf(finished.claims.groups, issuer.allowedGroups)) {
+    const { subject } = finished.claims
+    const { db } = c.var.services
+    await withdrawAccess(db, issuer, { subject, at: null, client: 'browser', requestId: c.var.requestId })
+    return 'not_in_group'
+  }
   const findings = await findPosix(c, issuer, finished)
   const before = await currentSession(c)
   if (pending.link === null) return await signIn(c, deps, issuer, finished, { before, findings })
@@ -115,6 +122,7 @@ async function signIn(
   const outcome = await c.var.services.db.transaction().execute(async (trx) => {
     const resolved = await resolveIdentity(trx, claims, { firstSignIn: issuer.firstSignIn, isInvited })
     if (resolved.kind === 'refused') return resolved
+    if (issuer.allowedGroups !== null) await notePassed(trx, claims)
     await c.var.services.posixSources?.settle(trx, resolved.accountId, findings)
     // What is known of what they belong to may be old: catalogues are asked while the page loads.
     await askSyncsAtSignIn(trx, resolved.accountId, c.var.services.settings.catalogues ?? [])
@@ -150,6 +158,7 @@ async function link(
   return await c.var.services.db.transaction().execute(async (trx) => {
     const resolved = await resolveLink(trx, claims, accountId)
     if (resolved.kind === 'refused') return resolved.code
+    if (issuer.allowedGroups !== null) await notePassed(trx, claims)
     await c.var.services.posixSources?.settle(trx, accountId, findings)
     await auditAccepted(c, trx, accountId, 'linkOwnIdentity', { issuer: issuer.id })
     return null

@@ -26,6 +26,7 @@ export function createSignIn({ config, publicUrl, secrets, limits = {} }: SignIn
       id: issuer.id,
       name: issuer.name,
       allowedGroups: issuer.allowedGroups,
+      holdsSeconds: issuer.programsHoldMinutes * 60,
       firstSignIn: issuer.firstSignIn,
       saysPosix: issuer.claims.posix !== null,
       provider: createOidcProvider(

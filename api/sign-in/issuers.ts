@@ -1,3 +1,5 @@
+import type { Gate } from '../../db/gate.ts'
+import { groupsStaleSeconds } from '../../domain/sign-in.ts'
 import type { FirstSignIn, SessionLimits } from '../../domain/sign-in.ts'
 import type { TokenId } from '../../domain/ids.ts'
 import type { IdentityProvider } from '../../ports/identity/identity-provider.ts'
@@ -11,6 +13,8 @@ export interface Issuer {
   readonly provider: IdentityProvider
   /** Only who is in one of them signs in; `null`: everybody whom the issuer knows. */
   readonly allowedGroups: readonly string[] | null
+  /** Where groups decide: so long the issuer's last word on them counts for programs and portals. */
+  readonly holdsSeconds?: number
   readonly firstSignIn: FirstSignIn
   /** One of its claims says who people are to file systems. */
   readonly saysPosix?: boolean
@@ -35,3 +39,10 @@ export interface SignInDeps {
   readonly sealTokens: (id: TokenId, text: string) => Buffer
   readonly openTokens: (id: TokenId, sealed: Uint8Array) => string
 }
+
+/** Of which of them groups decide. */
+export const gatesOf = ({ issuers }: SignInDeps): Gate[] =>
+  issuers.map(({ provider, allowedGroups, holdsSeconds = groupsStaleSeconds }) => ({
+    issuer: provider.issuer,
+    holdsSeconds: allowedGroups === null ? null : holdsSeconds,
+  }))

@@ -2,17 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { recordAudit } from '../../db/audit.ts'
 import { revokeBrowserSessions } from '../../db/browser-sessions.ts'
 import type { Db } from '../../db/connect.ts'
+import { declareGates } from '../../db/gate.ts'
 import { claimDue, prolong } from '../../db/rechecks.ts'
 import type { DueSession } from '../../db/rechecks.ts'
 import { isInOneOf } from '../../domain/sign-in.ts'
 import type { Log } from '../deps.ts'
+import { gatesOf } from './issuers.ts'
 import type { SignInDeps } from './issuers.ts'
+import { withdrawAccess } from './withdrawal.ts'
 
 const everyMs = 15_000
 const atOnce = 5
 
 export interface Rechecks {
-  /** Asks issuers about the browser sessions that are due now. Returns of how many. */
+  /** Asks issuers about the browser sessions that are due now, once the database knows where groups decide. Returns of how many. */
   runOnce(): Promise<number>
   start(): { stop(): Promise<void> }
 }
@@ -24,9 +27,9 @@ export interface RecheckDeps {
 }
 
 /**
- * Asks issuers again, where groups decide, about everybody who is signed in and active: what they said counts for 15 minutes.
- * Who has left the groups, or whom the issuer knows no more, is signed out at once; where the issuer does not answer, the
- * browser session ends by itself when the 15 minutes are over.
+ * Asks issuers again, where groups decide, about everybody who is signed in and active, or has programs: what they said counts for 15 minutes.
+ * Who has left the groups has nothing any more, and whom the issuer knows no more is signed out, at once; where the issuer does not answer, the
+ * browser session ends by itself when the 15 minutes are over, and programs wait for its next word.
  */
 export function createRechecks({ db, log, signIn }: RecheckDeps): Rechecks {
   const recheck = async (due: DueSession): Promise<void> => {
@@ -42,7 +45,10 @@ export function createRechecks({ db, log, signIn }: RecheckDeps): Rechecks {
         return await end(due, answer.detail)
       case 'known': {
         const allowed = issuer.allowedGroups
-        if (allowed !== null && !isInOneOf(answer.groups, allowed)) return await end(due, 'not in its groups any more')
+        if (allowed !== null && !isInOneOf(answer.groups, allowed)) {
+          await withdrawAccess(db, issuer, { subject: due.subject, at: null, client: 'recheck', requestId: null })
+          return await end(due, 'not in its groups any more')
+        }
         const tokens = signIn.sealTokens(due.id, answer.tokens)
         return await db.transaction().execute((trx) => prolong(trx, due.id, tokens))
       }
@@ -68,6 +74,7 @@ export function createRechecks({ db, log, signIn }: RecheckDeps): Rechecks {
   }
 
   const runOnce = async (): Promise<number> => {
+    await declareGates(db, gatesOf(signIn))
     const due = await claimDue(db, atOnce)
     await Promise.all(
       due.map(async (session) => {

@@ -2,6 +2,7 @@ import { recordAudit } from '../../db/audit.ts'
 import { askSyncsAtSignIn } from '../../db/catalogue-asks.ts'
 import type { Trx } from '../../db/connect.ts'
 import { forgetExchanged, mayHoldToken, resolveSubject } from '../../db/exchanges.ts'
+import { notePassed } from '../../db/gate.ts'
 import { isInvited } from '../../db/invited.ts'
 import { createToken } from '../../db/tokens.ts'
 import type { Scope } from '../../domain/authorization.ts'
@@ -14,6 +15,7 @@ import type { SubjectRead, SubjectTokenKind } from '../../ports/identity/identit
 import type { AppContext } from '../env.ts'
 import { Problem } from '../problem.ts'
 import type { Issuer, SignInDeps } from '../sign-in/issuers.ts'
+import { withdrawAccess } from '../sign-in/withdrawal.ts'
 import type { Refusal } from './answers.ts'
 
 const kinds: Readonly<Record<string, SubjectTokenKind>> = {
@@ -60,9 +62,19 @@ async function admit(c: AppContext, issuer: Issuer, read: Subject, scopes: reado
   const { allowedGroups } = issuer
   const endsAt = subjectEnds(Date.now(), read, allowedGroups !== null, skewSeconds)
   if (endsAt === null) return 'groups_stale'
-  if (allowedGroups !== null && !isInOneOf(read.claims.groups ?? [], allowedGroups)) return 'not_in_group'
-  return await issue(c, issuer, { claims: read.claims, endsAt }, scopes)
+  const { claims, issuedAt: at } = read
+  if (allowedGroups !== null && !isInOneOf(claims.groups ?? [], allowedGroups)) {
+    const { services, requestId } = c.var
+    const client = clientOf(issuer)
+    // One that says nothing of groups takes nothing back.
+    if (claims.groups !== null)
+      await withdrawAccess(services.db, issuer, { subject: claims.subject, at, client, requestId })
+    return 'not_in_group'
+  }
+  return await issue(c, issuer, { claims, issuedAt: at, endsAt }, scopes)
 }
+
+const clientOf = ({ id }: Issuer): string => `exchange-${id}`
 
 interface Asked {
   readonly token: string
@@ -102,7 +114,7 @@ function issuerNamedBy(token: string): string | null {
 async function issue(
   c: AppContext,
   issuer: Issuer,
-  { claims, endsAt }: Pick<Subject, 'claims'> & { readonly endsAt: number },
+  { claims, issuedAt, endsAt }: Pick<Subject, 'claims' | 'issuedAt'> & { readonly endsAt: number },
   scopes: readonly Scope[],
 ): Promise<Issued | SignInFailure> {
   const { db, posixSources, settings } = c.var.services
@@ -114,11 +126,12 @@ async function issue(
     if (resolved.kind === 'refused') return resolved.code
     const { accountId } = resolved
     if (!(await mayHoldToken(trx, accountId))) return 'account_disabled'
+    if (issuer.allowedGroups !== null) await notePassed(trx, claims, issuedAt)
     await posixSources?.settle(trx, accountId, findings)
     // To a portal's people this is the sign-in.
     await askSyncsAtSignIn(trx, accountId, settings.catalogues ?? [])
     await forgetExchanged(trx, accountId)
-    const client = `exchange-${issuer.id}`
+    const client = clientOf(issuer)
     const expiresAt = new Date(exchangedUntil(Date.now(), endsAt, skewSeconds))
     const name = `From ${issuer.name}`
     const token = { id, accountId, client, name, scopes, expiresAt, exchanged: true }
@@ -152,7 +165,7 @@ export async function auditIssued(
 async function auditRefusal(c: AppContext, issuer: Issuer, reason: Exclude<Outcome, Issued>): Promise<void> {
   await recordAudit(c.var.services.db, {
     accountId: null,
-    client: `exchange-${issuer.id}`,
+    client: clientOf(issuer),
     onBehalfOf: null,
     action: c.var.operation,
     subject: { kind: 'issuer', id: issuer.id },

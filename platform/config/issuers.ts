@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { usualSessionLimits } from '../../domain/sign-in.ts'
+import { groupsStaleSeconds, usualSessionLimits } from '../../domain/sign-in.ts'
 import { cidr, json, jsonFile, listOf, secretOf, short, urlOf, wholeNumber } from './fields.ts'
 import { presets } from './issuer-presets.ts'
 
@@ -55,6 +55,12 @@ const entry = z.strictObject({
   groups: z.union([z.strictObject({ claim }), z.strictObject({ globus: webUrl })]).optional(),
   /** Only who is in one of them signs in. */
   allowedGroups: names('group').optional(),
+  /** So long its last word on groups lets programs go on. */
+  programsHoldMinutes: z
+    .int()
+    .min(15)
+    .max(30 * 24 * 60)
+    .default(groupsStaleSeconds / 60),
   firstSignIn: firstSignIn.default({ rule: 'invitation' }),
   /** Whose tokens portals may exchange. */
   exchange: z
@@ -90,6 +96,7 @@ function issuerOf(given: Entry) {
     emailsAreVerified: given.emailsAreVerified,
     groups: groups === undefined ? null : sourceOf(groups),
     allowedGroups: given.allowedGroups ?? null,
+    programsHoldMinutes: given.programsHoldMinutes,
     firstSignIn: given.firstSignIn,
     exchange: given.exchange ?? null,
   } as const

@@ -1,6 +1,8 @@
 import type { Api } from '../../api/app.ts'
 import { createSignIn } from '../../api/sign-in/compose.ts'
+import { gatesOf } from '../../api/sign-in/issuers.ts'
 import type { SignInDeps } from '../../api/sign-in/issuers.ts'
+import { declareGates } from '../../db/gate.ts'
 import { readConfig } from '../../platform/config.ts'
 import type { OidcLimits } from '../../ports/identity/oidc/settings.ts'
 import { secrets, startApi } from './api.ts'
@@ -55,6 +57,7 @@ export function signInOf(issuers: readonly object[], { limits = {}, env = {} }: 
 export async function startSignInSite(issuers: readonly object[], options: SiteOptions = {}): Promise<SignInSite> {
   const signIn = signInOf(issuers, options)
   const api = await startApi({}, { signIn })
+  await declareGates(api.db, gatesOf(signIn))
   const incoming = { socket: { remoteAddress: '192.0.2.9' } }
   const serve = async (request: Request) => await api.app.app.fetch(request, { incoming })
   return {

@@ -10,6 +10,11 @@ import { startIdentityProvider } from '../../support/oidc/identity-provider.ts'
 import type { TestIdentityProvider } from '../../support/oidc/identity-provider.ts'
 
 const audience = 'https://carrel.example.org/api'
+const gated = {
+  exchange: { clients: ['portal'], audiences: [audience] },
+  groups: { claim: 'groups' },
+  allowedGroups: ['beamline'],
+}
 let real: TestIdentityProvider
 let made: HostileProvider
 let other: HostileProvider
@@ -24,11 +29,7 @@ beforeAll(async () => {
   other = await startHostileProvider()
   site = await startSignInSite([
     issuerOf('real', real.issuer, { exchange: { clients: ['portal'], audiences: [audience] } }),
-    issuerOf('made', made.issuer, {
-      exchange: { clients: ['portal'], audiences: [audience] },
-      groups: { claim: 'groups' },
-      allowedGroups: ['beamline'],
-    }),
+    issuerOf('made', made.issuer, gated),
     issuerOf('shut', other.issuer),
   ])
 })
@@ -147,6 +148,21 @@ test('what a token says of groups counts 15 minutes, and what it is exchanged fo
   expect(old.body['expires_in']).toBeGreaterThan(800)
 })
 
+test('that somebody left the groups ends what they hold, unless a newer word says that they are in', async () => {
+  const shown = async (iat: number, groups?: readonly string[]) =>
+    await send(await made.sign(idToken({ sub: 'mover', iat, groups })))
+  const given = (await shown(now() - 60, ['beamline'])).body['access_token']
+  for (const [iat, groups] of [
+    [now() - 120, ['others']],
+    [now(), undefined],
+  ] as const) {
+    expect((await shown(iat, groups)).body['reason']).toBe('not_in_group')
+    expect((await whoIs(given)).status).toBe(200)
+  }
+  expect((await shown(now() - 30, ['others'])).body['reason']).toBe('not_in_group')
+  expect((await whoIs(given)).status).toBe(401)
+})
+
 test('a first exchange makes an account by the rule of the issuer alone', async () => {
   const exchanging = { exchange: { clients: ['portal'] } }
   const rule = { rule: 'domain', domains: ['example.org'] }
@@ -172,7 +188,7 @@ test('exchanges at once of one account wait for each other, and each is answered
 })
 
 test('catalogues are asked about whoever a portal signs in, as at a sign-in', async () => {
-  const signIn = signInOf([issuerOf('made', made.issuer, { exchange: { clients: ['portal'] } })])
+  const signIn = signInOf([issuerOf('made', made.issuer, gated)])
   const app = site.api.another({ catalogues: [{ id: 'office', extent: 'person' }] }, site.api.db, { signIn })
   const given = (await exchange(app, await made.sign(idToken({ sub: 'visitor' })))).body['access_token']
   const asked = await site.api.db.selectFrom('catalogue_sync').select(['source', 'account_id']).execute()

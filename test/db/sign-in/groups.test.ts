@@ -1,8 +1,11 @@
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { gatesOf } from '../../../api/sign-in/issuers.ts'
 import { createRechecks } from '../../../api/sign-in/rechecks.ts'
+import { declareGates } from '../../../db/gate.ts'
+import type { AccountId } from '../../../domain/ids.ts'
 import { callbackOf, issuerOf, signsIn, startSignInSite, toldBy, whoIs } from '../../setup/sign-in.ts'
 import type { SignInSite } from '../../setup/sign-in.ts'
 import { closeServer, startIdentityProvider } from '../../support/oidc/identity-provider.ts'
@@ -76,13 +79,9 @@ const recheck = async (where = site) => {
   await createRechecks({ db, log: quiet, signIn: where.signIn }).runOnce()
 }
 const quiet = { info: () => {}, warn: () => {}, error: () => {} }
-const soon = async (where = site) =>
-  await where.api.db
-    .updateTable('token')
-    .set({ expires_at: new Date(Date.now() + 5 * 60_000) })
-    .where('client', '=', 'browser')
-    .where('revoked_at', 'is', null)
-    .execute()
+const browsersUntil = async (set: { expires_at?: Date; idle_until?: Date }, where = site) =>
+  await where.api.db.updateTable('token').set(set).where('client', '=', 'browser').execute()
+const soon = async (where = site) => await browsersUntil({ expires_at: new Date(Date.now() + 5 * 60_000) }, where)
 const holds = async (where = site): Promise<number[]> => {
   const rows = await where.api.db
     .selectFrom('token')
@@ -160,11 +159,7 @@ test('the word of an issuer that does not answer lasts no longer than it did', a
     // Not thrown out, and not let stay.
     expect((await whoIs(browser)).status).toBe(200)
     expect(Math.max(...(await holds(other)))).toBeLessThanOrEqual(5)
-    await other.api.db
-      .updateTable('token')
-      .set({ expires_at: new Date(0) })
-      .where('client', '=', 'browser')
-      .execute()
+    await browsersUntil({ expires_at: new Date(0) }, other)
     await recheck(other)
     expect((await whoIs(browser)).status).toBe(401)
   } finally {
@@ -174,17 +169,106 @@ test('the word of an issuer that does not answer lasts no longer than it did', a
 
 test('nobody is asked about who is not there', async () => {
   await signedIn()
-  await site.api.db
-    .updateTable('token')
-    .set({ idle_until: new Date(0) })
-    .where('client', '=', 'browser')
-    .execute()
+  await browsersUntil({ idle_until: new Date(0) })
   await site.api.db
     .updateTable('browser_session')
     .set({ check_at: new Date(0) })
     .where('check_at', 'is not', null)
     .execute()
   expect(await createRechecks({ db: site.api.db, log: quiet, signIn: site.signIn }).runOnce()).toBe(0)
+})
+
+describe('what a person of the groups holds beside a browser', () => {
+  const other = 'https://ungated.example.org'
+  /** A token of who is signed in, and one of a portal that acts for them, bound to the issuer. */
+  const holding = async (where = site) => {
+    const browser = await signedIn(where)
+    const id = (await whoIs(browser)).account?.id as AccountId
+    const portal = await where.api.person()
+    const [token, acting] = [await where.api.token(id), await where.api.token(portal.id)]
+    const bound = where.api.db.updateTable('token').set({ issuer: provider.issuer })
+    await bound.where('account_id', '=', portal.id).execute()
+    const asks = async () => ({
+      browser: (await whoIs(browser)).status,
+      token: (await where.api.call('GET', '/v1/whoami', { token })).status,
+      portal: (await where.api.call('GET', '/v1/whoami', { token: acting, headers: { 'carrel-on-behalf-of': id } }))
+        .status,
+    })
+    return { id, asks }
+  }
+  const all = { browser: 200, token: 200, portal: 200 }
+  const nothing = { browser: 401, token: 401, portal: 403 }
+  const leaves = () => (accounts['ada'] = { name: 'Ada', groups: ['staff'] })
+  const spoken = async (minutesAgo: number) =>
+    await site.api.db
+      .updateTable('identity')
+      .set({ checked_at: new Date(Date.now() - minutesAgo * 60_000) })
+      .where('issuer', '=', provider.issuer)
+      .execute()
+
+  test.each([
+    ['is asked about again', async () => await recheck()],
+    ['signs in anew', async () => void (await signsIn(site.browser(), 'claim'))],
+  ])('ends for good when who has left them %s', async (_when, hears) => {
+    const { id, asks } = await holding()
+    expect(await asks()).toEqual(all)
+    leaves()
+    await hears()
+    expect(await asks()).toEqual(nothing)
+    const audit = site.api.db.selectFrom('audit_event').select('detail').where('action', '=', 'withdrawAccess')
+    expect(await audit.where('subject_id', '=', id).execute()).toContainEqual({
+      detail: { issuer: 'claim', all: true },
+    })
+    accounts['ada'] = { name: 'Ada', groups: ['beamline'] }
+    await signedIn()
+    // Portals may act again; what ended stays so.
+    expect(await asks()).toEqual({ ...nothing, portal: 200 })
+  })
+
+  test('stays where another identity lets the account in, but for what hangs on this one', async () => {
+    const { id, asks } = await holding()
+    await site.api.db.insertInto('identity').values({ issuer: other, subject: 'ada', account_id: id }).execute()
+    leaves()
+    await recheck()
+    expect(await asks()).toEqual({ browser: 401, token: 200, portal: 403 })
+    await site.api.db.deleteFrom('identity').where('issuer', '=', other).execute()
+    expect((await asks()).token).toBe(401)
+  })
+
+  test('waits while the word on the groups is old, and goes on with the next', async () => {
+    const { asks } = await holding()
+    await spoken(16)
+    expect(await asks()).toEqual(nothing)
+    await recheck()
+    expect(await asks()).toEqual(all)
+  })
+
+  test('is asked for without a browser that is in use, as long as the issuer answers', async () => {
+    const { asks } = await holding()
+    await browsersUntil({ idle_until: new Date(0), expires_at: new Date(0) })
+    await spoken(16)
+    await recheck()
+    expect(await asks()).toEqual({ ...all, browser: 401 })
+    leaves()
+    await recheck()
+    expect(await asks()).toEqual(nothing)
+  })
+
+  test('holds as long as the site says, where that is longer', async () => {
+    const { asks } = await holding()
+    await spoken(59)
+    const gate = { issuer: provider.issuer, holdsSeconds: 3_600 }
+    await declareGates(site.api.db, [gate])
+    expect(await asks()).toEqual(all)
+    await declareGates(site.api.db, gatesOf(site.signIn))
+    expect(await asks()).toEqual(nothing)
+    // An issuer that is configured no more stands for nobody.
+    await declareGates(site.api.db, [])
+    expect(await asks()).toEqual(nothing)
+    await declareGates(site.api.db, [{ ...gate, holdsSeconds: null }])
+    expect(await asks()).toEqual(all)
+    await declareGates(site.api.db, gatesOf(site.signIn))
+  })
 })
 
 test('of Globus its own list of groups counts, and where that is not to be had, nobody is let in', async () => {
