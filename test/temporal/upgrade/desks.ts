@@ -13,6 +13,7 @@ export function createHold(behind: ComputeProvider) {
   let starting = false
   let making = true
   const stuck = new Set<string>()
+  const hanging = new Set<string>()
   const held = new Set<string>()
   const seen = ({ name }: InstanceRef, state: InstanceState): InstanceState =>
     held.has(name) && state.kind === 'running' ? { kind: 'pending', reason: 'held' } : state
@@ -32,6 +33,7 @@ export function createHold(behind: ComputeProvider) {
     },
     async remove(ref: InstanceRef, call: CallContext): Promise<Removed> {
       while (stuck.has(ref.name)) {
+        hanging.add(ref.name)
         if (call.signal.aborted) return { kind: 'unknown', why: 'it hangs' }
         await rest()
       }
@@ -52,6 +54,8 @@ export function createHold(behind: ComputeProvider) {
     /** Removals of these hang until `letGo`. */
     holdRemovals: (ids: readonly SessionId[]) => ids.forEach((id) => stuck.add(instanceName(id, 1))),
     letGo: () => stuck.clear(),
+    /** Whether a removal of it was begun, and hung. */
+    hasHung: (id: SessionId) => hanging.has(instanceName(id, 1)),
   }
 }
 
