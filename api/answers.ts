@@ -1,4 +1,4 @@
-import type { z } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
 import type { TypedResponse } from 'hono'
 import type { AppContext } from './env.ts'
 
@@ -25,4 +25,12 @@ export const body = <S extends z.ZodType>(schema: S) => ({
 export const json = <S extends z.ZodType>(schema: S, description: string) => ({
   description,
   content: { 'application/json': { schema } },
+})
+
+const stream = z.string().openapi({ description: 'Events as they come; a comment every 15 s' })
+
+/** A JSON answer, or a stream of what comes where the caller accepts that. */
+export const streamOr = <S extends z.ZodType>(schema: S, description: string) => ({
+  description,
+  content: { 'application/json': { schema }, 'text/event-stream': { schema: stream } },
 })

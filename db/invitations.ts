@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import type { ProjectRole } from '../domain/authorization.ts'
 import type { AccountId, InvitationId, ProjectId, SessionId } from '../domain/ids.ts'
 import type {
@@ -166,22 +167,46 @@ export type InvitationsOf =
   | { readonly inviterId: AccountId }
   | { readonly emails: readonly string[] }
 
+/** Of an invitation `i`. */
+function belongsTo(of: InvitationsOf): RawBuilder<boolean> {
+  if ('projectId' in of) return sql`i.project_id = ${of.projectId} and i.session_id is null`
+  if ('sessionId' in of) return sql`i.session_id = ${of.sessionId}`
+  if ('inviterId' in of) return sql`i.inviter_id = ${of.inviterId}`
+  return sql`i.email = any(${[...of.emails]}::text[])`
+}
+
+/** How invitations stood when they were last looked at: each change raises its number. */
+export type InvitationVersions = ReadonlyMap<InvitationId, number>
+
+/** Of the newest, at most `most`, those that are not as they are known, in the order in which they were made; and how all of them stand now. */
+export async function changedInvitations(
+  executor: Executor,
+  of: InvitationsOf,
+  known: InvitationVersions,
+  most: number,
+): Promise<{ readonly changed: readonly Invitation[]; readonly now: InvitationVersions }> {
+  const rows = await executor
+    .selectFrom('invitation as i')
+    .select(['i.id', 'i.event_seq'])
+    .where(belongsTo(of))
+    .orderBy('i.id', 'desc')
+    .limit(most)
+    .execute()
+  const now = new Map(rows.map(({ id, event_seq }) => [id, event_seq]))
+  const ids = [...now.keys()].filter((id) => known.get(id) !== now.get(id))
+  if (ids.length === 0) return { changed: [], now }
+  const changed = await invitations(executor).where('i.id', 'in', ids).orderBy('i.id').execute()
+  return { changed: changed.map(view), now }
+}
+
 /** The newest first. */
 export async function listInvitations(
   executor: Executor,
   of: InvitationsOf,
   { after, limit }: PageAsk,
 ): Promise<Page<Invitation>> {
-  const all = invitations(executor)
-  const chosen =
-    'projectId' in of
-      ? all.where('i.project_id', '=', of.projectId).where('i.session_id', 'is', null)
-      : 'sessionId' in of
-        ? all.where('i.session_id', '=', of.sessionId)
-        : 'inviterId' in of
-          ? all.where('i.inviter_id', '=', of.inviterId)
-          : all.where('i.email', '=', sql<string>`any(${[...of.emails]}::text[])`)
-  const rows = await chosen
+  const rows = await invitations(executor)
+    .where(belongsTo(of))
     .$if(after !== null, (q) => q.where('i.id', '<', after as InvitationId))
     .orderBy('i.id', 'desc')
     .limit(limit + 1)

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { readFeed, readSessionEvents } from '../../db/events.ts'
-import { json } from '../answers.ts'
+import { streamOr } from '../answers.ts'
 import type { AppContext } from '../env.ts'
 import { idOf } from '../fields.ts'
 import { allQuery, viewerFor } from '../operators.ts'
@@ -19,11 +19,6 @@ const query = {
 }
 
 const Events = pageOfItems(EventDocument)
-const answers = (description: string) => {
-  const { content } = json(Events, description)
-  const stream = z.string().openapi({ description: 'Events as they come; a comment every 15 s' })
-  return { description, content: { ...content, 'text/event-stream': { schema: stream } } }
-}
 
 const lastId = (c: AppContext, asked: string | undefined): string | undefined => c.req.header('last-event-id') ?? asked
 
@@ -43,7 +38,7 @@ const sessionEvents = route(
     subject: sessionOfPath,
     request: { params: z.object({ sessionId: idOf('session') }), query: z.strictObject(query) },
     refusals: [410],
-    responses: { 200: answers('The events, the oldest first'), 204: { description: 'There will be no more' } },
+    responses: { 200: streamOr(Events, 'The events, the oldest first'), 204: { description: 'There will be no more' } },
   },
   async (c) => {
     const { sessionId } = c.req.valid('param')
@@ -75,7 +70,7 @@ const feed = route(
     right: 'event:list',
     refusals: [410],
     request: { query: z.strictObject({ ...query, ...allQuery }) },
-    responses: { 200: answers('The events, the oldest first') },
+    responses: { 200: streamOr(Events, 'The events, the oldest first') },
   },
   async (c) => {
     const { limit, after: asked, all } = c.req.valid('query')

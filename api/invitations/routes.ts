@@ -2,12 +2,14 @@ import { z } from '@hono/zod-openapi'
 import { readInvitationEvents } from '../../db/invitation-events.ts'
 import { listInvitations } from '../../db/invitations.ts'
 import { verifiedEmailsOf } from '../../db/verified-emails.ts'
-import { body, json } from '../answers.ts'
+import { body, json, streamOr } from '../answers.ts'
 import { deedOf } from '../env.ts'
+import { answerStream, wantsStream } from '../events/answer-stream.ts'
 import { idOf, iso } from '../fields.ts'
 import { answerPage, pageAsk, pageOfItems, pageQuery } from '../paging.ts'
 import { route } from '../route.ts'
 import { accept, decline, view } from './answering.ts'
+import { followInvitations } from './following.ts'
 import { readInvitation, resend, revoke } from './inviting.ts'
 import {
   InvitationAnswer,
@@ -28,7 +30,10 @@ const listOwn = route(
   {
     operationId: 'listInvitations',
     summary: 'List the invitations that are for you, or that you wrote',
-    description: '`received`: those for an address that is proven to be yours, open ones and others.',
+    description:
+      '`received`: those for an address that is proven to be yours, open ones and others. With `Accept: text/event-stream` a ' +
+      'stream: the newest 200 as they are, the oldest of them first, then each that has changed, as `event: invitation` with ' +
+      'the invitation as data. Every stream begins so: there is nothing to resume.',
     tags: ['invitations'],
     method: 'get',
     path: '/v1/invitations',
@@ -36,14 +41,16 @@ const listOwn = route(
     request: {
       query: z.strictObject({ ...pageQuery, direction: z.enum(['received', 'sent']).default('received') }),
     },
-    responses: { 200: json(pageOfItems(InvitationDocument), 'A page of invitations, the newest first') },
+    responses: { 200: streamOr(pageOfItems(InvitationDocument), 'A page of invitations, the newest first') },
   },
   async (c) => {
     const { db } = c.var.services
     const { accountId } = c.var.principal
     const { direction, ...query } = c.req.valid('query')
-    const of = direction === 'sent' ? { inviterId: accountId } : { emails: await verifiedEmailsOf(db, accountId) }
-    const page = await listInvitations(db, of, pageAsk(`${direction}-invitations`, query))
+    const of = async () =>
+      direction === 'sent' ? { inviterId: accountId } : { emails: await verifiedEmailsOf(db, accountId) }
+    if (wantsStream(c)) return answerStream(c, followInvitations(c, of))
+    const page = await listInvitations(db, await of(), pageAsk(`${direction}-invitations`, query))
     return c.json(answerPage(`${direction}-invitations`, page, presentInvitation), 200)
   },
 )

@@ -1,4 +1,5 @@
 // oxlint-disable max-lines -- each way that an invitation is answered, beside the scene that they share
+import { createParser } from 'eventsource-parser'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { InvitationId, SessionId } from '../../domain/ids.ts'
 import { callApp } from '../setup/api.ts'
@@ -60,6 +61,49 @@ const roleOf = async (person: Person) =>
       .where('account_id', '=', person.id)
       .executeTakeFirst()
   )?.role ?? null
+
+test('whoever wrote invitations, and whom they are for, may follow how they stand, as one is now and from then on', async () => {
+  const follow = async (person: Person, direction: string) => {
+    const headers = { authorization: `Bearer ${person.token}`, accept: 'text/event-stream' }
+    const answer = await api.app.app.request(`/v1/invitations?direction=${direction}`, { headers })
+    expect(answer.status).toBe(200)
+    const heard: unknown[] = []
+    const parser = createParser({
+      onEvent({ event, data }) {
+        const { id, state } = JSON.parse(data) as Answer['body']
+        heard.push([event, id, state])
+      },
+    })
+    const reader = answer.body?.getReader()
+    const pump = async () => {
+      for (let chunk = await reader?.read(); chunk?.done === false; chunk = await reader?.read())
+        parser.feed(Buffer.from(chunk.value).toString())
+    }
+    const pumped = pump()
+    const leave = async () => {
+      await reader?.cancel()
+      await pumped
+    }
+    return { heard, leave }
+  }
+  const inviter = await api.person()
+  const place = await as(inviter, 'POST', '/v1/projects', { body: { name: 'Followed' } })
+  const write = async (to: string) => {
+    const body = { email: to, role: 'viewer' }
+    return (await as(inviter, 'POST', `/v1/projects/${place.body.id}/invitations`, { body })).body.id
+  }
+  const first = await write(email)
+  const streams = [await follow(inviter, 'sent'), await follow(guest, 'received')] as const
+  const told: unknown[] = [['invitation', first, 'sent']]
+  for (const { heard } of streams) await expect.poll(() => heard).toEqual(told)
+  expect((await accept(guest, { invitationId: first })).status).toBe(200)
+  told.push(['invitation', first, 'accepted'])
+  for (const { heard } of streams) await expect.poll(() => heard).toEqual(told)
+  const second = await write(newEmail())
+  await expect.poll(() => streams[0].heard).toEqual([...told, ['invitation', second, 'sent']])
+  expect(streams[1].heard).toEqual(told)
+  for (const { leave } of streams) await leave()
+})
 
 describe('an invitation into a project', () => {
   test('is brought by its link, seen before, accepted once, and makes a member', async () => {
