@@ -1,7 +1,7 @@
 import type { AccountId } from '../domain/ids.ts'
 import type { Trx } from './connect.ts'
 
-export type FavouriteKind = 'project' | 'experiment' | 'template'
+export type FavouriteKind = 'project' | 'experiment'
 
 /** What an account wants to find first. */
 export interface Favourite {
