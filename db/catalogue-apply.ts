@@ -128,7 +128,15 @@ async function apply(
     case 'addMember': {
       const accountId = action.accountId as AccountId
       if (!usable.has(accountId)) return false
-      const member = { project_id: projectId, account_id: accountId, role: action.role, source }
+      const { role } = action
+      const roleSource = role === null ? null : source
+      const member = {
+        project_id: projectId,
+        account_id: accountId,
+        role: role ?? 'editor',
+        source,
+        role_source: roleSource,
+      }
       const added = await trx
         .insertInto('project_member')
         .values(member)
@@ -140,7 +148,7 @@ async function apply(
       return await changes(
         trx
           .updateTable('project_member')
-          .set({ role: action.role })
+          .set(action.role === null ? { role_source: null } : { role: action.role, role_source: source })
           .where('project_id', '=', projectId)
           .where('account_id', '=', action.accountId as AccountId)
           .where('source', '=', source),

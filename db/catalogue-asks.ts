@@ -22,13 +22,21 @@ export interface CatalogueSync {
   readonly endedAt: Date | null
   readonly outcome: SyncOutcome | null
   readonly report: CatalogueReport | null
+  /** When a run last carried it on; with the two below it tells how far it has come. */
+  readonly seenAt: Date | null
+  /** Lists, or parts of the one list, that are read and not forgotten yet: they are once it has ended. */
+  readonly lists: number
+  readonly changed: number
 }
 
 const syncs = (executor: Executor) =>
   executor
     .selectFrom('catalogue_sync')
     .select(['id', 'source', 'account_id', 'requested_by', 'dry_run', 'allow_withdrawals'])
-    .select(['requested_at', 'started_at', 'ended_at', 'outcome', 'report'])
+    .select(['requested_at', 'started_at', 'ended_at', 'outcome', 'report', 'seen_at', 'changed'])
+    .select(
+      sql<number>`(select count(*)::int from catalogue_listing l where l.sync_id = catalogue_sync.id)`.as('lists'),
+    )
 type Row = Awaited<ReturnType<ReturnType<typeof syncs>['executeTakeFirstOrThrow']>>
 
 const view = (row: Row): CatalogueSync => ({
@@ -43,6 +51,9 @@ const view = (row: Row): CatalogueSync => ({
   endedAt: row.ended_at,
   outcome: row.outcome,
   report: row.report,
+  seenAt: row.seen_at,
+  lists: row.lists,
+  changed: row.changed,
 })
 
 export type SyncAsk = Pick<CatalogueSync, 'id' | 'source' | 'accountId' | 'requestedBy' | 'dryRun' | 'allowWithdrawals'>

@@ -1,21 +1,22 @@
 import { sql } from 'kysely'
-import type { CatalogueListing, CatalogueReport, SyncOutcome } from '../domain/catalogue.ts'
+import type { CatalogueListing, CatalogueReport, ListGap, SyncOutcome } from '../domain/catalogue.ts'
 import { newId } from '../domain/ids.ts'
 import type { AccountId, SyncId } from '../domain/ids.ts'
 import type { Db, Executor } from './connect.ts'
+import { readArming } from './epoch.ts'
 import { hasOfficeLogin } from './office-logins.ts'
 
 export interface BegunSync {
   readonly id: SyncId
   /** Whose list alone is read; `null`: everybody's. */
   readonly accountId: AccountId | null
-  readonly dryRun: boolean
   readonly ended: boolean
 }
 
 /**
- * Notes which run carries a sync out; one that the schedule began gets its row now. Those whose run ended without a word are
- * closed. A repeat finds the same row.
+ * Notes which run carries a sync out, and that it does; one that the schedule began gets its row now. Those that no run has carried
+ * on for longer than one may last are closed. A repeat finds the same row. While the installation is disarmed it may be a copy: it
+ * asks nobody, and brings nothing in.
  */
 export async function beginSync(
   db: Db,
@@ -24,7 +25,7 @@ export async function beginSync(
   await sql`
     update catalogue_sync set ended_at = now(), outcome = 'failed'
     where source = ${ask.source} and ended_at is null
-      and started_at < now() - ${ask.atMostMs} * interval '1 millisecond'
+      and coalesce(seen_at, started_at) < now() - ${ask.atMostMs} * interval '1 millisecond'
   `.execute(db)
   if (ask.id === null)
     await db
@@ -32,19 +33,25 @@ export async function beginSync(
       .values({ id: newId('sync'), source: ask.source, run_id: ask.runId, started_at: sql<Date>`now()` })
       .onConflict((c) => c.doNothing())
       .execute()
-  else
-    await db
-      .updateTable('catalogue_sync')
-      .set({ started_at: sql<Date>`now()`, run_id: ask.runId })
-      .where('id', '=', ask.id)
-      .where('started_at', 'is', null)
-      .execute()
+  const isThis = ask.id === null ? sql<boolean>`run_id = ${ask.runId}` : sql<boolean>`id = ${ask.id}`
+  await db
+    .updateTable('catalogue_sync')
+    .set({
+      started_at: sql<Date>`coalesce(started_at, now())`,
+      run_id: sql<string>`coalesce(run_id, ${ask.runId})`,
+      seen_at: sql<Date>`now()`,
+    })
+    .where(isThis)
+    .where('ended_at', 'is', null)
+    .execute()
   const row = await db
     .selectFrom('catalogue_sync')
-    .select(['id', 'account_id', 'dry_run', 'ended_at'])
-    .where((eb) => (ask.id === null ? eb('run_id', '=', ask.runId) : eb('id', '=', ask.id)))
+    .select(['id', 'account_id', 'ended_at'])
+    .where(isThis)
     .executeTakeFirstOrThrow()
-  return { id: row.id, accountId: row.account_id, dryRun: row.dry_run, ended: row.ended_at !== null }
+  const isDisarmed = row.ended_at === null && (await readArming(db)).disarmed !== null
+  if (isDisarmed) await endSync(db, row.id, 'disarmed', null)
+  return { id: row.id, accountId: row.account_id, ended: isDisarmed || row.ended_at !== null }
 }
 
 /** An account with its logins at a catalogue; without any it belongs to nothing there any more. */
@@ -83,11 +90,16 @@ export async function catalogueAccounts(
 }
 
 /** What was read, of an account or of everybody (`null`); or why nothing was. A repeat writes it anew. */
-export interface ReadList {
-  readonly accountId: AccountId | null
-  readonly listing: CatalogueListing | null
-  readonly why: string | null
-}
+export type ReadList = { readonly accountId: AccountId | null } & (
+  | {
+      readonly listing: CatalogueListing
+      /** Of a list that comes in parts, from 0. */
+      readonly part: number
+      /** Where the next part begins; `null`: this is the last. */
+      readonly next: string | null
+    }
+  | { readonly gap: ListGap; readonly why: string }
+)
 
 /** Keeps what was read until the sync has ended. What could not be read is stale from now on. */
 export async function keepLists(
@@ -96,14 +108,19 @@ export async function keepLists(
   lists: readonly ReadList[],
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    for (const { accountId, listing, why } of lists) {
-      const read = { listing: listing === null ? null : JSON.stringify(listing), why: listing === null ? why : null }
+    for (const { accountId, ...read } of lists) {
+      const isRead = 'listing' in read
+      const said = isRead
+        ? { listing: JSON.stringify(read.listing), next: read.next, gap: null, why: null }
+        : { listing: null, next: null, gap: read.gap, why: read.why }
       await trx
         .insertInto('catalogue_listing')
-        .values({ sync_id: id, account_id: accountId ?? '', ...read })
-        .onConflict((c) => c.columns(['sync_id', 'account_id']).doUpdateSet({ ...read, read_at: sql<Date>`now()` }))
+        .values({ sync_id: id, account_id: accountId ?? '', part: isRead ? read.part : 0, ...said })
+        .onConflict((c) =>
+          c.columns(['sync_id', 'account_id', 'part']).doUpdateSet({ ...said, read_at: sql<Date>`now()` }),
+        )
         .execute()
-      if (listing !== null) continue
+      if (isRead) continue
       await trx
         .insertInto('catalogue_standing')
         .values({ source, account_id: accountId ?? '', stale_since: sql<Date>`now()` })
@@ -115,6 +132,18 @@ export async function keepLists(
         .execute()
     }
   })
+}
+
+/** Where the part of everybody's list begins; `null`: at its beginning, or there is no such part. */
+export async function whereBegins(db: Db, id: SyncId, part: number): Promise<string | null> {
+  const row = await db
+    .selectFrom('catalogue_listing')
+    .select('next')
+    .where('sync_id', '=', id)
+    .where('account_id', '=', '')
+    .where('part', '=', part - 1)
+    .executeTakeFirst()
+  return row?.next ?? null
 }
 
 /** Closes a sync with what it came to, and forgets what it read. Repeats change nothing. */

@@ -83,12 +83,19 @@ export function experimentsStatement(ask: ExperimentsAsk): { readonly text: stri
       order by ${key} ${by}, e.id ${by} limit ${place(limit + 1)})
     select e.id, e.project_id, e.name, e.description, e.instrument, e.source, e.external_id, e.starts, e.ends, e.uid, e.gid,
       e.datasets, e.version, e.created_at, e.withdrawn_at, page.key, p.name as project_name, ${isFavourite} as favourite,
-      (select min(t.stale_since) from catalogue_standing t
-        where t.source = e.source and t.account_id in ('', $1)) as stale_since
+      ${staleSince('e')} as stale_since
     from page join experiment e on e.id = page.id join project p on p.id = e.project_id
     order by page.key ${by}, e.id ${by}`
   return { text, parameters }
 }
+
+/**
+ * Since when the catalogue that a row comes from has not been read: that failed, of everybody or of the account `$1`, or everybody's
+ * should have been by then.
+ */
+export const staleSince = (row: 'e' | 'p'): string => `(
+  select min(least(t.stale_since, case when t.fresh_until < now() then t.fresh_until end)) from catalogue_standing t
+  where t.source = ${row}.source and t.account_id in ('', $1))`
 
 const isFavourite = `exists (select from favourite f
   where f.account_id = $1 and f.kind = 'experiment' and f.subject_id = e.id)`
@@ -125,8 +132,7 @@ export async function showExperiment(
   const read = statement<Omit<Row, 'key'>>(`
     select e.id, e.project_id, e.name, e.description, e.instrument, e.source, e.external_id, e.starts, e.ends, e.uid, e.gid,
       e.datasets, e.version, e.created_at, e.withdrawn_at, p.name as project_name, ${isFavourite} as favourite,
-      (select min(t.stale_since) from catalogue_standing t
-        where t.source = e.source and t.account_id in ('', $1)) as stale_since
+      ${staleSince('e')} as stale_since
     from experiment e join project p on p.id = e.project_id where e.id = $2`)
   const [row] = await read(executor, [accountId, id])
   if (row === undefined) return null

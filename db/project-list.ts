@@ -1,6 +1,6 @@
-import type { AccountId } from '../domain/ids.ts'
+import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { Executor } from './connect.ts'
-import { patternOf } from './experiment-list.ts'
+import { patternOf, staleSince } from './experiment-list.ts'
 import type { ExperimentFilter, OrderedPage } from './experiment-list.ts'
 import { projectView } from './projects.ts'
 import type { Project, ProjectRow } from './projects.ts'
@@ -21,6 +21,8 @@ export interface ProjectsAsk extends OrderedPage {
 
 export interface ListedProject extends Project {
   readonly isFavourite: boolean
+  /** Since when its catalogue could not be asked; `null`: it is as that says. */
+  readonly staleSince: Date | null
 }
 
 export interface ProjectsPage {
@@ -30,6 +32,26 @@ export interface ProjectsPage {
 
 const isFavourite = `exists (select from favourite f
   where f.account_id = $1 and f.kind = 'project' and f.subject_id = p.id)`
+
+const shown = `${isFavourite} as favourite, ${staleSince('p')} as stale_since`
+
+type Shown = ProjectRow & { readonly favourite: boolean; readonly stale_since: Date | null }
+const listedView = (row: Shown): ListedProject => ({
+  ...projectView(row),
+  isFavourite: row.favourite,
+  staleSince: row.stale_since,
+})
+
+/** One of them as a list shows it to the account; `null`: there is none. */
+export async function showProject(
+  executor: Executor,
+  id: ProjectId,
+  accountId: AccountId,
+): Promise<ListedProject | null> {
+  const read = statement<Shown>(`select p.*, ${shown} from project p where p.id = $2`)
+  const [row] = await read(executor, [accountId, id])
+  return row === undefined ? null : listedView(row)
+}
 
 /** The statement of a page. Ids are ordered by when they were made. */
 export function projectsStatement(ask: ProjectsAsk): { readonly text: string; readonly parameters: unknown[] } {
@@ -62,7 +84,7 @@ export function projectsStatement(ask: ProjectsAsk): { readonly text: string; re
   const from = ask.own ? 'project_member m join project p on p.id = m.project_id and m.account_id = $1' : 'project p'
   const by = descends ? 'desc' : 'asc'
   const text = `
-    select p.*, ${key} as key, ${isFavourite} as favourite
+    select p.*, ${key} as key, ${shown}
     from ${from} where ${conditions.join(' and ')}
     order by ${byName ? `${key} ${by}, ` : ''}p.id ${by} limit ${place(limit + 1)}`
   return { text, parameters }
@@ -71,11 +93,11 @@ export function projectsStatement(ask: ProjectsAsk): { readonly text: string; re
 /** A page of projects. */
 export async function listProjects(executor: Executor, ask: ProjectsAsk): Promise<ProjectsPage> {
   const { text, parameters } = projectsStatement(ask)
-  const rows = await statement<ProjectRow & { key: string; favourite: boolean }>(text)(executor, parameters)
-  const shown = rows.slice(0, ask.limit)
-  const last = shown.at(-1)
+  const rows = await statement<Shown & { readonly key: string }>(text)(executor, parameters)
+  const page = rows.slice(0, ask.limit)
+  const last = page.at(-1)
   return {
-    items: shown.map((row) => ({ ...projectView(row), isFavourite: row.favourite })),
+    items: page.map(listedView),
     next: rows.length > ask.limit && last !== undefined ? [last.key, last.id] : null,
   }
 }

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated } from 'kysely'
-import type { CatalogueListing, CatalogueReport, SyncOutcome } from '../domain/catalogue.ts'
+import type { CatalogueListing, CatalogueReport, ListGap, SyncOutcome } from '../domain/catalogue.ts'
 import type { ProjectRole } from '../domain/authorization.ts'
 import type { DayOrMoment, ExperimentDataset } from '../domain/experiment.ts'
 import type { AccountId, ExperimentId, ProjectId, ProviderId, SyncId } from '../domain/ids.ts'
@@ -17,6 +17,11 @@ export interface ExperimentColumns {
 /** What rows know of the catalogue that they come from; `null`: people made them here. */
 export interface SourceColumn {
   source: Optional<string>
+}
+
+export interface MemberSourceColumns extends SourceColumn {
+  /** The catalogue that says the role; `null`: people here. */
+  role_source: Optional<string>
 }
 
 export interface ProjectSourceColumns extends SourceColumn {
@@ -81,12 +86,21 @@ export interface ExperimentTables {
     report: NullableJson<CatalogueReport>
     next_try_at: TimeDefault
     tries: Generated<number>
+    /** When a run last carried it on. */
+    seen_at: NullableTime
+    /** How much it has changed so far. */
+    changed: Generated<number>
   }
   catalogue_listing: {
     sync_id: SyncId
     /** `''`: one list of everything. */
     account_id: Generated<string>
+    /** Of a list that comes in parts. */
+    part: Generated<number>
+    /** Where the next part begins, as the catalogue says it; `null`: this is the last. */
+    next: Optional<string>
     read_at: TimeDefault
+    gap: Optional<ListGap>
     /** `null`: it could not be read, and this is why. */
     listing: NullableJson<CatalogueListing>
     why: Optional<string>
@@ -96,5 +110,7 @@ export interface ExperimentTables {
     account_id: Generated<string>
     synced_at: NullableTime
     stale_since: NullableTime
+    /** Of everybody's: by then it was to be read again. */
+    fresh_until: NullableTime
   }
 }

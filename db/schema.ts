@@ -12,7 +12,12 @@ import type { Volume } from '../domain/volumes.ts'
 import type { AccountColumns, AccountTables } from './schema-accounts.ts'
 import type { Json, JsonDefault, NullableJson, NullableTime, Time, TimeDefault } from './schema-columns.ts'
 import type { DoorTables } from './schema-doors.ts'
-import type { ExperimentColumns, ExperimentTables, ProjectSourceColumns, SourceColumn } from './schema-experiments.ts'
+import type {
+  ExperimentColumns,
+  ExperimentTables,
+  MemberSourceColumns,
+  ProjectSourceColumns,
+} from './schema-experiments.ts'
 import type { InstanceTables } from './schema-instances.ts'
 import type { InvitationTables } from './schema-invitations.ts'
 import type { MachineTables } from './schema-machines.ts'
@@ -130,7 +135,7 @@ export interface Database
     account_id: AccountId
     role: ProjectRole
     added_at: TimeDefault
-  } & SourceColumn
+  } & MemberSourceColumns
   quota_default: { payer_kind: PayerKind } & LimitColumns
   quota: { payer_kind: PayerKind; payer_id: string; version: Generated<number> } & LimitColumns
   storage_source: {

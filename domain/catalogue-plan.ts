@@ -16,6 +16,18 @@ export interface ReadListing {
   readonly listing: CatalogueListing
 }
 
+export interface KnownMember {
+  readonly project: string
+  readonly accountId: string
+  readonly role: ProjectRole
+  /** By this source, and not by people here. */
+  readonly isOurs: boolean
+  /** So is the role: else that is for people here. */
+  readonly isRoleOurs: boolean
+  /** The account is in use: others are not asked about. */
+  readonly isActive: boolean
+}
+
 /** What a source has brought in before, by its own names. */
 export interface KnownCatalogue {
   readonly projects: readonly { readonly externalId: string; readonly name: string; readonly description: string }[]
@@ -24,13 +36,8 @@ export interface KnownCatalogue {
     readonly isNamed: boolean
     readonly isWithdrawn: boolean
   })[]
-  /** Everybody in these projects. `isOurs`: by this source, and not by people here. */
-  readonly members: readonly {
-    readonly project: string
-    readonly accountId: string
-    readonly role: ProjectRole
-    readonly isOurs: boolean
-  }[]
+  /** Everybody in these projects. */
+  readonly members: readonly KnownMember[]
   /** For whom experiments are, as far as this source said so. */
   readonly admitted: readonly { readonly project: string; readonly experiment: string; readonly accountId: string }[]
 }
@@ -57,7 +64,8 @@ interface Wanted {
 
 /**
  * What is to be done so that it is here as the source says. Pure. A list of one person says who he is, and nothing of others; a
- * list of everything says all. What cannot be read withdraws nothing, and people's own memberships are never touched.
+ * list of everything, which may come in parts, says all. An experiment goes once all who belong to its project were heard. What
+ * cannot be read withdraws nothing, and people's own memberships are never touched.
  */
 export function planSync({ listings, known, accountsOf }: SyncAsk): SyncPlan {
   const wanted = together(listings)
@@ -65,13 +73,17 @@ export function planSync({ listings, known, accountsOf }: SyncAsk): SyncPlan {
   /** Lists with records that do not say which they are may name anything. */
   const readable = listings.filter(({ listing }) => listing.unreadable === 0)
   const isAllReadable = readable.length === listings.length
-  const speaksOf = (accountId: string): boolean =>
-    isWhole ? isAllReadable : readable.some((list) => list.accountId === accountId)
-  const readInFull = new Set(readable.flatMap(({ listing }) => listing.projects.map((p) => p.externalId)))
+  const heard = new Set(readable.map(({ accountId }) => accountId))
+  const speaksOf = (accountId: string): boolean => (isWhole ? isAllReadable : heard.has(accountId))
+  const members = membersOf(listings, accountsOf)
+  const people = peopleOf(members, known)
   /** What another record names may have more in the one that could not be read: a line, an investigation, is not its whole project. */
   const saysAllOf = (project: string): boolean =>
-    !wanted.partial.has(project) && (isWhole ? isAllReadable : readInFull.has(project))
-  const members = membersOf(listings, accountsOf)
+    !wanted.partial.has(project) && (isWhole ? isAllReadable : isHeardOf(project))
+  /** All who belong to it were heard, and one of them named it, or nobody is left. */
+  const isHeardOf = (project: string): boolean =>
+    (people.get(project)?.every(speaksOf) ?? false) && (wanted.projects.has(project) || !hasOthers.has(project))
+  const hasOthers = new Set(known.members.flatMap((m) => (m.isOurs ? [] : [m.project])))
   const admitted = admittedOf(wanted, accountsOf)
   const mayWithdraw = (project: string, accountId: string): boolean =>
     speaksOf(accountId) && !wanted.partial.has(project)
@@ -89,10 +101,29 @@ export function planSync({ listings, known, accountsOf }: SyncAsk): SyncPlan {
   }
 }
 
-/** What is withheld of a plan: all its withdrawals, where they are more than usual and than an operator allows; `null`: nothing. */
-export function withheldOf({ actions, extent }: SyncPlan, allowance: number): number | null {
+/** What bounds the lists of single persons together, as it would one of everybody. */
+export interface JointBound {
+  /** What they have taken since everybody's were read, of how much. */
+  readonly taken: number
+  readonly extent: number
+  /** Everybody's would take so much that it waits for an operator. */
+  readonly isWithheld: boolean
+}
+
+/**
+ * What is withheld of a plan: all its withdrawals, where they are more than usual and than an operator allows; `null`: nothing.
+ * `joint`: of one person's list; `null`: it is of everybody.
+ */
+export function withheldOf(
+  { actions, extent }: SyncPlan,
+  allowance: number,
+  joint: JointBound | null = null,
+): number | null {
   const asked = actions.filter(isWithdrawal).length
-  return asked > Math.max(mostAtOnce(extent), allowance) ? asked : null
+  if (asked === 0) return null
+  const isUsual = asked <= Math.max(mostAtOnce(extent), allowance)
+  const isUsualTogether = joint === null || (!joint.isWithheld && joint.taken + asked <= mostAtOnce(joint.extent))
+  return isUsual && isUsualTogether ? null : asked
 }
 
 function together(listings: readonly ReadListing[]): Wanted {
@@ -146,6 +177,21 @@ function membersOf(
           for (const account of accountsOf(login)) add(project.externalId, account, role)
     }
   return members
+}
+
+/** Who belongs to each project by this source, now or before: an experiment that one of them sees is there. */
+function peopleOf(
+  members: ReadonlyMap<string, WantedMember>,
+  known: KnownCatalogue,
+): ReadonlyMap<string, readonly string[]> {
+  const all = [...members.values(), ...known.members.filter((m) => m.isOurs && m.isActive)]
+  const people = new Map<string, string[]>()
+  for (const { project, accountId } of all) {
+    const those = people.get(project)
+    if (those === undefined) people.set(project, [accountId])
+    else those.push(accountId)
+  }
+  return people
 }
 
 interface Admitted {
@@ -225,8 +271,8 @@ function ofMembers(
   const actions: SyncAction[] = []
   for (const [at, { project, accountId, role }] of members) {
     const is = before.get(at)
-    if (is === undefined) actions.push({ do: 'addMember', project, accountId, role: role ?? 'editor' })
-    else if (is.isOurs && role !== null && is.role !== role)
+    if (is === undefined) actions.push({ do: 'addMember', project, accountId, role })
+    else if (is.isOurs && (role === null ? is.isRoleOurs : is.role !== role || !is.isRoleOurs))
       actions.push({ do: 'changeRole', project, accountId, role })
   }
   for (const { project, accountId, isOurs } of known.members)

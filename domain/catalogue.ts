@@ -85,21 +85,21 @@ export type SyncAction =
   | { readonly do: 'changeExperiment'; readonly project: string; readonly experiment: string }
   | { readonly do: 'withdrawExperiment'; readonly project: string; readonly experiment: string }
   | {
-      readonly do: 'addMember'
+      /** `role`: `null` where the catalogue says none: then it is for people here. */
+      readonly do: 'addMember' | 'changeRole'
       readonly project: string
       readonly accountId: string
-      readonly role: ProjectRole
+      readonly role: ProjectRole | null
     }
-  | { readonly do: 'changeRole'; readonly project: string; readonly accountId: string; readonly role: ProjectRole }
   | { readonly do: 'withdrawMember'; readonly project: string; readonly accountId: string }
   | { readonly do: 'admit'; readonly project: string; readonly experiment: string; readonly accountId: string }
   | { readonly do: 'dismiss'; readonly project: string; readonly experiment: string; readonly accountId: string }
 
 export type SyncDeed = SyncAction['do']
 
-/** What is taken from somebody. */
-export const isWithdrawal = ({ do: deed }: SyncAction): boolean =>
-  deed === 'withdrawMember' || deed === 'dismiss' || deed === 'withdrawExperiment'
+/** What takes something from somebody. */
+export const withdrawals: readonly SyncDeed[] = ['withdrawMember', 'dismiss', 'withdrawExperiment']
+export const isWithdrawal = ({ do: deed }: SyncAction): boolean => withdrawals.includes(deed)
 
 /** What a sync tells. Lists are cut; the counts are not. */
 export interface CatalogueReport {

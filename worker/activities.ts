@@ -39,6 +39,7 @@ export function coreActivities({
       db,
       timings,
       sources: catalogues?.sources ?? new Map(),
+      ...(catalogues === undefined ? {} : { everyMs: catalogues.everyMs }),
       ...(catalogues?.posix === undefined ? {} : { posix: catalogues.posix }),
       ...(access === undefined ? {} : { access }),
       ...(withdrawn === undefined ? {} : { withdrawn }),

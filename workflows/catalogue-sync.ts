@@ -1,27 +1,40 @@
-import { workflowInfo } from '@temporalio/workflow'
+import { continueAsNew, workflowInfo } from '@temporalio/workflow'
 import type { CatalogueRead } from '../activities/catalogue.ts'
 import { catalogueOf } from './activity-proxies.ts'
 import type { CatalogueSyncRun } from './session.messages.ts'
 
-/** More than these nobody has seen; a run that goes on for ever has been. */
-const mostBatches = 2_000
+/** More than these nobody has seen; a sync that goes on for ever has been. */
+const mostBatches = 20_000
+/** Of the time of a run: after this much it goes on as another one, which leaves the last batch the rest of it. */
+const runShare = 4
 
 /**
- * Brings in what a catalogue says: reads it all, person by person where it is asked that way, and then does what differs, batch by
- * batch. Every step may be repeated. What is read stays in the books: nothing of it is in here.
+ * Brings in what a catalogue says: reads it all, batch by batch, and then does what differs, batch by batch, in as many runs as that
+ * takes. Every step may be repeated. What is read stays in the books: nothing of it is in here.
  */
-export async function catalogueSyncWorkflow({ source, syncId, timings }: CatalogueSyncRun): Promise<void> {
+export async function catalogueSyncWorkflow(input: CatalogueSyncRun): Promise<void> {
+  const { source, syncId, timings } = input
   const { readCatalogue, settleCatalogue } = catalogueOf(timings)
-  const run = { source, syncId: syncId ?? null, runId: workflowInfo().runId, atMostMs: timings.reconcileRunMs }
-  let after: string | null = null
-  for (let batch = 0; batch < mostBatches; batch++) {
+  const info = workflowInfo()
+  const run = {
+    source,
+    syncId: syncId ?? null,
+    runId: info.firstExecutionRunId,
+    atMostMs: timings.reconcileRunMs,
+  }
+  const until = Date.now() + timings.reconcileRunMs / runShare
+  let { after = null, isRead = false, batches = 0 } = input
+  for (; batches < mostBatches; batches++) {
+    if (Date.now() > until || workflowInfo().continueAsNewSuggested)
+      await continueAsNew<typeof catalogueSyncWorkflow>({ ...input, after, isRead, batches })
+    if (isRead) {
+      const { more } = await settleCatalogue(run)
+      if (!more) return
+      continue
+    }
     const read: CatalogueRead = await readCatalogue({ ...run, after })
     if (read.ended) return
     after = read.after
-    if (after === null) break
-  }
-  for (let batch = 0; batch < mostBatches; batch++) {
-    const { more } = await settleCatalogue(run)
-    if (!more) return
+    isRead = after === null
   }
 }

@@ -60,6 +60,10 @@ export interface CatalogueSyncRun {
   readonly source: string
   readonly timings: Timings
   readonly syncId?: string
+  /** Of a run that continues an earlier one: how far that came. */
+  readonly after?: string | null
+  readonly isRead?: boolean
+  readonly batches?: number
 }
 
 /** How it ended; the reason is one of the closed list. */

@@ -17,9 +17,9 @@ export const CatalogueSyncCreate = z
   })
   .openapi('CatalogueSyncCreate')
 
-const Change = z.object({ do: z.string(), project: z.string() }).catchall(z.string()).openapi({
+const Change = z.object({ do: z.string(), project: z.string() }).catchall(z.string().nullable()).openapi({
   description:
-    'Open to growth. Today: addProject, changeProject, addExperiment, changeExperiment, withdrawExperiment, addMember, changeRole, withdrawMember, admit, dismiss',
+    'Open to growth. Today: addProject, changeProject, addExperiment, changeExperiment, withdrawExperiment, addMember, changeRole (`role`: `null` where the catalogue says none), withdrawMember, admit, dismiss',
 })
 
 const Report = z.object({
@@ -49,7 +49,18 @@ export const CatalogueSyncDocument = z
     outcome: z
       .string()
       .nullable()
-      .openapi({ description: `Open to growth. Today: ${syncOutcomes.join(', ')}.` }),
+      .openapi({
+        description:
+          `Open to growth. Today: ${syncOutcomes.join(', ')}. \`denied\`: the catalogue does not let Carrel in; ` +
+          '`unreachable`: nothing could be read; `disarmed`: the installation may not act.',
+      }),
+    progress: z
+      .object({
+        seenAt: nullableTime.openapi({ description: 'When it was last carried on' }),
+        lists: z.int().openapi({ description: 'Lists, or parts of one, that have been read; 0 once it has ended' }),
+        changed: z.int().openapi({ description: 'Changes that have been made' }),
+      })
+      .openapi({ description: 'How far it has come' }),
     report: Report.nullable(),
   })
   .openapi('CatalogueSync')
@@ -65,6 +76,7 @@ export const presentSync = (sync: CatalogueSync): z.infer<typeof CatalogueSyncDo
   startedAt: isoOrNull(sync.startedAt),
   endedAt: isoOrNull(sync.endedAt),
   outcome: sync.outcome,
+  progress: { seenAt: isoOrNull(sync.seenAt), lists: sync.lists, changed: sync.changed },
   report:
     sync.report === null
       ? null

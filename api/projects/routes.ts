@@ -1,16 +1,16 @@
 import { z } from '@hono/zod-openapi'
-import { listProjects, projectOrders } from '../../db/project-list.ts'
-import type { ListedProject } from '../../db/project-list.ts'
+import { listProjects, projectOrders, showProject } from '../../db/project-list.ts'
 import { body, json } from '../answers.ts'
 import { deedOf } from '../env.ts'
 import { idOf } from '../fields.ts'
 import { allQuery, viewerFor } from '../operators.ts'
 import { keyedAsk, keyedPage, pageOfItems, pageQuery } from '../paging.ts'
 import { searchQuery } from '../experiments/schemas.ts'
+import { notFound } from '../problem.ts'
 import { route } from '../route.ts'
 import { etag, ifMatch } from '../versions.ts'
-import { addProject, changeProject, readProject } from './commands.ts'
-import { presentProject, ProjectCreate, ProjectDocument, ProjectPatch } from './schemas.ts'
+import { addProject, changeProject } from './commands.ts'
+import { presentListedProject, presentProject, ProjectCreate, ProjectDocument, ProjectPatch } from './schemas.ts'
 import { projectOfPath } from './subject.ts'
 
 const createProject = route(
@@ -72,8 +72,7 @@ const listAll = route(
       },
       ...keyedAsk(list, query),
     })
-    const present = (project: ListedProject) => ({ ...presentProject(project), isFavourite: project.isFavourite })
-    return c.json(keyedPage(list, page, present), 200)
+    return c.json(keyedPage(list, page, presentListedProject), 200)
   },
 )
 
@@ -90,8 +89,10 @@ const getOne = route(
     responses: { 200: json(ProjectDocument, 'The project') },
   },
   async (c) => {
-    const project = await readProject(c.var.services.db, c.req.valid('param').projectId)
-    return c.json(presentProject(project), 200, { etag: etag(project.version) })
+    const { services, principal } = c.var
+    const project = await showProject(services.db, c.req.valid('param').projectId, principal.accountId)
+    if (project === null) throw notFound('project')
+    return c.json(presentListedProject(project), 200, { etag: etag(project.version) })
   },
 )
 

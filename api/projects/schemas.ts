@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Member } from '../../db/project-members.ts'
+import type { ListedProject } from '../../db/project-list.ts'
 import type { Project } from '../../db/projects.ts'
 import { sharings } from '../../domain/template.ts'
 import { projectRoles } from '../../domain/authorization.ts'
@@ -33,7 +34,11 @@ export const ProjectDocument = z
     externalId: z.string().nullable(),
     createdAt: time,
     closedAt: nullableTime,
-    isFavourite: z.boolean().optional().openapi({ description: 'In lists' }),
+    isFavourite: z.boolean().optional().openapi({ description: 'Where it is read, alone or in lists' }),
+    staleSince: nullableTime.optional().openapi({
+      description:
+        'Where it is read, alone or in lists: since when its catalogue could not be asked. This is how it was last known to be',
+    }),
   })
   .openapi('Project')
 
@@ -61,6 +66,12 @@ export const presentProject = (project: Project): z.infer<typeof ProjectDocument
   externalId: project.externalId,
   createdAt: iso(project.createdAt),
   closedAt: isoOrNull(project.closedAt),
+})
+
+export const presentListedProject = (project: ListedProject): z.infer<typeof ProjectDocument> => ({
+  ...presentProject(project),
+  isFavourite: project.isFavourite,
+  staleSince: isoOrNull(project.staleSince),
 })
 
 export const presentMember = (member: Member): z.infer<typeof MemberDocument> => ({

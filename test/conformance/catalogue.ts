@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { CatalogueListing } from '../../domain/catalogue.ts'
+import { emptyListing } from '../../domain/catalogue.ts'
+import type { CatalogueListing, ListGap } from '../../domain/catalogue.ts'
 import { usualPosixRule } from '../../domain/posix.ts'
-import type { Catalogue, CatalogueRules } from '../../ports/identity/catalogue/catalogue.ts'
+import type { Catalogue, CatalogueAsk, CatalogueRules } from '../../ports/identity/catalogue/catalogue.ts'
 import type { FaultProxy } from '../support/fault-proxy.ts'
 import type { Sketch } from '../support/catalogue/sketch.ts'
 
@@ -40,11 +41,16 @@ export function describeCatalogue(name: string, open: () => Promise<CatalogueHar
     })
     afterAll(async () => await harness.close())
 
-    const ask = async (signal = new AbortController().signal, { list, extent } = harness.catalogue) =>
-      await list(extent === 'person' ? 'ada' : null, rules, signal)
+    const never = Number.POSITIVE_INFINITY
+    const ask = async (
+      signal = new AbortController().signal,
+      { list, extent } = harness.catalogue,
+      over: Partial<CatalogueAsk> = {},
+    ) => await list({ login: extent === 'person' ? 'ada' : null, from: null, until: never, ...over }, rules, signal)
     const listed = async (): Promise<CatalogueListing> => {
       const answer = await ask()
       if (answer.kind !== 'listed') throw new Error(answer.why)
+      expect(answer.next).toBeNull()
       return answer.listing
     }
 
@@ -77,18 +83,31 @@ export function describeCatalogue(name: string, open: () => Promise<CatalogueHar
       const many = Array.from({ length: 53 }, (_, place) => sketch(place))
       await harness.says(many)
       const { projects } = await listed()
-      expect(projects.map(({ externalId }) => externalId)).toEqual(many.map(({ project }) => project))
+      expect(projects.map(({ externalId }) => externalId).sort()).toEqual(many.map(({ project }) => project).sort())
+    })
+
+    test('says the same in as many parts as there is time for', async () => {
+      const many = Array.from({ length: 3 }, (_, place) => sketch(place))
+      await harness.says(many)
+      const whole = await listed()
+      const parts: CatalogueListing[] = []
+      for (let from: string | null | undefined; from !== null;) {
+        const answer = await ask(undefined, undefined, { from: from ?? null, until: 0 })
+        if (answer.kind !== 'listed') throw new Error(answer.why)
+        parts.push(answer.listing)
+        from = answer.next
+      }
+      const experiments = (all: readonly CatalogueListing[]) =>
+        all.flatMap(({ projects }) => projects.flatMap((p) => p.experiments.map((e) => e.externalId))).sort()
+      expect(experiments(parts)).toEqual(experiments([whole]))
     })
 
     test('says nothing of nobody', async () => {
       await harness.says([sketch(1, ['ada'])])
       await harness.says(harness.catalogue.extent === 'person' ? [sketch(1, ['max'])] : [])
-      const answer = await harness.catalogue.list(
-        harness.catalogue.extent === 'person' ? 'nobody' : null,
-        rules,
-        new AbortController().signal,
-      )
-      expect(answer).toEqual({ kind: 'listed', listing: { projects: [], faults: [], unreadable: 0 } })
+      const { extent } = harness.catalogue
+      const answer = await ask(undefined, undefined, { login: extent === 'person' ? 'nobody' : null })
+      expect(answer).toEqual({ kind: 'listed', listing: emptyListing, next: null })
     })
 
     test('names a bad record, and keeps the rest', async () => {
@@ -103,28 +122,31 @@ export function describeCatalogue(name: string, open: () => Promise<CatalogueHar
     test('that is cut off says nothing at all', async () => {
       if (harness.cutOff === undefined) return expect(harness.proxy).toBeUndefined()
       await harness.cutOff([sketch(1), sketch(2)])
-      expect(await ask()).toMatchObject({ kind: 'unavailable' })
+      expect(await ask()).toMatchObject({ kind: 'gap', gap: 'away' })
     })
 
     test('that is not reached, hangs, or answers otherwise says nothing, and does so again when it is back', async () => {
       const { proxy } = harness
       if (proxy === undefined) return expect(harness.cutOff).toBeDefined()
       await harness.says([sketch(1)])
-      const faults: Readonly<Record<string, () => Promise<void>>> = {
-        refuses: async () => await proxy.refuse(),
-        hangs: async () => await proxy.hang(),
-        'is down': async () => await proxy.answer(503, {}, '{}'),
-        'lets nobody in': async () => await proxy.answer(401, {}, '{}'),
-        'leads elsewhere': async () => await proxy.answer(302, { location: 'http://127.0.0.1:1/' }, ''),
-        'says no JSON': async () => await proxy.garbage('text'),
-        'says another JSON': async () => await proxy.answer(200, {}, '{"results": {}}'),
+      const refusals = harness.catalogue.extent === 'person' ? 'refused' : 'away'
+      const faults: Readonly<Record<string, readonly [() => Promise<void>, ListGap]>> = {
+        refuses: [async () => await proxy.refuse(), 'away'],
+        hangs: [async () => await proxy.hang(), 'away'],
+        'is down': [async () => await proxy.answer(503, {}, '{}'), 'away'],
+        'lets nobody in': [async () => await proxy.answer(401, {}, '{}'), 'denied'],
+        'is asked too much': [async () => await proxy.answer(429, {}, '{}'), 'away'],
+        'does not know this': [async () => await proxy.answer(404, {}, '{}'), refusals],
+        'leads elsewhere': [async () => await proxy.answer(302, { location: 'http://127.0.0.1:1/' }, ''), 'away'],
+        'says no JSON': [async () => await proxy.garbage('text'), 'away'],
+        'says another JSON': [async () => await proxy.answer(200, {}, '{"results": {}}'), 'away'],
       }
-      for (const [fault, begin] of Object.entries(faults)) {
+      for (const [fault, [begin, gap]] of Object.entries(faults)) {
         await begin()
         const answer = await ask(new AbortController().signal, fault === 'hangs' ? harness.hasty : undefined)
-        expect([fault, answer.kind]).toEqual([fault, 'unavailable'])
+        expect([fault, answer]).toMatchObject([fault, { kind: 'gap', gap }])
         // Nothing of what was answered, nor of a library's words.
-        if (answer.kind === 'unavailable') expect(answer.why).toMatch(/^It[s ]/)
+        if (answer.kind === 'gap') expect(answer.why).toMatch(/^It[s ]/)
       }
       await proxy.pass()
       expect((await listed()).projects).toHaveLength(1)

@@ -41,6 +41,8 @@ const member = (at: string, accountId: string, over: object = {}) => ({
   accountId,
   role: 'editor' as const,
   isOurs: true,
+  isRoleOurs: false,
+  isActive: true,
   ...over,
 })
 const known = (e: CatalogueExperiment, at: string) => ({
@@ -59,8 +61,8 @@ test('the first sync makes all that is said, and nothing else', () => {
   ).toEqual([
     { do: 'addProject', project: 'P' },
     { do: 'addExperiment', project: 'P', experiment: 'P/1' },
-    { do: 'addMember', project: 'P', accountId: 'ada', role: 'editor' },
-    { do: 'addMember', project: 'P', accountId: 'max', role: 'editor' },
+    { do: 'addMember', project: 'P', accountId: 'ada', role: null },
+    { do: 'addMember', project: 'P', accountId: 'max', role: null },
   ])
 })
 
@@ -93,18 +95,58 @@ test('what cannot be read takes nothing away', () => {
   expect(plan([], is)).toEqual([])
 })
 
-test('what one person’s list cannot say another’s may, of its own projects alone', () => {
+test('an experiment goes once all who belong to its project were heard, and not by the list of one of them', () => {
   const is = {
     ...nothing,
     projects: [project('P'), project('Q')],
     experiments: [known(experiment('P/1'), 'P'), known(experiment('Q/1'), 'Q')],
-    members: [member('P', 'ada'), member('P', 'max'), member('Q', 'max')],
+    members: [
+      member('P', 'ada'),
+      member('P', 'max'),
+      member('P', 'guest', { isOurs: false }),
+      member('P', 'gone', { isActive: false }),
+      member('Q', 'max'),
+    ],
   }
-  const unread = { accountId: 'ada', listing: listing([project('P'), project('Q')], 1) }
-  expect(plan([unread, of('max', project('P'))], is).filter(isWithdrawal)).toEqual([
-    { do: 'withdrawExperiment', project: 'P', experiment: 'P/1' },
+  const taken = (...lists: readonly ReadListing[]) => plan(lists, is).filter(isWithdrawal)
+  expect(taken(of('max', project('P'), project('Q', { experiments: [experiment('Q/1')] })))).toEqual([])
+  const both = [of('ada', project('P')), of('max', project('P'), project('Q', { experiments: [experiment('Q/1')] }))]
+  expect(taken(...both)).toEqual([{ do: 'withdrawExperiment', project: 'P', experiment: 'P/1' }])
+  // One of them still sees it.
+  expect(taken(of('ada', project('P', { experiments: [experiment('P/1')] })), both[1] as ReadListing)).toEqual([])
+  // Nobody is left whom it could be for.
+  expect(taken(of('max', project('P')))).toEqual([
+    { do: 'withdrawExperiment', project: 'Q', experiment: 'Q/1' },
     { do: 'withdrawMember', project: 'Q', accountId: 'max' },
   ])
+  // Those whom people let in keep it.
+  const local = { ...is, members: [...is.members, member('Q', 'guest', { isOurs: false })] }
+  expect(plan([of('max', project('P'))], local)).toEqual([{ do: 'withdrawMember', project: 'Q', accountId: 'max' }])
+  // What a list cannot say in full it may yet say, of those too who are new.
+  const unread = { accountId: 'ada', listing: listing([project('P'), project('Q')], 1) }
+  expect(taken(unread, of('max', project('P')))).toEqual([{ do: 'withdrawMember', project: 'Q', accountId: 'max' }])
+})
+
+test('a role is the catalogue’s where it says one, and else for people here', () => {
+  const says = (role: 'owner' | null) => [of(null, project('P', { members: [{ login: 'ada', role }] }))]
+  const is = (over: object) => ({ ...nothing, projects: [project('P')], members: [member('P', 'ada', over)] })
+  const change = (role: 'owner' | null) => [{ do: 'changeRole', project: 'P', accountId: 'ada', role }]
+  expect(plan(says(null), is({ role: 'viewer' }))).toEqual([])
+  expect(plan(says('owner'), is({ role: 'viewer' }))).toEqual(change('owner'))
+  expect(plan(says('owner'), is({ role: 'owner' }))).toEqual(change('owner'))
+  expect(plan(says('owner'), is({ role: 'owner', isRoleOurs: true }))).toEqual([])
+  expect(plan(says(null), is({ role: 'owner', isRoleOurs: true }))).toEqual(change(null))
+  expect(plan(says('owner'), is({ role: 'viewer', isOurs: false }))).toEqual([])
+})
+
+test('what single persons’ lists take is bounded together, as one of everybody is', () => {
+  const is = { ...nothing, projects: [project('P')], members: [member('P', 'ada')] }
+  const one = planSync({ listings: [of('ada')], known: is, accountsOf: sameName })
+  const bound = { taken: 9, extent: 50, isWithheld: false }
+  expect(withheldOf(one, 0, bound)).toBeNull()
+  expect(withheldOf(one, 0, { ...bound, taken: 10 })).toBe(1)
+  expect(withheldOf(one, 0, { ...bound, taken: 0, isWithheld: true })).toBe(1)
+  expect(withheldOf({ actions: [], extent: 1 }, 0, { ...bound, isWithheld: true })).toBeNull()
 })
 
 test('experiments change, go, and come back, with their project’s word alone', () => {
@@ -143,6 +185,7 @@ test('data that is for named people is theirs alone', () => {
   }
   expect(plan([of(null, project('P', { experiments: [one], members }))], is)).toEqual([
     { do: 'addMember', project: 'P', accountId: 'ada', role: 'owner' },
+    { do: 'changeRole', project: 'P', accountId: 'max', role: 'editor' },
     { do: 'admit', project: 'P', experiment: '7', accountId: 'ada' },
     { do: 'dismiss', project: 'P', experiment: '7', accountId: 'max' },
   ])

@@ -2,9 +2,13 @@ import { Agent } from 'undici'
 
 /** The catalogue did not answer as agreed. The message is our own, and short. */
 export class CatalogueFailure extends Error {
-  constructor(message: string) {
+  /** What it answered in place of 200; `null`: nothing, or something that is not as agreed. */
+  readonly status: number | null
+
+  constructor(message: string, status: number | null = null) {
     super(message)
     this.name = 'CatalogueFailure'
+    this.status = status
   }
 }
 
@@ -19,9 +23,9 @@ export interface JsonRequest {
 export type SendJson = (request: JsonRequest, signal: AbortSignal) => Promise<unknown>
 
 export const usualTimeoutMs = 5_000
-const maxBytes = 16 * 1024 * 1024
+const usualBytes = 16 * 1024 * 1024
 
-export function createJsonRequests(timeoutMs: number = usualTimeoutMs): SendJson {
+export function createJsonRequests(timeoutMs: number = usualTimeoutMs, maxBytes: number = usualBytes): SendJson {
   const agent = new Agent({ connections: 8, headersTimeout: 0, bodyTimeout: 0, maxResponseSize: maxBytes })
   return async ({ method, url, headers = {}, body }, signal) => {
     const both = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
@@ -40,7 +44,7 @@ export function createJsonRequests(timeoutMs: number = usualTimeoutMs): SendJson
       })
       if (answer.statusCode !== 200) {
         await answer.body.dump({ limit: 64 * 1024, signal: both })
-        throw new CatalogueFailure(`It answered ${answer.statusCode}.`)
+        throw new CatalogueFailure(`It answered ${answer.statusCode}.`, answer.statusCode)
       }
       return parsed(await answer.body.text())
     } catch (error) {

@@ -134,9 +134,9 @@ describeCatalogue('in memory', async () => {
   return {
     catalogue: {
       ...catalogue,
-      async list(login, allowed, signal) {
+      async list(ask, allowed, signal) {
         signal.throwIfAborted()
-        return await catalogue.list(login, allowed, signal)
+        return await catalogue.list(ask, allowed, signal)
       },
     },
     says(sketches) {
@@ -148,7 +148,7 @@ describeCatalogue('in memory', async () => {
       const faults = [{ record: '3', field: 'name', message: 'Expected one.' }]
       catalogue.says(null, { ...listingOf(sketches), faults, unreadable: 1 })
     },
-    cutOff: () => catalogue.answers(false),
+    cutOff: () => catalogue.answers('away'),
     close: async () => {},
   }
 })

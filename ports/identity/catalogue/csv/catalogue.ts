@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Catalogue } from '../catalogue.ts'
-import { unavailable } from '../catalogue.ts'
+import { gapOf, listed } from '../catalogue.ts'
 import { columns, readRows } from './rows.ts'
 import { readTable } from './table.ts'
 
@@ -10,16 +10,17 @@ const maxBytes = 64 * 1024 * 1024
 export function createCsv({ file }: { readonly file: string }): Catalogue {
   return {
     extent: 'whole',
-    async list(_login, rules, signal) {
+    async list(_ask, rules, signal) {
       const text = await readText(file, signal)
-      if (text === null) return unavailable(`The file cannot be read, or has more than ${maxBytes / 1024 / 1024} MiB.`)
+      if (text === null)
+        return gapOf('away', `The file cannot be read, or has more than ${maxBytes / 1024 / 1024} MiB.`)
       const [header, ...rows] = readTable(text) ?? []
-      if (header === undefined) return unavailable('The file is empty, or cut off.')
+      if (header === undefined) return gapOf('away', 'The file is empty, or cut off.')
       const names = header.map((name) => name.trim().toLowerCase())
       const unknown = names.find((name) => !columns.some((column) => column === name))
       if (unknown !== undefined || !names.includes('project') || new Set(names).size < names.length)
-        return unavailable(`Its first line must name columns of: ${columns.join(', ')}; project among them.`)
-      return { kind: 'listed', listing: readRows(rows, names, rules) }
+        return gapOf('away', `Its first line must name columns of: ${columns.join(', ')}; project among them.`)
+      return listed(readRows(rows, names, rules))
     },
   }
 }

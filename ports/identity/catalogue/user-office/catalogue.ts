@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import type { ListGap } from '../../../../domain/catalogue.ts'
 import type { Catalogue } from '../catalogue.ts'
-import { unavailable } from '../catalogue.ts'
+import { gapOf, listed } from '../catalogue.ts'
 import { CatalogueFailure, createJsonRequests } from '../json-requests.ts'
 import type { Numbers } from '../words.ts'
 import { readRecords } from './records.ts'
@@ -24,6 +25,15 @@ const Page = z.object({
 /** Somebody with more has not been seen; a list that never ends has. */
 const mostPages = 500
 
+/** Too soon, and too slow: of nobody in particular. */
+const forNobody: readonly number[] = [408, 425, 429]
+
+/** What it says of the credentials, and of the one person whose list was asked for; all else is that it does not answer as agreed. */
+function gapFor({ status }: CatalogueFailure): ListGap {
+  if (status === 401 || status === 407) return 'denied'
+  return status !== null && status >= 400 && status < 500 && !forNobody.includes(status) ? 'refused' : 'away'
+}
+
 /** The list of proposals that a facility's user office keeps for each person. */
 export function createUserOffice(settings: UserOfficeSettings): Catalogue {
   const send = createJsonRequests(settings.timeoutMs)
@@ -34,6 +44,7 @@ export function createUserOffice(settings: UserOfficeSettings): Catalogue {
   /** Page by page, each where the one before says that there is more. Its own address of the next page is not followed. */
   async function readAll(login: string, signal: AbortSignal): Promise<unknown[]> {
     const records: unknown[] = []
+    let counted: number | null = null
     for (let page = 1; page <= mostPages; page++) {
       const url = new URL(settings.url.replaceAll('$USERNAME', encodeURIComponent(login)))
       url.searchParams.set('page', String(page))
@@ -43,6 +54,10 @@ export function createUserOffice(settings: UserOfficeSettings): Catalogue {
       if (!answer.success)
         throw new CatalogueFailure('Its answer is no page: count, next or results are not as agreed.')
       const { count, next, results } = answer.data
+      // Pages that moved while they were read may have passed over a record.
+      if (typeof count === 'number' && count !== (counted ?? count))
+        throw new CatalogueFailure('It changed while it was read.')
+      counted = count ?? counted
       records.push(...results)
       if (next !== null && next !== undefined && results.length > 0) continue
       if (typeof count === 'number' && records.length < count)
@@ -54,15 +69,15 @@ export function createUserOffice(settings: UserOfficeSettings): Catalogue {
 
   return {
     extent: 'person',
-    async list(login, rules, signal) {
+    async list({ login }, rules, signal) {
       // Two dots would lead elsewhere.
-      if (login === null || /^\.*$/.test(login)) return unavailable('It lists one person at a time, by a login.')
+      if (login === null || /^\.*$/.test(login)) return gapOf('refused', 'It lists one person at a time, by a login.')
       try {
         const records = await readAll(login, signal)
         const { defaultPosix } = settings
-        return { kind: 'listed', listing: readRecords(records, { ...rules, login, defaultPosix }) }
+        return listed(readRecords(records, { ...rules, login, defaultPosix }))
       } catch (error) {
-        if (error instanceof CatalogueFailure) return unavailable(error.message)
+        if (error instanceof CatalogueFailure) return gapOf(gapFor(error), error.message)
         throw error
       }
     },
