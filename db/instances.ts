@@ -104,7 +104,11 @@ export async function readInstance(executor: Executor, key: SessionKey): Promise
     providerId: row.provider_id,
     name: row.name,
     secret: row.secret,
-    ref: row.ref ?? { name: row.name, deploymentId: row.deployment_id ?? '' },
+    ref: row.ref ?? {
+      name: row.name,
+      deploymentId: row.deployment_id ?? '',
+      ...(row.runs_as === null ? {} : { owner: row.runs_as.user }),
+    },
     made: row.ref !== null,
     endpoints: row.endpoints,
     reportToken: row.report_token,

@@ -15,8 +15,8 @@ export interface Submitted {
 
 /** What we ask of slurmrestd. Throws `SlurmFailure` alone; an empty list is an answer only where nothing went wrong. */
 export interface SlurmApi {
-  /** All jobs whose name begins as ours do, of every user and deployment. */
-  jobs(signal: AbortSignal): Promise<readonly Job[]>
+  /** All jobs whose name begins as ours do, of every user and deployment. `owner`: looks as this user. */
+  jobs(signal: AbortSignal, owner?: string): Promise<readonly Job[]>
   /**
    * `null`: whoever looks knows no job of this number, which may be so of a job that was, and of one that is hidden from the reader.
    * `owner`: looks as this user, from whom Slurm hides no job of theirs.
@@ -50,8 +50,9 @@ export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<Slurm
     path: string,
     shape: z.ZodType<T>,
     signal: AbortSignal,
+    owner?: string,
   ): Promise<T> {
-    const reply = await get(`/${tree}/${apiVersion}/${path}`, signal)
+    const reply = await get(`/${tree}/${apiVersion}/${path}`, signal, owner)
     return understood(good(reply), shape)
   }
 
@@ -64,8 +65,8 @@ export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<Slurm
 
   return {
     read,
-    async jobs(signal) {
-      const { jobs } = await read('slurm', 'jobs', listShape, signal)
+    async jobs(signal, owner) {
+      const { jobs } = await read('slurm', 'jobs', listShape, signal, owner)
       return jobs.filter(bearsOurName).map((job) => understood(job, jobShape))
     },
     async job(id, signal, owner) {

@@ -1,18 +1,16 @@
 import type { CallContext, Created, InstanceRef, InstanceSpec } from '../provider.ts'
-import type { SlurmApi, Submitted } from './api.ts'
+import type { Submitted } from './api.ts'
 import { SlurmFailure } from './failure.ts'
-import { chosenOf, isLive, jobsOf, refOf } from './find.ts'
+import { chosenOf, isLive, jobsSeen, refOf } from './find.ts'
+import type { Seeing } from './find.ts'
 import { plannedJob } from './job.ts'
 import type { PlannedJob } from './job.ts'
 import { refusalOf } from './refusals.ts'
-import type { Roll } from './roll.ts'
 import type { SlurmSettings } from './settings.ts'
 import type { Job } from './shapes.ts'
 import { jobState } from './states.ts'
 
-export interface CreateDeps {
-  readonly api: SlurmApi
-  readonly roll: Roll<readonly Job[]>
+export interface CreateDeps extends Seeing {
   readonly settings: SlurmSettings
 }
 
@@ -39,8 +37,8 @@ async function findOrSubmit(
   planned: PlannedJob,
   { signal, progress }: CallContext,
 ): Promise<Created> {
-  const { api, roll } = deps
-  const earlier = await kept(deps, spec, await roll(signal), signal)
+  const { api } = deps
+  const earlier = await kept(deps, spec, planned, signal)
   if (earlier !== undefined)
     return (await misplaced(deps, planned, earlier, signal)) ?? { kind: 'adopted', ref: refOf(spec, earlier) }
   progress?.({ message: 'Asking the cluster for a place', percent: null })
@@ -68,7 +66,7 @@ async function settled(
   { id, code }: Submitted,
   signal: AbortSignal,
 ): Promise<Created> {
-  const job = await kept(deps, spec, await deps.roll(signal), signal)
+  const job = await kept(deps, spec, planned, signal)
   if (job === undefined) throw new SlurmFailure('it is not in the list yet')
   if (job.job_id !== id) return { kind: 'adopted', ref: refOf(spec, job) }
   const refused = await misplaced(deps, planned, job, signal)
@@ -101,14 +99,14 @@ const queueRefusals = ['unschedulable', 'template_unfit', 'backend_quota'] as co
 
 /** The job of the instance; whatever else bears its name and lives is cancelled. */
 async function kept(
-  { api }: CreateDeps,
+  deps: CreateDeps,
   spec: InstanceSpec,
-  all: readonly Job[],
+  { user }: PlannedJob,
   signal: AbortSignal,
 ): Promise<Job | undefined> {
-  const mine = jobsOf(all, spec).filter((job) => job.user_name === spec.user?.name)
+  const mine = (await jobsSeen(deps, spec, user.name, signal)).filter((job) => job.user_name === user.name)
   const chosen = chosenOf(mine)
   const extra = mine.filter((job) => isLive(job) && job !== chosen)
-  await Promise.all(extra.map((job) => api.cancel(job.user_name, job.job_id, signal)))
+  await Promise.all(extra.map((job) => deps.api.cancel(job.user_name, job.job_id, signal)))
   return chosen
 }

@@ -1,6 +1,9 @@
 import type { InstanceRef } from '../provider.ts'
+import type { SlurmApi } from './api.ts'
 import { readJobName } from './names.ts'
 import type { Sealed } from './names.ts'
+import type { Sight } from './reader.ts'
+import type { Roll } from './roll.ts'
 import type { Job, JobRecord } from './shapes.ts'
 import { isOver } from './states.ts'
 
@@ -40,6 +43,27 @@ export function sealedOf(job: Job, ref: InstanceRef): Sealed | null {
 /** The jobs of one instance, oldest first. There should be one. */
 export const jobsOf = (jobs: readonly Job[], ref: InstanceRef): Job[] =>
   jobs.filter((job) => sealedOf(job, ref) !== null).sort((a, b) => a.submit_time - b.submit_time || a.job_id - b.job_id)
+
+export interface Seeing {
+  readonly api: SlurmApi
+  readonly roll: Roll<readonly Job[]>
+  readonly sight: Sight
+}
+
+/**
+ * The jobs of one instance as Slurm shows them now. Where the reader sees none of a user's, `PrivateData` may hide them from it, so that
+ * user looks as well. Throws `SlurmFailure` where that look cannot be made: then nobody knows.
+ */
+export async function jobsSeen(
+  { api, roll, sight }: Seeing,
+  ref: InstanceRef,
+  owner: string | undefined,
+  signal: AbortSignal,
+): Promise<Job[]> {
+  const seen = jobsOf(await roll(signal), ref)
+  if (seen.length > 0 || owner === undefined || (await sight(owner, signal))) return seen
+  return jobsOf(await api.jobs(signal, owner), ref)
+}
 
 /** The one that is the instance: what is alive before what is over, and of two the older one. */
 export const chosenOf = (oldestFirst: readonly Job[]): Job | undefined => oldestFirst.find(isLive) ?? oldestFirst[0]

@@ -1,18 +1,15 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
 import type { SlurmApi } from './api.ts'
 import { SlurmFailure } from './failure.ts'
-import { chosenOf, isLive, isRecordOf, jobsOf, knownJob, sealedOf } from './find.ts'
-import type { KnownJob } from './find.ts'
+import { chosenOf, isLive, isRecordOf, jobsSeen, knownJob, sealedOf } from './find.ts'
+import type { KnownJob, Seeing } from './find.ts'
 import type { Locate } from './hosts.ts'
 import type { Missing } from './missing.ts'
-import type { Roll } from './roll.ts'
 import type { Job, JobRecord } from './shapes.ts'
 import { recordedEnd } from './states.ts'
 import { instanceState } from './telling.ts'
 
-export interface InspectDeps {
-  readonly api: SlurmApi
-  readonly roll: Roll<readonly Job[]>
+export interface InspectDeps extends Seeing {
   readonly locate: Locate
   readonly missing: Missing
 }
@@ -32,7 +29,7 @@ export async function inspectInstance(
 }
 
 async function inspected(deps: InspectDeps, ref: InstanceRef, signal: AbortSignal): Promise<InstanceState> {
-  const { api, roll, missing } = deps
+  const { api, missing } = deps
   const known = knownJob(ref)
   const numbered = known === null ? null : await api.job(known.id, signal)
   const byNumber = numbered !== null && sealedOf(numbered, ref) !== null ? numbered : null
@@ -40,7 +37,7 @@ async function inspected(deps: InspectDeps, ref: InstanceRef, signal: AbortSigna
     missing.found(ref)
     return await told(deps, byNumber, ref, signal)
   }
-  const byName = jobsOf(await roll(signal), ref)
+  const byName = await jobsSeen(deps, ref, ref.owner, signal)
   const job = chosenOf(byName) ?? byNumber
   if (job !== null) {
     missing.found(ref)

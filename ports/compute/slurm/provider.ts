@@ -9,6 +9,7 @@ import { inspectInstance } from './inspect.ts'
 import { listInstances } from './list.ts'
 import { createMissing } from './missing.ts'
 import { createPace } from './pace.ts'
+import { createSight } from './reader.ts'
 import { removeInstance } from './remove.ts'
 import { createRoll } from './roll.ts'
 import type { SlurmSettings } from './settings.ts'
@@ -33,7 +34,8 @@ export function createSlurmProvider(
   const roll = createRoll((signal) => api.jobs(signal))
   const locate = createLocate(settings, networks)
   const missing = createMissing(settings.lostAfterMs)
-  const deps = { api, roll, pace: createPace(), locate, missing, settings }
+  const sight = createSight(api, settings.user)
+  const deps = { api, roll, sight, pace: createPace(), locate, missing, settings }
 
   /** Creates of one name follow one another: Slurm would take them all. */
   const making = new Map<string, Promise<unknown>>()

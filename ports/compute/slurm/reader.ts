@@ -16,6 +16,22 @@ export async function readerFindings(api: SlurmApi, user: string, signal: AbortS
     : [{ code: 'not_checked', level: 'warning', about: `administrator level of ${user}` }]
 }
 
+/** Whether no job of a user is hidden from the reader. `false`: it may be. */
+export type Sight = (owner: string, signal: AbortSignal) => Promise<boolean>
+
+const keptMs = 10 * 60_000
+
+/** Asks the accounting for the reader's level, no oftener than every ten minutes. */
+export function createSight(api: SlurmApi, user: string, now: () => number = Date.now): Sight {
+  let known = { seesAll: user === 'root', until: user === 'root' ? Infinity : 0 }
+  return async (owner, signal) => {
+    if (owner === user) return true
+    if (now() >= known.until)
+      known = { seesAll: seeing.includes(await levelOf(api, user, signal)), until: now() + keptMs }
+    return known.seesAll
+  }
+}
+
 const seeing = ['Operator', 'Administrator']
 const ordinary = ['None', 'Not Set']
 

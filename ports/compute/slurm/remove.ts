@@ -1,16 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { InstanceRef, Removed } from '../provider.ts'
-import type { SlurmApi } from './api.ts'
 import { SlurmFailure } from './failure.ts'
-import { isLive, jobsOf, knownJob, sealedOf } from './find.ts'
-import type { Roll } from './roll.ts'
+import { isLive, jobsSeen, knownJob, sealedOf } from './find.ts'
+import type { Seeing } from './find.ts'
 import type { SlurmSettings } from './settings.ts'
 import type { Job } from './shapes.ts'
 import { isOrdinary } from './users.ts'
 
-export interface RemoveDeps {
-  readonly api: SlurmApi
-  readonly roll: Roll<readonly Job[]>
+export interface RemoveDeps extends Seeing {
   readonly settings: Pick<SlurmSettings, 'stopTimeoutMs' | 'minimumUid'>
 }
 
@@ -49,9 +46,10 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
  * it proves nothing: `PrivateData` hides jobs from an ordinary reader, so its own user has to miss it as well. Where no good token of
  * that user is to be had this throws, and nothing is confirmed.
  */
-async function remaining({ api, roll }: RemoveDeps, ref: InstanceRef, signal: AbortSignal): Promise<readonly Job[]> {
+async function remaining(deps: RemoveDeps, ref: InstanceRef, signal: AbortSignal): Promise<readonly Job[]> {
+  const { api } = deps
   const known = knownJob(ref)
-  const byName = jobsOf(await roll(signal), ref).filter(isLive)
+  const byName = (await jobsSeen(deps, ref, ref.owner, signal)).filter(isLive)
   if (known === null || byName.some(({ job_id }) => job_id === known.id)) return byName
   const numbered = (await api.job(known.id, signal)) ?? (await api.job(known.id, signal, known.user))
   const isOurs = numbered !== null && isLive(numbered) && sealedOf(numbered, ref) !== null

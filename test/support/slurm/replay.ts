@@ -7,6 +7,7 @@ import { listInstances } from '../../../ports/compute/slurm/list.ts'
 import { createMissing } from '../../../ports/compute/slurm/missing.ts'
 import { jobName } from '../../../ports/compute/slurm/names.ts'
 import { createPace } from '../../../ports/compute/slurm/pace.ts'
+import { createSight } from '../../../ports/compute/slurm/reader.ts'
 import { removeInstance } from '../../../ports/compute/slurm/remove.ts'
 import { createRoll } from '../../../ports/compute/slurm/roll.ts'
 import { slurmSettings } from '../../../ports/compute/slurm/settings.ts'
@@ -125,7 +126,8 @@ export function replaying(answers: Answers, other: Readonly<Record<string, unkno
   const roll = createRoll((signal) => api.jobs(signal))
   const locate = (node: string) => Promise.resolve(node === 'node1' ? { host: '10.0.0.1' } : { why: 'no such node' })
   const missing = createMissing(settings.lostAfterMs, () => clock)
-  const deps = { api, roll, pace: createPace(), locate, missing, settings }
+  const sight = createSight(api, settings.user, () => clock)
+  const deps = { api, roll, sight, pace: createPace(), locate, missing, settings }
   const { signal } = call()
   return {
     requests,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { jobName } from '../../../ports/compute/slurm/names.ts'
+import type { Reply } from '../../../ports/compute/slurm/wire.ts'
 import {
   answer,
   job,
@@ -222,5 +223,69 @@ describe('hidden from the reader', () => {
     const known = { ...blind, 'GET db/job/7': jobs(ended('slurmdb-forgotten')) }
     const slurm = replaying({ ...known, 'GET job/7': [hidden, theirs] }, { user: 'reader' })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
+  })
+
+  // All that is known of it is its name, and as whom it was to run: the answer to its submission was lost.
+  const byNameAlone = { ...unknownRef, owner: 'carrel' }
+  const level = (administrator_level: string): Reply => ({
+    status: 200,
+    body: { errors: [], users: [{ name: 'reader', administrator_level }] },
+    retryAfterMs: null,
+  })
+  const bounded = { 'GET db/user/reader': level('None') }
+  const reader = { user: 'reader' }
+
+  test('known by name alone: its own user sees it, or misses it as well', async () => {
+    const looks = [jobs(), jobs(ours('job-running')), jobs(), jobs()]
+    const slurm = replaying({ ...bounded, 'GET jobs': looks }, reader)
+    expect(await slurm.inspect(byNameAlone)).toMatchObject({ kind: 'running' })
+    expect(await slurm.inspect(byNameAlone)).toEqual({ kind: 'absent' })
+    const users = slurm.requests.filter(({ what }) => what === 'GET jobs').map(({ user }) => user)
+    expect(users).toEqual(['reader', 'carrel', 'reader', 'carrel'])
+    // The level of a reader changes seldom.
+    expect(slurm.asked().filter((what) => what === 'GET db/user/reader')).toHaveLength(1)
+  })
+
+  test.each(['auth-bad-signature-get', 'ctld-down-get'])(
+    'known by name alone, and %s for its own user: it is unknown, never absent, and not removed',
+    async (name) => {
+      const slurm = replaying({ ...bounded, 'GET jobs': [jobs(), answer(name), jobs(), answer(name)] }, reader)
+      expect(await slurm.inspect(byNameAlone)).toMatchObject({ kind: 'unknown' })
+      expect(await slurm.remove(byNameAlone)).toMatchObject({ kind: 'unknown' })
+    },
+  )
+
+  test('where the accounting does not tell the reader’s level, its own user is asked', async () => {
+    const silent = { 'GET db/user/reader': answer('slurmdb-job-unknown') }
+    const slurm = replaying({ ...silent, 'GET jobs': [jobs(), jobs(ours('job-running'))] }, reader)
+    expect(await slurm.inspect(byNameAlone)).toMatchObject({ kind: 'running' })
+  })
+
+  test('an operator sees all: nobody else is asked, until that may have changed', async () => {
+    const levels = [level('Operator'), level('None')]
+    const slurm = replaying({ 'GET db/user/reader': levels, 'GET jobs': jobs() }, reader)
+    for (let look = 0; look < 3; look += 1) expect(await slurm.inspect(byNameAlone)).toEqual({ kind: 'absent' })
+    expect(slurm.minted).toEqual([])
+    slurm.pass(11 * 60_000)
+    expect(await slurm.inspect(byNameAlone)).toEqual({ kind: 'absent' })
+    expect(slurm.minted).toEqual(['carrel'])
+  })
+
+  test('a removal by name alone cancels what its own user sees, and is believed when that user misses it', async () => {
+    const looks = [jobs(), jobs(ours('job-running')), jobs(), jobs()]
+    const slurm = replaying(
+      { ...bounded, 'GET jobs': looks, 'DELETE job/7': answer('cancel-running') },
+      {
+        ...reader,
+        stopTimeoutMs: 30_000,
+      },
+    )
+    expect(await slurm.remove(byNameAlone)).toEqual({ kind: 'removed' })
+    expect(slurm.asked()).toContain('DELETE job/7')
+  })
+
+  test('a create whose earlier answer was lost finds the job that is hidden from the reader, and submits no second one', async () => {
+    const slurm = replaying({ ...bounded, 'GET jobs': [jobs(), jobs(ours('job-running'))] }, reader)
+    expect(await slurm.create()).toEqual({ kind: 'adopted', ref: refTo(7) })
   })
 })
