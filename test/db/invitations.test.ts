@@ -7,17 +7,20 @@ import { getInvitation } from '../../db/invitations.ts'
 import { doThis, work } from '../proof/invitations/doings.ts'
 import { openScene, timings } from '../proof/invitations/scene.ts'
 import type { Scene } from '../proof/invitations/scene.ts'
-import { createRows } from '../setup/rows.ts'
+import { createDoorScene } from '../setup/doors.ts'
+import type { DoorScene } from '../setup/doors.ts'
 import type { Rows } from '../setup/rows.ts'
 
+let doors: DoorScene
 let rows: Rows
 let scene: Scene
 beforeAll(async () => {
-  rows = await createRows()
+  doors = await createDoorScene()
+  ;({ rows } = doors)
 })
-afterAll(async () => await rows.close())
+afterAll(async () => await doors.close())
 beforeEach(async () => {
-  scene = await openScene(rows, 'project', false)
+  scene = await openScene(doors, 'project', false)
 })
 
 const read = async () => {
@@ -40,7 +43,7 @@ test('a mail is tried by one worker at a time, and goes out once', async () => {
 test('nothing is sent for what has ended, or for what its inviter may not offer any more', async () => {
   await doThis(scene, 'revoke')
   await send()
-  const lost = await openScene(rows, 'project', false)
+  const lost = await openScene(doors, 'project', false)
   await doThis(lost, 'loseRight')
   await lost.mail.sendInvitation({ id: lost.id, number: 1, timings })
   expect([scene.mailer.tries(), lost.mailer.tries()]).toEqual([0, 0])
@@ -102,7 +105,7 @@ test('of an account that is erased no address stays, and what it wrote is over',
   const { inviter, named, id } = scene
   await rows.db.transaction().execute(async (trx) => await forgetInvitationsOf(trx, named.accountId, [named.email]))
   expect(await read()).toMatchObject({ state: 'revoked', email: '' })
-  const other = await openScene(rows, 'session', true)
+  const other = await openScene(doors, 'session', true)
   await rows.db.transaction().execute(async (trx) => await forgetInvitationsOf(trx, other.inviter.accountId, []))
   expect(await getInvitation(rows.db, other.id)).toMatchObject({ state: 'revoked', email: '' })
   expect(inviter.accountId).not.toBe(other.inviter.accountId)

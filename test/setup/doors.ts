@@ -41,6 +41,9 @@ export interface Entry {
   readonly tokenId?: TokenId
 }
 
+/** Its message is the code. */
+export class DoorRefused extends Error {}
+
 export interface DoorScene {
   readonly rows: Rows
   readonly gateway: GatewayDoors
@@ -62,8 +65,8 @@ export const hostOf = ({ sessionId }: { readonly sessionId: SessionId }, door = 
   doorHost(sessionId, door, domain)
 
 /** A database with a provider that has networks, and a template whose doors may be shared. */
-export async function createDoorScene(): Promise<DoorScene> {
-  const rows = await createRows()
+export async function createDoorScene({ poolSize = 10 } = {}): Promise<DoorScene> {
+  const rows = await createRows({ poolSize })
   const { db } = rows
   await applyConfiguration(db, {
     providers: [{ id: 'fake', kind: 'fake', startLimit: 5, networks: ['10.0.0.0/8'], settings: {} }],
@@ -116,7 +119,7 @@ export async function createDoorScene(): Promise<DoorScene> {
     },
     async enter(key, who, entry = {}) {
       const redeemed = await gateway.redeem(await ticket(key, who, entry), hostOf(key, entry.door), [])
-      if (redeemed.kind === 'refused') throw new Error(redeemed.code)
+      if (redeemed.kind === 'refused') throw new DoorRefused(redeemed.code)
       return redeemed.pass
     },
     async passIdOf({ sessionId }, { accountId }) {

@@ -3,10 +3,12 @@ import { accept, decline } from '../../../api/invitations/answering.ts'
 import { resend, revoke } from '../../../api/invitations/inviting.ts'
 import { Problem } from '../../../api/problem.ts'
 import { disableAccount } from '../../../db/account-standing.ts'
+import { removeCollaborator } from '../../../db/collaborators.ts'
 import { requestStop } from '../../../db/intents.ts'
 import { archiveProject } from '../../../db/project-standing.ts'
 import { removeMember } from '../../../db/project-members.ts'
 import type { Guest, Scene } from './scene.ts'
+import { DoorRefused } from '../../setup/doors.ts'
 import { deedOf, timings, WorkerDied } from './scene.ts'
 
 /** What came of a doing. `done`: it is so now; else the code of what refused it. */
@@ -16,9 +18,14 @@ export type Came = 'done' | (string & {})
 export const doingNames = [
   'accept',
   'acceptOther',
+  'enter',
+  'enterOther',
+  'remove',
+  'removeOther',
   'decline',
   'revoke',
   'resend',
+  'remind',
   'expire',
   'close',
   'archive',
@@ -37,6 +44,8 @@ export type DoingName = (typeof doingNames)[number]
 
 /** Deeds that end what is offered: who accepts after one of them has happened is let in by a defect. */
 export const endings: readonly DoingName[] = ['revoke', 'expire', 'close', 'archive', 'disable', 'loseRight', 'decline']
+/** Deeds after which nobody whom the inviter let in has a door. */
+export const closings: readonly DoingName[] = ['close', 'archive', 'disable', 'loseRight']
 
 async function told(deed: () => Promise<unknown>): Promise<Came> {
   try {
@@ -44,6 +53,7 @@ async function told(deed: () => Promise<unknown>): Promise<Came> {
     return 'done'
   } catch (error) {
     if (error instanceof Problem) return error.code
+    if (error instanceof DoorRefused) return error.message
     throw error
   }
 }
@@ -60,6 +70,14 @@ export async function doThis(scene: Scene, name: DoingName): Promise<Came> {
       return await acceptAs(scene, named)
     case 'acceptOther':
       return await acceptAs(scene, other)
+    case 'enter':
+      return await told(async () => await scene.enter(named))
+    case 'enterOther':
+      return await told(async () => await scene.enter(other))
+    case 'remove':
+      return await remove(scene, named)
+    case 'removeOther':
+      return await remove(scene, other)
     case 'decline':
       return await told(async () => await decline(rows, deedOf(named.accountId), named.accountId, { code }))
     case 'revoke':
@@ -69,6 +87,11 @@ export async function doThis(scene: Scene, name: DoingName): Promise<Came> {
       await sql`update invitation_mail set wanted_at = wanted_at - interval '11 minutes'
         where invitation_id = ${id} and ended_at is not null`.execute(db)
       return await told(async () => await resend({ db, settings: {} }, by, id))
+    case 'remind':
+      await sql`update invitation set remind_at = clock_timestamp() where id = ${id} and remind_at is not null`.execute(
+        db,
+      )
+      return 'done'
     case 'expire':
       await sql`update invitation set expires_at = clock_timestamp() where id = ${id}`.execute(db)
       return 'done'
@@ -112,12 +135,23 @@ export async function doThis(scene: Scene, name: DoingName): Promise<Came> {
 }
 
 /** Its session is asked to stop; of a project, it is closed. */
-async function close({ rows: { db }, sessionId, projectId }: Scene): Promise<Came> {
+async function close({ rows: { db }, kind, session, projectId }: Scene): Promise<Came> {
   return await db.transaction().execute(async (trx) => {
-    if (sessionId === null) return await archiveProject(trx, projectId)
-    await requestStop(trx, sessionId, 'user')
+    if (kind === 'project') return await archiveProject(trx, projectId)
+    await requestStop(trx, session.sessionId, 'user')
     return 'done'
   })
+}
+
+/** Takes back what somebody got by accepting. */
+async function remove({ rows: { db }, kind, session, projectId }: Scene, { accountId }: Guest): Promise<Came> {
+  return await db
+    .transaction()
+    .execute(async (trx) =>
+      kind === 'project'
+        ? await removeMember(trx, projectId, accountId)
+        : await removeCollaborator(trx, session.sessionId, accountId),
+    )
 }
 
 const mostLooks = 30

@@ -4,21 +4,29 @@ import type { Deed } from '../../../api/env.ts'
 import { createInvitationBooksActivities, createMailActivities } from '../../../activities/invitation.ts'
 import { insertInvitation } from '../../../db/invitations.ts'
 import { newId } from '../../../domain/ids.ts'
-import type { AccountId, InvitationId, ProjectId, SessionId } from '../../../domain/ids.ts'
+import type { AccountId, InvitationId, ProjectId } from '../../../domain/ids.ts'
+import type { SessionKey } from '../../../domain/session.ts'
 import { withTimings } from '../../../domain/timings.ts'
 import { createFakeMailer } from '../../../ports/mail/fake.ts'
 import type { FakeMailer } from '../../../ports/mail/fake.ts'
+import { DoorRefused, hostOf } from '../../setup/doors.ts'
+import type { DoorScene, Visitor } from '../../setup/doors.ts'
 import type { Rows } from '../../setup/rows.ts'
 
 /** Waits are for others: here a try that failed may be repeated at once. */
 export const timings = withTimings({ mailRetryMs: 1, mailRetryMaxMs: 1 })
 
-export interface Guest {
-  readonly accountId: AccountId
+export interface Guest extends Visitor {
   readonly email: string
 }
 
-/** Somebody who invites, a place, two who may answer, and a mail server of their own. */
+/** What somebody opened, as the gateway's rows have it. */
+export interface Opened {
+  readonly guest: Guest
+  readonly passId: string
+}
+
+/** Somebody who invites, a session of theirs, two who may answer, and a mail server of their own. */
 export interface Scene {
   readonly rows: Rows
   readonly id: InvitationId
@@ -26,7 +34,8 @@ export interface Scene {
   readonly kind: 'project' | 'session'
   readonly anyone: boolean
   readonly projectId: ProjectId
-  readonly sessionId: SessionId | null
+  /** The inviter's, whose doors are open: the place itself, or one of the project. */
+  readonly session: SessionKey
   readonly inviter: Guest
   /** Another owner of the project, who may take the inviter's right. */
   readonly chief: Guest
@@ -38,6 +47,10 @@ export interface Scene {
   readonly mail: ReturnType<typeof createMailActivities>
   /** What the mail server said to which mail, in order. */
   readonly answers: readonly { readonly key: string; readonly said: string }[]
+  /** What was opened in the session. */
+  readonly opened: readonly Opened[]
+  /** Opens its door as a browser does, and something behind it. Throws what refused it. */
+  enter(guest: Guest): Promise<void>
   /** The next mail that is given to the server is the last deed of its worker. */
   dieAfterSending(): void
 }
@@ -52,20 +65,21 @@ export const deedOf = (accountId: AccountId): Deed => ({
   requestId: null,
 })
 
-async function person(rows: Rows): Promise<Guest> {
-  const { accountId } = await rows.account()
-  const email = `${accountId}@site.example`
-  await rows.db.updateTable('account').set({ email }).where('id', '=', accountId).execute()
-  return { accountId, email }
+async function person(doors: DoorScene): Promise<Guest> {
+  const visitor = await doors.visitor()
+  const email = `${visitor.accountId}@site.example`
+  await doors.rows.db.updateTable('account').set({ email }).where('id', '=', visitor.accountId).execute()
+  return { ...visitor, email }
 }
 
-export async function openScene(rows: Rows, kind: Scene['kind'], anyone: boolean): Promise<Scene> {
+export async function openScene(doors: DoorScene, kind: Scene['kind'], anyone: boolean): Promise<Scene> {
+  const { rows } = doors
   const { db } = rows
   const [inviter, chief, named, other] = [
-    await person(rows),
-    await person(rows),
-    await person(rows),
-    await person(rows),
+    await person(doors),
+    await person(doors),
+    await person(doors),
+    await person(doors),
   ]
   const projectId = await rows.project(inviter.accountId)
   await db
@@ -73,15 +87,14 @@ export async function openScene(rows: Rows, kind: Scene['kind'], anyone: boolean
     .values({ project_id: projectId, account_id: chief.accountId, role: 'owner' })
     .execute()
   await db.updateTable('project').set({ sharing: 'invited' }).where('id', '=', projectId).execute()
-  const session = kind === 'session' ? await rows.session({ accountId: inviter.accountId, projectId }) : null
-  if (session !== null) await rows.scene(session, { state: 'ready' })
+  const session = await doors.ready({ accountId: inviter.accountId, projectId })
   const id = newId('invitation')
   const code = `carrel_invitation_${id}`
   await db.transaction().execute((trx) =>
     insertInvitation(trx, {
       id,
       projectId,
-      sessionId: session?.sessionId ?? null,
+      sessionId: kind === 'session' ? session.sessionId : null,
       place: kind === 'project' ? { kind, role: 'editor' } : { kind, mode: 'control' },
       inviterId: inviter.accountId,
       email: named.email,
@@ -91,12 +104,13 @@ export async function openScene(rows: Rows, kind: Scene['kind'], anyone: boolean
       codeHash: createHash('sha256').update(code).digest(),
       code: Buffer.from(code),
       expiresInMs: 86_400_000,
-      remindInMs: null,
+      remindInMs: 43_200_000,
     }),
   )
   const server = createFakeMailer()
   let dying = false
   const answers: { key: string; said: string }[] = []
+  const opened: Opened[] = []
   const mailer: FakeMailer = {
     ...server,
     async send(mail) {
@@ -118,7 +132,7 @@ export async function openScene(rows: Rows, kind: Scene['kind'], anyone: boolean
     kind,
     anyone,
     projectId,
-    sessionId: session?.sessionId ?? null,
+    session,
     inviter,
     chief,
     named,
@@ -134,6 +148,15 @@ export async function openScene(rows: Rows, kind: Scene['kind'], anyone: boolean
       timeZone: 'UTC',
       tried: () => {},
     }),
+    opened,
+    async enter(guest) {
+      const pass = await doors.enter(session, guest)
+      const verdict = await doors.gateway.check(pass, hostOf(session))
+      // Whoever is cut at this very moment has nothing open.
+      if (verdict.kind !== 'open') throw new DoorRefused(verdict.kind)
+      await doors.gateway.openTunnel(verdict.access, 'websocket', '192.0.2.1')
+      opened.push({ guest, passId: verdict.access.passId })
+    },
     dieAfterSending() {
       dying = true
     },

@@ -1,8 +1,8 @@
 import { mayBecome } from '../../../domain/invitation.ts'
 import type { InvitationState } from '../../../domain/invitation.ts'
 import { pick, seeded } from '../../setup/seeded.ts'
-import type { Rows } from '../../setup/rows.ts'
-import { doingNames, doThis, endings, work } from './doings.ts'
+import type { DoorScene } from '../../setup/doors.ts'
+import { closings, doingNames, doThis, endings, work } from './doings.ts'
 import type { Came, DoingName } from './doings.ts'
 import { openScene } from './scene.ts'
 import type { Guest, Scene } from './scene.ts'
@@ -15,10 +15,17 @@ interface Done {
   readonly came: Came
 }
 
-/** Lets everything race everything, as the seed has it; then all is put right and carried out. Returns what went wrong. */
-export async function runSchedule(rows: Rows, seed: number): Promise<readonly string[]> {
+/** What came of a schedule. */
+export interface Raced {
+  readonly breaches: readonly string[]
+  /** Doors that somebody came in by: without any nothing is shown of them. */
+  readonly opened: number
+}
+
+/** Lets everything race everything, as the seed has it; then all is put right and carried out. */
+export async function runSchedule(doors: DoorScene, seed: number): Promise<Raced> {
   const random = seeded(seed)
-  const scene = await openScene(rows, pick(random, ['project', 'session'] as const), random() < 0.4)
+  const scene = await openScene(doors, pick(random, ['project', 'session', 'session'] as const), random() < 0.4)
   const breaches: string[] = []
   let moment = 0
   const done: Done[] = []
@@ -32,9 +39,13 @@ export async function runSchedule(rows: Rows, seed: number): Promise<readonly st
     }
   }
   const running: Promise<void>[] = []
-  const many = 5 + Math.floor(random() * 7)
+  const many = 6 + Math.floor(random() * 9)
+  const joins = async () => {
+    await act('accept')
+    await act('enter')
+  }
   for (let n = 0; n < many; n++) {
-    const next = act(pick(random, [...doingNames, 'work', 'accept'] as const))
+    const next = random() < (n === 0 ? 0.5 : 0.1) ? joins() : act(pick(random, [...doingNames, 'work'] as const))
     running.push(next)
     // One after the other, or as close together as they come.
     if (random() < 0.5) await next
@@ -47,22 +58,31 @@ export async function runSchedule(rows: Rows, seed: number): Promise<readonly st
   await work(scene)
   const open = await stateOf(scene)
   if (open === 'sending') breaches.push('a mail is still to go out although nothing keeps it')
-  breaches.push(...(await ofMails(scene, done)))
+  breaches.push(...(await ofMails(scene, done, open)), ...(await ofDoors(doors, scene, done)))
   await act('expire')
   await work(scene)
   breaches.push(...(await ofEnd(scene, done)))
-  return breaches
+  return { breaches, opened: scene.opened.length }
 }
 
 const stateOf = async ({ rows: { db }, id }: Scene): Promise<InvitationState> =>
   (await db.selectFrom('invitation').select('state').where('id', '=', id).executeTakeFirstOrThrow()).state
 
 /** Each mail that was meant went out once as far as its server said; again only where nobody knew; always with the same link. */
-async function ofMails({ rows: { db }, id, mailer, answers }: Scene, done: readonly Done[]): Promise<string[]> {
+async function ofMails(
+  { rows: { db }, id, mailer, answers }: Scene,
+  done: readonly Done[],
+  state: InvitationState,
+): Promise<string[]> {
   const breaches: string[] = []
   const mails = await db.selectFrom('invitation_mail').selectAll().where('invitation_id', '=', id).execute()
   const meant = 1 + done.filter(({ name, came }) => name === 'resend' && came === 'done').length
-  if (mails.length !== meant) breaches.push(`${mails.length} mails were meant, not ${meant}`)
+  const [reminders, others] = [true, false].map((is) => mails.filter(({ kind }) => (kind === 'reminder') === is).length)
+  if (others !== meant) breaches.push(`${others} mails were meant, not ${meant}`)
+  const due = done.some(({ name }) => name === 'remind') ? 1 : 0
+  // Of one that ended before it was looked at nobody is reminded.
+  if (reminders !== due && (state === 'sent' || reminders !== 0))
+    breaches.push(`${reminders} reminders were meant, not ${due}`)
   for (const { number, outcome } of mails) {
     const key = `${id}.${number}`
     const said = answers.filter((answer) => answer.key === key).map((answer) => answer.said)
@@ -77,6 +97,34 @@ async function ofMails({ rows: { db }, id, mailer, answers }: Scene, done: reado
   const links = new Set(mailer.taken.map(({ text }) => /https:\S+#\S+/.exec(text)?.[0]))
   if (links.size > 1) breaches.push(`there were ${links.size} links`)
   return breaches
+}
+
+/** Whoever is in, and was not put out, has the door that they opened; nobody else has one, opens one, or is left with a tunnel. */
+async function ofDoors({ gateway }: DoorScene, scene: Scene, done: readonly Done[]): Promise<string[]> {
+  const breaches: string[] = []
+  const isClosed = done.some(({ name, came }) => closings.includes(name) && came === 'done')
+  const verdicts = await gateway.recheck(scene.opened.map(({ passId }) => passId))
+  for (const [n, guest] of [scene.named, scene.other].entries()) {
+    const isIn = scene.kind === 'session' && !isClosed && (await isInside(scene, guest))
+    const passes = scene.opened.filter((opened) => opened.guest === guest).map(({ passId }) => passId)
+    for (const passId of passes)
+      if ((verdicts.get(passId) === 'open') !== isIn)
+        breaches.push(`a pass of guest ${n} is ${verdicts.get(passId)}: ${isIn ? 'they are in' : 'they are out'}`)
+    const came = await doThis(scene, guest === scene.named ? 'enter' : 'enterOther')
+    if ((came === 'done') !== isIn) breaches.push(`guest ${n} comes in late: ${came}`)
+    const wasRemoved = done.some(
+      ({ name, came: was }) => name === (n === 0 ? 'remove' : 'removeOther') && was === 'done',
+    )
+    if (wasRemoved && (await tunnelsOf(scene, passes)) > 0)
+      breaches.push(`guest ${n} was removed, and left with a tunnel`)
+  }
+  return breaches
+}
+
+async function tunnelsOf({ rows: { db } }: Scene, passes: readonly string[]): Promise<number> {
+  if (passes.length === 0) return 0
+  const open = db.selectFrom('tunnel').select('id').where('pass_id', 'in', passes).where('closed_at', 'is', null)
+  return (await open.execute()).length
 }
 
 async function ofEnd(scene: Scene, done: readonly Done[]): Promise<string[]> {
@@ -104,7 +152,8 @@ async function ofEnd(scene: Scene, done: readonly Done[]): Promise<string[]> {
 
   for (const guest of [named, other]) {
     const inside = await isInside(scene, guest)
-    if (inside !== (row.accepted_by === guest.accountId))
+    const removed = succeeded(guest === named ? 'remove' : 'removeOther').length > 0
+    if (inside !== (row.accepted_by === guest.accountId && !removed))
       breaches.push(`${guest === named ? 'the named' : 'the other'} is ${inside ? 'in' : 'out'}: it is ${row.state}`)
   }
   return breaches
@@ -129,13 +178,13 @@ async function ofHistory({ rows: { db }, id }: Scene, state: InvitationState): P
   return states.at(-1) === state ? illegal : [...illegal, `its history ends ${states.at(-1)}, and it is ${state}`]
 }
 
-async function isInside({ rows: { db }, projectId, sessionId }: Scene, { accountId }: Guest): Promise<boolean> {
+async function isInside({ rows: { db }, kind, projectId, session }: Scene, { accountId }: Guest): Promise<boolean> {
   const member = db
     .selectFrom('project_member')
     .select('account_id')
     .where('project_id', '=', projectId)
     .where('account_id', '=', accountId)
   const collaborator = db.selectFrom('collaborator').select('account_id').where('account_id', '=', accountId)
-  const rows = await (sessionId === null ? member : collaborator.where('session_id', '=', sessionId)).execute()
+  const rows = await (kind === 'project' ? member : collaborator.where('session_id', '=', session.sessionId)).execute()
   return rows.length > 0
 }
