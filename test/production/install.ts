@@ -1,6 +1,7 @@
 import { docker, leftovers } from '../docker/docker-harness.ts'
 import { readConfinement, reaches, sessionReaches } from './confinement.ts'
 import { doorAt } from './door.ts'
+import { tryFacility } from './facility.ts'
 import { adminOf, eventually } from './people.ts'
 import type { Admin } from './people.ts'
 import type { Installation } from './site.ts'
@@ -10,7 +11,7 @@ const upWithinMs = 600_000
 
 export const longLived = [
   ...(['postgres', 'temporal-postgres', 'temporal', 'api', 'gateway'] as const),
-  ...(['guacd', 'worker-core', 'worker-docker'] as const),
+  ...(['guacd', 'worker-core', 'worker-docker', 'worker-mail'] as const),
 ] as const
 
 /** Brings the installation up as docs/operations.md says, and returns its first admin. */
@@ -38,6 +39,7 @@ export async function up(
 /** One session from its start to nothing left, and what every process may and may not do meanwhile. Breaches in words. */
 export async function tryInstallation(installation: Installation, admin: Admin, say: Say): Promise<string[]> {
   const breaches = await readConfinement(installation)
+  breaches.push(...(await tryFacility(admin)))
   const id = await admin.start('production')
   const state = await admin.until(id, ['ready', 'failed', 'stopped'])
   if (state !== 'ready') breaches.push(`the session became ${state}`)
@@ -110,9 +112,9 @@ async function readNetworks(installation: Installation): Promise<string[]> {
     Object.values(all.find((one) => one.service === service)?.seen.NetworkSettings.Networks ?? {}).map(
       (n) => n.IPAddress,
     )
-  const ours = ['api', 'gateway', 'worker-core', 'worker-docker']
+  const ours = ['api', 'gateway', 'worker-core', 'worker-docker', 'worker-mail']
   const wanted = [
-    ['temporal', 7233, ['api', 'worker-core', 'worker-docker']],
+    ['temporal', 7233, ['api', 'worker-core', 'worker-docker', 'worker-mail']],
     ['postgres', 5432, ours],
     ['guacd', 4822, ['gateway']],
   ] as const

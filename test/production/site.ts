@@ -13,6 +13,7 @@ import { findCompose } from '../setup/compose-command.ts'
 import { plainTemplate } from '../setup/template.ts'
 import { call } from './call.ts'
 import type { CallPlan } from './call.ts'
+import { besides, writeFacility } from './facility.ts'
 
 /** Short enough that a trial sees in seconds what an installation sees in minutes. */
 const timings: Partial<Timings> = { reconcileEveryMs: 10_000, reconcileGraceMs: 5_000, observeIdleMs: 1_000 }
@@ -64,6 +65,7 @@ export async function createInstallation(say: (line: string) => void) {
     mode: 0o644,
   })
   const password = { carrel: randomBytes(24).toString('hex'), temporal: randomBytes(24).toString('hex') }
+  const facility = await writeFacility(directory)
   const variables = join(directory, 'variables')
   const writeVariables = async () => {
     const all = {
@@ -71,7 +73,8 @@ export async function createInstallation(say: (line: string) => void) {
       CARREL_DATABASE_PASSWORD: password.carrel,
       TEMPORAL_DATABASE_PASSWORD: password.temporal,
       CARREL_KEYS: keys,
-      CARREL_PUBLIC_URL: `http://127.0.0.1:${port}`,
+      ...facility,
+      CARREL_PUBLIC_URL: `https://127.0.0.1:${port}`,
       CARREL_API_ADDRESS: `127.0.0.1:${port}`,
       CARREL_SESSIONS_DOMAIN: 'sessions.test',
       CARREL_GATEWAY_ADDRESS: `127.0.0.1:${gatewayPort}`,
@@ -83,7 +86,8 @@ export async function createInstallation(say: (line: string) => void) {
       CARREL_RATE_LIMIT_PER_MINUTE: '100000',
       DOCKER_GROUP_ID: String((await stat('/var/run/docker.sock')).gid),
     }
-    const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`)
+    // In quotes, for the sake of documents.
+    const lines = Object.entries(all).map(([name, value]) => `${name}='${value}'\n`)
     await writeFile(variables, lines.join(''), { mode: 0o600 })
   }
   await writeVariables()
@@ -91,17 +95,14 @@ export async function createInstallation(say: (line: string) => void) {
   await writeFile(images, JSON.stringify({ version: '3.9', services: {} }))
 
   const { PATH, HOME, DOCKER_HOST } = process.env
+  const files = ['docker-compose.yaml', ...besides, images].flatMap((file) => ['-f', file])
   const run = async (args: readonly string[], plan: CallPlan = {}): Promise<string> =>
-    await call(
-      command,
-      [...words, '--env-file', variables, '-f', 'docker-compose.yaml', '-f', images, '-p', project, ...args],
-      {
-        cwd: root,
-        env: { PATH, HOME, DOCKER_HOST },
-        timeoutMs: upWithinMs,
-        ...plan,
-      },
-    )
+    await call(command, [...words, '--env-file', variables, ...files, '-p', project, ...args], {
+      cwd: root,
+      env: { PATH, HOME, DOCKER_HOST },
+      timeoutMs: upWithinMs,
+      ...plan,
+    })
 
   /** Every container of the project, by its service, running or not. */
   const containers = async () => {
