@@ -75,7 +75,9 @@ export async function openRawCloud(settings: OpenstackSettings): Promise<RawClou
     has: (service) => endpointOf(catalog, service, cloud) !== null,
     async call(service, method, path, body) {
       const base = service === 'identity' ? identity : endpoint(service)
-      const headers = { 'x-auth-token': token, 'openstack-api-version': 'compute 2.60' }
+      // Cinder refuses a version of anybody else's words.
+      const version = service === 'compute' ? { 'openstack-api-version': 'compute 2.60' } : {}
+      const headers = { 'x-auth-token': token, ...version }
       return await ask(method, `${base}${path}`, headers, body)
     },
     close: () => dispatcher.close(),
