@@ -31,7 +31,7 @@ describe('collaborators', () => {
     expect((await scene.call('GET', `/v1/sessions/${id}/events`, guest)).status).toBe(200)
     // The feed shows what no transaction of anybody can overtake any more.
     const fed = async () => (await scene.call('GET', '/v1/events', guest)).body.items.map((e) => e.sessionId)
-    await expect.poll(fed, { timeout: 10_000 }).toContain(id)
+    await expect.poll(fed, { timeout: 50_000 }).toContain(id)
     const { check } = await scene.follow((await scene.open(guest)).body.url)
     expect(await check()).toBe('open')
     for (const [method, path] of [

@@ -87,7 +87,7 @@ async function read(path: string, lastId?: string, token = me.token, from = api.
 
 const texts = ({ events }: { readonly events: readonly { readonly data: Body }[] }) =>
   events.flatMap((e) => (e.data.data?.text === undefined ? [] : [e.data.data.text]))
-const until = (holds: () => boolean) => expect.poll(holds, { timeout: 15_000, interval: 10 }).toBe(true)
+const until = (holds: () => boolean) => expect.poll(holds, { timeout: 50_000, interval: 10 }).toBe(true)
 
 test('a stream tells what was, what comes, and ends after the last event', async () => {
   const id = await begin()

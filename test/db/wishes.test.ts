@@ -153,7 +153,7 @@ test('of a wish that waits while the installation is armed, a reader of the feed
     const next = (async () => {
       await arm()
       await api.db.transaction().execute((t) => recordEvent(t, earlier, 'session.progress', {}))
-      await expect.poll(readOn, { timeout: 10_000 }).toContain(`${earlier} session.progress`)
+      await expect.poll(readOn, { timeout: 50_000 }).toContain(`${earlier} session.progress`)
     })()
     next.catch(() => {})
     await Promise.race([next, untilBlocked(api.db, 3)])

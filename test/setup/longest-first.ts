@@ -20,9 +20,6 @@ const longest = [
   'bounded-states',
   'shutdown',
   'hanging-peers',
-  'starter',
-  'keys',
-  'events',
 ].map((name) => `${name}.test.ts`)
 
 const placeOf = ({ moduleId }: TestSpecification): number => {
