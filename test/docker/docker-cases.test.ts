@@ -60,6 +60,13 @@ test('an image whose user has a name runs as it, and reads its secret', async ()
   expect(said).toBe(`33\n${spec.secret}`)
 })
 
+test('somebody runs as who they are to file systems, in all their groups, whoever the image knows', async () => {
+  const { spec, created } = await create({ user: { uid: 20_001, gid: 20_002, gids: [20_003, 20_004] } })
+  expect(created.kind).toBe('made')
+  const said = await inside(await containerOf(spec), ['sh', '-c', 'id -u; id -g; id -G | tr " " "\\n" | sort'])
+  expect(said).toBe('20001\n20002\n20002\n20003\n20004\n')
+})
+
 test('root runs where an admin allowed the image by name, without privileges all the same', async () => {
   const permissive = openDocker({ allowRootImages: [baseImage] })
   const { spec, created } = await create({ user: null, capabilities: ['NET_BIND_SERVICE'] }, permissive)
