@@ -59,7 +59,6 @@ const answer = async (path, body, text) => {
   for (const id of ['approve', 'deny']) at(id).disabled = false
   say(said.detail ?? 'That did not work. Try again in a moment.')
 }
-const later = (promise) => promise.catch(() => say('Carrel does not answer. Try again in a moment.'))
 at('ask').addEventListener('submit', (event) => {
   event.preventDefault()
   const code = at('code').value.trim()

@@ -34,7 +34,7 @@ const answer = async (path, text) => {
   for (const id of ['accept', 'decline']) at(id).disabled = false
   say(body.detail ?? 'That did not work. Try again in a moment.')
 }
-at('accept').addEventListener('click', () => answer('/v1/invitation-acceptances', 'Accepted. You find it in your portal.'))
-at('decline').addEventListener('click', () => answer('/v1/invitation-refusals', 'Declined.'))
-show().catch(() => say('Carrel does not answer. Try again in a moment.'))
+at('accept').addEventListener('click', () => later(answer('/v1/invitation-acceptances', 'Accepted. You find it in your portal.')))
+at('decline').addEventListener('click', () => later(answer('/v1/invitation-refusals', 'Declined.')))
+later(show())
 `

@@ -1,8 +1,9 @@
 /**
  * What the scripts of Carrel's own pages begin with, as browsers run it. What stands behind the # of the address leaves it at once, and
  * outlives the way to the sign-in and back in the tab's own storage, under `place`. What the server tells is shown as text, never as
- * markup. Gives the rest of a script: `place`, `at(id)`, `say(text)`, `call(path, body?)` and `signIn(first, nowhere)`, which shows the
- * ways to sign in, or says `nowhere` where there are none.
+ * markup. Gives the rest of a script: `place`, `at(id)`, `say(text)`, `call(path, body?)`, `later(promise)`, which says where the server does
+ * not answer, and `signIn(first, nowhere)`, which shows the ways to sign in that it knows (pages of issuers, names and passwords, the
+ * federation), or says `nowhere` where there are none.
  */
 export const scriptBeginning = (place: string): string => `'use strict'
 const place = '${place}'
@@ -24,20 +25,51 @@ const call = async (path, body) => {
   return { status: answer.status, body: await answer.json().catch(() => ({})) }
 }
 
+const here = location.origin + location.pathname
+const made = (tag, members, ...inside) => {
+  const element = Object.assign(document.createElement(tag), members)
+  element.append(...inside)
+  return element
+}
+const enter = async (button, url, body) => {
+  button.disabled = true
+  const { status, body: said } = await call(url, { ...body, returnUrl: here })
+  if (status === 200) return location.replace(here)
+  button.disabled = false
+  say(said.detail ?? 'That did not work. Try again in a moment.')
+}
+const later = (promise) => promise.catch(() => say('Carrel does not answer. Try again in a moment.'))
+
+const waysOf = {
+  openid_connect: ({ name, url }) =>
+    made('a', { href: url + '?returnUrl=' + encodeURIComponent(here), textContent: name }),
+  user_office: ({ name, url }) => {
+    const username = made('input', { autocomplete: 'username', required: true, maxLength: 100 })
+    const password = made('input', { type: 'password', autocomplete: 'current-password', required: true, maxLength: 1000 })
+    const button = made('button', { textContent: 'Sign in' })
+    const labels = [['Your name at: ' + name, username], ['Password', password]].map((one) => made('label', {}, ...one))
+    const form = made('form', { className: 'passwords' }, ...labels, button)
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      const shown = { username: username.value.trim(), password: password.value }
+      password.value = ''
+      return later(enter(button, url, shown))
+    })
+    return form
+  },
+  umbrella: ({ name, url }) => {
+    const button = made('button', { className: 'quiet', textContent: name + ': through the federation' })
+    button.addEventListener('click', () => later(enter(button, url, {})))
+    return button
+  },
+}
+
 const signIn = async (first, nowhere) => {
   const { status, body } = await call('/v1/sign-in-methods')
-  const items = status === 200 ? body.items : []
+  const items = status === 200 ? body.items.filter(({ kind }) => Object.hasOwn(waysOf, kind)) : []
   if (items.length === 0) return say(nowhere)
   say(first)
-  const back = '?returnUrl=' + encodeURIComponent(location.origin + location.pathname)
-  for (const { name, url } of items) {
-    const link = document.createElement('a')
-    link.href = url + back
-    link.textContent = name
-    const item = document.createElement('li')
-    item.append(link)
-    at('ways').append(item)
-  }
+  at('ways').append(...items.map((way) => made('li', {}, waysOf[way.kind](way))))
   at('ways').hidden = false
 }
 `

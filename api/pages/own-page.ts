@@ -38,7 +38,11 @@ a{color:var(--accent)}
 button{font:inherit;padding:.5rem 1.1rem;border-radius:.5rem;border:1px solid var(--accent);background:var(--accent);color:var(--sheet);cursor:pointer}
 button.quiet{background:none;color:var(--accent)}
 button:focus-visible,a:focus-visible,input:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-[hidden]{display:none}
+#ways{list-style:none;padding:0;display:grid;gap:1.25rem}
+.passwords{display:grid;gap:.75rem;justify-items:start}
+.passwords label{display:grid;gap:.25rem;width:100%;color:var(--soft)}
+.passwords input{font:inherit;padding:.45rem .6rem;border-radius:.5rem;border:1px solid var(--line);background:var(--ground);color:var(--ink)}
+[hidden]{display:none!important}
 `
 
 /** Everything from here, nothing inline, in nobody's frame: what is pressed here is meant. */

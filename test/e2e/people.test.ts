@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Configuration } from '../../db/bootstrap.ts'
 import { holdPort } from '../../stack/ports.ts'
 import { fakeConfiguration, quickTimings } from '../setup/fake-site.ts'
+import { deviceGrant } from '../setup/portals.ts'
 import { clientOf, createSite } from '../setup/site.ts'
 import type { Site } from '../setup/site.ts'
 import { plainTemplate } from '../setup/template.ts'
@@ -11,6 +12,8 @@ import { linkIn, startMailServer } from '../support/mail/mail-server.ts'
 import type { MailServer } from '../support/mail/mail-server.ts'
 import { startIdentityProvider } from '../support/oidc/identity-provider.ts'
 import type { TestIdentityProvider } from '../support/oidc/identity-provider.ts'
+import { startUserOffice } from '../support/user-office/user-office.ts'
+import type { TestUserOffice } from '../support/user-office/user-office.ts'
 import { ask, untilLive, untilReady, watchLive } from './pages.ts'
 import { templateId } from './portal.ts'
 
@@ -32,6 +35,7 @@ const configuration: Configuration = {
 describe.skipIf(leftOut)('two people, from the sign-in to the end of what they shared', () => {
   let mail: MailServer
   let idp: TestIdentityProvider
+  let office: TestUserOffice
   let site: Site
   let browser: Browser
   /** As browsers see it: another site than the issuer. */
@@ -51,7 +55,7 @@ describe.skipIf(leftOut)('two people, from the sign-in to the end of what they s
     const [apiPort, doorsPort] = [held[0].port, held[1].port]
     origin = `http://localhost:${apiPort}`
     const client = { client_id: 'carrel', client_secret: 'a secret of the client' }
-    ;[mail, idp, browser] = await Promise.all([
+    ;[mail, idp, browser, office] = await Promise.all([
       startMailServer(),
       startIdentityProvider({
         clients: [{ ...client, redirect_uris: [`${origin}/v1/sign-in/university/callback`] }],
@@ -61,6 +65,7 @@ describe.skipIf(leftOut)('two people, from the sign-in to the end of what they s
         },
       }),
       launchChromium(),
+      startUserOffice(),
     ])
     const university = {
       id: 'university',
@@ -70,6 +75,8 @@ describe.skipIf(leftOut)('two people, from the sign-in to the end of what they s
       clientSecret: client.client_secret,
       firstSignIn: { rule: 'invitation' },
     }
+    office.passwords.set('mary', 'correct horse')
+    const userOffice = { issuer: office.url, passwords: { url: `${office.url}/login` }, firstSignIn: { rule: 'open' } }
     const invitations = { CARREL_INVITATION_DELIVERY: 'mail', CARREL_INVITATION_URL: `${origin}/invitation` }
     site = await createSite({ configuration, timings: quickTimings, variables: { CARREL_DIRECT_DOORS: 'false' } })
     await Promise.all(held.map(async ({ release }) => await release()))
@@ -80,6 +87,7 @@ describe.skipIf(leftOut)('two people, from the sign-in to the end of what they s
         CARREL_PUBLIC_URL: origin,
         CARREL_GATEWAY_PORT: String(doorsPort),
         CARREL_ISSUERS: JSON.stringify([university]),
+        CARREL_USER_OFFICE: JSON.stringify(userOffice),
         CARREL_RETURN_URLS: `${origin}/docs`,
       }),
       site.startWorker('worker/main.ts', {
@@ -99,7 +107,7 @@ describe.skipIf(leftOut)('two people, from the sign-in to the end of what they s
   afterAll(async () => {
     await browser?.close()
     await site?.close()
-    await Promise.all([mail?.close(), idp?.close()])
+    await Promise.all([mail?.close(), idp?.close(), office?.close()])
   })
 
   /** Says who one is, at the issuer's own page. */
@@ -185,5 +193,31 @@ describe.skipIf(leftOut)('two people, from the sign-in to the end of what they s
     })
     console.log(took.map(([name, ms]) => `${name}: ${ms.toFixed(0)} ms`).join('\n'))
     expect(took.find(([name]) => name === 'is removed, and cut')?.[1]).toBeLessThanOrEqual(cutWithinMs)
+  })
+
+  test('a name and a password of the user office, and a program is let in', async () => {
+    const post = async (path: string, fields: Readonly<Record<string, string>>) => {
+      const answer = await fetch(`${origin}${path}`, { method: 'POST', body: new URLSearchParams(fields) })
+      return (await answer.json()) as Readonly<Record<string, string>>
+    }
+    const begun = await post('/v1/device-authorizations', { client_id: 'carrel-cli' })
+    const page = await (await browser.newContext()).newPage()
+    await goTo(page, begun['verification_uri_complete'] ?? '')
+    const signIn = async (password: string) => {
+      await page.getByLabel('Your name at: User office').fill('mary', patience)
+      await page.getByLabel('Password').fill(password, patience)
+      await page.getByRole('button', { name: 'Sign in' }).click(patience)
+    }
+    await signIn('wrong')
+    await page.getByText('does not know this name').waitFor(patience)
+    await signIn('correct horse')
+    await page.locator('#choice').waitFor(patience)
+    expect(await page.textContent('#text')).toContain(begun['user_code'])
+    await page.getByRole('button', { name: 'Let it in' }).click(patience)
+    await page.getByText('It is let in.').waitFor(patience)
+    const grant = { grant_type: deviceGrant, device_code: begun['device_code'] ?? '', client_id: 'carrel-cli' }
+    const { access_token: token = '' } = await post('/v1/token', grant)
+    const who = await clientOf(origin, token)('GET', '/v1/whoami')
+    expect(who.body['identities']).toMatchObject([{ issuer: office.url, subject: 'mary' }])
   })
 })

@@ -13,13 +13,18 @@ class Element {
   hidden = true
   disabled = false
   href = ''
-  readonly inside: Element[] = []
-  click: () => Promise<void> = async () => {}
-  append(child: Element) {
-    this.inside.push(child)
+  value = ''
+  readonly inside: (Element | string)[] = []
+  click: (event?: object) => Promise<void> = async () => {}
+  append(...children: (Element | string)[]) {
+    this.inside.push(...children)
   }
   addEventListener(_: string, heard: () => Promise<void>) {
     this.click = heard
+  }
+  /** It and all that is in it. */
+  all(): Element[] {
+    return [this, ...this.inside.flatMap((child) => (typeof child === 'string' ? [] : child.all()))]
   }
 }
 
@@ -28,7 +33,9 @@ async function open(hash: string, answers: Readonly<Record<string, readonly [num
   const told: Told[] = []
   const stored = new Map<string, string>()
   const elements = new Map<string, Element>()
-  const location = { hash, pathname: '/invitation', origin: 'https://carrel.example' }
+  const replaced: string[] = []
+  const replace = (url: string) => void replaced.push(url)
+  const location = { hash, pathname: '/invitation', origin: 'https://carrel.example', replace }
   const at = (id: string): Element => {
     const element = elements.get(id) ?? new Element()
     elements.set(id, element)
@@ -51,7 +58,7 @@ async function open(hash: string, answers: Readonly<Record<string, readonly [num
     },
   })
   await expect.poll(() => at('text').textContent, { timeout: 10_000 }).not.toBe('')
-  return { at, told, stored, location }
+  return { at, told, stored, location, replaced }
 }
 
 const offer = {
@@ -82,18 +89,52 @@ test('the code leaves the address at once, and what it leads to is shown as text
   ])
 })
 
-test('who is not signed in is shown the ways, and the code waits in the tab', async () => {
-  const { at, stored } = await open(`#${code}`, {
+const methods = {
+  items: [
+    { kind: 'openid_connect', name: 'University', url: '/v1/sign-in/university' },
+    { kind: 'user_office', name: 'User office', url: '/v1/sign-in/user-office' },
+    { kind: 'umbrella', name: 'User office', url: '/v1/sign-in/umbrella' },
+    { kind: 'of another day', name: 'By thought', url: '/v1/sign-in/thought' },
+  ],
+}
+
+test('who is not signed in is shown the ways, each as it is gone, and the code waits in the tab', async () => {
+  const returnUrl = 'https://carrel.example/invitation'
+  const { at, stored, told, replaced } = await open(`#${code}`, {
     '/v1/invitation-views': [401, {}],
-    '/v1/sign-in-methods': [200, { items: [{ name: 'University', url: '/v1/sign-in/university' }] }],
+    '/v1/sign-in-methods': [200, methods],
+    '/v1/sign-in/user-office': [200, { returnUrl }],
+    '/v1/sign-in/umbrella': [403, { detail: 'This way in leads through the proxy.' }],
   })
   await expect.poll(() => at('ways').hidden, { timeout: 10_000 }).toBe(false)
-  const [way] = at('ways').inside.flatMap(({ inside }) => inside)
-  expect([way?.textContent, way?.href]).toEqual([
+  const [page, form, federation, ...others] = at('ways').inside.flatMap((item) => (item as Element).inside as Element[])
+  expect(others).toEqual([])
+  expect([page?.textContent, page?.href]).toEqual([
     'University',
-    '/v1/sign-in/university?returnUrl=https%3A%2F%2Fcarrel.example%2Finvitation',
+    `/v1/sign-in/university?returnUrl=${encodeURIComponent(returnUrl)}`,
   ])
   expect([...stored.values()]).toEqual([code])
+
+  await federation?.click()
+  expect(told.at(-1)).toEqual({ method: 'POST', path: '/v1/sign-in/umbrella', body: { returnUrl } })
+  expect([at('text').textContent, replaced]).toEqual(['This way in leads through the proxy.', []])
+
+  const [username, password] = form?.all().filter((one) => Object.hasOwn(one, 'autocomplete')) ?? []
+  Object.assign(username ?? {}, { value: 'ada' })
+  Object.assign(password ?? {}, { value: ' correct horse ' })
+  await form?.click({ preventDefault: () => {} })
+  const body = { username: 'ada', password: ' correct horse ', returnUrl }
+  expect(told.at(-1)).toEqual({ method: 'POST', path: '/v1/sign-in/user-office', body })
+  expect([replaced, password?.value]).toEqual([[returnUrl], ''])
+})
+
+test('where no way is one that the page knows, it says where else to go', async () => {
+  const { at } = await open(`#${code}`, {
+    '/v1/invitation-views': [401, {}],
+    '/v1/sign-in-methods': [200, { items: methods.items.slice(3) }],
+  })
+  await expect.poll(() => at('text').textContent, { timeout: 10_000 }).toContain('Sign in to your portal')
+  expect(at('ways').inside).toEqual([])
 })
 
 test.each([
