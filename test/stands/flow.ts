@@ -35,7 +35,7 @@ export async function enter({ api, site, gatewayPort }: StandSite, id: string, d
 }
 
 /** Goes in by the door `web`; returns what asks there, as a browser that is in: the status of the answer. */
-async function openDoor(stand: StandSite, id: string): Promise<() => Promise<number | undefined>> {
+export async function openDoor(stand: StandSite, id: string): Promise<() => Promise<number | undefined>> {
   const { headers } = await enter(stand, id, 'web')
   const { gatewayPort } = stand
   return async () =>

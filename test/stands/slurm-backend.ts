@@ -27,12 +27,12 @@ export async function openBackend(): Promise<RealBackend> {
     networks: Object.values(stand.nodeAddresses).map((address) => `${address}/32`),
     settings,
   }
-  const { name, uid, gid } = stand.user
+  const { name, uid, gid, gids } = stand.user
   const reports = await openReports()
   return {
     name: 'slurm',
     provider,
-    posix: { user: name, uid, gid, gids: [] },
+    posix: { user: name, uid, gid, gids },
     template: {
       ...plainTemplate,
       image: 'node',

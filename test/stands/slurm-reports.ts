@@ -7,12 +7,14 @@ import type { InstanceKey } from '../conformance/compute-harness.ts'
 export interface Reports {
   readonly url: string
   tokenOf(key: Pick<InstanceKey, 'name'>): string
+  /** What it said last. */
+  saidBy(key: Pick<InstanceKey, 'name'>): Report | undefined
   /** The status of a GET at the port that the instance reported, with the certificate that it reported; `null`: no answer. */
   statusOf(host: string, key: Pick<InstanceKey, 'name'>): Promise<number | null>
   close(): Promise<void>
 }
 
-interface Report {
+export interface Report {
   readonly ports: Readonly<Record<string, number>>
   readonly fingerprint: string
 }
@@ -36,6 +38,7 @@ export async function openReports(): Promise<Reports> {
   return {
     url: `http://127.0.0.1:${port}/v1/instance-reports`,
     tokenOf,
+    saidBy: (key) => reported.get(tokenOf(key)),
     async statusOf(host, key) {
       const report = reported.get(tokenOf(key))
       const hostPort = report?.ports['8080']

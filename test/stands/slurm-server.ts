@@ -35,3 +35,11 @@ done
 exit 1
 `,
 ]
+
+/** A line of sh that says this to whoever takes reports, until it was heard, and stays. `body`: within double quotes of sh. */
+export const reportScript = (body: string): string => {
+  const curl = `curl -sS -K - --max-time 10 --noproxy '*' -o /dev/null -H 'Content-Type: application/json'`
+  const said = body.replaceAll('"', String.raw`\"`)
+  const token = String.raw`printf 'header = "Authorization: Bearer %s"\n' "$(cat "$CARREL_REPORT_TOKEN_FILE")"`
+  return `until ${token} | ${curl} -d "${said}" "$CARREL_REPORT_URL"; do sleep 1; done; exec sleep 600`
+}

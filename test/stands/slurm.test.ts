@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSlurmProvider } from '../../ports/compute/slurm/provider.ts'
 import type { InstanceSpec } from '../../ports/compute/provider.ts'
-import { test } from 'vitest'
 import { computeConformance } from '../conformance/compute.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
 import { httpFaults } from '../conformance/http-faults.ts'
@@ -14,7 +13,7 @@ import { createFaultProxy } from '../support/fault-proxy.ts'
 import { leftoversInSlurm } from '../support/leftovers/slurm.ts'
 import { standCases } from './cases.ts'
 import { openBackend } from './slurm-backend.ts'
-import { desktopOnSharedNode } from './slurm-desktop.ts'
+import { slurmCases } from './slurm-cases.ts'
 import { openReports } from './slurm-reports.ts'
 import { reportingServer } from './slurm-server.ts'
 import { settingsOf, slurmStand, tokenFor } from './slurm-stand.ts'
@@ -53,7 +52,7 @@ computeConformance('slurm', can, async () => {
     environment: { DOOR_PORT: '8080' },
     secret: `secret of ${key.sessionId}`,
     resources: { sessions: 1, cpuMilli: 1_000, memoryMib: 64, diskMib: 0, gpus: 0 },
-    user: { ...stand.user, gids: [] },
+    user: stand.user,
     capabilities: [],
     ports: [8080],
     readiness: { kind: 'tcp', port: 8080 },
@@ -118,16 +117,4 @@ computeConformance('slurm', can, async () => {
 })
 
 standCases('slurm', openBackend)
-
-test(
-  'a desktop on a node that others use is shown by the certificate that its job reported, and by no other',
-  async () => {
-    const backend = await openBackend()
-    try {
-      await desktopOnSharedNode(backend)
-    } finally {
-      await backend.close()
-    }
-  },
-  10 * 60_000,
-)
+slurmCases()

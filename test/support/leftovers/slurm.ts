@@ -34,11 +34,12 @@ export async function askSlurmrestd<T>(
   method: string,
   path: string,
   body?: object,
+  tree: 'slurm' | 'slurmdb' = 'slurm',
 ): Promise<T> {
   const authority = caFile === undefined ? ca : readFileSync(caFile, 'utf8')
   const dispatcher = new Agent(authority === undefined ? {} : { connect: { ca: authority } })
   try {
-    const answer = await fetch(`${url}/slurm/${apiVersion}/${path}`, {
+    const answer = await fetch(`${url}/${tree}/${apiVersion}/${path}`, {
       dispatcher,
       method,
       headers: {
