@@ -9,6 +9,7 @@ import type { Answer, Ask } from '../setup/api.ts'
 import { digestOf } from '../setup/digest.ts'
 import type { PreparedRequest } from '../setup/rights-requests.ts'
 import { startRightsWorld } from '../setup/rights-world.ts'
+import { plainSignIn } from '../setup/sign-in-requests.ts'
 import type { RightsWorld } from '../setup/rights-world.ts'
 
 let it: RightsWorld
@@ -83,13 +84,18 @@ test.each(scopes)('who has every scope but %s is refused by every route that nee
   expect(await walk(needing, '403 forbidden', withToken(token))).toEqual([])
 })
 
-test('a browser’s cookie changes nothing for a page that does not say whose it is', async () => {
+/** Of a browser that an admin is signed in with. */
+async function cookieOfAdmin(): Promise<string> {
   const { id } = await it.api.person({ roles: ['admin'] })
   const whose = { accountId: id, issuer: 'https://issuer.example.org', subject: id }
   const { secret } = await it.api.db
     .transaction()
     .execute((trx) => openBrowserSession(trx, { ...whose, limits: usualSessionLimits }))
-  const cookie = `carrel=${secret}`
+  return `carrel=${secret}`
+}
+
+test('a browser’s cookie changes nothing for a page that does not say whose it is', async () => {
+  const cookie = await cookieOfAdmin()
   expect((await it.api.call('GET', '/v1/whoami', { headers: { cookie } })).status).toBe(200)
   const unsafe = guarded.filter(({ method }) => method !== 'GET')
   for (const origin of [{}, { origin: 'http://evil.carrel.test' }]) {
@@ -132,10 +138,11 @@ test.each(['ownerId', 'projectId', 'accountId', 'state', 'roles', 'quota', 'limi
       return known.has(operationId) && !mentions && ![...foreign, ...ofInstances].includes(operationId)
     })
     expect(over.length).toBeGreaterThan(30)
-    const { token } = it.people.admin
-    const added = (ask: Ask): Ask => ({
+    const token = it.people.admin.token ?? ''
+    const browser = { cookie: await cookieOfAdmin(), origin: plainSignIn.origin }
+    const added = (ask: Ask, { attended }: Route): Ask => ({
       ...ask,
-      ...(token === null ? {} : { token }),
+      ...(attended ? { headers: { ...ask.headers, ...browser } } : { token }),
       body: { ...(isObject(ask.body) ? ask.body : {}), [member]: 'admin' },
     })
     expect(await walk(over, '422 invalid_request', added)).toEqual([])
