@@ -4,7 +4,7 @@ import type { PollVerdict } from '../domain/device.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import type { Scope } from '../domain/authorization.ts'
 import { hashOf } from './bearers.ts'
-import { mayHoldToken } from './exchanges.ts'
+import { mayHoldToken } from './leaving.ts'
 import type { Executor, Trx } from './connect.ts'
 import { plainText } from './plain-text.ts'
 

@@ -31,18 +31,6 @@ export async function resolveSubject(trx: Trx, said: SubjectClaims, rule: SignIn
   )
 }
 
-/** Whether the account may be given a token. Until the transaction ends, nobody disables or erases it. */
-export async function mayHoldToken(trx: Trx, id: AccountId): Promise<boolean> {
-  const row = await trx
-    .selectFrom('account')
-    .select(['disabled_at', 'erase_requested_at'])
-    .where('id', '=', id)
-    // As strong as whoever settles more of the account needs: two who share it would wait for each other.
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  return row !== undefined && row.disabled_at === null && row.erase_requested_at === null
-}
-
 /** Forgets a few of the account's exchanged tokens that ended a day ago; those that opened doors when these are forgotten. */
 export async function forgetExchanged(trx: Trx, accountId: AccountId): Promise<void> {
   await sql`delete from token where id = any(array(

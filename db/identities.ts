@@ -16,8 +16,8 @@ export interface Identity {
 }
 type Key = Pick<Identity, 'issuer' | 'subject'>
 
-/** So many identities an admin gives an account at most. */
-const most = 20
+/** So many identities an account has at most. */
+export const mostIdentities = 20
 
 /** The account's identities, the oldest first. There are few. */
 export async function listIdentities(executor: Executor, accountId: AccountId): Promise<readonly Identity[]> {
@@ -41,6 +41,10 @@ export async function listIdentities(executor: Executor, accountId: AccountId): 
   }))
 }
 
+/** Whether the account has as many identities as it may. */
+export const isFull = async (executor: Executor, accountId: AccountId): Promise<boolean> =>
+  (await listIdentities(executor, accountId)).length >= mostIdentities
+
 /** `taken`: it is another account's. `full`: the account has as many as it may. `leaves`: it is being erased. */
 export type Linked = 'linked' | 'already' | 'taken' | 'full' | 'leaves'
 
@@ -50,7 +54,7 @@ export async function linkIdentity(trx: Trx, accountId: AccountId, { issuer, sub
   const holder = await lockIdentity(trx, { issuer, subject })
   if (await isLeaving(trx, accountId)) return 'leaves'
   if (holder !== null) return holder.accountId === accountId ? 'already' : 'taken'
-  if ((await listIdentities(trx, accountId)).length >= most) return 'full'
+  if (await isFull(trx, accountId)) return 'full'
   await trx.insertInto('identity').values({ issuer, subject, account_id: accountId }).execute()
   return 'linked'
 }

@@ -30,3 +30,15 @@ export async function isLeaving(trx: Trx, id: AccountId): Promise<boolean> {
     .executeTakeFirst()
   return row !== undefined && row.erase_requested_at !== null
 }
+
+/** Whether the account may be given a token. Until the transaction ends, nobody disables or erases it. */
+export async function mayHoldToken(trx: Trx, id: AccountId): Promise<boolean> {
+  const row = await trx
+    .selectFrom('account')
+    .select(['disabled_at', 'erase_requested_at'])
+    .where('id', '=', id)
+    // As strong as whoever settles more of the account needs: two who share it would wait for each other.
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  return row !== undefined && row.disabled_at === null && row.erase_requested_at === null
+}

@@ -4,12 +4,15 @@ import type { FirstSignIn, IdentityClaims, SignInFailure } from '../domain/sign-
 import { newId } from '../domain/ids.ts'
 import type { AccountId, TokenId } from '../domain/ids.ts'
 import { createAccount } from './accounts.ts'
-import { hashOf } from './bearers.ts'
+import { hashOf, stillHolds } from './bearers.ts'
 import type { Executor, Trx } from './connect.ts'
+import { isFull } from './identities.ts'
 import { lockIdentity, noteClaims } from './identity-claims.ts'
+import { mayHoldToken } from './leaving.ts'
 
 /** A sign-in that a browser has begun. */
 export interface PendingSignIn {
+  readonly begunAt: Date
   /** The issuer's id in the configuration. */
   readonly issuer: string
   readonly returnUrl: string
@@ -20,7 +23,7 @@ export interface PendingSignIn {
 /** Remembers a sign-in for 10 minutes, by hashes of what only the browser has. Forgets those that nobody finished. */
 export async function beginSignIn(
   executor: Executor,
-  pending: PendingSignIn & { readonly state: string; readonly binding: string },
+  pending: Omit<PendingSignIn, 'begunAt'> & { readonly state: string; readonly binding: string },
 ): Promise<void> {
   await sql`delete from sign_in where state_hash = any(array(
     select state_hash from sign_in where expires_at < now() order by expires_at limit 100 for update skip locked))`.execute(
@@ -65,9 +68,9 @@ export async function takeSignIn(
           .executeTakeFirst()
   if (row !== undefined) {
     if (row.late) return { kind: 'unknown' }
-    const { issuer, return_url: returnUrl, link_account_id: accountId, link_token_id: tokenId } = row
+    const { issuer, return_url: returnUrl, link_account_id: accountId, link_token_id: tokenId, made_at: begunAt } = row
     const link = accountId === null || tokenId === null ? null : { accountId, tokenId }
-    return { kind: 'taken', pending: { issuer, returnUrl, link } }
+    return { kind: 'taken', pending: { begunAt, issuer, returnUrl, link } }
   }
   const other = await executor
     .selectFrom('sign_in')
@@ -88,7 +91,10 @@ export type Resolved =
   | { readonly kind: 'known' | 'made' | 'linked'; readonly accountId: AccountId }
   | {
       readonly kind: 'refused'
-      readonly code: Extract<SignInFailure, 'not_admitted' | 'account_disabled' | 'identity_taken'>
+      readonly code: Extract<
+        SignInFailure,
+        'not_admitted' | 'account_disabled' | 'identity_taken' | 'not_signed_in' | 'too_many_identities'
+      >
     }
 
 /** The account of whoever an issuer speaks of: the one that the identity belongs to, or a new one where the rule gives it. */
@@ -117,10 +123,17 @@ export async function resolveIdentity(trx: Trx, claims: IdentityClaims, rule: Si
   return { kind: 'made', accountId }
 }
 
-/** Gives an account a further identity, unless it is somebody else's. */
-export async function resolveLink(trx: Trx, claims: IdentityClaims, accountId: AccountId): Promise<Resolved> {
+/** Gives whoever is signed in a further identity, unless it is somebody else's, or they are signed in no more. */
+export async function resolveLink(
+  trx: Trx,
+  claims: IdentityClaims,
+  { accountId, tokenId }: NonNullable<PendingSignIn['link']>,
+): Promise<Resolved> {
   const known = await lockIdentity(trx, claims)
+  if (!(await mayHoldToken(trx, accountId))) return { kind: 'refused', code: 'account_disabled' }
+  if (!(await stillHolds(trx, tokenId))) return { kind: 'refused', code: 'not_signed_in' }
   if (known !== null && known.accountId !== accountId) return { kind: 'refused', code: 'identity_taken' }
+  if (known === null && (await isFull(trx, accountId))) return { kind: 'refused', code: 'too_many_identities' }
   await noteClaims(trx, accountId, claims)
   return { kind: 'linked', accountId }
 }

@@ -80,6 +80,7 @@ export const signInFailures = [
   'not_admitted',
   'account_disabled',
   'identity_taken',
+  'too_many_identities',
   'not_signed_in',
 ] as const
 export type SignInFailure = (typeof signInFailures)[number]

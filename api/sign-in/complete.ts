@@ -43,7 +43,9 @@ export async function complete(
     return { returnUrl: usual, failure }
   }
   const { pending } = taken
-  const failure = await finish(c, deps, issuer, pending, await issuer.provider.finish(query, marksOf(binding, state)))
+  const since = pending.link === null ? null : pending.begunAt
+  const finished = await issuer.provider.finish(query, marksOf(binding, state), since)
+  const failure = await finish(c, deps, issuer, pending, finished)
   if (failure !== null) await auditRefusal(c, issuer, pending, failure)
   return { returnUrl: pending.returnUrl, failure }
 }
@@ -69,7 +71,7 @@ async function finish(
   const before = await currentSession(c)
   if (pending.link === null) return await signIn(c, deps, issuer, finished, { before, findings })
   if (before !== pending.link.tokenId) return 'not_signed_in'
-  return await link(c, issuer, finished, { accountId: pending.link.accountId, findings })
+  return await link(c, issuer, finished, { linking: pending.link, findings })
 }
 
 function failureOf({ kind }: Exclude<Finished, SignedIn>): SignInFailure {
@@ -149,15 +151,26 @@ async function signIn(
   return null
 }
 
+/** Gives whoever is signed in a further identity, of somebody whom the site's user office knows. `null`: it is done. */
+export async function linkAs(
+  c: AppContext,
+  { issuerId: id, claims }: { readonly issuerId: string; readonly claims: SignedIn['claims'] },
+): Promise<SignInFailure | null> {
+  const findings =
+    (await c.var.services.posixSources?.find({ claim: undefined, officeLogin: claims.officeLogin })) ?? []
+  return await link(c, { id, allowedGroups: null }, { claims }, { linking: c.var.principal, findings })
+}
+
 async function link(
   c: AppContext,
-  issuer: Issuer,
-  { claims }: SignedIn,
-  { accountId, findings }: { readonly accountId: AccountId; readonly findings: PosixFindings },
+  issuer: Pick<Issuer, 'id' | 'allowedGroups'>,
+  { claims }: Pick<SignedIn, 'claims'>,
+  { linking, findings }: { readonly linking: NonNullable<PendingSignIn['link']>; readonly findings: PosixFindings },
 ): Promise<SignInFailure | null> {
   return await c.var.services.db.transaction().execute(async (trx) => {
-    const resolved = await resolveLink(trx, claims, accountId)
+    const resolved = await resolveLink(trx, claims, linking)
     if (resolved.kind === 'refused') return resolved.code
+    const { accountId } = linking
     if (issuer.allowedGroups !== null) await notePassed(trx, claims)
     await c.var.services.posixSources?.settle(trx, accountId, findings)
     await auditAccepted(c, trx, accountId, 'linkOwnIdentity', { issuer: issuer.id })

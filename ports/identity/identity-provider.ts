@@ -78,8 +78,8 @@ export interface IdentityProvider {
   readonly issuer: string
   /** The address to send a browser to. */
   begin(sign: Begin): Promise<Begun>
-  /** What came of it: the query of the address at which the browser came back. */
-  finish(query: URLSearchParams, marks: SignInMarks): Promise<Finished>
+  /** What came of it: the query of the address at which the browser came back. `since`: who was to show anew has done so after it. */
+  finish(query: URLSearchParams, marks: SignInMarks, since: Date | null): Promise<Finished>
   /** In which groups the person is now. */
   recheck(tokens: IssuerTokens, subject: string): Promise<Rechecked>
   /** Where the person ends the issuer's session as well; `null`: it has no such place, or cannot be asked. */

@@ -12,9 +12,14 @@ import { groupTokens, writeTokens } from './tokens.ts'
 import type { TokenAnswer } from './tokens.ts'
 
 /** Takes the code, and believes nothing of what comes for it that does not hold. */
-export async function finish(context: OidcContext, query: URLSearchParams, marks: SignInMarks): Promise<Finished> {
+export async function finish(
+  context: OidcContext,
+  query: URLSearchParams,
+  marks: SignInMarks,
+  since: Date | null,
+): Promise<Finished> {
   try {
-    return await take(context, query, marks)
+    return await take(context, query, marks, since)
   } catch (error) {
     const client = await libraries.client()
     if (error instanceof client.AuthorizationResponseError) return { kind: 'cancelled', detail: detailOf(error) }
@@ -22,7 +27,12 @@ export async function finish(context: OidcContext, query: URLSearchParams, marks
   }
 }
 
-async function take(context: OidcContext, query: URLSearchParams, marks: SignInMarks): Promise<Finished> {
+async function take(
+  context: OidcContext,
+  query: URLSearchParams,
+  marks: SignInMarks,
+  since: Date | null,
+): Promise<Finished> {
   const { settings, redirectUri, discovery } = context
   const found = await discovery.find()
   const client = await libraries.client()
@@ -39,6 +49,7 @@ async function take(context: OidcContext, query: URLSearchParams, marks: SignInM
   if (stated === undefined || idToken === undefined) return { kind: 'invalid', detail: 'no id token' }
   if (subjectOf(stated) === null) return { kind: 'invalid', detail: 'it names nobody' }
   await checkSignature(found, settings, idToken)
+  if (since !== null && !isShownSince(stated, since)) return { kind: 'invalid', detail: 'not shown anew (auth_time)' }
   const said = { ...(await alsoSaid(found, settings, stated, answer.access_token)), ...stated }
   const kept = groupTokens(answer, settings)
   const groups = await readGroups(context, said, kept.access)
@@ -47,6 +58,11 @@ async function take(context: OidcContext, query: URLSearchParams, marks: SignInM
   if (claims === null) return { kind: 'invalid', detail: 'it names nobody' }
   const tokens = writeTokens({ idToken, ...(settings.isRechecked ? kept : {}) })
   return { kind: 'signed_in', claims, sid: sessionOf(stated), tokens }
+}
+
+/** By the issuer's clock, which may be behind ours. */
+function isShownSince({ auth_time: shownAt }: Said, since: Date): boolean {
+  return typeof shownAt === 'number' && shownAt >= Math.floor(since.getTime() / 1_000) - skewSeconds
 }
 
 /** The library believes TLS; this believes the key. */

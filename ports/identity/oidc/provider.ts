@@ -48,7 +48,7 @@ export function createOidcProvider(settings: OidcSettings, options: OidcOptions)
         return unavailable(error)
       }
     },
-    finish: async (query, marks) => await finish(context, query, marks),
+    finish: async (query, marks, since) => await finish(context, query, marks, since),
     recheck: async (tokens, subject) => await recheck(context, tokens, subject),
     async signOutUrl(tokens, returnUrl) {
       try {
@@ -79,6 +79,7 @@ function asking(context: OidcContext, marks: SignInMarks, challenge: string, ane
     nonce: marks.nonce,
     code_challenge: challenge,
     code_challenge_method: 'S256',
-    ...(anew ? { prompt: 'login' } : {}),
+    // With the age it has to say when that was.
+    ...(anew ? { prompt: 'login', max_age: '0' } : {}),
   }
 }

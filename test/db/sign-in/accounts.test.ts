@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { disableAccount, enableAccount } from '../../../db/account-standing.ts'
+import type { Trx } from '../../../db/connect.ts'
+import { mostIdentities } from '../../../db/identities.ts'
 import type { AccountId } from '../../../domain/ids.ts'
+import { holding } from '../../setup/blocked.ts'
 import {
   callbackOf,
   carrel,
@@ -74,7 +78,8 @@ test('a further identity is linked by signing in with both, and is the same pers
   const { browser, id } = await signedIn('university', 'ada')
   const { url, told } = await link(browser, 'facility', 'ada2')
   expect(told).toBe('done')
-  expect(new URL(url).searchParams.get('prompt')).toBe('login')
+  const asked = new URL(url).searchParams
+  expect([asked.get('prompt'), asked.get('max_age')]).toEqual(['login', '0'])
   expect((await whoIs(browser)).account?.id).toBe(id)
   expect((await signedIn('facility', 'ada2')).id).toBe(id)
   // Again is harmless.
@@ -104,6 +109,38 @@ test('a link that was begun in one session is not finished in another', async ()
   await browser.send('POST', `${carrel}/v1/sign-out`, { body: {} })
   expect(toldBy(await browser.visit(url))).toBe('not_signed_in')
   expect((await signedIn('facility', 'dave')).told).toBe('done')
+})
+
+test('what linking hangs on holds until it is done', async () => {
+  // admin: lock account ── disable ── enable ── commit
+  // link:    signed in ── lock account (waits) ··· signed in no more
+  accounts.facility['dora'] = { name: 'Dora' }
+  const { browser, id } = await signedIn('university', 'eve')
+  const outAndIn = async (trx: Trx) => {
+    await disableAccount(trx, id)
+    await enableAccount(trx, id)
+  }
+  const linked = await holding(site.api.db, outAndIn, () => link(browser, 'facility', 'dora'))
+  expect(linked.told).toBe('not_signed_in')
+  expect((await signedIn('facility', 'dora')).id).not.toBe(id)
+})
+
+test('an account has so many identities, and no more', async () => {
+  accounts.facility['many'] = { name: 'Many' }
+  const { browser, id } = await signedIn('university', 'eve')
+  const more = Array.from({ length: mostIdentities - 1 }, (_, n) => ({
+    subject: `more-${n}`,
+    issuer: 'https://more.example',
+  }))
+  await site.api.db
+    .insertInto('identity')
+    .values(more.map((one) => ({ ...one, account_id: id })))
+    .execute()
+  expect((await link(browser, 'facility', 'many')).told).toBe('too_many_identities')
+  await site.api.db.deleteFrom('identity').where('subject', '=', 'more-0').execute()
+  expect((await link(browser, 'facility', 'many')).told).toBe('done')
+  // One that it has already is none more.
+  expect((await link(browser, 'facility', 'many')).told).toBe('done')
 })
 
 test('a token links nothing, and neither does a page of another origin', async () => {

@@ -160,3 +160,16 @@ test('a code that somebody else was given is worth nothing in this browser', asy
   expect(toldBy(await victim.visit(own.href))).toBe(invalid)
   expect((await whoIs(victim)).status).toBe(401)
 })
+
+test('who links a further identity has shown it since they began', async () => {
+  const browser = freshBrowser()
+  expect(toldBy(await signsIn(browser, 'honest'))).toBe('done')
+  const linkedWith = async (auth_time: unknown) => {
+    hostile.behave({ claims: (usual) => ({ ...usual, sub: 'linked', auth_time }), userinfo: { sub: 'linked' } })
+    const begun = await browser.send('POST', `${carrel}/v1/identities`, { body: { issuer: 'hostile' } })
+    return toldBy(await browser.visit(((await begun.json()) as { url: string }).url))
+  }
+  for (const old of [undefined, now() - 90, String(now()), null])
+    expect(await linkedWith(old), String(old)).toBe(invalid)
+  expect(await linkedWith(now())).toBe('done')
+})
