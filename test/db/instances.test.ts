@@ -61,9 +61,11 @@ describe('an instance row', () => {
     expect((await begin(key, 'another')).secret).toEqual(begun[0]?.secret)
   })
 
-  test('keeps what the backend called it, and that its outcome is known', async () => {
+  test('keeps what the backend called it, and that its outcome is known; until then, as whom it is to run', async () => {
     const key = await rows.session(owner)
-    await begin(key)
+    const runsAs = { user: 'ada', uid: 1_001, gid: 1_001, gids: [] }
+    const { ref: begun } = await beginInstance(db, key, fake, Buffer.from('first'), { runsAs })
+    expect(begun).toMatchObject({ name: `carrel-${key.sessionId}-1`, owner: 'ada' })
     expect(await recordMade(db, key, ref(key))).toEqual({ tombstoned: false })
     expect(await readInstance(db, key)).toMatchObject({ ref: ref(key), made: true })
     await recordRunning(db, key, [{ port: 8888, host: '10.0.0.2', hostPort: 40_000 }])
