@@ -30,6 +30,8 @@ export type Answered =
 export interface Answering {
   readonly accountId: AccountId
   readonly byLink: boolean
+  /** Those that are kept in step: a role that one of them says is not raised here. */
+  readonly catalogues?: readonly string[]
 }
 
 // Locks, for all that answer or end: accounts, project, passes, session, invitation.
@@ -49,7 +51,7 @@ export async function acceptInvitation(trx: Trx, id: InvitationId, answering: An
   if (!(await isMeant(trx, invitation, answering))) return { kind: 'other_person' }
   if (invitation.ended_at !== null) return { kind: 'over' }
   if (!usable.has(accountId)) return { kind: 'account_leaves' }
-  const refusal = await admit(trx, id, invitation, accountId)
+  const refusal = await admit(trx, id, invitation, answering)
   if (refusal !== null) return refusal
   const ended = await endInvitation(trx, id, { state: 'accepted', acceptedBy: accountId, telling: true })
   return { kind: ended === 'ended' ? 'done' : 'over' }
@@ -85,7 +87,12 @@ async function isMeant(executor: Executor, offer: Offer, { accountId, byLink }: 
 }
 
 /** Lets the account in, where the offer still stands; else says why not. */
-async function admit(trx: Trx, id: InvitationId, offer: Offer, accountId: AccountId): Promise<Answered | null> {
+async function admit(
+  trx: Trx,
+  id: InvitationId,
+  offer: Offer,
+  { accountId, catalogues }: Answering,
+): Promise<Answered | null> {
   const { project_id: projectId, session_id: sessionId, role, mode } = offer
   if (role !== null) {
     await lockProject(trx, projectId)
@@ -94,7 +101,7 @@ async function admit(trx: Trx, id: InvitationId, offer: Offer, accountId: Accoun
     const own = await roleOf(trx, offer, accountId)
     const given = higherRole(own, role)
     if (given === own) return null
-    const change = await putMember(trx, projectId, { accountId, role: given }, null)
+    const change = await putMember(trx, projectId, { accountId, role: given }, null, catalogues)
     return change === 'done' ? null : { kind: 'member', why: change }
   }
   if (sessionId === null || mode === null) return { kind: 'absent' }

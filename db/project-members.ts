@@ -38,31 +38,51 @@ export async function listMembers(
   }))
 }
 
-/** `sourced`: its catalogue, which is still looked at, says so, and would again. `personal`: its members are not changed. `last_owner`: a project keeps an owner. `changed`: it is at another version. */
+/** `sourced`: a catalogue that is still looked at says so, and would again. `personal`: its members are not changed. `last_owner`: a project keeps an owner. `changed`: it is at another version. */
 export type MemberChange = 'done' | 'absent' | 'sourced' | 'no_account' | 'personal' | 'last_owner' | 'changed'
 
-/** Makes the account a member in this role, or gives it this one instead. `versions`: `null` whatever the project's is. */
+/**
+ * Makes the account a member in this role, or gives it this one instead. `versions`: `null` whatever the project's is. `catalogues`:
+ * those that are kept in step; where one of them says the role it stays so.
+ */
 export async function putMember(
   trx: Trx,
   projectId: ProjectId,
-  member: { readonly accountId: AccountId; readonly role: ProjectRole },
+  { accountId, role }: { readonly accountId: AccountId; readonly role: ProjectRole },
   versions: readonly number[] | null,
+  catalogues: readonly string[] = [],
 ): Promise<MemberChange> {
-  const usable = await holdUsable(trx, [member.accountId])
+  const usable = await holdUsable(trx, [accountId])
   const project = await lockProject(trx, projectId)
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
   if (versions !== null && !versions.includes(project.version)) return 'changed'
-  if (!usable.has(member.accountId)) return 'no_account'
-  if (member.role !== 'owner' && (await isLastOwner(trx, projectId, member.accountId))) return 'last_owner'
+  if (!usable.has(accountId)) return 'no_account'
+  if (role !== 'owner' && (await isLastOwner(trx, projectId, accountId))) return 'last_owner'
+  const changed = await setRole(trx, projectId, { accountId, role }, catalogues)
+  if (changed === 'done') await touchProject(trx, projectId)
+  return changed
+}
+
+/** Gives a role, of a project that is locked, unless one of these catalogues says another. */
+export async function setRole(
+  trx: Trx,
+  projectId: ProjectId,
+  { accountId, role }: { readonly accountId: AccountId; readonly role: ProjectRole },
+  catalogues: readonly string[],
+): Promise<'done' | 'sourced'> {
+  const before = await membershipOf(trx, projectId, accountId)
+  if (isSaid(before?.role_source, catalogues)) return before?.role === role ? 'done' : 'sourced'
   await trx
     .insertInto('project_member')
-    .values({ project_id: projectId, account_id: member.accountId, role: member.role })
-    .onConflict((conflict) => conflict.columns(['project_id', 'account_id']).doUpdateSet({ role: member.role }))
+    .values({ project_id: projectId, account_id: accountId, role })
+    .onConflict((conflict) => conflict.columns(['project_id', 'account_id']).doUpdateSet({ role, role_source: null }))
     .execute()
-  await touchProject(trx, projectId)
   return 'done'
 }
+
+const isSaid = (source: string | null | undefined, catalogues: readonly string[]): boolean =>
+  typeof source === 'string' && catalogues.includes(source)
 
 /** Ends a membership. Whoever is no member is `absent`. `catalogues`: those that are kept in step; what another one said binds nobody. */
 export async function removeMember(
@@ -75,8 +95,8 @@ export async function removeMember(
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
   if (await isLastOwner(trx, projectId, accountId)) return 'last_owner'
-  const source = await sourceOf(trx, projectId, accountId)
-  if (source !== null && catalogues.includes(source)) return 'sourced'
+  const before = await membershipOf(trx, projectId, accountId)
+  if (isSaid(before?.source, catalogues)) return 'sourced'
   const { numDeletedRows } = await trx
     .deleteFrom('project_member')
     .where('project_id', '=', projectId)
@@ -87,14 +107,13 @@ export async function removeMember(
   return 'done'
 }
 
-async function sourceOf(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<string | null> {
-  const row = await trx
+async function membershipOf(trx: Trx, projectId: ProjectId, accountId: AccountId) {
+  return await trx
     .selectFrom('project_member')
-    .select('source')
+    .select(['role', 'source', 'role_source'])
     .where('project_id', '=', projectId)
     .where('account_id', '=', accountId)
     .executeTakeFirst()
-  return row?.source ?? null
 }
 
 async function isLastOwner(trx: Trx, projectId: ProjectId, accountId: AccountId): Promise<boolean> {

@@ -3,7 +3,7 @@ import type { AccountId, ProjectId } from '../domain/ids.ts'
 import type { Trx } from './connect.ts'
 import { requestStop } from './intents.ts'
 import { holdUsable } from './leaving.ts'
-import { removeMember } from './project-members.ts'
+import { removeMember, setRole } from './project-members.ts'
 import type { MemberChange } from './project-members.ts'
 import { lockProject, touchProject } from './projects.ts'
 
@@ -54,25 +54,22 @@ export async function unarchiveProject(trx: Trx, id: ProjectId): Promise<Standin
   return 'done'
 }
 
-/** Makes the account the project's only owner; whoever was one is an editor from then on. */
-export async function transferProject(trx: Trx, id: ProjectId, heirId: AccountId): Promise<StandingChange> {
+/** Makes the account the project's only owner; whoever was one is an editor from then on. `catalogues`: see `putMember`. */
+export async function transferProject(
+  trx: Trx,
+  id: ProjectId,
+  heirId: AccountId,
+  catalogues: readonly string[] = [],
+): Promise<StandingChange> {
   const usable = await holdUsable(trx, [heirId])
   const project = await lockProject(trx, id)
   if (project === null) return 'absent'
   if (project.personalOf !== null) return 'personal'
   if (!usable.has(heirId)) return 'no_account'
-  await trx
-    .updateTable('project_member')
-    .set({ role: 'editor' })
-    .where('project_id', '=', id)
-    .where('role', '=', 'owner')
-    .where('account_id', '<>', heirId)
-    .execute()
-  await trx
-    .insertInto('project_member')
-    .values({ project_id: id, account_id: heirId, role: 'owner' })
-    .onConflict((conflict) => conflict.columns(['project_id', 'account_id']).doUpdateSet({ role: 'owner' }))
-    .execute()
+  const owners = (await ownersOf(trx, id)).filter((accountId) => accountId !== heirId)
+  for (const accountId of owners)
+    if ((await setRole(trx, id, { accountId, role: 'editor' }, catalogues)) === 'sourced') return 'sourced'
+  if ((await setRole(trx, id, { accountId: heirId, role: 'owner' }, catalogues)) === 'sourced') return 'sourced'
   await touchProject(trx, id)
   return 'done'
 }

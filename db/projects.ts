@@ -106,17 +106,23 @@ export interface ProjectChange {
   readonly sharing?: Sharing
 }
 
-/** Changes what is named. `versions`: `null` whatever the project's is. */
+/**
+ * Changes what is named. `versions`: `null` whatever the project's is. `sourced`: one of these catalogues, which are kept in step, says
+ * what it is called and about.
+ */
 export async function updateProject(
   trx: Trx,
   id: ProjectId,
   set: ProjectChange,
   versions: readonly number[] | null,
-): Promise<'done' | 'absent' | 'changed' | 'closed'> {
+  catalogues: readonly string[] = [],
+): Promise<'done' | 'absent' | 'changed' | 'closed' | 'sourced'> {
   const project = await lockProject(trx, id)
   if (project === null) return 'absent'
   if (versions !== null && !versions.includes(project.version)) return 'changed'
   if (project.closedAt !== null) return 'closed'
+  const isCalled = set.name !== undefined || set.description !== undefined
+  if (isCalled && project.source !== null && catalogues.includes(project.source)) return 'sourced'
   await trx
     .updateTable('project')
     .set({ ...set, version: sql<number>`version + 1` })

@@ -14,11 +14,12 @@ import { newId } from '../../domain/ids.ts'
 import type { AccountId, ExperimentId } from '../../domain/ids.ts'
 import { checkPosix } from '../../domain/posix.ts'
 import type { PosixRule } from '../../domain/posix.ts'
+import { catalogueNames, saidElsewhere } from '../catalogue-words.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
 import { posixRuleOf } from '../posix-rule.ts'
-import { invalid, notFound, Problem } from '../problem.ts'
+import { invalid, notFound } from '../problem.ts'
 import { changedMeanwhile } from '../versions.ts'
 import type { ExperimentCreate, ExperimentPatch } from './schemas.ts'
 
@@ -61,11 +62,10 @@ export async function changeExperiment(
     await checkSite(trx, patch, posixRuleOf(settings))
     const set = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined))
     const rule = settings.access ?? defaultAccessRule
-    const catalogues = (settings.catalogues ?? []).map((catalogue) => catalogue.id)
-    const outcome = await updateExperiment(trx, id, set, { versions, rule, catalogues })
+    const outcome = await updateExperiment(trx, id, set, { versions, rule, catalogues: catalogueNames(settings) })
     if (outcome === 'absent') throw notFound('experiment')
     if (outcome === 'changed') throw changedMeanwhile()
-    if (outcome === 'sourced') throw new Problem('configured', 'Its catalogue says what it is. Change it there.')
+    if (outcome === 'sourced') throw saidElsewhere('what it is', (await getExperiment(trx, id))?.source ?? null)
     const now = await getExperiment(trx, id)
     if (now === null) throw notFound('experiment')
     checkDates(now)

@@ -8,6 +8,7 @@ import type { Invitation } from '../../db/invitations.ts'
 import { verifiedEmailsOf } from '../../db/verified-emails.ts'
 import type { AccountId, InvitationId } from '../../domain/ids.ts'
 import type { LostReason } from '../../domain/invitation.ts'
+import { catalogueNames, saidElsewhere } from '../catalogue-words.ts'
 import { change } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
@@ -35,13 +36,22 @@ class OfferLost extends Error {
 }
 
 /** Accepts. Whoever accepted already is told the same again. */
-export async function accept(services: Books, deed: Deed, who: AccountId, ask: AnswerAsk): Promise<Invitation> {
+export async function accept(
+  services: Books & { readonly settings?: Pick<Services['settings'], 'catalogues'> },
+  deed: Deed,
+  who: AccountId,
+  ask: AnswerAsk,
+): Promise<Invitation> {
   const { db } = services
   const { id, byLink } = await namedBy(services, ask)
   try {
     return await change(db, deed, { kind: 'invitation', id }, async (trx) => {
       await expectTermsAccepted(trx, who)
-      const answered = await acceptInvitation(trx, id, { accountId: who, byLink })
+      const answered = await acceptInvitation(trx, id, {
+        accountId: who,
+        byLink,
+        catalogues: catalogueNames(services.settings ?? {}),
+      })
       await expectDone(trx, { id, byLink }, answered)
       return await readInvitation({ db: trx }, id)
     })
@@ -111,6 +121,7 @@ async function expectDone(
     case 'lost':
       throw new OfferLost(answered.reason)
     case 'member':
+      if (answered.why === 'sourced') throw saidElsewhere('what you are in this project')
       throw new Problem('conflict', 'You cannot become a member of this project.')
     case 'collaborator':
       throw unsharable(answered.why)

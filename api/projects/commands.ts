@@ -10,11 +10,14 @@ import { stopWithdrawn } from '../../db/withdrawals.ts'
 import { newId } from '../../domain/ids.ts'
 import type { AccountId, ProjectId } from '../../domain/ids.ts'
 import type { ProjectRole } from '../../domain/authorization.ts'
+import { catalogueNames, saidElsewhere } from '../catalogue-words.ts'
 import { change, createOnce } from '../changes.ts'
 import type { Services } from '../deps.ts'
 import type { Deed } from '../env.ts'
 import { accountLeaves, notFound, Problem } from '../problem.ts'
 import { changedMeanwhile } from '../versions.ts'
+
+type Using = Pick<Services, 'db' | 'settings'>
 
 /** Makes a project; whoever asks is its owner. */
 export async function addProject(
@@ -40,22 +43,22 @@ export async function readProject(db: Db, id: ProjectId): Promise<Project> {
 
 /** Changes what is named of a project. Throws 412 if it changed since it was read. */
 export async function changeProject(
-  db: Db,
+  { db, settings }: Using,
   deed: Deed,
   id: ProjectId,
   set: ProjectChange,
   versions: readonly number[] | null,
 ): Promise<Project> {
   return await change(db, deed, { kind: 'project', id }, async (trx) => {
-    const outcome = await updateProject(trx, id, set, versions)
+    const outcome = await updateProject(trx, id, set, versions, catalogueNames(settings))
     if (outcome === 'changed') throw changedMeanwhile()
     if (outcome === 'closed') throw new Problem('conflict', 'The project is closed.')
     if (outcome === 'absent') throw notFound('project')
-    return await readProject(trx, id)
+    const project = await readProject(trx, id)
+    if (outcome === 'sourced') throw saidElsewhere('what it is called and about', project.source)
+    return project
   })
 }
-
-type Using = Pick<Services, 'db' | 'settings'>
 
 /**
  * Makes an account a member, or changes its role; a viewer's sessions with data end. Throws 412 if the project changed since it was
@@ -69,15 +72,13 @@ export async function setMember(
   versions: readonly number[] | null,
 ): Promise<Project> {
   return await change(db, deed, { kind: 'project', id }, async (trx) => {
-    expectDone(await putMember(trx, id, member, versions))
+    await expectDone(trx, id, await putMember(trx, id, member, versions, catalogueNames(settings)))
     await stopWithdrawn(trx, settings.withdrawn, id)
     const project = await getProject(trx, id)
     if (project === null) throw notFound('project')
     return project
   })
 }
-
-const catalogueNames = ({ catalogues = [] }: Services['settings']): string[] => catalogues.map(({ id }) => id)
 
 /** Ends a membership, and sessions with data that it stood for. */
 export async function dropMember(
@@ -87,7 +88,7 @@ export async function dropMember(
   accountId: AccountId,
 ): Promise<void> {
   await change(db, deed, { kind: 'project', id }, async (trx) => {
-    expectDone(await removeMember(trx, id, accountId, catalogueNames(settings)))
+    await expectDone(trx, id, await removeMember(trx, id, accountId, catalogueNames(settings)))
     await stopWithdrawn(trx, settings.withdrawn, id)
   })
 }
@@ -95,14 +96,19 @@ export async function dropMember(
 /** Ends one's own membership, and sessions with data that it stood for. */
 export async function leave({ db, settings }: Using, deed: Deed, id: ProjectId, accountId: AccountId): Promise<void> {
   await change(db, deed, { kind: 'project', id }, async (trx) => {
-    expectDone(await leaveProject(trx, id, accountId, catalogueNames(settings)))
+    await expectDone(trx, id, await leaveProject(trx, id, accountId, catalogueNames(settings)))
     await stopWithdrawn(trx, settings.withdrawn, id)
   })
 }
 
 /** Makes the account the only owner. */
-export const transfer = async (db: Db, deed: Deed, id: ProjectId, heirId: AccountId): Promise<Project> =>
-  await stand(db, deed, id, async (trx) => await transferProject(trx, id, heirId))
+export const transfer = async (
+  { db, settings }: Using,
+  deed: Deed,
+  id: ProjectId,
+  heirId: AccountId,
+): Promise<Project> =>
+  await stand(db, deed, id, async (trx) => await transferProject(trx, id, heirId, catalogueNames(settings)))
 
 /** Puts the project aside; its sessions are asked to stop. */
 export const archive = async (db: Db, deed: Deed, id: ProjectId): Promise<Project> =>
@@ -113,14 +119,14 @@ export const unarchive = async (db: Db, deed: Deed, id: ProjectId): Promise<Proj
 
 async function stand(db: Db, deed: Deed, id: ProjectId, work: (trx: Trx) => Promise<StandingChange>): Promise<Project> {
   return await change(db, deed, { kind: 'project', id }, async (trx) => {
-    expectDone(await work(trx))
+    await expectDone(trx, id, await work(trx))
     const project = await getProject(trx, id)
     if (project === null) throw notFound('project')
     return project
   })
 }
 
-function expectDone(outcome: StandingChange): void {
+async function expectDone(trx: Trx, id: ProjectId, outcome: StandingChange): Promise<void> {
   switch (outcome) {
     case 'done':
       return
@@ -135,7 +141,7 @@ function expectDone(outcome: StandingChange): void {
     case 'changed':
       throw changedMeanwhile()
     case 'sourced':
-      throw new Problem('configured', 'Its catalogue says who belongs to it. Change it there.')
+      throw saidElsewhere('who belongs to it', (await readProject(trx, id)).source)
     case 'ownerless':
       throw new Problem('conflict', 'Nobody owns it any more. Give it an owner first.')
     default:

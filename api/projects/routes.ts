@@ -119,7 +119,7 @@ const patch = route(
       ...(description === undefined ? {} : { description }),
       ...(sharing === undefined ? {} : { sharing }),
     }
-    const project = await changeProject(services.db, deedOf(c), c.req.valid('param').projectId, set, ifMatch(c))
+    const project = await changeProject(services, deedOf(c), c.req.valid('param').projectId, set, ifMatch(c))
     return c.json(presentProject(project), 200, { etag: etag(project.version) })
   },
 )

@@ -26,7 +26,7 @@ const transferOne = route(
   },
   async (c) => {
     const id = c.req.valid('param').projectId
-    const project = await transfer(c.var.services.db, deedOf(c), id, c.req.valid('json').accountId)
+    const project = await transfer(c.var.services, deedOf(c), id, c.req.valid('json').accountId)
     return c.json(presentProject(project), 200, { etag: etag(project.version) })
   },
 )

@@ -205,3 +205,59 @@ test('more than one transaction holds is done in several, once', async () => {
   expect(Number(counted.count)).toBe(6)
   expect((await api.call('GET', '/v1/experiments?limit=200', { token: ada.token })).body.items).toHaveLength(6)
 })
+
+test('what a catalogue says is not changed here, what it leaves open is, and stays', async () => {
+  const { catalogue, sync, source } = open('whole')
+  const [owner, ada, guest] = [await person('own16'), await person('ada16'), await api.person()]
+  const says = (role: 'owner' | 'viewer' | null) =>
+    catalogue.says(
+      null,
+      listing(
+        project('A', {
+          members: [
+            { login: 'own16', role: 'owner' },
+            { login: 'ada16', role },
+          ],
+        }),
+      ),
+    )
+  says(null)
+  await sync()
+  const { id } = await api.db.selectFrom('project').select('id').where('source', '=', source).executeTakeFirstOrThrow()
+  const other = api.another({ catalogues: [{ id: source, extent: 'whole' }] })
+  const change = async (method: string, path: string, body: object, by: Person = owner) => {
+    const headers = { authorization: `Bearer ${by.token}`, 'content-type': 'application/json', 'if-match': '*' }
+    const answer = await other.app.request(`/v1/projects/${id}${path}`, { method, headers, body: JSON.stringify(body) })
+    return [answer.status, ((await answer.json().catch(() => ({}))) as { code?: string; detail?: string }).detail ?? '']
+  }
+  const roles = async () => {
+    const rows = await api.db
+      .selectFrom('project_member')
+      .select(['account_id', 'role'])
+      .where('project_id', '=', id)
+      .execute()
+    return Object.fromEntries(rows.map((row) => [row.account_id, row.role]))
+  }
+  const refused = [409, expect.stringContaining(source) as string]
+  // It names the project and says who owns it; what the other is there is for people here.
+  expect(await change('PATCH', '', { name: 'Mine' })).toEqual(refused)
+  expect((await change('PATCH', '', { sharing: 'off' }))[0]).toBe(200)
+  expect((await change('PUT', `/members/${ada.id}`, { role: 'owner' }))[0]).toBe(200)
+  expect((await change('PUT', `/members/${guest.id}`, { role: 'viewer' }))[0]).toBe(200)
+  expect(await change('PUT', `/members/${owner.id}`, { role: 'editor' })).toEqual(refused)
+  expect(await change('POST', '/transfer', { accountId: ada.id })).toEqual(refused)
+  expect(await change('POST', '/leave', {}, ada)).toEqual(refused)
+  const ours = { [owner.id]: 'owner', [ada.id]: 'owner', [guest.id]: 'viewer' }
+  expect(await roles()).toEqual(ours)
+  await sync()
+  expect(await roles()).toEqual(ours)
+  // Once it says the role it has the word, until it says none.
+  says('viewer')
+  await sync()
+  expect(await roles()).toEqual({ ...ours, [ada.id]: 'viewer' })
+  expect(await change('PUT', `/members/${ada.id}`, { role: 'owner' })).toEqual(refused)
+  says(null)
+  await sync()
+  expect((await change('PUT', `/members/${ada.id}`, { role: 'editor' }))[0]).toBe(200)
+  expect(await roles()).toEqual({ ...ours, [ada.id]: 'editor' })
+})
