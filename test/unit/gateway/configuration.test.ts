@@ -70,7 +70,7 @@ test.each<[string, Record<string, string>, string[]]>([
   ],
   ['a bridge on every address', { CARREL_GUACD_BRIDGE_HOST: '0.0.0.0' }, ['CARREL_GUACD_BRIDGE_HOST']],
   ['a bridge on every address of IPv6', { CARREL_GUACD_BRIDGE_HOST: '::' }, ['CARREL_GUACD_BRIDGE_HOST']],
-  ['guacds that come from no network', { CARREL_GUACD_PEERS: '10.0.0.7' }, ['CARREL_GUACD_PEERS']],
+  ['guacds that come from no network', { CARREL_GUACD_PEERS: '10.0.0.7' }, ['CARREL_GUACD_PEERS[0]']],
   ['a domain that is none', { CARREL_SESSIONS_DOMAIN: 'Sessions.Example.net/' }, ['CARREL_SESSIONS_DOMAIN']],
 ])('%s', (_name, env, faults) => {
   expect([...new Set(faultsOf({ ...production, ...env }))]).toEqual(faults)
