@@ -1,5 +1,5 @@
 import { chmod, mkdtemp, readdir, readFile, rm, stat, statfs } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { migrateToLatest } from '../../db/migrate.ts'
@@ -17,7 +17,8 @@ declare module 'vitest' {
 }
 
 const template = 'migrated'
-const prefix = 'carrel-test-postgres-'
+// Containers may share this memory, and know nothing of each other's processes.
+const prefix = `carrel-test-postgres-${hostname()}-`
 
 /** One PostgreSQL for the project: quick, careless, gone at the end. It is migrated once, for all databases that are to be. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
