@@ -30,23 +30,26 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
   const { settings, removals } = deps
   const both = AbortSignal.any([signal, AbortSignal.timeout(settings.removeTimeoutMs)])
   const step = removing(deps, ref, both)
+  let next: Next = 'again'
   try {
-    let next: Next = 'server'
     for (let round = 0; !both.aborted; round++) {
       // A place for each round, not for the whole: a server that goes slowly keeps nobody waiting. Whose server is gone comes
       // first, so that of many that begin at once some soon end, and not all of them late.
-      next = await removals(() => step(round), both, next === 'server' ? 'last' : 'next')
+      next = await removals(() => step(round), both, round === 0 || next === 'server' ? 'last' : 'next')
       if (next === 'removed') return { kind: 'removed' }
       const goes = next === 'server' || next === 'volume'
       const looks = goes ? Math.min(round + 1, mostLooks) : next === 'wait' ? 1 : 0
       if (looks > 0) await wait(settings.lookAgainMs * looks, undefined, { signal: both })
     }
-    return { kind: 'unknown', why: 'it is still there' }
+    return { kind: 'unknown', why: overdue(next) }
   } catch (error) {
-    const why = error instanceof CloudError && !both.aborted ? error.message : 'the time was over'
-    return { kind: 'unknown', why }
+    return { kind: 'unknown', why: error instanceof CloudError && !both.aborted ? error.message : overdue(next) }
   }
 }
+
+/** A volume stays where Cinder does not believe Nova that it is free: then somebody must look there. */
+const overdue = (next: Next): string =>
+  `the time was over${next === 'server' || next === 'volume' ? `: its ${next} is still there` : ''}`
 
 /** `server`, `volume`: it is still there, and takes its time. */
 type Next = 'removed' | 'server' | 'volume' | 'wait' | 'again'

@@ -65,6 +65,18 @@ test('a volume that is still in use is told again until it goes', async () => {
   await provider.close()
 })
 
+test('a volume that is never let go is told to operators, and its group stays', async () => {
+  const provider = openCloud(cloud, { removeTimeoutMs: 3_000 })
+  const spec = onVolume()
+  await provider.create(spec, call)
+  for (const kind of ['servers', 'ports'] as const) cloud.things[kind].length = 0
+  cloud.instead = (seen) => (isDelete(seen) ? { status: 400 } : undefined)
+  const why = 'the time was over: its volume is still there'
+  expect(await provider.remove(spec, call)).toEqual({ kind: 'unknown', why })
+  expect(left().sort()).toEqual(['security_groups', 'volumes'])
+  await provider.close()
+})
+
 test('a volume that one look does not show is not believed gone', async () => {
   const provider = openCloud(cloud)
   const spec = onVolume()
