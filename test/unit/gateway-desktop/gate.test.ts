@@ -110,6 +110,21 @@ describe('sharing', () => {
     expect(sharing.find(owner)).toBeNull()
   })
 
+  test('the bridge to it is closed when the last one leaves, also where guacd knew it no more before', () => {
+    let closed = 0
+    const bridged = { ...begun, bridge: { host: '127.0.0.1', port: 1, close: () => (closed += 1) } }
+    for (const isForgotten of [false, true]) {
+      closed = 0
+      const sharing = createSharing()
+      const seats = [sharing.enter(owner, bridged), sharing.enter(guest, begun)]
+      if (isForgotten) sharing.forget(begun)
+      seats[0]?.leave()
+      expect(closed).toBe(0)
+      seats[1]?.leave()
+      expect(closed).toBe(1)
+    }
+  })
+
   test('what one who only looks has begun is for lookers alone', () => {
     const sharing = createSharing()
     sharing.enter(guest, begun)
