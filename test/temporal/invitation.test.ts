@@ -6,6 +6,7 @@ import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { createSmtpMailer } from '../../ports/mail/smtp/mailer.ts'
 import { smtpSettings } from '../../ports/mail/smtp/settings.ts'
 import { plainInvitations } from '../../api/invitations/settings.ts'
+import { createMailProcess } from '../support/mail/mail-process.ts'
 import { linkIn, startMailServer } from '../support/mail/mail-server.ts'
 import type { MailServer } from '../support/mail/mail-server.ts'
 import { apiOn } from './api-on-stage.ts'
@@ -139,6 +140,71 @@ describe('a mail server that is away', () => {
     expect(new Set(mails.map(({ messageId }) => messageId)).size).toBe(1)
   })
 })
+
+test('of twenty a mail server that is killed and comes back again and again loses none, and brings nobody another link', async () => {
+  await server.stop()
+  const process = createMailProcess(server.port)
+  const mailsBy = async () => Map.groupBy(await process.caught(), ({ to }) => to.join())
+  const kills = 3
+  try {
+    // Whoever writes them waits for themselves: they are counted.
+    const invited: Awaited<ReturnType<typeof invite>>[] = []
+    while (invited.length < 20) invited.push(await invite())
+    const [revoked, rest] = [invited.slice(0, 3), invited.slice(3)]
+    const accepted = rest.slice(0, 3)
+    const acceptsIn = async ({ email }: { readonly email: string }) => {
+      await eventually('its mail came', async () => (await mailsBy()).has(email), 60_000)
+      const guest = await api.account('member')
+      await stage.db.updateTable('account').set({ email }).where('id', '=', guest.id).execute()
+      const [mail] = (await mailsBy()).get(email) ?? []
+      const code = mail === undefined ? '' : (linkIn(mail).split('#')[1] ?? '')
+      const asked = { token: guest.token, body: { code }, key: null }
+      const accepts = async () => (await api.call('POST', '/v1/invitation-acceptances', asked)).status
+      await eventually('it is accepted', async () => (await accepts()) === 200)
+    }
+    const accepting = Promise.all(accepted.map(acceptsIn))
+    const revoking = Promise.all(
+      revoked.map(async ({ id }) => {
+        const asked = { token: owner.token, key: null }
+        const revokes = async () => (await api.call('POST', `/v1/invitations/${id}/revoke`, asked)).status
+        await eventually('it is revoked', async () => (await revokes()) === 200)
+      }),
+    )
+    for (let killed = 0; killed < kills; killed++) {
+      await process.start()
+      await eventually('some came', async () => (await mailsBy()).size > 3 * killed, 60_000)
+      await process.kill()
+    }
+    await process.start()
+    await Promise.all([accepting, revoking])
+    for (const { id } of rest.slice(3)) await becomes(id, 'sent')
+    for (const { id } of accepted) await becomes(id, 'accepted')
+    for (const { id } of revoked) await becomes(id, 'revoked')
+
+    const mails = await mailsBy()
+    for (const { email } of rest) expect([email, mails.get(email)?.length ?? 0]).not.toEqual([email, 0])
+    for (const [email, brought] of mails) {
+      // Each kill may have come when the mail was taken, and before its sender was told.
+      expect([email, brought.length <= 1 + kills]).toEqual([email, true])
+      expect([email, new Set(brought.map(linkIn)).size]).toEqual([email, 1])
+      expect([email, new Set(brought.map(({ messageId }) => messageId)).size]).toEqual([email, 1])
+    }
+    const meant = await stage.db
+      .selectFrom('invitation_mail')
+      .select(['invitation_id', 'outcome'])
+      .where(
+        'invitation_id',
+        'in',
+        invited.map(({ id }) => id),
+      )
+      .execute()
+    expect(new Set(meant.map((mail) => mail.invitation_id)).size).toBe(meant.length)
+    for (const { id } of rest.slice(3)) expect(meant).toContainEqual({ invitation_id: id, outcome: 'sent' })
+  } finally {
+    await process.close()
+    await server.start()
+  }
+}, 180_000)
 
 test('a mailbox that nobody has ends it', async () => {
   const email = 'nobody@site.example'

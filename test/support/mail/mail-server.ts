@@ -97,7 +97,7 @@ export async function startMailServer({ tls = 'none', certificate, auth }: Optio
     },
   }
   const take = async (raw: Buffer, answer: () => void) => {
-    caught.push(caughtOf(await simpleParser(raw), raw))
+    caught.push(await readMail(raw))
     if (lost === 0) return answer()
     lost -= 1
     // Taken, and not a word: the connection is gone.
@@ -158,7 +158,9 @@ export async function startMailServer({ tls = 'none', certificate, auth }: Optio
   }
 }
 
-function caughtOf(mail: ParsedMail, raw: Buffer): Caught {
+/** A mail of its bytes. */
+export async function readMail(raw: Buffer): Promise<Caught> {
+  const mail = await simpleParser(raw)
   const addresses = (list: ParsedMail['to']) =>
     [list ?? []].flat().flatMap(({ value }) => value.map(({ address = '' }) => address))
   return {
