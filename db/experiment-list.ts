@@ -1,6 +1,6 @@
 import type { AccountId, ExperimentId, ProjectId } from '../domain/ids.ts'
 import type { Executor } from './connect.ts'
-import { experimentOf } from './experiments.ts'
+import { experimentColumns, experimentOf } from './experiments.ts'
 import type { Experiment, ExperimentRow } from './experiments.ts'
 import { statement } from './statement.ts'
 
@@ -81,9 +81,7 @@ export function experimentsStatement(ask: ExperimentsAsk): { readonly text: stri
     with page as materialized (
       select e.id, ${key} as key from ${from} where ${conditions.join(' and ')}
       order by ${key} ${by}, e.id ${by} limit ${place(limit + 1)})
-    select e.id, e.project_id, e.name, e.description, e.instrument, e.source, e.external_id, e.starts, e.ends, e.uid, e.gid,
-      e.datasets, e.version, e.created_at, e.withdrawn_at, page.key, p.name as project_name, ${isFavourite} as favourite,
-      ${staleSince('e')} as stale_since
+    select ${listedColumns}, page.key
     from page join experiment e on e.id = page.id join project p on p.id = e.project_id
     order by page.key ${by}, e.id ${by}`
   return { text, parameters }
@@ -100,6 +98,17 @@ export const staleSince = (row: 'e' | 'p'): string => `(
 const isFavourite = `exists (select from favourite f
   where f.account_id = $1 and f.kind = 'experiment' and f.subject_id = e.id)`
 
+/** What an account `$1` is shown of an experiment `e` in its project `p`. */
+const listedColumns = `${experimentColumns.join(', ')}, p.name as project_name, ${isFavourite} as favourite,
+  ${staleSince('e')} as stale_since`
+
+const listed = (row: Omit<Row, 'key'>): ListedExperiment => ({
+  ...experimentOf(row),
+  projectName: row.project_name,
+  isFavourite: row.favourite,
+  staleSince: row.stale_since,
+})
+
 // The offset keeps what is searched for, and its order, out of the choice of how to come there: else a rare word would have
 // everybody's gone through.
 const theirOwn = `(select e.* from project_member m join experiment e on e.project_id = m.project_id
@@ -113,33 +122,20 @@ export async function listExperiments(executor: Executor, ask: ExperimentsAsk): 
   const shown = rows.slice(0, ask.limit)
   const last = shown.at(-1)
   return {
-    items: shown.map((row) => ({
-      ...experimentOf(row),
-      projectName: row.project_name,
-      isFavourite: row.favourite,
-      staleSince: row.stale_since,
-    })),
+    items: shown.map(listed),
     next: rows.length > ask.limit && last !== undefined ? [last.key, last.id] : null,
   }
 }
 
-/** One of them as a list shows it; `null`: there is none, or it is withdrawn. */
+/** One as a list shows it, also where it is withdrawn; `null`: there is none. */
 export async function showExperiment(
   executor: Executor,
   id: ExperimentId,
   accountId: AccountId,
 ): Promise<ListedExperiment | null> {
-  const read = statement<Omit<Row, 'key'>>(`
-    select e.id, e.project_id, e.name, e.description, e.instrument, e.source, e.external_id, e.starts, e.ends, e.uid, e.gid,
-      e.datasets, e.version, e.created_at, e.withdrawn_at, p.name as project_name, ${isFavourite} as favourite,
-      ${staleSince('e')} as stale_since
-    from experiment e join project p on p.id = e.project_id where e.id = $2`)
+  const read = statement<Omit<Row, 'key'>>(
+    `select ${listedColumns} from experiment e join project p on p.id = e.project_id where e.id = $2`,
+  )
   const [row] = await read(executor, [accountId, id])
-  if (row === undefined) return null
-  return {
-    ...experimentOf(row),
-    projectName: row.project_name,
-    isFavourite: row.favourite,
-    staleSince: row.stale_since,
-  }
+  return row === undefined ? null : listed(row)
 }

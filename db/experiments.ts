@@ -26,11 +26,25 @@ export interface Experiment {
 
 export type NewExperiment = Omit<Experiment, 'version' | 'createdAt' | 'withdrawnAt' | 'source'>
 
-const experiments = (executor: Executor) =>
-  executor
-    .selectFrom('experiment as e')
-    .select(['e.id', 'e.project_id', 'e.name', 'e.description', 'e.instrument', 'e.source', 'e.external_id'])
-    .select(['e.starts', 'e.ends', 'e.uid', 'e.gid', 'e.datasets', 'e.version', 'e.created_at', 'e.withdrawn_at'])
+/** What an `ExperimentRow` is made of, of an experiment `e`. */
+export const experimentColumns = [
+  'e.id',
+  'e.project_id',
+  'e.name',
+  'e.description',
+  'e.instrument',
+  'e.source',
+  'e.external_id',
+  'e.starts',
+  'e.ends',
+  'e.uid',
+  'e.gid',
+  'e.datasets',
+  'e.version',
+  'e.created_at',
+  'e.withdrawn_at',
+] as const
+const experiments = (executor: Executor) => executor.selectFrom('experiment as e').select(experimentColumns)
 export type ExperimentRow = Awaited<ReturnType<ReturnType<typeof experiments>['executeTakeFirstOrThrow']>>
 
 export const experimentOf = (row: ExperimentRow): Experiment => ({

@@ -46,6 +46,12 @@ export const looksLikeToken = (text: string): boolean => /^carrel_[A-Za-z0-9_-]{
 /** Stores a token and returns its secret, which is shown once and nowhere kept. */
 export async function createToken(trx: Trx, token: NewToken): Promise<string> {
   const secret = newTokenSecret()
+  await insertToken(trx, token, hashOf(secret))
+  return secret
+}
+
+/** Stores a token that is known by this hash. */
+export async function insertToken(trx: Trx, token: NewToken, hash: Buffer): Promise<void> {
   await trx
     .insertInto('token')
     .values({
@@ -54,13 +60,12 @@ export async function createToken(trx: Trx, token: NewToken): Promise<string> {
       client: token.client,
       name: token.name,
       scopes: [...token.scopes],
-      hash: hashOf(secret),
+      hash,
       expires_at: token.expiresAt,
       issuer: token.issuer ?? null,
       exchanged: token.exchanged ?? false,
     })
     .execute()
-  return secret
 }
 
 /** Notes that the token was used, at most once a minute; one in a browser's cookie lives on for that. */
@@ -78,17 +83,30 @@ export async function touchToken(executor: Executor, id: TokenId): Promise<void>
     .execute()
 }
 
+/** What a `Token` is made of. */
+export const tokenColumns = [
+  'token.id',
+  'token.account_id',
+  'token.client',
+  'token.name',
+  'token.scopes',
+  'token.created_at',
+  'token.expires_at',
+  'token.last_used_at',
+  'token.revoked_at',
+  'token.issuer',
+] as const
+
 /** All but those in browsers' cookies, and keys that are never sent: they are listed for themselves. */
 const tokens = (executor: Executor) =>
   executor
     .selectFrom('token')
     .where('idle_until', 'is', null)
     .where(({ not, exists, selectFrom }) => not(exists(selectFrom('hawk_key').whereRef('token_id', '=', 'token.id'))))
-    .select(['id', 'account_id', 'client', 'name', 'scopes', 'created_at', 'expires_at', 'last_used_at', 'revoked_at'])
-    .select('issuer')
+    .select(tokenColumns)
 type Row = Awaited<ReturnType<ReturnType<typeof tokens>['executeTakeFirstOrThrow']>>
 
-const view = (row: Row): Token => ({
+export const tokenView = (row: Row): Token => ({
   id: row.id,
   accountId: row.account_id,
   client: row.client,
@@ -103,7 +121,7 @@ const view = (row: Row): Token => ({
 
 export async function getToken(executor: Executor, id: TokenId): Promise<Token | null> {
   const row = await tokens(executor).where('id', '=', id).executeTakeFirst()
-  return row === undefined ? null : view(row)
+  return row === undefined ? null : tokenView(row)
 }
 
 /** The account's tokens, newest first; revoked and expired ones too, but those of a quarter of an hour. */
@@ -119,7 +137,7 @@ export async function listTokens(
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute()
-  return pageOf(rows, limit, view)
+  return pageOf(rows, limit, tokenView)
 }
 
 /** Ends a token at once. Repeats keep the first time. */
