@@ -18,6 +18,9 @@ const shared = {
   issuers: z.array(z.string().min(1)).min(1, { error: 'must name whose logins it speaks of' }).max(50),
 }
 
+/** For one answer of a catalogue. */
+const timeoutSeconds = z.int().min(1).max(60).default(5)
+
 const source = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('userOffice'),
@@ -28,6 +31,7 @@ const source = z.discriminatedUnion('kind', [
     /** For records without a uid that may be used; without it they have none. */
     defaultPosix: defaultPosix.nullable().default(null),
     pageSize: z.int().min(1).max(1_000).default(100),
+    timeoutSeconds,
   }),
   z.strictObject({
     kind: z.literal('icat'),
@@ -54,6 +58,7 @@ const source = z.discriminatedUnion('kind', [
       .max(20)
       .default([]),
     defaultPosix: defaultPosix.nullable().default(null),
+    timeoutSeconds,
   }),
   z.strictObject({ kind: z.literal('csv'), ...shared, file }),
 ])
