@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAccessActivities } from '../../activities/access.ts'
 import { answerOf, wantUse } from '../../db/outside-uses.ts'
+import type { StoredEndpoint } from '../../db/schema.ts'
 import type { DoorMode, DoorSpec } from '../../domain/template.ts'
 import { defaultTimings } from '../../domain/timings.ts'
 import { targetOf } from '../../platform/target.ts'
@@ -18,15 +19,16 @@ beforeAll(async () => {
 afterAll(async () => await scene.close())
 
 /** What a gateway outside is asked to open of such a door, and what came of it. */
-async function opened(door: Partial<DoorSpec>, mode: DoorMode = 'control', host?: string) {
+async function opened(door: Partial<DoorSpec>, mode: DoorMode = 'control', place?: Partial<StoredEndpoint>) {
   const { db } = scene.rows
   const spec: DoorSpec = { protocol: 'vnc', port: 5_901, modes: ['control', 'view'], ...door }
   await sql`update template_version set spec = jsonb_set(spec, '{doors,desktop}', ${JSON.stringify(spec)}::jsonb)
     where spec #> '{doors,desktop}' is not null`.execute(db)
   const owner = await scene.visitor()
   const key = await scene.ready(owner)
-  if (host !== undefined)
-    await sql`update instance set endpoints = replace(endpoints::text, '10.1.2.3', ${host})::jsonb
+  if (place !== undefined)
+    await sql`update instance set endpoints =
+      (select jsonb_agg(one || ${JSON.stringify(place)}::jsonb) from jsonb_array_elements(endpoints) one)
       where session_id = ${key.sessionId}`.execute(db)
   const use = { ...key, door: 'desktop', mode, accountId: owner.accountId }
   const asking = await db.transaction().execute(async (trx) => await wantUse(trx, use))
@@ -82,6 +84,11 @@ test('a desktop that is to be recorded is not opened where nobody records it', a
 test.each(['192.168.7.7', '127.0.0.1', '169.254.169.254', '::1'])(
   'a gateway outside is led to no address that is not of the provider: %s',
   async (host) => {
-    expect(await opened({}, 'control', host)).toEqual({ said: [], answer: 'address_forbidden' })
+    expect(await opened({}, 'control', { host })).toEqual({ said: [], answer: 'address_forbidden' })
   },
 )
+
+test('a desktop that is pinned to a certificate is opened nowhere where nobody would hold it against the pin', async () => {
+  const fingerprint = 'ab'.repeat(32)
+  expect(await opened({}, 'control', { fingerprint })).toEqual({ said: [], answer: 'pinned' })
+})
