@@ -9,6 +9,7 @@ import type { TemplateSpec } from '../domain/template.ts'
 import type { TransferFacts } from '../domain/transfer.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Executor, Trx } from './connect.ts'
+import { mayHaveDataOf } from './data-rights.ts'
 import { grantExperiment, readExperimentGrounds } from './experiment-grants.ts'
 import { sessionExpiry } from './pass-facts.ts'
 import { resourcesOf } from './resource-columns.ts'
@@ -60,6 +61,7 @@ export async function lockTransfer(
       sql<number | null>`(own.spec ->> 'sessionsPerExperiment')::int`.as('per_experiment'),
       sql<TemplateSpec['visibleTo']>`v.spec -> 'visibleTo'`.as('visible_to'),
       sql<boolean>`(own.spec ->> 'user') = 'account'`.as('runs_as_account'),
+      mayHaveDataOf(heirId).as('may_have_data'),
       sql<PauseWish | null>`case when s.pause_wish_number > s.pause_settled_number then s.pause_wish end`.as('wish'),
       sql<Date>`now()`.as('now'),
     ])
@@ -93,7 +95,7 @@ export async function lockTransfer(
     ownerId: row.owner_id,
     // One from before that was kept ran as its owner did.
     runsAs: row.runs_as_account && experiment?.hasUser !== true ? (row.runs_as ?? row.owner_posix) : null,
-    mountsStand: missing.length === 0,
+    mountsStand: missing.length === 0 && row.may_have_data,
     heir: {
       id: heirId,
       isUsable: heir.isUsable,

@@ -251,10 +251,11 @@ describe('a session in an experiment', () => {
 
 describe('what a session has of its experiment', () => {
   const visit = async () => {
-    const id = await experiment(await project())
+    const projectId = await project()
+    const id = await experiment(projectId)
     const sessionId = await started(id)
     expect((await provision(sessionId)).creation.kind).toBe('created')
-    return { id, sessionId }
+    return { id, sessionId, projectId }
   }
   const put = async (id: ExperimentId, change: object, app = api.app) => {
     const ask = { token: admin.token, body: change, headers: { 'if-match': '*' } }
@@ -298,6 +299,22 @@ describe('what a session has of its experiment', () => {
     expect(await standing(sessionId)).toEqual([null, null])
     await put(id, { datasets: data }, kept)
     expect(await standing(sessionId)).toEqual(['control', null])
+  })
+
+  test('is given to nobody else while its experiment says something else', async () => {
+    const { id, sessionId, projectId } = await visit()
+    const heir = await api.person()
+    await join(projectId, heir)
+    await api.db.updateTable('session').set({ state: 'ready' }).where('id', '=', sessionId).execute()
+    const kept = api.another({ withdrawn: 'keepDoorsShut' })
+    const give = async () => {
+      const ask = { token: me.token, body: { accountId: heir.id } }
+      return (await callApp(kept, 'POST', `/v1/sessions/${sessionId}/transfer`, ask)).body.code
+    }
+    await put(id, { posix: null }, kept)
+    expect(await give()).toBe('transfer_unfit')
+    await put(id, { posix: { uid: 40_001, gid: 40_001 } }, kept)
+    expect(await give()).toBeUndefined()
   })
 
   test('ends now when the visit is put off, and its history says until when it lasts', async () => {
