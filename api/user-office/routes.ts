@@ -1,15 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import { body, json } from '../answers.ts'
-import type { AppContext } from '../env.ts'
-import { notFound } from '../problem.ts'
 import { route } from '../route.ts'
-import { foreignPage } from '../same-origin.ts'
 import { returnUrlOf } from '../sign-in/begin.ts'
-import { limitByAddress } from '../sign-in/rate-limit.ts'
 import { limitByName } from './attempts.ts'
-import { signInBy } from './signing-in.ts'
-import type { Way } from './signing-in.ts'
+import { linkBy, signInBy } from './signing-in.ts'
 import { hashOfProxy } from './umbrella.ts'
+import { wayOf } from './ways.ts'
+import type { Way } from './ways.ts'
 
 const returnUrl = z
   .string()
@@ -17,9 +14,8 @@ const returnUrl = z
   .optional()
   .openapi({ description: 'Exactly one of the configured addresses; the first of them when left out' })
 
-const PasswordSignIn = z
-  .strictObject({ username: z.string().min(1).max(100), password: z.string().min(1).max(1_000), returnUrl })
-  .openapi('PasswordSignIn')
+const names = { username: z.string().min(1).max(100), password: z.string().min(1).max(1_000) }
+const PasswordSignIn = z.strictObject({ ...names, returnUrl }).openapi('PasswordSignIn')
 const FederatedSignIn = z.strictObject({ returnUrl }).openapi('FederatedSignIn')
 const SignedIn = z
   .object({ returnUrl: z.string().nullable().openapi({ description: 'Where to go now; null: nowhere is configured' }) })
@@ -28,16 +24,6 @@ const SignedIn = z
 /** Where a browser goes then. Throws 422. */
 const nextOf = ({ signIn }: Way, asked: string | undefined): string | null =>
   asked === undefined && signIn.returnUrls.length === 0 ? null : returnUrlOf(signIn, asked, 'body')
-
-/** Throws 429, 404 where this way is not switched on, and 403 where the request is no own page's. */
-async function wayOf(c: AppContext, part: 'byPassword' | 'byHash'): Promise<Way> {
-  const { signIn, userOffice: deps } = c.var.services
-  if (signIn !== undefined) await limitByAddress(c, signIn)
-  if (signIn === undefined || deps === undefined || deps.office[part] === null) throw notFound('way to sign in')
-  const foreign = foreignPage(c, signIn.origin)
-  if (foreign !== null) throw foreign
-  return { signIn, deps }
-}
 
 const byPassword = route(
   {
@@ -58,8 +44,7 @@ const byPassword = route(
     const way = await wayOf(c, 'byPassword')
     const next = nextOf(way, asked)
     await limitByName(way.deps, username)
-    const { byPassword: recognise } = way.deps.office
-    await signInBy(c, way, async () => (recognise === null ? { kind: 'refused' } : await recognise(username, password)))
+    await signInBy(c, way, async () => await way.recognise(username, password))
     return c.json({ returnUrl: next }, 200)
   },
 )
@@ -82,10 +67,63 @@ const byFederation = route(
     const way = await wayOf(c, 'byHash')
     const hash = hashOfProxy(c, way.deps)
     const next = nextOf(way, c.req.valid('json').returnUrl)
-    const { byHash: recognise } = way.deps.office
-    await signInBy(c, way, async () => (recognise === null ? { kind: 'refused' } : await recognise(hash)))
+    await signInBy(c, way, async () => await way.recognise(hash))
     return c.json({ returnUrl: next }, 200)
   },
 )
 
-export const userOfficeRoutes = [byPassword, byFederation]
+const linked = {
+  204: { description: 'Whoever signs in so is your account from now on. Repeats change nothing' },
+}
+const about = () => ({ kind: 'account', id: null })
+
+const linkByPassword = route(
+  {
+    operationId: 'linkOwnIdentityByPassword',
+    summary: 'Link a further identity to your account by its name and password at the user office',
+    description:
+      "From a browser that is signed in. An identity that is another account's stays that: 409 `identity_taken`. Tries count as those of signing in do.",
+    tags: ['sign-in'],
+    method: 'post',
+    path: '/v1/identities/user-office',
+    right: 'token:write',
+    attended: true,
+    about,
+    refusals: [404, 409],
+    request: { body: body(z.strictObject(names).openapi('PasswordLink')) },
+    responses: linked,
+  },
+  async (c) => {
+    const { username, password } = c.req.valid('json')
+    const way = await wayOf(c, 'byPassword')
+    await limitByName(way.deps, username)
+    await linkBy(c, way, async () => await way.recognise(username, password))
+    return c.body(null, 204)
+  },
+)
+
+const linkByFederation = route(
+  {
+    operationId: 'linkOwnIdentityByFederation',
+    summary: 'Link the identity that the proxy of the federation shows to your account',
+    description:
+      "From a browser that is signed in, and through the proxy: else it is `untrusted_proxy`. An identity that is another account's stays that: 409 `identity_taken`.",
+    tags: ['sign-in'],
+    method: 'post',
+    path: '/v1/identities/umbrella',
+    right: 'token:write',
+    attended: true,
+    about,
+    refusals: [404, 409],
+    request: { body: body(z.strictObject({}).openapi('FederatedLink')) },
+    responses: linked,
+  },
+  async (c) => {
+    const way = await wayOf(c, 'byHash')
+    const hash = hashOfProxy(c, way.deps)
+    await linkBy(c, way, async () => await way.recognise(hash))
+    return c.body(null, 204)
+  },
+)
+
+export const userOfficeRoutes = [byPassword, byFederation, linkByPassword, linkByFederation]

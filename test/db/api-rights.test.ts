@@ -91,6 +91,8 @@ const matrix: Readonly<Record<string, Row>> = {
   listBrowserSessions: '! + + + + - - + + - +',
   revokeBrowserSession: '! ? ? ? + - - ? ? - +',
   linkOwnIdentity: '! - - - - - - - - - -',
+  linkOwnIdentityByPassword: '! - - - - - - - - - -',
+  linkOwnIdentityByFederation: '! - - - - - - - - - -',
   createAccount: admins,
   listAccounts: signedIn,
   getAccount: '! ? + + + + + + ? ? +',

@@ -43,7 +43,12 @@ async function post(path: string, body: object, { peer = '192.0.2.9', headers = 
   })
   const answer = await app.app.fetch(request, { incoming })
   const text = await answer.text()
-  const read: Answer = { status: answer.status, headers: answer.headers, text, body: JSON.parse(text) }
+  const read: Answer = {
+    status: answer.status,
+    headers: answer.headers,
+    text,
+    body: text === '' ? {} : JSON.parse(text),
+  }
   return read
 }
 const logIn = (username: string, password: string, coming: Coming = {}) =>
@@ -236,5 +241,60 @@ describe('the federation', () => {
     const answer = await federated({ EAAHash: hash, uid: 'ada' })
     expect(answer.status).toBe(status)
     expect(cookieOf(answer)).toBe('')
+  })
+})
+
+describe('whoever is signed in', () => {
+  const hash = 'decade00decade00'
+  const links = (path: string, body: object, by: Answer, coming: Coming = {}) =>
+    post(path, body, { ...coming, headers: { cookie: cookieOf(by), ...coming.headers } })
+  const linksByPassword = (username: string, password: string, by: Answer) =>
+    links('/v1/identities/user-office', { username, password }, by)
+
+  test('links a further identity by its name and password, and is one person by both', async () => {
+    office.passwords.set('mary', 'one').set('mary.s', 'two')
+    const mary = await logIn('mary', 'one')
+    const { account } = await whoHas(mary)
+    expect((await linksByPassword('mary.s', 'two', mary)).status).toBe(204)
+    expect((await linksByPassword('mary.s', 'two', mary)).status).toBe(204)
+    expect((await whoHas(await logIn('mary.s', 'two'))).account.id).toBe(account.id)
+    expect((await whoHas(mary)).account.id).toBe(account.id)
+  })
+
+  test('links one by the federation, through its proxy alone', async () => {
+    office.passwords.set('rosalind', 'x')
+    office.hashes.set(hash, 'rosalind.f')
+    const rosalind = await logIn('rosalind', 'x')
+    const shown = { EAAHash: hash }
+    const around = await links('/v1/identities/umbrella', {}, rosalind, { headers: shown })
+    expect(around).toMatchObject({ status: 403, body: { code: 'untrusted_proxy' } })
+    expect(await identitiesOf('rosalind.f')).toEqual([])
+    const through = await links('/v1/identities/umbrella', {}, rosalind, { headers: shown, peer: proxy })
+    expect(through.status).toBe(204)
+    expect(await identitiesOf('rosalind.f')).toMatchObject([{ account_id: (await whoHas(rosalind)).account.id }])
+  })
+
+  test("links nothing that is another account's, that is not known, or from a page of another origin", async () => {
+    office.passwords.set('lise', 'x').set('otto', 'y').set('free', 'z')
+    const [lise, otto] = [await logIn('lise', 'x'), await whoHas(await logIn('otto', 'y'))]
+    const taken = await linksByPassword('otto', 'y', lise)
+    expect(taken).toMatchObject({ status: 409, body: { code: 'identity_taken' } })
+    expect(await identitiesOf('otto')).toMatchObject([{ account_id: otto.account.id }])
+    expect(await linksByPassword('otto', 'wrong', lise)).toMatchObject({
+      status: 401,
+      body: { code: 'sign_in_refused' },
+    })
+    const foreign = { headers: { origin: 'https://evil.example.org' } }
+    const crossed = await links('/v1/identities/user-office', { username: 'free', password: 'z' }, lise, foreign)
+    expect(crossed).toMatchObject({ status: 403, body: { code: 'cross_site' } })
+    expect(await identitiesOf('free')).toEqual([])
+    const told = await api.db
+      .selectFrom('audit_event')
+      .select('code')
+      .where('action', 'like', 'linkOwnIdentity%')
+      .where('outcome', '=', 'refused')
+      .where('account_id', '=', (await whoHas(lise)).account.id)
+      .execute()
+    expect(told.map(({ code }) => code).sort()).toEqual(['cross_site', 'identity_taken', 'sign_in_refused'])
   })
 })

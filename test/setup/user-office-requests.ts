@@ -30,4 +30,12 @@ export const userOfficeRequests = {
     path: '/v1/sign-in/umbrella',
     ask: { body: {}, headers },
   }),
+  linkOwnIdentityByPassword: (): { path: string; ask: Ask } => ({
+    path: '/v1/identities/user-office',
+    ask: { body: { username: 'ada', password: 'x' }, headers },
+  }),
+  linkOwnIdentityByFederation: (): { path: string; ask: Ask } => ({
+    path: '/v1/identities/umbrella',
+    ask: { body: {}, headers },
+  }),
 }
