@@ -72,7 +72,9 @@ export async function assignPosix(
   { posix, shared }: { readonly posix: Posix | null; readonly shared: boolean },
   { rule, versions }: { readonly rule: PosixRule; readonly versions: Versions },
 ): Promise<Account> {
-  const about = { ...deed, detail: { ...deed.detail, posix, shared } }
+  // Numbers alone: lines of the audit outlive names.
+  const said = posix === null ? null : { uid: posix.uid, gid: posix.gid, gids: posix.gids }
+  const about = { ...deed, detail: { ...deed.detail, posix: said, shared } }
   return await changeAccount(db, about, id, async (trx) => {
     const outcome = await setPosix(trx, id, posix, 'admin', { rule, shared, versions })
     if (outcome.kind === 'refused') refusePosix(outcome.faults)
@@ -85,7 +87,7 @@ type Key = Pick<Identity, 'issuer' | 'subject'>
 
 /** Has whoever signs in as this be the account. */
 export async function link(db: Db, deed: Deed, id: AccountId, key: Key): Promise<readonly Identity[]> {
-  const about = { ...deed, detail: { ...deed.detail, ...key } }
+  const about = { ...deed, detail: { ...deed.detail, issuer: key.issuer } }
   return await change(db, about, { kind: 'account', id }, async (trx) => {
     const refusal = refusalOf(await linkIdentity(trx, id, key))
     if (refusal !== null) throw refusal
@@ -95,7 +97,7 @@ export async function link(db: Db, deed: Deed, id: AccountId, key: Key): Promise
 
 /** Ends it that whoever signs in as this is the account. */
 export async function unlink(db: Db, deed: Deed, id: AccountId, key: Key): Promise<readonly Identity[]> {
-  const about = { ...deed, detail: { ...deed.detail, ...key } }
+  const about = { ...deed, detail: { ...deed.detail, issuer: key.issuer } }
   return await change(db, about, { kind: 'account', id }, async (trx) => {
     if ((await unlinkIdentity(trx, id, key)) === 'absent')
       throw invalid('/subject', 'The account has no such identity.')

@@ -13,9 +13,10 @@ import type { SignInFailure } from '../../domain/sign-in.ts'
 import type { Finished } from '../../ports/identity/identity-provider.ts'
 import type { PosixFindings } from '../accounts/posix-sources.ts'
 import type { AppContext } from '../env.ts'
-import { peerOf } from '../incoming.ts'
+import { addressOf } from './address.ts'
 import { bindingOf, browserSecretOf, keepBrowserSession, marksOf } from './cookies.ts'
 import type { Issuer, SignInDeps } from './issuers.ts'
+import { auditRefusal } from './refusals.ts'
 import { withdrawAccess } from './withdrawal.ts'
 
 /** What came of a sign-in, and where its browser goes. */
@@ -46,7 +47,11 @@ export async function complete(
   const since = pending.link === null ? null : pending.begunAt
   const finished = await issuer.provider.finish(query, marksOf(binding, state), since)
   const failure = await finish(c, deps, issuer, pending, finished)
-  if (failure !== null) await auditRefusal(c, issuer, pending, failure)
+  if (failure !== null) {
+    const accountId = pending.link?.accountId ?? null
+    const action = accountId === null ? 'signIn' : 'linkOwnIdentity'
+    await auditRefusal(c, { accountId, client: 'browser', action, issuer: issuer.id, code: failure })
+  }
   return { returnUrl: pending.returnUrl, failure }
 }
 
@@ -195,27 +200,4 @@ async function auditAccepted(
     requestId: c.var.requestId,
     detail,
   })
-}
-
-async function auditRefusal(
-  c: AppContext,
-  issuer: Issuer,
-  { link: linking }: PendingSignIn,
-  code: SignInFailure,
-): Promise<void> {
-  await recordAudit(c.var.services.db, {
-    accountId: linking?.accountId ?? null,
-    client: 'browser',
-    onBehalfOf: null,
-    action: linking === null ? 'signIn' : 'linkOwnIdentity',
-    subject: { kind: 'issuer', id: issuer.id },
-    outcome: 'refused',
-    code,
-    requestId: c.var.requestId,
-  })
-}
-
-/** Who calls, as far as proxies that are trusted say it. */
-export function addressOf(c: AppContext, deps: SignInDeps): string {
-  return deps.addressOf(peerOf(c), c.req.header('x-forwarded-for'))
 }

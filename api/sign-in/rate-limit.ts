@@ -1,6 +1,6 @@
 import type { AppContext } from '../env.ts'
 import { limiterPer } from '../limiter.ts'
-import { addressOf } from './complete.ts'
+import { addressOf } from './address.ts'
 import type { SignInDeps } from './issuers.ts'
 
 const limiterOf = limiterPer(({ perMinute }: SignInDeps) => ({

@@ -16,6 +16,7 @@ import type { SubjectRead, SubjectTokenKind } from '../../ports/identity/identit
 import type { AppContext } from '../env.ts'
 import { Problem } from '../problem.ts'
 import type { Issuer, SignInDeps } from '../sign-in/issuers.ts'
+import { auditRefusal } from '../sign-in/refusals.ts'
 import { withdrawAccess } from '../sign-in/withdrawal.ts'
 import type { Refusal } from './answers.ts'
 
@@ -52,7 +53,10 @@ export async function exchange(
   }
   const outcome = await admit(c, issuer, read, asked.scopes)
   if (typeof outcome !== 'string') return outcome
-  await auditRefusal(c, issuer, outcome)
+  // Only of tokens that hold: of those that somebody made up nothing is told but in the log.
+  const action = c.var.operation
+  const detail = { reason: outcome }
+  await auditRefusal(c, { client: clientOf(issuer), action, issuer: issuer.id, code: 'forbidden', detail })
   return { error: 'invalid_request', description: 'The token holds, and is not taken here.', reason: outcome }
 }
 
@@ -159,20 +163,5 @@ export async function auditIssued(
     outcome: 'accepted',
     requestId: c.var.requestId,
     detail,
-  })
-}
-
-/** Only of tokens that hold: whoever makes some up fills no audit. */
-async function auditRefusal(c: AppContext, issuer: Issuer, reason: Exclude<Outcome, Issued>): Promise<void> {
-  await recordAudit(c.var.services.db, {
-    accountId: null,
-    client: clientOf(issuer),
-    onBehalfOf: null,
-    action: c.var.operation,
-    subject: { kind: 'issuer', id: issuer.id },
-    outcome: 'refused',
-    code: 'forbidden',
-    requestId: c.var.requestId,
-    detail: { reason },
   })
 }

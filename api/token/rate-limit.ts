@@ -1,6 +1,6 @@
 import type { AppContext } from '../env.ts'
 import { limiterPer } from '../limiter.ts'
-import { addressOf } from '../sign-in/complete.ts'
+import { addressOf } from '../sign-in/address.ts'
 import type { SignInDeps } from '../sign-in/issuers.ts'
 
 const limiterOf = limiterPer(({ tokensPerMinute }: SignInDeps) => ({

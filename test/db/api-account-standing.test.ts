@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBrowserSession } from '../../db/browser-sessions.ts'
+import { eraseNext } from '../../db/erasure.ts'
 import { usualSessionLimits } from '../../domain/sign-in.ts'
 import { startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
@@ -172,6 +173,26 @@ describe('names', () => {
 
 describe('identities', () => {
   const key = { issuer: 'https://login.example.org', subject: 'sub-1' }
+
+  test('no line of the audit keeps a login: nothing of whoever is erased is left there', async () => {
+    const { id } = await api.person()
+    const path = `/v1/accounts/${id}`
+    const [login, who] = [
+      'office-login-of-ada',
+      { issuer: 'https://login.example.org', subject: 'office-login-of-ada' },
+    ]
+    const posix = { user: 'posix-user-of-ada', uid: 4242, gid: 4242, gids: [] }
+    expect((await asAdmin('POST', `${path}/identities/link`, who)).status).toBe(200)
+    expect((await asAdmin('PUT', `${path}/posix`, { posix })).status).toBe(200)
+    expect((await asAdmin('POST', `${path}/identities/unlink`, who)).status).toBe(200)
+    expect((await asAdmin('POST', `${path}/erase`, { reason: 'A test.' })).status).toBe(202)
+    await expect.poll(async () => (await eraseNext(api.db)).more, { timeout: 12_000 }).toBe(false)
+    const lines = await api.db.selectFrom('audit_event').selectAll().where('subject_id', '=', id).execute()
+    expect(lines.map(({ action }) => action)).toEqual(
+      expect.arrayContaining(['linkIdentity', 'unlinkIdentity', 'putAccountPosix', 'eraseAccount']),
+    )
+    for (const text of [login, posix.user]) expect(JSON.stringify(lines)).not.toContain(text)
+  })
 
   test('an admin links and unlinks; one identity is one account; its owner reads it and nobody else', async () => {
     const [one, two] = [await api.person(), await api.person()]
