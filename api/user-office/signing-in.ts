@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../../domain/errors.ts'
 import type { IdentityClaims, SignInFailure } from '../../domain/sign-in.ts'
-import { recordAudit } from '../../db/audit.ts'
 import type { Recognised } from '../../ports/identity/user-office.ts'
 import type { AppContext } from '../env.ts'
 import { Problem } from '../problem.ts'
 import { linkAs, signInAs } from '../sign-in/complete.ts'
+import { auditRefusal } from '../sign-in/refusals.ts'
 import { untilNextStep } from './attempts.ts'
 import type { UserOfficeDeps } from './office.ts'
 import type { Way } from './ways.ts'
@@ -77,14 +77,7 @@ const refusalOf = (failure: SignInFailure): Problem => new Problem(...(refusals[
 
 /** Not under which name: people type their passwords into the wrong field. */
 async function refuse(c: AppContext, action: Action, code: string): Promise<void> {
-  await recordAudit(c.var.services.db, {
-    accountId: action === 'signIn' ? null : c.var.principal.accountId,
-    client: 'browser',
-    onBehalfOf: null,
-    action,
-    subject: { kind: 'issuer', id: officeId },
-    outcome: 'refused',
-    code,
-    requestId: c.var.requestId,
-  })
+  c.var.services.countSignIn(officeId, code)
+  const accountId = action === 'signIn' ? null : c.var.principal.accountId
+  await auditRefusal(c, { accountId, client: 'browser', action, issuer: officeId, code })
 }
