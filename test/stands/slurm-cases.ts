@@ -9,6 +9,7 @@ import { untried } from '../conformance/untried.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
 import { leftoversInSlurm } from '../support/leftovers/slurm.ts'
 import { openBackend } from './slurm-backend.ts'
+import { usedAsAccounted } from './slurm-accounted.ts'
 import { desktopOnSharedNode } from './slurm-desktop.ts'
 import { hostileReports } from './slurm-hostile.ts'
 import { openReports } from './slurm-reports.ts'
@@ -26,6 +27,7 @@ export function slurmCases(): void {
         'a job that reports the place of another, a place that was one, or one outside the range is never led to',
         hostileReports,
       ],
+      ['what sessions have used is what the accounting of the cluster says in the end', usedAsAccounted],
     ])(
       '%s',
       async (_, run) => {
