@@ -27,7 +27,11 @@ test('whoever makes a project owns it, and it has a quota', async () => {
   const made = await make()
   expect(made.status).toBe(201)
   expect(made.body).toMatchObject({ name: 'Beamtime 42', description: 'Ours', personalOf: null, closedAt: null })
-  expect((await api.call('GET', `/v1/projects/${made.body.id}`, { token: me.token })).body).toEqual(made.body)
+  expect((await api.call('GET', `/v1/projects/${made.body.id}`, { token: me.token })).body).toEqual({
+    ...made.body,
+    isFavourite: false,
+    staleSince: null,
+  })
   expect((await api.call('GET', `/v1/quotas/project/${made.body.id}`, { token: me.token })).status).toBe(200)
   const members = await api.call('GET', `/v1/projects/${made.body.id}/members`, { token: me.token })
   expect(members.body.items).toMatchObject([{ accountId: me.id, role: 'owner' }])
