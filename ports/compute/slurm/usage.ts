@@ -2,14 +2,15 @@ import type { InstanceRef, Usage } from '../provider.ts'
 import type { SlurmApi } from './api.ts'
 import { SlurmFailure } from './failure.ts'
 import { chosenOf, isRecordOf, jobsOf, knownJob } from './find.ts'
-import type { KnownJob } from './find.ts'
+import type { KnownJob, Seeing } from './find.ts'
 import type { Roll } from './roll.ts'
 import type { Job, JobRecord } from './shapes.ts'
 import { isOver } from './states.ts'
 
 /**
  * What was held, by Slurm's own numbers: seconds of the job, times its processors, times its GPUs, over every run of it. The
- * accounting is asked first, then the controller; `null`: neither knows.
+ * accounting is asked first. It is behind by seconds, so of a run that has not ended there the controller knows better; `null`: neither
+ * knows.
  */
 export async function usageOf(
   { api, roll }: { readonly api: SlurmApi; readonly roll: Roll<readonly Job[]> },
@@ -18,10 +19,18 @@ export async function usageOf(
 ): Promise<Usage | null> {
   const known = knownJob(ref)
   const records = known === null ? [] : await recorded(api, known, signal)
-  if (records.length > 0) return sum(records.map(ofRecord))
+  const over = records.filter(({ time }) => time.end > 0)
+  if (over.length > 0 && over.length === records.length) return sum(over.map(ofRecord))
+  const latest = (await shown({ roll }, ref, signal)) ?? records.filter(({ time }) => time.end === 0).map(ofRecord)
+  const all = [...over.map(ofRecord), ...latest]
+  return all.length === 0 ? null : sum(all)
+}
+
+/** What the controller says of its latest run; `null`: nothing. */
+async function shown({ roll }: Pick<Seeing, 'roll'>, ref: InstanceRef, signal: AbortSignal): Promise<Usage[] | null> {
   try {
     const job = chosenOf(jobsOf(await roll(signal), ref))
-    return job === undefined ? null : ofJob(job, Date.now() / 1_000)
+    return job === undefined ? null : [ofJob(job, Date.now() / 1_000)]
   } catch (error) {
     if (error instanceof SlurmFailure) return null
     throw error

@@ -229,6 +229,20 @@ describe('what was used', () => {
     expect(await slurm.usage(refTo(7))).toEqual({ wallSeconds: 50, cpuSeconds: 150, gpuSeconds: 50 })
   })
 
+  test('is what the controller says of a run that has ended there and not yet in the accounting', async () => {
+    const two = { ...own, tres: { allocated: tres(['cpu', '', 2]) } }
+    const books = jobs(
+      { ...two, time: of(30), state: { current: 'NODE_FAIL' } },
+      { ...two, time: { ...of(99), end: 0 }, state: { current: 'RUNNING' } },
+    )
+    const times = { start_time: submitted + 40, end_time: submitted + 50 }
+    const done = ours('job-cancelled', { ...times, cpus: 2, tres_alloc_str: '' })
+    const known = replaying({ 'GET db/job/7': books, 'GET jobs': jobs(done) })
+    expect(await known.usage(refTo(7))).toEqual({ wallSeconds: 40, cpuSeconds: 80, gpuSeconds: 0 })
+    const forgotten = replaying({ 'GET db/job/7': books, 'GET jobs': jobs() })
+    expect(await forgotten.usage(refTo(7))).toEqual({ wallSeconds: 129, cpuSeconds: 258, gpuSeconds: 0 })
+  })
+
   test('of one that waits is nothing, and of one that nobody knows is not known', async () => {
     const waiting = replaying({ 'GET jobs': jobs(ours('job-pending-Resources')) })
     expect(await waiting.usage(unknownRef)).toEqual({ wallSeconds: 0, cpuSeconds: 0, gpuSeconds: 0 })
