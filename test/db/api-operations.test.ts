@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { routes } from '../../api/registry.ts'
 import type { Trx } from '../../db/connect.ts'
 import { requestErasure } from '../../db/operations.ts'
+import { errorCodes } from '../../domain/errors.ts'
 import { newId } from '../../domain/ids.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import type { Reason, SessionState, WaitingFor } from '../../domain/lifecycle.ts'
@@ -184,10 +185,11 @@ test('an erased account is out at once, its sessions are asked to stop, and repe
 })
 
 test.each([
-  ['session', 'sessions', () => ({ templateId, name: 'Thesis of a person who left' })],
-  ['token', 'tokens', () => ({ name: 'Laptop of a person who left', scopes: ['read'] })],
-  ['project', 'projects', () => ({ name: 'Study of a person who left' })],
-] as const)('a new %s that meets the erasure of its account writes nothing into it', async (_, path, body) => {
+  ['session', 'sessions', 'forbidden', () => ({ templateId, name: 'Thesis of a person who left' })],
+  // What outlasts the request looks once more at what its caller is signed in by.
+  ['token', 'tokens', 'unauthenticated', () => ({ name: 'Laptop of a person who left', scopes: ['read'] })],
+  ['project', 'projects', 'forbidden', () => ({ name: 'Study of a person who left' })],
+] as const)('a new %s that meets the erasure of its account writes nothing into it', async (_, path, code, body) => {
   // erase:  lock account ──────────────────────── erased, commit
   // create:              authenticated ── (waits) ················ refused
   const person = await api.person()
@@ -202,7 +204,7 @@ test.each([
         headers: { prefer: 'respond-async' },
       }),
   )
-  expect(refused.body).toMatchObject({ status: 403, code: 'forbidden' })
+  expect(refused.body).toMatchObject({ status: errorCodes[code], code })
   expect(await written(person)).toEqual(before)
 })
 
