@@ -20,7 +20,7 @@ const params = z.object({ sessionId: idOf('session') })
 async function settle(c: AppContext, id: SessionId, wish: PauseWish) {
   const { services } = c.var
   if (wish === 'resume') await expectTermsAccepted(services.db, c.var.principal.accountId)
-  await askPause(services.db, deedOf(c), id, wish)
+  await askPause(services, deedOf(c), id, wish)
   const { waitMs, applied } = preferenceOf(c.req.header('prefer'))
   if (applied !== null) c.header('Preference-Applied', applied)
   if (waitMs > 0) await services.pauses.wait(id, waitMs, c.req.raw.signal)
@@ -57,7 +57,8 @@ const resume = route(
     operationId: 'resumeSession',
     summary: 'Resume a paused session',
     description:
-      'What it runs with is asked of the quotas again. Refused, it stays paused, and `resumeRefusal` says why; who waits for the ' +
+      'A start: terms of use and, outside an experiment, the user office are asked as there (`terms_not_accepted`, `not_authorized`, ' +
+      '`user_office_unavailable`). What it runs with is asked of the quotas again. Refused, it stays paused, and `resumeRefusal` says why; who waits for the ' +
       'decision is answered with the same problem as at a start. Admitted, it goes on where its provider has room, and is ' +
       '`queued` else. Waits as long as `Prefer: wait=N` says until it is ready (200), or answers 202. Repeats change nothing; ' +
       'after a refusal a repeat is a new try.',

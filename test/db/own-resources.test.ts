@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createOwnResources } from '../../api/user-office/own-resources.ts'
 import type { OwnResources } from '../../ports/identity/user-office.ts'
+import { toPaused, toPausing } from '../../db/pauses.ts'
 import type { SessionId } from '../../domain/ids.ts'
 import { startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
 import { makeReady } from '../setup/ready-session.ts'
+import { allPausable } from '../setup/pausable.ts'
 import { issuer, userOfficeOf } from '../setup/user-office.ts'
 import { startUserOffice } from '../support/user-office/user-office.ts'
 import type { TestUserOffice } from '../support/user-office/user-office.ts'
@@ -227,4 +229,41 @@ describe('given to another account, a session outside an experiment', () => {
     expect((await disable(other)).status).toBe(200)
     expect(await standing(id)).toEqual({ owner_id: owner.id, stop_reason: 'account_disabled' })
   })
+})
+
+test('a session outside an experiment goes on as one starts: where the user office authorizes its owner', async () => {
+  const templateId = await api.template()
+  office.authorized.add('rester')
+  const owner = await withLogin('rester')
+  const operator = await api.person({ roles: ['operator'] })
+  const headers = { prefer: 'respond-async' }
+  const { id } = (await api.call('POST', '/v1/sessions', { token: owner.token, body: { templateId }, headers })).body
+  await api.decide(id)
+  await makeReady(api.db, id, { endpoints: [] })
+  await allPausable(api.db)
+  const ask = async (what: 'pause' | 'resume', { token } = owner, app = api.app) => {
+    const ways = { method: 'POST', headers: { authorization: `Bearer ${token}`, ...headers } }
+    const answer = await app.app.request(`/v1/sessions/${id}/${what}`, ways)
+    return { status: answer.status, ...((await answer.json()) as { code?: string; state: string; wish: string }) }
+  }
+  // One that is not paused asks nobody: nothing starts.
+  office.instead = { status: 502, text: '' }
+  const asking = () => api.another({}, api.db, { userOffice: userOfficeOf(office) })
+  expect((await ask('resume', owner, asking())).status).toBe(200)
+  await ask('pause')
+  const paused = { sessionId: id, generation: 1, number: 1 }
+  await toPausing(api.db, paused)
+  await toPaused(api.db, paused)
+
+  expect(await ask('resume', owner, asking())).toMatchObject({ status: 503, code: 'user_office_unavailable' })
+  office.instead = null
+  office.authorized.delete('rester')
+  // An operator's hand does not help, nor would an operator's own right.
+  for (const by of [owner, operator])
+    expect(await ask('resume', by, asking())).toMatchObject({ status: 403, code: 'not_authorized' })
+  office.authorized.add('rester')
+  expect(await ask('resume', operator, asking())).toMatchObject({ status: 202, wish: 'resume' })
+  // What is on its way already is no second start.
+  office.authorized.delete('rester')
+  expect(await ask('resume', owner, asking())).toMatchObject({ status: 202, wish: 'resume' })
 })
