@@ -15,21 +15,29 @@ export interface ConnectOptions {
   readonly poolSize?: number
   /** No statement runs longer, ms. */
   readonly statementTimeoutMs?: number
+  /** No statement waits longer for one lock, ms. */
+  readonly lockTimeoutMs?: number
   readonly name?: string
 }
 
 /** A connection on which nothing is said for so long is asked whether its other end is still there. */
 export const quietMs = 10_000
 
-/** A pool whose every statement is bounded and whose every transaction waits at most 5 s for a lock. */
-export function connect({ url, poolSize = 10, statementTimeoutMs = 10_000, name = 'carrel' }: ConnectOptions): Db {
+/** A pool whose every statement is bounded, and waits at most so long for a lock: 5 s, where nothing else is said. */
+export function connect({
+  url,
+  poolSize = 10,
+  statementTimeoutMs = 10_000,
+  lockTimeoutMs = 5_000,
+  name = 'carrel',
+}: ConnectOptions): Db {
   const pool = new pg.Pool({
     connectionString: url,
     max: poolSize,
     connectionTimeoutMillis: 5_000,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + 1_000,
-    lock_timeout: 5_000,
+    lock_timeout: lockTimeoutMs,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: quietMs,

@@ -21,7 +21,8 @@ import { pick, seeded, shuffled } from '../setup/seeded.ts'
 let rows: Rows
 let db: Db
 beforeAll(async () => {
-  rows = await createRows({ poolSize: 24, startLimit: 3 })
+  // Who waits in a ring is told so by Postgres after a second. Who waits in a long line on a busy machine is not to be taken for it.
+  rows = await createRows({ poolSize: 24, startLimit: 3, patienceMs: 50_000 })
   db = rows.db
 })
 afterAll(async () => await rows.close())

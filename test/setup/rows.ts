@@ -52,10 +52,18 @@ interface Scene {
   readonly state_since?: Date
 }
 
+interface RowsOptions {
+  readonly poolSize?: number
+  readonly startLimit?: number
+  /** How long a statement of the first pool may wait and take, where what is tried is not that it takes long. */
+  readonly patienceMs?: number
+}
+
 /** A migrated database of its own with the provider `fake` and the template `plain`, and what makes rows in it. */
-export async function createRows({ poolSize = 10, startLimit = 5 } = {}): Promise<Rows> {
+export async function createRows({ poolSize = 10, startLimit = 5, patienceMs }: RowsOptions = {}): Promise<Rows> {
   const database = await createMigratedDatabase()
-  const pools = [connect({ url: database.url, poolSize })]
+  const patience = patienceMs === undefined ? {} : { statementTimeoutMs: patienceMs, lockTimeoutMs: patienceMs }
+  const pools = [connect({ url: database.url, poolSize, ...patience })]
   const db = pools[0] as Db
   await applyConfiguration(db, {
     providers: [{ id: 'fake', kind: 'fake', startLimit, networks: [], settings: {} }],
