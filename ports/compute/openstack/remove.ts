@@ -35,7 +35,7 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
     for (let round = 0; !both.aborted; round++) {
       // A place for each round, not for the whole: a server that goes slowly keeps nobody waiting. Whose server is gone comes
       // first, so that of many that begin at once some soon end, and not all of them late.
-      next = await removals(() => step(round), both, round === 0 || next === 'server' ? 'last' : 'next')
+      next = await removals(() => step(round), both, round === 0 ? 'last' : placeAfter(next))
       if (next === 'removed') return { kind: 'removed' }
       const goes = next === 'server' || next === 'volume'
       const looks = goes ? Math.min(round + 1, mostLooks) : next === 'wait' ? 1 : 0
@@ -46,6 +46,8 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
     return { kind: 'unknown', why: error instanceof CloudError && !both.aborted ? error.message : overdue(next) }
   }
 }
+
+const placeAfter = (next: Next) => (next === 'server' ? 'last' : 'next')
 
 /** A volume stays where Cinder does not believe Nova that it is free: then somebody must look there. */
 const overdue = (next: Next): string =>
