@@ -120,6 +120,11 @@ async function lockStanding(trx: Trx, id: AccountId, heirId: AccountId | null) {
   }
 }
 
+/** Locks the account, and whoever else is an admin; whether it is the last one that can still sign in. */
+export async function lockLastAdmin(trx: Trx, id: AccountId): Promise<boolean> {
+  return isLast((await lockStanding(trx, id, null)).admins, id)
+}
+
 const isLast = (admins: readonly AccountId[], id: AccountId): boolean => admins.length === 1 && admins[0] === id
 
 async function liveSessionsOf(trx: Trx, id: AccountId): Promise<SessionId[]> {

@@ -1,8 +1,10 @@
 import type { AccountId } from '../domain/ids.ts'
+import { lockLastAdmin } from './account-standing.ts'
 import { revokeBrowserSessions } from './browser-sessions.ts'
 import type { Executor, Trx } from './connect.ts'
 import { lockIdentity } from './identity-claims.ts'
 import { isLeaving } from './leaving.ts'
+import { endTokens } from './token-endings.ts'
 
 /** Who an account is to an issuer. */
 export interface Identity {
@@ -59,22 +61,24 @@ export async function linkIdentity(trx: Trx, accountId: AccountId, { issuer, sub
   return 'linked'
 }
 
-/** Takes an identity from an account, and ends the browser sessions that it opened. */
+/**
+ * Takes an identity from an account, and ends the browser sessions that it opened. With the last one ends all that speaks for the
+ * account: nobody says any more whose that is, and one without an identity is let in as machines are. `last_admin`: nobody could let
+ * anybody in any more.
+ */
 export async function unlinkIdentity(
   trx: Trx,
   accountId: AccountId,
   { issuer, subject }: Key,
-): Promise<'unlinked' | 'absent'> {
+): Promise<'unlinked' | 'absent' | 'last_admin'> {
   // Whoever signs in with it just now notes it once more: they come before, or find that it is nobody's.
-  await lockIdentity(trx, { issuer, subject })
-  const removed = await trx
-    .deleteFrom('identity')
-    .where('issuer', '=', issuer)
-    .where('subject', '=', subject)
-    .where('account_id', '=', accountId)
-    .returning('account_id')
-    .executeTakeFirst()
-  if (removed === undefined) return 'absent'
-  await revokeBrowserSessions(trx, { issuer, subject })
+  const holder = await lockIdentity(trx, { issuer, subject })
+  if (holder?.accountId !== accountId) return 'absent'
+  const isLastAdmin = await lockLastAdmin(trx, accountId)
+  const isLast = (await listIdentities(trx, accountId)).length === 1
+  if (isLast && isLastAdmin) return 'last_admin'
+  await trx.deleteFrom('identity').where('issuer', '=', issuer).where('subject', '=', subject).execute()
+  if (isLast) await endTokens(trx, accountId)
+  else await revokeBrowserSessions(trx, { issuer, subject })
   return 'unlinked'
 }

@@ -45,6 +45,9 @@ export async function claimDue(executor: Executor, most: number): Promise<readon
 
 /** Its issuer still stands for it: it holds 15 minutes more, up to its end, and programs live on. What has ended stays ended. */
 export async function prolong(trx: Trx, id: TokenId, tokens: Buffer): Promise<void> {
+  // The identity before what it opened, as whoever signs in with it or ends that.
+  await sql`select from identity i join browser_session b on b.issuer = i.issuer and b.subject = i.subject
+    where b.token_id = ${id} for no key update of i`.execute(trx)
   await sql`
     with checked as (
       update browser_session b set tokens = ${tokens}, checked_at = now(),

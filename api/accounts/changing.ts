@@ -99,8 +99,9 @@ export async function link(db: Db, deed: Deed, id: AccountId, key: Key): Promise
 export async function unlink(db: Db, deed: Deed, id: AccountId, key: Key): Promise<readonly Identity[]> {
   const about = { ...deed, detail: { ...deed.detail, issuer: key.issuer } }
   return await change(db, about, { kind: 'account', id }, async (trx) => {
-    if ((await unlinkIdentity(trx, id, key)) === 'absent')
-      throw invalid('/subject', 'The account has no such identity.')
+    const outcome = await unlinkIdentity(trx, id, key)
+    if (outcome === 'absent') throw invalid('/subject', 'The account has no such identity.')
+    if (outcome === 'last_admin') throw lastAdmin()
     return await listIdentities(trx, id)
   })
 }
@@ -121,13 +122,15 @@ function refusalOf(outcome: Linked): Problem | null {
   }
 }
 
+const lastAdmin = (): Problem => new Problem('conflict', 'This is the last admin. Make another one first.')
+
 async function changeAccount(db: Db, deed: Deed, id: AccountId, work: (trx: Trx) => Promise<string>): Promise<Account> {
   return await change(db, deed, { kind: 'account', id }, async (trx) => {
     const outcome = await work(trx)
     if (outcome === 'absent') throw notFound('account')
     if (outcome === 'changed') throw changedMeanwhile()
     if (outcome === 'leaves') throw new Problem('conflict', 'The account is being erased, or was.')
-    if (outcome === 'last_admin') throw new Problem('conflict', 'This is the last admin. Make another one first.')
+    if (outcome === 'last_admin') throw lastAdmin()
     return await readAccount(trx, id)
   })
 }

@@ -55,7 +55,9 @@ const unlinkOne = route(
   {
     operationId: 'unlinkIdentity',
     summary: 'Take an identity from an account',
-    description: "An admin's. Browsers that signed in with it are signed out; tokens stay.",
+    description:
+      "An admin's. Browsers that signed in with it are signed out; tokens stay, but with the last identity ends all that speaks for " +
+      'the account. 409 where that is the last admin.',
     tags: ['accounts'],
     method: 'post',
     path: '/v1/accounts/{accountId}/identities/unlink',

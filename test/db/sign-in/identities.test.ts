@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findByHash } from '../../../db/bearers.ts'
 import { listIdentities, linkIdentity, unlinkIdentity } from '../../../db/identities.ts'
+import { issuerTokensOf, openBrowserSession, revokeBrowserSessions } from '../../../db/browser-sessions.ts'
 import { lockIdentity, noteClaims } from '../../../db/identity-claims.ts'
+import { prolong } from '../../../db/rechecks.ts'
+import { usualSessionLimits } from '../../../domain/sign-in.ts'
+import type { AccountId } from '../../../domain/ids.ts'
 import type { IdentityClaims } from '../../../domain/sign-in.ts'
 import { startApi } from '../../setup/api.ts'
 import type { TestApi } from '../../setup/api.ts'
-import { untilBlocked } from '../../setup/blocked.ts'
+import { holding, untilBlocked } from '../../setup/blocked.ts'
 
 let api: TestApi
 beforeAll(async () => {
@@ -61,6 +66,31 @@ describe('beside somebody who signs in with the same identity', () => {
   })
 })
 
+test('a re-check locks the identity before the browser session, as whoever signs in with both', async () => {
+  // sign-in:  note ──────────────────── end the session ── commit
+  // re-check:       lock identity (waits) ················· prolong
+  const { id: accountId } = await api.person()
+  const claims = claimsOf('checked')
+  const { issuer, subject } = claims
+  const session = await api.db.transaction().execute(async (trx) => {
+    await noteClaims(trx, accountId, claims)
+    return await openBrowserSession(trx, { accountId, issuer, subject, limits: usualSessionLimits, rechecked: true })
+  })
+  const { id } = session
+  const prolonged = async () =>
+    await api.db.transaction().execute(async (trx) => await prolong(trx, id, Buffer.from('tokens')))
+  const { waiting } = await api.db.transaction().execute(async (trx) => {
+    await noteClaims(trx, accountId, claims)
+    const other = prolonged()
+    other.catch(() => {})
+    await untilBlocked(api.db)
+    expect(await revokeBrowserSessions(trx, { id })).toEqual([id])
+    return { waiting: other }
+  })
+  await expect(waiting).resolves.toBeUndefined()
+  expect(await issuerTokensOf(api.db, id)).toEqual({ issuer, tokens: Buffer.alloc(0) })
+})
+
 test('what an issuer says is kept as it says it, but for what the database takes no part of', async () => {
   const { id } = await api.person()
   const posix = { 'na\0me': ['C:\\d800', 'a\0b', { deep: '\ud800x\\u0000' }], uid: 7, none: null }
@@ -79,5 +109,49 @@ test('what an issuer says is kept as it says it, but for what the database takes
     login: 'ada',
     groups: ['CORP\\udev-users', 'CORP\\u0000', 'half\ufffd'],
     posix: { name: ['C:\\d800', 'ab', { deep: '\ufffdx\\u0000' }], uid: 7, none: null },
+  })
+})
+
+describe('with the last identity', () => {
+  const withTwo = async (person: { readonly id: AccountId }, name: string) => {
+    const [one, other] = [claimsOf(`${name} first`), claimsOf(`${name} second`)]
+    await api.db.transaction().execute(async (trx) => {
+      await linkIdentity(trx, person.id, one)
+      await linkIdentity(trx, person.id, other)
+    })
+    const unlink = async (claims: IdentityClaims) =>
+      await api.db.transaction().execute(async (trx) => await unlinkIdentity(trx, person.id, claims))
+    return { one, other, unlink }
+  }
+
+  test('ends all that speaks for the account: it is no machine', async () => {
+    const person = await api.person()
+    const { one, other, unlink } = await withTwo(person, 'person')
+    expect(await unlink(one)).toBe('unlinked')
+    expect(await findByHash(api.db, person.token)).not.toBeNull()
+    expect(await unlink(other)).toBe('unlinked')
+    expect(await findByHash(api.db, person.token)).toBeNull()
+  })
+
+  test('two that are taken away at once are the last together', async () => {
+    const person = await api.person()
+    const { one, other, unlink } = await withTwo(person, 'both')
+    await holding(
+      api.db,
+      async (trx) => await unlinkIdentity(trx, person.id, one),
+      async () => await unlink(other),
+    )
+    expect(await listIdentities(api.db, person.id)).toEqual([])
+    expect(await findByHash(api.db, person.token)).toBeNull()
+  })
+
+  test('the last admin stays', async () => {
+    const admin = await api.person({ roles: ['admin'] })
+    const { one, other, unlink } = await withTwo(admin, 'admin')
+    await api.db.updateTable('account').set({ disabled_at: new Date() }).where('id', '<>', admin.id).execute()
+    expect(await unlink(claimsOf('nobodys'))).toBe('absent')
+    expect(await unlink(one)).toBe('unlinked')
+    expect(await unlink(other)).toBe('last_admin')
+    expect((await listIdentities(api.db, admin.id)).map(({ subject }) => subject)).toEqual([other.subject])
   })
 })
