@@ -33,10 +33,13 @@ import type { App } from './route.ts'
 import { createSignInCount } from './sign-in/count.ts'
 import { createGauges } from './status/gauges.ts'
 import { createStatus } from './status/read.ts'
+import { createTurns } from './turns.ts'
 import { refuseInvalid } from './validation.ts'
 
 /** Of what most requests ask: few statements at a time, each for all who wait. */
 const limits = { atOnce: 2, most: 100 }
+/** Of what waits in the database for others of its kind. */
+const turnLimits = { atOnce: 3, patienceMs: 10_000 }
 
 export interface Api {
   readonly app: App
@@ -86,6 +89,7 @@ export function createApp(deps: ApiDeps): Api {
     readStatus: createStatus(deps.db),
     fillGauges: createGauges(deps.metrics),
     countSignIn: createSignInCount(deps.metrics, deps.signIn?.issuers ?? []),
+    invitationTurns: createTurns({ ...turnLimits, complaint: 'Too many invitations are written at once.' }),
   }
   const app = new OpenAPIHono<AppEnv>({ defaultHook: refuseInvalid })
   app.use(observed(services), crossOrigin(deps.settings), bounded())

@@ -22,6 +22,7 @@ import type { OpenStreams } from './events/open-streams.ts'
 import type { CountSignIn } from './sign-in/count.ts'
 import type { SignInDeps } from './sign-in/issuers.ts'
 import type { Status } from './status/read.ts'
+import type { Turns } from './turns.ts'
 import type { UserOfficeDeps } from './user-office/office.ts'
 
 /** A line in the log, its fields first. */
@@ -143,4 +144,6 @@ export interface Services extends ApiDeps {
   /** Brings the metrics that stand on rows up to date. */
   readonly fillGauges: (db: Db) => Promise<void>
   readonly countSignIn: CountSignIn
+  /** Of those who write invitations, by account. */
+  readonly invitationTurns: Turns
 }

@@ -19,6 +19,7 @@ import {
   ProjectInvitationCreate,
   SessionInvitationCreate,
 } from './schemas.ts'
+import { inTurn } from './turn.ts'
 
 const projectId = idOf('project')
 const sessionId = idOf('session')
@@ -34,7 +35,7 @@ const inviter = ({ var: { principal } }: AppContext) => ({
 })
 
 const inviteTo = async (c: AppContext, asked: Inviting): Promise<Invited> =>
-  await invite(c.var.services, deedOf(c), c.var.intent, asked)
+  await inTurn(c, async () => await invite(c.var.services, deedOf(c), c.var.intent, asked))
 
 const toProject = route(
   {

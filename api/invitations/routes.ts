@@ -23,6 +23,7 @@ import {
   presentPlace,
 } from './schemas.ts'
 import { invitationOfPath } from './subject.ts'
+import { inTurn } from './turn.ts'
 
 const params = z.object({ invitationId: idOf('invitation') })
 
@@ -91,7 +92,8 @@ const resendOne = route(
     responses: { 200: json(InvitationDocument, 'The invitation') },
   },
   async (c) => {
-    const invitation = await resend(c.var.services, deedOf(c), c.req.valid('param').invitationId)
+    const { invitationId } = c.req.valid('param')
+    const invitation = await inTurn(c, async () => await resend(c.var.services, deedOf(c), invitationId))
     return c.json(presentInvitation(invitation), 200)
   },
 )

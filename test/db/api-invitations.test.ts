@@ -1,10 +1,11 @@
 // oxlint-disable max-lines -- each way that an invitation is answered, beside the scene that they share
 import { createParser } from 'eventsource-parser'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { connect } from '../../db/connect.ts'
 import type { InvitationId, SessionId } from '../../domain/ids.ts'
 import { callApp } from '../setup/api.ts'
 import type { Answer, Ask, Person, TestApi } from '../setup/api.ts'
-import { holding } from '../setup/blocked.ts'
+import { holding, untilBlocked } from '../setup/blocked.ts'
 import { createSharedSession } from '../setup/door-api.ts'
 import type { SharedSession } from '../setup/door-api.ts'
 
@@ -287,6 +288,25 @@ describe('an invitation into a project', () => {
     const refused = answers.find((answer) => answer.status === 429)
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(3_600)
   })
+})
+
+test('twenty that are written at once wait for one another, and nobody else for them', async () => {
+  const db = connect({ url: api.url, poolSize: 5 })
+  const busy = api.another({}, db)
+  const [writer, other] = [await known(), await known()]
+  const { body } = await as(writer, 'POST', '/v1/projects', { body: { name: 'Many' } })
+  const ask = () => ({ token: writer.token, body: { email: newEmail(), role: 'viewer' } })
+  const write = async () => await callApp(busy, 'POST', `/v1/projects/${body.id}/invitations`, ask())
+  // The writer's row is kept from all of them: whoever is first waits, with its turn in its hands.
+  const { all, seen } = await api.db.transaction().execute(async (trx) => {
+    await trx.selectFrom('account').select('id').where('id', '=', writer.id).forUpdate().execute()
+    const written = Promise.all(Array.from({ length: 20 }, write))
+    await untilBlocked(api.db)
+    return { all: { written }, seen: await callApp(busy, 'GET', '/v1/whoami', { token: other.token }) }
+  })
+  expect(seen.status).toBe(200)
+  expect((await all.written).map(({ status }) => status)).toEqual(Array(20).fill(201))
+  await db.destroy()
 })
 
 test('one address is sent so many mails a day and no more, whoever writes them, and however often', async () => {
