@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { RawBuilder } from 'kysely'
 import { groupsAgainSeconds, groupsStaleSeconds } from '../domain/sign-in.ts'
 import type { TokenId } from '../domain/ids.ts'
 import type { Executor, Trx } from './connect.ts'
@@ -25,19 +26,25 @@ const forPrograms = sql`d.tokens <> '' and (
   and not exists (select from browser_session n where n.issuer = d.issuer and n.subject = d.subject
     and n.token_id > d.token_id and n.check_at is not null and n.tokens <> '')`
 
+/** It is used, itself or by a door. */
+const inUse = sql`k.expires_at > now() and (k.idle_until > now() or exists (select from door_pass p where p.token_id = k.id
+  and p.ended_at is null and p.used_at > now() - ${inUseSeconds}::int * interval '1 second'))`
+
 /**
- * Takes some browser sessions whose issuer is to be asked again, each for a while: whoever else looks passes them over. Those
- * that nobody uses, neither themselves nor by a door, and that no program needs, are left to end.
+ * Takes some browser sessions whose issuer is to be asked again, each for a while: whoever else looks passes them over. First those
+ * that somebody uses, for they end soon; then those that a program needs, which may be everybody's. The others are left to end.
  */
 export async function claimDue(executor: Executor, most: number): Promise<readonly DueSession[]> {
+  const used = await claim(executor, inUse, most)
+  return used.length === most ? used : [...used, ...(await claim(executor, forPrograms, most - used.length))]
+}
+
+async function claim(executor: Executor, which: RawBuilder<unknown>, most: number): Promise<readonly DueSession[]> {
   const { rows } = await sql<DueSession>`
     update browser_session b set check_at = now() + ${retrySeconds}::int * interval '1 second'
     where b.token_id = any(array(
       select d.token_id from browser_session d join token k on k.id = d.token_id
-      where d.check_at <= now() and k.revoked_at is null
-        and (k.expires_at > now() and (k.idle_until > now() or exists (select from door_pass p where p.token_id = k.id
-            and p.ended_at is null and p.used_at > now() - ${inUseSeconds}::int * interval '1 second'))
-          or ${forPrograms})
+      where d.check_at <= now() and k.revoked_at is null and ${which}
       order by d.check_at limit ${most} for no key update of d skip locked))
     returning b.token_id as id, b.account_id as "accountId", b.issuer, b.subject, b.tokens`.execute(executor)
   return rows

@@ -1,9 +1,10 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findByHash } from '../../../db/bearers.ts'
 import { listIdentities, linkIdentity, unlinkIdentity } from '../../../db/identities.ts'
 import { issuerTokensOf, openBrowserSession, revokeBrowserSessions } from '../../../db/browser-sessions.ts'
 import { lockIdentity, noteClaims } from '../../../db/identity-claims.ts'
-import { prolong } from '../../../db/rechecks.ts'
+import { claimDue, prolong } from '../../../db/rechecks.ts'
 import { usualSessionLimits } from '../../../domain/sign-in.ts'
 import type { AccountId } from '../../../domain/ids.ts'
 import type { IdentityClaims } from '../../../domain/sign-in.ts'
@@ -110,6 +111,26 @@ test('what an issuer says is kept as it says it, but for what the database takes
     groups: ['CORP\\udev-users', 'CORP\\u0000', 'half\ufffd'],
     posix: { name: ['C:\\d800', 'ab', { deep: '\ufffdx\\u0000' }], uid: 7, none: null },
   })
+})
+
+test('who uses a browser is asked about before those whose programs alone go on', async () => {
+  const opened = async (name: string) => {
+    const { id: accountId } = await api.person()
+    const { issuer, subject } = claimsOf(name)
+    const tokens = Buffer.from('tokens')
+    const session = { accountId, issuer, subject, limits: usualSessionLimits, rechecked: true, tokens }
+    const { id } = await api.db.transaction().execute(async (trx) => await openBrowserSession(trx, session))
+    return id
+  }
+  const absent = [await opened('absent one'), await opened('absent two')]
+  const present = await opened('present')
+  await sql`update browser_session set check_at = 'epoch' where token_id = any(${absent})`.execute(api.db)
+  await sql`update token set expires_at = 'epoch' where id = any(${absent})`.execute(api.db)
+  await sql`update browser_session set check_at = now() where token_id = ${present}`.execute(api.db)
+  const claimed = async () => (await claimDue(api.db, 1)).map(({ id }) => id)
+  expect(await claimed()).toEqual([present])
+  expect([...(await claimed()), ...(await claimed())].toSorted()).toEqual(absent.toSorted())
+  expect(await claimed()).toEqual([])
 })
 
 describe('with the last identity', () => {
