@@ -45,23 +45,25 @@ export interface Withdrawn {
 }
 
 /**
- * Notes that an issuer says, or said at `at`, that an identity is not in its groups, which it was before: what it signed in ends, and
- * all that speaks for its account, unless another identity lets that in. `null`: nothing was withdrawn; it was not in them, or a
- * newer word says that it is.
+ * Notes that an issuer says, or said at `at`, that an identity is not in its groups: what it signed in ends, and all that speaks for
+ * its account, unless another identity lets that in. `null`: there was nothing to withdraw, or a newer word says that it is in them.
  */
 export async function noteFailed(trx: Trx, key: Key, at: Date | null = null): Promise<Withdrawn | null> {
   const holder = await lockIdentity(trx, key)
   if (holder === null) return null
   const { accountId } = holder
   await trx.selectFrom('account').select('id').where('id', '=', accountId).forNoKeyUpdate().execute()
-  const { numAffectedRows } = await sql`
-    update identity set checked_at = null where issuer = ${key.issuer} and subject = ${key.subject}
-      and checked_at <= coalesce(${at}::timestamptz, now())`.execute(trx)
-  if (numAffectedRows === 0n) return null
+  const { rows: before } = await sql<{ was: boolean }>`
+    select checked_at is not null as was from identity where issuer = ${key.issuer} and subject = ${key.subject}
+      and coalesce(checked_at <= coalesce(${at}::timestamptz, now()), true)`.execute(trx)
+  const [known] = before
+  if (known === undefined) return null
+  await sql`update identity set checked_at = null where issuer = ${key.issuer} and subject = ${key.subject}`.execute(
+    trx,
+  )
   const { rows } = await sql<{ admitted: boolean }>`
     select ${sql.raw(isAdmitted('a.id'))} as admitted from account a where a.id = ${accountId}`.execute(trx)
   const all = rows[0]?.admitted !== true
-  if (all) await endTokens(trx, accountId)
-  else await revokeBrowserSessions(trx, key)
-  return { accountId, all }
+  const ended = all ? await endTokens(trx, accountId) : (await revokeBrowserSessions(trx, key)).length > 0
+  return known.was || ended ? { accountId, all } : null
 }

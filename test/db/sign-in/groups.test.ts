@@ -199,16 +199,18 @@ describe('what a person of the groups holds beside a browser', () => {
   const all = { browser: 200, token: 200, portal: 200 }
   const nothing = { browser: 401, token: 401, portal: 403 }
   const leaves = () => (accounts['ada'] = { name: 'Ada', groups: ['staff'] })
-  const spoken = async (minutesAgo: number) =>
+  const spoken = async (minutesAgo: number | null) =>
     await site.api.db
       .updateTable('identity')
-      .set({ checked_at: new Date(Date.now() - minutesAgo * 60_000) })
+      .set({ checked_at: minutesAgo === null ? null : new Date(Date.now() - minutesAgo * 60_000) })
       .where('issuer', '=', provider.issuer)
       .execute()
+  const signsInAnew = async () => await signsIn(site.browser(), 'claim')
 
   test.each([
     ['is asked about again', async () => await recheck()],
-    ['signs in anew', async () => void (await signsIn(site.browser(), 'claim'))],
+    ['signs in anew', signsInAnew],
+    ['signs in anew, unheard of before', async () => await spoken(null).then(signsInAnew)],
   ])('ends for good when who has left them %s', async (_when, hears) => {
     const { id, asks } = await holding()
     expect(await asks()).toEqual(all)
