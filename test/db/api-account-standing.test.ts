@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBrowserSession } from '../../db/browser-sessions.ts'
 import { eraseNext } from '../../db/erasure.ts'
+import type { Scope } from '../../domain/authorization.ts'
 import { usualSessionLimits } from '../../domain/sign-in.ts'
 import { startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
@@ -107,7 +108,8 @@ describe('roles', () => {
         return answer.body.code ?? 'left'
       }
       const token = own.db.updateTable('token').where('account_id', '=', other.id)
-      for (const lost of [{ revoked_at: new Date() }, { expires_at: new Date(0) }, { scopes: ['read', 'act-as'] }]) {
+      const scopes: Scope[] = ['read', 'act-as']
+      for (const lost of [{ revoked_at: new Date() }, { expires_at: new Date(0) }, { scopes }]) {
         const held = { revoked_at: null, expires_at: new Date(Date.now() + 600_000) }
         await token.set({ ...held, ...lost }).execute()
         expect(await leaves(), JSON.stringify(lost)).toBe('conflict')
