@@ -76,23 +76,32 @@ export async function askSync(trx: Trx, ask: SyncAsk): Promise<void> {
 /** So long what a sign-in would ask for is as good as new. */
 const freshSeconds = 60
 
-/** Has the catalogues asked about somebody who signs in: those that are asked person by person, unless that was done just now. */
+/**
+ * Has the catalogues asked about somebody who signs in: those that are asked person by person, unless that was done just now; of
+ * whom more is known than then (`anew`), whenever it was.
+ */
 export async function askSyncsAtSignIn(
   trx: Trx,
   accountId: AccountId,
   catalogues: readonly { readonly id: string; readonly extent: Extent }[],
+  { anew = false } = {},
 ): Promise<void> {
   for (const { id: source } of catalogues.filter(({ extent }) => extent === 'person')) {
-    const recent = await trx
-      .selectFrom('catalogue_sync')
-      .select('id')
-      .where('account_id', '=', accountId)
-      .where('source', '=', source)
-      .where('requested_at', '>', sql<Date>`now() - ${freshSeconds}::int * interval '1 second'`)
-      .executeTakeFirst()
     const nobodys = { requestedBy: null, dryRun: false, allowWithdrawals: 0 }
-    if (recent === undefined) await askSync(trx, { id: newId('sync'), source, accountId, ...nobodys })
+    if (anew || !(await isFresh(trx, accountId, source)))
+      await askSync(trx, { id: newId('sync'), source, accountId, ...nobodys })
   }
+}
+
+async function isFresh(trx: Trx, accountId: AccountId, source: string): Promise<boolean> {
+  const recent = await trx
+    .selectFrom('catalogue_sync')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .where('source', '=', source)
+    .where('requested_at', '>', sql<Date>`now() - ${freshSeconds}::int * interval '1 second'`)
+    .executeTakeFirst()
+  return recent !== undefined
 }
 
 export async function getSync(executor: Executor, id: SyncId): Promise<CatalogueSync | null> {

@@ -178,6 +178,8 @@ async function link(
     const { accountId } = linking
     if (issuer.allowedGroups !== null) await notePassed(trx, claims)
     await c.var.services.posixSources?.settle(trx, accountId, findings)
+    const catalogues = c.var.services.settings.catalogues ?? []
+    await askSyncsAtSignIn(trx, accountId, catalogues, { anew: true })
     await auditAccepted(c, trx, accountId, 'linkOwnIdentity', { issuer: issuer.id })
     return null
   })

@@ -15,7 +15,8 @@ const configured = (more: object = {}, triesPerName = 1_000) => userOfficeOf(off
 
 beforeAll(async () => {
   office = await startUserOffice()
-  api = await startApi({}, { signIn: plainSignIn, userOffice: configured() })
+  const catalogues = [{ id: 'office', extent: 'person' }] as const
+  api = await startApi({ catalogues }, { signIn: plainSignIn, userOffice: configured() })
 })
 afterAll(async () => {
   await api.close()
@@ -256,6 +257,9 @@ describe('whoever is signed in', () => {
     const mary = await logIn('mary', 'one')
     const { account } = await whoHas(mary)
     expect((await linksByPassword('mary.s', 'two', mary)).status).toBe(204)
+    // The sign-in had the catalogue asked, too, and did not know of this login.
+    const asked = api.db.selectFrom('catalogue_sync').select('source').where('account_id', '=', account.id)
+    expect(await asked.execute()).toEqual([{ source: 'office' }, { source: 'office' }])
     expect((await linksByPassword('mary.s', 'two', mary)).status).toBe(204)
     expect((await whoHas(await logIn('mary.s', 'two'))).account.id).toBe(account.id)
     expect((await whoHas(mary)).account.id).toBe(account.id)
