@@ -44,12 +44,8 @@ async function post(path: string, body: object, { peer = '192.0.2.9', headers = 
   })
   const answer = await app.app.fetch(request, { incoming })
   const text = await answer.text()
-  const read: Answer = {
-    status: answer.status,
-    headers: answer.headers,
-    text,
-    body: text === '' ? {} : JSON.parse(text),
-  }
+  const { status, headers: said } = answer
+  const read: Answer = { status, headers: said, text, body: text === '' ? {} : JSON.parse(text) }
   return read
 }
 const logIn = (username: string, password: string, coming: Coming = {}) =>
