@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { countDeeds, isWithdrawal, loginsIn, mostReported, withdrawals } from '../domain/catalogue.ts'
+import { countDeeds, countWithdrawals, isWithdrawal, loginsIn, mostReported, withdrawals } from '../domain/catalogue.ts'
 import type { CatalogueReport, SyncAction, SyncOutcome } from '../domain/catalogue.ts'
 import { planSync, withheldOf } from '../domain/catalogue-plan.ts'
 import type { JointBound, SyncPlan } from '../domain/catalogue-plan.ts'
@@ -21,6 +21,12 @@ export interface SettleRules {
   /** How often everybody's lists are read. */
   readonly everyMs: number
   readonly changesPerBatch?: number
+}
+
+interface Decision {
+  readonly allow_withdrawals: number
+  readonly may_withdraw: boolean | null
+  readonly report: CatalogueReport | null
 }
 
 /** Changes that one transaction makes by default. */
@@ -47,22 +53,23 @@ export async function settleSync(
     const lists = await readLists(trx, id, source)
     const isOfAll = sync.account_id === null
     if (lists.listings.length === 0) {
-      await endSync(trx, id, outcomeOfNothing(lists, isOfAll), reportOf(lists, { actions: [], extent: 0 }, null))
+      await endSync(trx, id, outcomeOfNothing(lists, isOfAll), reportOf(lists, { actions: [], extent: 0 }))
       return { more: false }
     }
     const known = await readKnown(trx, source, lists.listings)
     const logins = loginsIn(lists.listings.map(({ listing }) => listing))
     const accountsOf = await accountsByOfficeLogin(trx, rules.issuers, logins)
     const plan = planSync({ listings: lists.listings, known, accountsOf })
-    const joint = isOfAll ? null : await jointBound(trx, source)
-    const decided = sync.may_withdraw ?? withheldOf(plan, sync.allow_withdrawals, joint) === null
-    const report = sync.report ?? reportOf(lists, plan, decided ? null : plan.actions.filter(isWithdrawal).length)
+    const joint = isOfAll || sync.may_withdraw !== null ? null : await jointBound(trx, source)
+    const withheld = sync.may_withdraw === false ? null : withheldOf(plan, allowanceOf(sync), joint)
+    const decided = sync.may_withdraw !== false && withheld === null
+    const report = { ...(sync.report ?? reportOf(lists, plan)), ...(withheld === null ? {} : { withheld }) }
     const outcome = !decided ? 'withheld' : isDenied(lists) ? 'denied' : 'done'
     if (sync.dry_run) {
       await endSync(trx, id, outcome, report)
       return { more: false }
     }
-    if (sync.may_withdraw === null)
+    if (sync.may_withdraw !== decided)
       await trx
         .updateTable('catalogue_sync')
         .set({ may_withdraw: decided, report: JSON.stringify(report) })
@@ -88,6 +95,10 @@ export async function settleSync(
     return { more: false }
   })
 }
+
+/** How many withdrawals are allowed: once some are decided on, those, and no others that turn up meanwhile. */
+const allowanceOf = ({ allow_withdrawals: allowed, may_withdraw: isDecided, report }: Decision): number =>
+  isDecided === true && report !== null ? Math.max(allowed, countWithdrawals(report.counts)) : allowed
 
 const isDenied = ({ unread }: ReadLists): boolean => unread.some(({ gap }) => gap === 'denied')
 
@@ -160,7 +171,7 @@ async function noteAllSynced(trx: Trx, source: string, at: Date | null, everyMs:
         fresh_until = excluded.fresh_until`.execute(trx)
 }
 
-function reportOf({ listings, unread }: ReadLists, plan: SyncPlan, withheld: number | null): CatalogueReport {
+function reportOf({ listings, unread }: ReadLists, plan: SyncPlan): CatalogueReport {
   const faults = [
     ...unread.flatMap(({ accountId, gap, why }) =>
       gap === 'refused' && accountId !== null ? [{ record: accountId, field: 'list', message: why }] : [],
@@ -177,6 +188,6 @@ function reportOf({ listings, unread }: ReadLists, plan: SyncPlan, withheld: num
     changes: changes.slice(0, mostReported),
     faults: faults.slice(0, mostReported),
     faultCount: faults.length,
-    withheld,
+    withheld: null,
   }
 }

@@ -124,3 +124,7 @@ export function countDeeds(actions: readonly SyncAction[]): Partial<Record<SyncD
   for (const { do: deed } of actions) counts[deed] = (counts[deed] ?? 0) + 1
   return counts
 }
+
+/** How many of these take something from somebody. */
+export const countWithdrawals = (counts: CatalogueReport['counts']): number =>
+  withdrawals.reduce((sum, deed) => sum + (counts[deed] ?? 0), 0)

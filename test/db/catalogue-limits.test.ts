@@ -189,6 +189,25 @@ test('many withdrawals wait for an operator, and all else is done; a dry run doe
   expect(await Promise.all(people.map(async (p) => (await namesOf(p)).length))).toEqual([0, 0, 0, 0, 0, 0, 1])
 })
 
+test('withdrawals that turn up once others were decided on wait like them', async () => {
+  const { catalogue, sync, source } = open('whole')
+  const people = await Promise.all(Array.from({ length: 7 }, async (_, n) => await person(`late${n}`)))
+  const members = people.map((_, n) => ({ login: `late${n}`, role: null }))
+  catalogue.says(null, listing(project('L', { members })))
+  await sync()
+  catalogue.says(null, listing(project('L', { members, name: 'Renamed' })))
+  // An earlier batch found one; meanwhile nobody has a login any more.
+  const report = JSON.stringify({ counts: { withdrawMember: 1 } })
+  const turnsUp = async () => {
+    const decided = api.db.updateTable('catalogue_sync').set({ may_withdraw: true, report })
+    await decided.where('source', '=', source).where('ended_at', 'is', null).execute()
+    const ids = people.map(({ id }) => id)
+    await api.db.updateTable('identity').set({ claims: '{}' }).where('account_id', 'in', ids).execute()
+  }
+  expect(await sync({ meanwhile: turnsUp })).toMatchObject({ outcome: 'withheld', report: { withheld: 7 } })
+  expect(await namesOf(people[0] as Person)).toHaveLength(1)
+})
+
 test('more than one transaction holds is done in several, once', async () => {
   const { catalogue, sync, source } = open('person', { changesPerBatch: 10 })
   const ada = await person('ada6')
