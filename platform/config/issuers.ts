@@ -28,8 +28,16 @@ const firstSignIn = z.discriminatedUnion(
   { error: 'must have the rule open, domain, group or invitation' },
 )
 
+/** What no issuer is called: ways in with addresses of their own, beside those of issuers. */
+const otherWays: readonly string[] = ['user-office', 'umbrella']
+
 const entry = z.strictObject({
-  id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, { error: 'must match [a-z][a-z0-9-]{0,31}' }),
+  id: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,31}$/, { error: 'must match [a-z][a-z0-9-]{0,31}' })
+    .refine((id) => !otherWays.includes(id), {
+      error: ({ input }) => `must not be ${String(input)}: that is a way in of its own`,
+    }),
   name: short(100),
   preset: z.enum(['surfconext', 'keycloak', 'globus'], { error: 'must be surfconext, keycloak or globus' }).optional(),
   issuer: webUrl.optional(),

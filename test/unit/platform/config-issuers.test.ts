@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { routes } from '../../../api/registry.ts'
 import { ConfigInvalid, readConfig } from '../../../platform/config.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'issuers-'))
@@ -24,6 +25,13 @@ function faults(issuers: unknown, env: Readonly<Record<string, string>> = {}): s
   }
   return []
 }
+
+test('no issuer is called as a way in is that has an address of its own', () => {
+  const beside = routes.flatMap(({ path }) => /^\/v1\/(?:sign-in|identities)\/([a-z-]+)/.exec(path)?.[1] ?? [])
+  expect(beside).toEqual(expect.arrayContaining(['user-office', 'umbrella']))
+  for (const id of beside)
+    expect(faults([{ ...one, id }])).toEqual([`CARREL_ISSUERS[0].id must not be ${id}: that is a way in of its own`])
+})
 
 test('without issuers nothing is asked for', () => {
   expect(readConfig(['issuers'], {}).issuers).toMatchObject({
