@@ -7,7 +7,7 @@ import type { Deps } from './inspect.ts'
 import { withoutPod } from './inspect.ts'
 import { instanceState } from './instance-state.ts'
 import { identityOf } from '../marks.ts'
-import { selector, stageOf } from './names.ts'
+import { isNameOf, selector, stageOf } from './names.ts'
 import { pathOf } from './paths.ts'
 import type { Kind } from './paths.ts'
 import { itemsShape, objectShape, podShape, serviceShape } from './shapes.ts'
@@ -74,7 +74,7 @@ function* observed(deps: Deps, { namespace, around, owners, pods, services }: Li
   // Of each name the owner tells whose it is, where there is one.
   for (const [name, { metadata }] of named([...around, ...pods, ...owners])) {
     const identity = identityOf(metadata.labels)
-    if (identity === null) continue
+    if (identity === null || !isNameOf(name, identity)) continue
     const { sessionId, generation, ...ref } = identity
     const owner = ownerOf.get(name)
     const ids = { namespace, ...(owner === undefined ? {} : { owner: owner.metadata.uid }) }

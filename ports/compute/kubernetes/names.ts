@@ -24,6 +24,10 @@ export function objectName({ name, deploymentId }: Pick<InstanceRef, 'name' | 'd
   return `${name}-${createHash('sha256').update(`${deploymentId}\n${name}`).digest('hex').slice(0, 6)}`
 }
 
+/** Whether this is what an instance's objects are called. A copy of its labels, as of a claim that somebody cloned, is called otherwise. */
+export const isNameOf = (object: string, ref: Pick<InstanceRef, 'name' | 'deploymentId'>): boolean =>
+  namePattern.test(ref.name) && objectName(ref) === object
+
 export const labelsOf = (spec: InstanceSpec): Record<string, string> => ({
   'app.kubernetes.io/name': 'carrel-session',
   'app.kubernetes.io/instance': spec.sessionId,

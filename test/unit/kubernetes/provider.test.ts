@@ -19,13 +19,11 @@ const ref = { name: 'carrel-s1-1', deploymentId }
 const owners = (from: number, to: number, more = '') =>
   json(200, {
     metadata: { continue: more },
-    items: Array.from({ length: to - from }, (_, n) => ({
-      metadata: {
-        name: `o${from + n}`,
-        uid: `u${from + n}`,
-        labels: { ...labelsOf(specWith({ name: `carrel-s${from + n}-1` })), 'carrel.stage': 'pausing' },
-      },
-    })),
+    items: Array.from({ length: to - from }, (_, n) => {
+      const spec = specWith({ name: `carrel-s${from + n}-1` })
+      const labels = { ...labelsOf(spec), 'carrel.stage': 'pausing' }
+      return { metadata: { name: objectName(spec), uid: `u${from + n}`, labels } }
+    }),
   })
 const empty = json(200, { metadata: {}, items: null })
 
@@ -48,9 +46,13 @@ test('a list goes on page by page, and is begun anew when the cluster has forgot
 test.each(['persistentvolumeclaims', 'networkpolicies', 'services'])(
   'of %s without their owner a list tells, as of an instance that was lost, and of what others marked so it does not',
   async (kind) => {
-    const metadata = { name: 'o1', uid: 'u1', labels: labelsOf(specWith()) }
+    const metadata = { name: objectName(ref), uid: 'u1', labels: labelsOf(specWith()) }
     const foreign = { name: 'o2', uid: 'u2', labels: { 'carrel.deployment': deploymentId } }
-    const some = json(200, { metadata: {}, items: [{ metadata }, { metadata: foreign }] })
+    // Of another one, that may live; and of a name that is none of ours.
+    const cloned = { name: 'o3', uid: 'u3', labels: labelsOf(specWith({ name: 'carrel-s2-1' })) }
+    const odd = { name: 'o4', uid: 'u4', labels: { ...labelsOf(specWith()), 'carrel.name': 'Other' } }
+    const items = [metadata, foreign, cloned, odd].map((one) => ({ metadata: one }))
+    const some = json(200, { metadata: {}, items })
     cluster = await playCluster((line) => (line.includes(`/${kind}`) ? some : empty))
     expect(await listed(cluster.provider, deploymentId)).toMatchObject([
       {
