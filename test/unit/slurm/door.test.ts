@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { connectPinned } from '../../../ports/access/pinned.ts'
 import { root } from '../../rules/imports.ts'
@@ -23,6 +24,9 @@ createServer((socket) => {
 }).listen(join(dirname(process.env.CARREL_SECRET_FILE), 'vnc'))
 process.on('SIGTERM', () => process.exit(0))
 `
+/** In place of a status. */
+const garbled = 0
+
 interface Said {
   readonly token: string | undefined
   readonly body: { readonly ports: Readonly<Record<string, number>>; readonly fingerprint: string }
@@ -48,6 +52,7 @@ async function job(command: readonly string[] = [process.execPath, '-e', desk], 
           token: request.headers.authorization,
           body: JSON.parse(Buffer.concat(parts).toString()) as Said['body'],
         })
+      if (status === garbled) return void request.socket.end('nothing of HTTP\r\n\r\n')
       response.writeHead(status, { location: '/elsewhere' }).end()
     })
   })
@@ -103,6 +108,7 @@ test('a job reports its port and certificate once its command answers, and passe
   const target = { host: '127.0.0.1', port, fingerprint: body.fingerprint }
   await expect(connectPinned({ ...target, fingerprint: 'ab'.repeat(32) })).rejects.toThrow('another certificate')
   const viewer = await connectPinned(target)
+  viewer.on('error', () => undefined)
   expect(String((await once(viewer, 'data'))[0])).toBe('RFB 003.008\n')
   const sent = Buffer.alloc(1 << 20, 'x')
   let heard = 0
@@ -118,21 +124,22 @@ test('a job reports its port and certificate once its command answers, and passe
 test('neighbours take no more than their own places', async () => {
   const { child, said } = await job()
   const { body } = await reported(child, said)
-  const target = { port: Object.values(body.ports)[0] ?? 0, fingerprint: body.fingerprint }
-  const crowd = await Promise.all(
-    Array.from({ length: 18 }, async () => await connectPinned({ ...target, host: '127.0.0.1' })),
-  )
-  for (const one of crowd) one.on('error', () => undefined).resume()
-  await eventually(() => crowd.filter((one) => one.closed).length === 2, 'two are too many')
-  const other = await connectPinned({ ...target, host: '127.0.0.1' })
-  other.on('error', () => undefined).resume()
-  await eventually(() => other.closed, 'nor is there a third')
+  const [port = 0] = Object.values(body.ports)
+  const from = (localAddress: string) =>
+    connect({ host: '127.0.0.1', port, localAddress, rejectUnauthorized: false })
+      .on('error', () => undefined)
+      .resume()
+  // All of these addresses are theirs.
+  const crowd = Array.from({ length: 18 }, (_, n) => from(`127.0.0.${1 + (n % 3)}`))
+  await eventually(() => crowd.filter((one) => one.closed).length === 2, 'two are too many', 60_000)
+  const other = from('127.0.0.9')
+  await eventually(() => other.closed, 'nor is there a third', 60_000)
   for (const one of crowd) one.destroy()
 })
 
 test('a report that did not arrive is made again, and one that is refused ends the job', async () => {
-  const again = async () => {
-    const { child, ended, said } = await job(undefined, [503])
+  const again = async (status: number) => {
+    const { child, ended, said } = await job(undefined, [status])
     await reported(child, said)
     child.kill('SIGTERM')
     expect((await ended)[0]).toBe(0)
@@ -142,7 +149,7 @@ test('a report that did not arrive is made again, and one that is refused ends t
     expect((await ended)[0]).toBe(1)
     expect(errors()).toContain(`does not take the report: ${status}`)
   }
-  await Promise.all([again(), never(409), never(302)])
+  await Promise.all([again(503), again(garbled), never(409), never(302)])
 })
 
 test('a command that ends before it answers is told, and nothing is reported', async () => {
