@@ -1,17 +1,18 @@
+import { otherFailureSentence, signInFailureSentences } from './sign-in-failures.ts'
+
 /**
  * What the scripts of Carrel's own pages begin with, as browsers run it. What stands behind the # of the address leaves it at once, and
  * outlives the way to the sign-in and back in the tab's own storage, under `place`. What the server tells is shown as text, never as
  * markup. Gives the rest of a script: `place`, `at(id)`, `say(text)`, `call(path, body?)`, `later(promise)`, which says where the server does
  * not answer, and `signIn(first, nowhere)`, which shows the ways to sign in that it knows (pages of issuers, names and passwords, the
- * federation), or says `nowhere` where there are none.
+ * federation), or says `nowhere` where there are none; before `first` it says why a sign-in led to nothing that came back here.
  */
 export const scriptBeginning = (place: string): string => `'use strict'
 const place = '${place}'
 const found = location.hash.slice(1)
-if (found !== '') {
-  sessionStorage.setItem(place, found)
-  history.replaceState(null, '', location.pathname)
-}
+if (found !== '') sessionStorage.setItem(place, found)
+const failure = new URLSearchParams(location.search).get('signInError')
+if (found !== '' || location.search !== '') history.replaceState(null, '', location.pathname)
 const at = (id) => document.getElementById(id)
 const say = (text) => { at('text').textContent = text }
 
@@ -64,11 +65,14 @@ const waysOf = {
   },
 }
 
+const failures = ${JSON.stringify(signInFailureSentences)}
+const failed = (code) => Object.hasOwn(failures, code) ? failures[code] : '${otherFailureSentence}'
+
 const signIn = async (first, nowhere) => {
   const { status, body } = await call('/v1/sign-in-methods')
   const items = status === 200 ? body.items.filter(({ kind }) => Object.hasOwn(waysOf, kind)) : []
   if (items.length === 0) return say(nowhere)
-  say(first)
+  say(failure === null ? first : failed(failure) + ' ' + first)
   at('ways').append(...items.map((way) => made('li', {}, waysOf[way.kind](way))))
   at('ways').hidden = false
 }

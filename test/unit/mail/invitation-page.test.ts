@@ -1,6 +1,8 @@
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { pageScript } from '../../../api/invitations/page-script.ts'
+import { signInFailureSentences } from '../../../api/pages/sign-in-failures.ts'
+import { signInFailures } from '../../../domain/sign-in.ts'
 
 interface Told {
   readonly method: string
@@ -29,13 +31,13 @@ class Element {
 }
 
 /** Opens the page as a browser would, before a server that answers so. */
-async function open(hash: string, answers: Readonly<Record<string, readonly [number, object]>>) {
+async function open(hash: string, answers: Readonly<Record<string, readonly [number, object]>>, search = '') {
   const told: Told[] = []
   const stored = new Map<string, string>()
   const elements = new Map<string, Element>()
   const replaced: string[] = []
   const replace = (url: string) => void replaced.push(url)
-  const location = { hash, pathname: '/invitation', origin: 'https://carrel.example', replace }
+  const location = { hash, search, pathname: '/invitation', origin: 'https://carrel.example', replace }
   const at = (id: string): Element => {
     const element = elements.get(id) ?? new Element()
     elements.set(id, element)
@@ -51,6 +53,7 @@ async function open(hash: string, answers: Readonly<Record<string, readonly [num
     },
     document: { getElementById: at, createElement: () => new Element() },
     encodeURIComponent,
+    URLSearchParams,
     fetch: async (path: string, { method, body }: { method: string; body?: string }) => {
       told.push({ method, path, body: body === undefined ? null : JSON.parse(body) })
       const [status, document] = answers[path] ?? [500, {}]
@@ -126,6 +129,24 @@ test('who is not signed in is shown the ways, each as it is gone, and the code w
   const body = { username: 'ada', password: ' correct horse ', returnUrl }
   expect(told.at(-1)).toEqual({ method: 'POST', path: '/v1/sign-in/user-office', body })
   expect([replaced, password?.value]).toEqual([[returnUrl], ''])
+})
+
+test.each([
+  ['not_in_group', 'You are known there, but in none of the groups that are let in here. Sign in to see it.'],
+  ['of_another_day', 'Signing in did not work. Sign in to see it.'],
+  ['toString', 'Signing in did not work. Sign in to see it.'],
+])('who comes back with %s from signing in is told so, and shown the ways again', async (failure, text) => {
+  const answers = { '/v1/invitation-views': [401, {}], '/v1/sign-in-methods': [200, methods] } as const
+  const { at, location } = await open(`#${code}`, answers, `?signInError=${failure}`)
+  await expect.poll(() => at('ways').hidden, { timeout: 10_000 }).toBe(false)
+  expect(at('text').textContent).toBe(text)
+  // Nor is it told again by a page that is loaded anew.
+  expect(location.hash).toBe('/invitation')
+})
+
+test('each way in which signing in fails has its sentence', () => {
+  const failures = [...signInFailures, 'sign_in_expired', 'other_browser']
+  expect(Object.keys(signInFailureSentences).sort()).toEqual(failures.sort())
 })
 
 test('where no way is one that the page knows, it says where else to go', async () => {
