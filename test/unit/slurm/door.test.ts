@@ -52,8 +52,8 @@ async function job(command: readonly string[] = [process.execPath, '-e', desk], 
           token: request.headers.authorization,
           body: JSON.parse(Buffer.concat(parts).toString()) as Said['body'],
         })
-      if (status === garbled) return void request.socket.end('nothing of HTTP\r\n\r\n')
-      response.writeHead(status, { location: '/elsewhere' }).end()
+      if (status === garbled) request.socket.end('nothing of HTTP\r\n\r\n')
+      else response.writeHead(status, { location: '/elsewhere' }).end()
     })
   })
   server.keepAliveTimeout = 0
