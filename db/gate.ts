@@ -31,11 +31,15 @@ interface Key {
   readonly subject: string
 }
 
-/** Notes that an issuer says, or said at `at`, that an identity is in its groups. A newer word stays. */
-export async function notePassed(trx: Trx, { issuer, subject }: Key, at: Date | null = null): Promise<void> {
-  await sql`
-    update identity set checked_at = greatest(checked_at, least(now(), coalesce(${at}::timestamptz, now())))
-    where issuer = ${issuer} and subject = ${subject}`.execute(trx)
+/**
+ * Notes that an issuer says, or said at `at`, that an identity is in its groups. A newer word stays; `false`: that says that it is not.
+ */
+export async function notePassed(trx: Trx, { issuer, subject }: Key, at: Date | null = null): Promise<boolean> {
+  const { numAffectedRows } = await sql`
+    update identity set denied_at = null,
+      checked_at = greatest(checked_at, least(now(), coalesce(${at}::timestamptz, now())))
+    where issuer = ${issuer} and subject = ${subject} and coalesce(${at}::timestamptz > denied_at, true)`.execute(trx)
+  return numAffectedRows === 1n
 }
 
 /** Who is let in no more; `all`: by no other identity either. */
@@ -58,9 +62,9 @@ export async function noteFailed(trx: Trx, key: Key, at: Date | null = null): Pr
       and coalesce(checked_at <= coalesce(${at}::timestamptz, now()), true)`.execute(trx)
   const [known] = before
   if (known === undefined) return null
-  await sql`update identity set checked_at = null where issuer = ${key.issuer} and subject = ${key.subject}`.execute(
-    trx,
-  )
+  await sql`
+    update identity set checked_at = null, denied_at = greatest(denied_at, coalesce(${at}::timestamptz, now()))
+    where issuer = ${key.issuer} and subject = ${key.subject}`.execute(trx)
   const { rows } = await sql<{ admitted: boolean }>`
     select ${sql.raw(isAdmitted('a.id'))} as admitted from account a where a.id = ${accountId}`.execute(trx)
   const all = rows[0]?.admitted !== true

@@ -24,6 +24,7 @@ import * as machines from './migrations/2026-12-11-machines.ts'
 import * as withdrawals from './migrations/2026-12-12-withdrawals.ts'
 import * as gate from './migrations/2026-12-13-gate.ts'
 import * as catalogues from './migrations/2026-12-14-catalogues.ts'
+import * as denials from './migrations/2026-12-15-denials.ts'
 
 /** Every migration there is, by the name it is recorded under. Frozen once it has landed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -50,6 +51,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '2026-12-12-withdrawals': withdrawals,
   '2026-12-13-gate': gate,
   '2026-12-14-catalogues': catalogues,
+  '2026-12-15-denials': denials,
 }
 
 /** Brings the database at `url` to the newest schema; safe to run beside itself. Returns what was applied. Throws what failed. */

@@ -28,6 +28,8 @@ export interface PeopleTables {
     claims: JsonDefault<StoredClaims>
     /** When its issuer last said that it is in the groups that are let in, where groups decide. */
     checked_at: NullableTime
+    /** When it last said that it is not; null once it has said since that it is. */
+    denied_at: NullableTime
   }
   /** Issuers of which groups decide who is let in, and how long their word counts for programs. */
   gated_issuer: { issuer: string; holds_seconds: number }

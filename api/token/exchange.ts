@@ -60,7 +60,7 @@ export async function exchange(
   return { error: 'invalid_request', description: 'The token holds, and is not taken here.', reason: outcome }
 }
 
-/** `groups_stale`: what the token says of groups is too old to be taken. */
+/** `groups_stale`: what the token says of groups is too old to be taken, or older than that they were left. */
 type Outcome = Issued | SignInFailure | 'groups_stale'
 
 async function admit(c: AppContext, issuer: Issuer, read: Subject, scopes: readonly Scope[]): Promise<Outcome> {
@@ -121,7 +121,7 @@ async function issue(
   issuer: Issuer,
   { claims, issuedAt, endsAt }: Pick<Subject, 'claims' | 'issuedAt'> & { readonly endsAt: number },
   scopes: readonly Scope[],
-): Promise<Issued | SignInFailure> {
+): Promise<Outcome> {
   const { db, posixSources, settings } = c.var.services
   const said = issuer.saysPosix === true && claims.posix !== null ? { value: claims.posix } : undefined
   const findings = (await posixSources?.find({ claim: said, officeLogin: claims.officeLogin })) ?? []
@@ -131,7 +131,7 @@ async function issue(
     if (resolved.kind === 'refused') return resolved.code
     const { accountId } = resolved
     if (!(await mayHoldToken(trx, accountId))) return 'account_disabled'
-    if (issuer.allowedGroups !== null) await notePassed(trx, claims, issuedAt)
+    if (issuer.allowedGroups !== null && !(await notePassed(trx, claims, issuedAt))) return 'groups_stale'
     await posixSources?.settle(trx, accountId, findings)
     // To a portal's people this is the sign-in.
     await askSyncsAtSignIn(trx, accountId, settings.catalogues ?? [])

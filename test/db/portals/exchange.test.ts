@@ -162,6 +162,9 @@ test('that somebody left the groups ends what they hold, unless a newer word say
   }
   expect((await shown(now() - 30, ['others'])).body['reason']).toBe('not_in_group')
   expect((await whoIs(given)).status).toBe(401)
+  // An older word lets nobody in again.
+  expect((await shown(now() - 45, ['beamline'])).body['reason']).toBe('groups_stale')
+  expect((await shown(now(), ['beamline'])).status).toBe(200)
 })
 
 test('a first exchange makes an account by the rule of the issuer alone', async () => {
