@@ -99,7 +99,11 @@ async function currentSession(c: AppContext): Promise<TokenId | null> {
 }
 
 /** Whom the issuer and the site's directories say that this is: asked before anything is locked. */
-async function findPosix(c: AppContext, issuer: Issuer, { claims }: SignedIn): Promise<PosixFindings> {
+async function findPosix(
+  c: AppContext,
+  issuer: Pick<Issuer, 'saysPosix'>,
+  { claims }: Pick<SignedIn, 'claims'>,
+): Promise<PosixFindings> {
   const claim = issuer.saysPosix === true ? { value: claims.posix } : undefined
   return (await c.var.services.posixSources?.find({ claim, officeLogin: claims.officeLogin })) ?? []
 }
@@ -111,8 +115,7 @@ export async function signInAs(
   { firstSignIn }: Pick<Issuer, 'firstSignIn'>,
   { issuerId: id, claims }: { readonly issuerId: string; readonly claims: SignedIn['claims'] },
 ): Promise<SignInFailure | null> {
-  const findings =
-    (await c.var.services.posixSources?.find({ claim: undefined, officeLogin: claims.officeLogin })) ?? []
+  const findings = await findPosix(c, {}, { claims })
   const before = await currentSession(c)
   const issuer = { id, firstSignIn, allowedGroups: null }
   return await signIn(c, deps, issuer, { claims, sid: null, tokens: null }, { before, findings })
@@ -161,8 +164,7 @@ export async function linkAs(
   c: AppContext,
   { issuerId: id, claims }: { readonly issuerId: string; readonly claims: SignedIn['claims'] },
 ): Promise<SignInFailure | null> {
-  const findings =
-    (await c.var.services.posixSources?.find({ claim: undefined, officeLogin: claims.officeLogin })) ?? []
+  const findings = await findPosix(c, {}, { claims })
   return await link(c, { id, allowedGroups: null }, { claims }, { linking: c.var.principal, findings })
 }
 
