@@ -70,16 +70,33 @@ export interface Failure {
   readonly message: string
 }
 
-/** Everything that failed in a run, as its report tells it; where a run ended badly and no test says why, the run. */
-export function failuresOf(text: string | undefined, exitCode: number | null): readonly Failure[] {
+const wholeFile = '(the file itself)'
+
+/**
+ * Everything that failed in a run, as its report tells it; and the run, where its time was up, where something threw what nobody
+ * caught, or where it ended badly and no test says why.
+ */
+export function failuresOf(text: string | undefined, exitCode: number | null, uncaught = ''): readonly Failure[] {
   const failures = (read(text)?.testResults ?? []).flatMap(({ name, status, message, assertionResults }): Failure[] => {
     const tests = assertionResults
       .filter((one) => one.status === 'failed')
       .map((one) => ({ file: name, test: one.fullName, message: one.failureMessages?.[0] ?? '' }))
     const isFileItself = status === 'failed' && (tests.length === 0 || message !== '')
-    return isFileItself ? [...tests, { file: name, test: '(the file itself)', message }] : tests
+    return isFileItself ? [...tests, { file: name, test: wholeFile, message }] : tests
   })
+  const ofRun = (message: string): Failure[] => [...failures, { file: '', test: '(the run itself)', message }]
+  if (exitCode === null) return ofRun('its time was up')
+  if (uncaught !== '') return ofRun(`nobody caught: ${uncaught}`)
   if (failures.length > 0 || (exitCode === 0 && read(text) !== undefined)) return failures
-  const why = exitCode === null ? 'its time was up' : `it ended with ${exitCode} and no test says why: see its output`
-  return [{ file: '', test: '(the run itself)', message: why }]
+  return ofRun(`it ended with ${exitCode} and no test says why: see its output`)
+}
+
+/** Every test that passed, and every file that did and has one: what was left out has not passed. */
+export function passesOf(text: string | undefined): readonly Pick<Failure, 'file' | 'test'>[] {
+  return (read(text)?.testResults ?? []).flatMap(({ name: file, status, assertionResults }) => {
+    const tests = assertionResults
+      .filter((one) => one.status === 'passed')
+      .map(({ fullName: test }) => ({ file, test }))
+    return status === 'passed' && tests.length > 0 ? [...tests, { file, test: wholeFile }] : tests
+  })
 }

@@ -8,7 +8,7 @@ import { dockerAnswers } from '../stack/docker.ts'
 import { obtainTemporal } from '../stack/temporal-cli.ts'
 import { runBounded } from './bounded-run.ts'
 import { runMain, say, told } from './command.ts'
-import { failuresOf, outcomeOf, plus, summary, zero, type Failure } from './outcome.ts'
+import { failuresOf, outcomeOf, passesOf, plus, summary, zero, type Failure } from './outcome.ts'
 import { retelling } from './retelling.ts'
 import { settled, worthAnotherRun, type Run } from './unsteady.ts'
 
@@ -94,15 +94,20 @@ function withoutDocker(why: string, isCi: boolean): Run {
     : { outcome: { ...zero, skipped: 1 }, failures: [], unsteady: [] }
 }
 
-async function runVitest(project: Project, more: readonly string[] = []): Promise<Run> {
+async function runVitest(project: Project, more: readonly string[] = []) {
   const directory = await mkdtemp(join(tmpdir(), 'carrel-test-report-'))
-  const report = join(directory, 'report.json')
+  const [report, uncaught] = [join(directory, 'report.json'), join(directory, 'uncaught')]
   try {
-    const args = ['run', '--project', project, '--passWithNoTests', '--reporter=default', '--reporter=json', ...more]
-    const code = await runBounded([vitest, ...args, `--outputFile.json=${report}`], limits[project])
+    const reporters = ['default', 'json', './test/setup/uncaught.ts'].map((name) => `--reporter=${name}`)
+    const args = ['run', '--project', project, '--passWithNoTests', ...reporters, ...more]
+    const code = await runBounded([vitest, ...args, `--outputFile.json=${report}`], limits[project], {
+      TEST_UNCAUGHT: uncaught,
+    })
     if (code === null) say(`== ${project}: KILLED after ${limits[project] / minute} min`)
     const text = await readFile(report, 'utf8').catch(() => undefined)
-    return { outcome: outcomeOf(text, code), failures: failuresOf(text, code), unsteady: [] }
+    const thrown = await readFile(uncaught, 'utf8').catch(() => '')
+    const failures = failuresOf(text, code, thrown)
+    return { outcome: outcomeOf(text, code), failures, passes: passesOf(text), unsteady: [] }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

@@ -31,15 +31,22 @@ export function worthAnotherRun(failures: readonly Failure[]): readonly string[]
   return isClear && files.length <= mostFiles ? files : []
 }
 
-/** The run, where those that failed were run again: what failed both times has failed, and whatever failed in the second. */
-export function settled(first: Run, again: Run): Run {
-  const key = ({ file, test }: Failure) => `${file} ${test}`
-  const still = new Set(again.failures.map(key))
-  const failures = again.failures.some(({ file }) => file === '') ? first.failures : again.failures
-  const unsteady = failures === first.failures ? [] : first.failures.filter((failure) => !still.has(key(failure)))
+/**
+ * The run, where those that failed were run again: what passed then is unsteady. What failed again, failed only then, or was left out
+ * has failed.
+ */
+export function settled(first: Run, again: Run & { readonly passes: readonly Named[] }): Run {
+  if (again.failures.some(({ file }) => file === '')) return first
+  const [failed, passed] = [new Set(again.failures.map(key)), new Set(again.passes.map(key))]
+  const rest = first.failures.filter((failure) => !failed.has(key(failure)))
+  const unsteady = rest.filter((failure) => passed.has(key(failure)))
+  const failures = [...again.failures, ...rest.filter((failure) => !passed.has(key(failure)))]
   return {
     outcome: { ...first.outcome, passed: first.outcome.passed + unsteady.length, failed: failures.length },
     failures,
     unsteady,
   }
 }
+
+type Named = Pick<Failure, 'file' | 'test'>
+const key = ({ file, test }: Named): string => `${file} ${test}`

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { failuresOf, outcomeOf, plus, summary, zero } from '../outcome.ts'
+import { failuresOf, outcomeOf, passesOf, plus, summary, zero } from '../outcome.ts'
 import { retelling } from '../retelling.ts'
 
 const report = (passed: number, failed: number, pending: number, testResults: readonly unknown[] = []) =>
@@ -68,6 +68,26 @@ test('a run that ended badly without a test that says why is a failure itself', 
     ])
 })
 
+test('time that was up, and what nobody caught, is told beside tests that failed', () => {
+  const text = report(1, 1, 0, [file('a', 'failed', [passed, failed('outer breaks', ['first'])])])
+  const told = (code: number | null, uncaught?: string) =>
+    failuresOf(text, code, uncaught).map(({ message }) => message)
+  expect(told(1)).toEqual(['first'])
+  expect(told(null)).toEqual(['first', 'its time was up'])
+  expect(told(1, 'Error: nobody')).toEqual(['first', 'nobody caught: Error: nobody'])
+})
+
+test('what passed is told by name, and of a file only where a test of it did', () => {
+  const left = { ...passed, status: 'skipped' }
+  const text = report(1, 0, 2, [file('a', 'passed', [passed, left]), file('b', 'passed', [left])])
+  const name = `${root}test/db/a.test.ts`
+  expect(passesOf(text)).toEqual([
+    { file: name, test: 'is well' },
+    { file: name, test: '(the file itself)' },
+  ])
+  expect(passesOf(undefined)).toEqual([])
+})
+
 test('what failed is retold with its project, its file, its error and the frames that are ours', () => {
   const message = [
     'AssertionError: expected 1 to be 2',
@@ -78,7 +98,9 @@ test('what failed is retold with its project, its file, its error and the frames
     '    at new Promise (<anonymous>)',
   ].join('\n')
   const one = { project: 'db', file: `${root}test/db/a.test.ts`, test: 'outer breaks', message }
-  expect(retelling('what failed', [one, { project: 'unit', file: '', test: '(the run itself)', message: 'gone' }], root)).toEqual([
+  expect(
+    retelling('what failed', [one, { project: 'unit', file: '', test: '(the run itself)', message: 'gone' }], root),
+  ).toEqual([
     '== what failed (2):',
     '!! db > test/db/a.test.ts > outer breaks',
     '    AssertionError: expected 1 to be 2',
@@ -92,7 +114,11 @@ test('what failed is retold with its project, its file, its error and the frames
 
 test('a long line of an error is folded', () => {
   const message = `AssertionError: expected ${'x'.repeat(300)} to be nothing`
-  const [, , first, second, ...rest] = retelling('what failed', [{ project: 'db', file: 'a', test: 't', message }], root)
+  const [, , first, second, ...rest] = retelling(
+    'what failed',
+    [{ project: 'db', file: 'a', test: 't', message }],
+    root,
+  )
   expect(`${first?.slice(4)}${second?.slice(4)}`).toBe(message)
   expect(rest).toEqual([])
 })
