@@ -3,10 +3,11 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, TcpSocketConnectOpts } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { connectPinned } from '../../../ports/access/pinned.ts'
 import { root } from '../../rules/imports.ts'
@@ -119,23 +120,28 @@ test('a job reports its port and certificate once its command answers, and passe
   viewer.write('log out')
   expect((await ended)[0]).toBe(7)
   expect(said).toHaveLength(1)
-})
+}, 120_000)
 
 test('neighbours take no more than their own places', async () => {
   const { child, said } = await job()
   const { body } = await reported(child, said)
   const [port = 0] = Object.values(body.ports)
-  const from = (localAddress: string) =>
-    connect({ host: '127.0.0.1', port, localAddress, rejectUnauthorized: false })
+  const from = (localAddress: string) => {
+    const way: ConnectionOptions & TcpSocketConnectOpts = {
+      ...{ host: '127.0.0.1', port, localAddress },
+      rejectUnauthorized: false,
+    }
+    return connect(way)
       .on('error', () => undefined)
       .resume()
+  }
   // All of these addresses are theirs.
   const crowd = Array.from({ length: 18 }, (_, n) => from(`127.0.0.${1 + (n % 3)}`))
   await eventually(() => crowd.filter((one) => one.closed).length === 2, 'two are too many', 60_000)
   const other = from('127.0.0.9')
   await eventually(() => other.closed, 'nor is there a third', 60_000)
   for (const one of crowd) one.destroy()
-})
+}, 120_000)
 
 test('a report that did not arrive is made again, and one that is refused ends the job', async () => {
   const again = async (status: number) => {
@@ -150,10 +156,10 @@ test('a report that did not arrive is made again, and one that is refused ends t
     expect(errors()).toContain(`does not take the report: ${status}`)
   }
   await Promise.all([again(503), again(garbled), never(409), never(302)])
-})
+}, 120_000)
 
 test('a command that ends before it answers is told, and nothing is reported', async () => {
   const { ended, said, errors } = await job(['sh', '-c', 'exit 3'])
   expect((await ended)[0]).toBe(3)
   expect([said, errors()]).toEqual([[], ''])
-})
+}, 120_000)
