@@ -13,12 +13,12 @@ export interface BridgeSettings {
 }
 
 export interface BridgeLimits {
-  /** guacd comes within this time, or nobody does. */
+  /** guacd comes within this time, or nobody does: as long as it may take to its first picture, or a slow one finds nobody there. */
   readonly arrivalMs: number
   /** One side has ended: what is on its way to the other one gets so long. */
   readonly partingMs: number
 }
-export const bridgeLimits: BridgeLimits = { arrivalMs: 5_000, partingMs: 1_000 }
+export const bridgeLimits: BridgeLimits = { arrivalMs: 10_000, partingMs: 1_000 }
 
 /** Where guacd finds a desk that it cannot reach itself. */
 export interface Bridge {

@@ -68,7 +68,8 @@ test('only guacd gets in: who comes from elsewhere is closed, and takes nothing 
 
 test('where guacd comes from another address than it is reached at, its network is named', async () => {
   const desk = new PassThrough()
-  const bridge = await openBridge(desk, { ...ends, far: '127.0.0.9' }, { host: '127.0.0.3', peers: ['127.0.0.2/31'] })
+  const named = { host: '127.0.0.3', peers: ['127.0.0.2/31'] }
+  const bridge = await openBridge(desk, { ...ends, far: '127.0.0.9' }, named, patient)
   expect(bridge.host).toBe('127.0.0.3')
   await closed(await come(bridge, '127.0.0.1'))
   const guest = await come(bridge, '127.0.0.2')
