@@ -188,7 +188,7 @@ describe('identities', () => {
     expect((await asAdmin('PUT', `${path}/posix`, { posix })).status).toBe(200)
     expect((await asAdmin('POST', `${path}/identities/unlink`, who)).status).toBe(200)
     expect((await asAdmin('POST', `${path}/erase`, { reason: 'A test.' })).status).toBe(202)
-    await expect.poll(async () => (await eraseNext(api.db)).more, { timeout: 12_000 }).toBe(false)
+    await expect.poll(async () => (await eraseNext(api.db)).more, { timeout: 50_000 }).toBe(false)
     const lines = await api.db.selectFrom('audit_event').selectAll().where('subject_id', '=', id).execute()
     expect(lines.map(({ action }) => action)).toEqual(
       expect.arrayContaining(['linkIdentity', 'unlinkIdentity', 'putAccountPosix', 'eraseAccount']),

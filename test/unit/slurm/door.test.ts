@@ -78,7 +78,8 @@ async function job(command: readonly string[] = [process.execPath, '-e', desk], 
   })
   let errors = ''
   child.stderr?.on('data', (part: Buffer) => (errors += part.toString()))
-  const ended = once(child, 'exit') as Promise<[number | null]>
+  // Then all that it said has come, too.
+  const ended = once(child, 'close') as Promise<[number | null]>
   cleanups.push(async () => {
     try {
       process.kill(-(child.pid ?? 0), 'SIGKILL')
@@ -115,7 +116,7 @@ test('a job reports its port and certificate once its command answers, and passe
   let heard = 0
   viewer.on('data', (part: Buffer) => (heard += part.length))
   viewer.write(sent)
-  await eventually(() => heard === sent.length, 'all of it comes back')
+  await eventually(() => heard === sent.length, 'all of it comes back', 60_000)
   // Who logs out ends the job.
   viewer.write('log out')
   expect((await ended)[0]).toBe(7)
