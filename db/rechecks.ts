@@ -13,6 +13,9 @@ export interface DueSession {
   readonly tokens: Buffer
 }
 
+/** Of one issuer, or of all but these. */
+export type WhichIssuers = { readonly issuer: string } | { readonly but: readonly string[] }
+
 const retrySeconds = 45
 /** A pass that was used within this is in use. */
 const inUseSeconds = 120
@@ -34,9 +37,11 @@ const inUse = sql`k.expires_at > now() and (k.idle_until > now() or exists (sele
  * Takes some browser sessions whose issuer is to be asked again, each for a while: whoever else looks passes them over. First those
  * that somebody uses, for they end soon; then those that a program needs, which may be everybody's. The others are left to end.
  */
-export async function claimDue(executor: Executor, most: number): Promise<readonly DueSession[]> {
-  const used = await claim(executor, inUse, most)
-  return used.length === most ? used : [...used, ...(await claim(executor, forPrograms, most - used.length))]
+export async function claimDue(executor: Executor, which: WhichIssuers, most: number): Promise<readonly DueSession[]> {
+  const theirs = 'issuer' in which ? sql`d.issuer = ${which.issuer}` : sql`d.issuer <> all(${[...which.but]}::text[])`
+  const used = await claim(executor, sql`${theirs} and ${inUse}`, most)
+  if (used.length === most) return used
+  return [...used, ...(await claim(executor, sql`${theirs} and ${forPrograms}`, most - used.length))]
 }
 
 async function claim(executor: Executor, which: RawBuilder<unknown>, most: number): Promise<readonly DueSession[]> {

@@ -4,7 +4,7 @@ import { revokeBrowserSessions } from '../../db/browser-sessions.ts'
 import type { Db } from '../../db/connect.ts'
 import { declareGates } from '../../db/gate.ts'
 import { claimDue, prolong } from '../../db/rechecks.ts'
-import type { DueSession } from '../../db/rechecks.ts'
+import type { DueSession, WhichIssuers } from '../../db/rechecks.ts'
 import { isInOneOf } from '../../domain/sign-in.ts'
 import type { Log } from '../deps.ts'
 import { gatesOf } from './issuers.ts'
@@ -73,9 +73,13 @@ export function createRechecks({ db, log, signIn }: RecheckDeps): Rechecks {
     })
   }
 
-  const runOnce = async (): Promise<number> => {
+  const gated = gatesOf(signIn).flatMap(({ issuer, holdsSeconds }) => (holdsSeconds === null ? [] : [issuer]))
+  /** Each issuer by itself: nobody waits for one that does not answer. */
+  const queues: readonly WhichIssuers[] = [...gated.map((issuer) => ({ issuer })), { but: gated }]
+
+  const look = async (which: WhichIssuers): Promise<number> => {
     await declareGates(db, gatesOf(signIn))
-    const due = await claimDue(db, atOnce)
+    const due = await claimDue(db, which, atOnce)
     await Promise.all(
       due.map(async (session) => {
         try {
@@ -89,12 +93,15 @@ export function createRechecks({ db, log, signIn }: RecheckDeps): Rechecks {
   }
 
   return {
-    runOnce,
+    async runOnce() {
+      const done = await Promise.all(queues.map(look))
+      return done.reduce((sum, one) => sum + one, 0)
+    },
     start() {
       const stopping = new AbortController()
-      const loop = async () => {
+      const loop = async (which: WhichIssuers) => {
         while (!stopping.signal.aborted) {
-          const done = await runOnce().catch((err: unknown) => {
+          const done = await look(which).catch((err: unknown) => {
             log.warn({ err }, 'Browser sessions could not be looked at.')
             return 0
           })
@@ -102,7 +109,7 @@ export function createRechecks({ db, log, signIn }: RecheckDeps): Rechecks {
           if (done < atOnce) await delay(everyMs, undefined, { signal: stopping.signal }).catch(() => {})
         }
       }
-      const running = loop()
+      const running = Promise.all(queues.map(loop))
       return {
         async stop() {
           stopping.abort()

@@ -1,16 +1,19 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createRechecks } from '../../../api/sign-in/rechecks.ts'
 import { findByHash } from '../../../db/bearers.ts'
 import { listIdentities, linkIdentity, unlinkIdentity } from '../../../db/identities.ts'
 import { issuerTokensOf, openBrowserSession, revokeBrowserSessions } from '../../../db/browser-sessions.ts'
 import { lockIdentity, noteClaims } from '../../../db/identity-claims.ts'
 import { claimDue, prolong } from '../../../db/rechecks.ts'
 import { usualSessionLimits } from '../../../domain/sign-in.ts'
+import { newId } from '../../../domain/ids.ts'
 import type { AccountId } from '../../../domain/ids.ts'
 import type { IdentityClaims } from '../../../domain/sign-in.ts'
 import { startApi } from '../../setup/api.ts'
 import type { TestApi } from '../../setup/api.ts'
 import { holding, untilBlocked } from '../../setup/blocked.ts'
+import { issuerOf, signInOf } from '../../setup/sign-in.ts'
 
 let api: TestApi
 beforeAll(async () => {
@@ -127,10 +130,45 @@ test('who uses a browser is asked about before those whose programs alone go on'
   await sql`update browser_session set check_at = 'epoch' where token_id = any(${absent})`.execute(api.db)
   await sql`update token set expires_at = 'epoch' where id = any(${absent})`.execute(api.db)
   await sql`update browser_session set check_at = now() where token_id = ${present}`.execute(api.db)
-  const claimed = async () => (await claimDue(api.db, 1)).map(({ id }) => id)
+  const claimed = async () => (await claimDue(api.db, { issuer: claimsOf('').issuer }, 1)).map(({ id }) => id)
   expect(await claimed()).toEqual([present])
   expect([...(await claimed()), ...(await claimed())].toSorted()).toEqual(absent.toSorted())
   expect(await claimed()).toEqual([])
+})
+
+test('nobody waits for an issuer that does not answer', async () => {
+  const [quick, hung] = ['https://quick.example.org', 'https://hung.example.org']
+  const gate = { groups: { claim: 'groups' }, allowedGroups: ['beamline'] }
+  const signIn = signInOf([issuerOf('quick', quick, gate), issuerOf('hung', hung, gate)])
+  const asked: string[] = []
+  const release = Promise.withResolvers<undefined>()
+  const issuers = signIn.issuers.map((one) => {
+    const recheck = async (_tokens: string, subject: string) => {
+      asked.push(subject)
+      if (one.provider.issuer === hung) await release.promise
+      return { kind: 'unavailable', detail: 'it does not answer' } as const
+    }
+    return { ...one, provider: { ...one.provider, recheck } }
+  })
+  const opened = async (issuer: string, subject: string) => {
+    const { id: accountId } = await api.person()
+    const id = newId('token')
+    const tokens = signIn.sealTokens(id, '{}')
+    const session = { id, accountId, issuer, subject, limits: usualSessionLimits, rechecked: true, tokens }
+    await api.db.transaction().execute(async (trx) => await openBrowserSession(trx, session))
+    await sql`update browser_session set check_at = now() where token_id = ${id}`.execute(api.db)
+  }
+  for (let n = 0; n < 6; n++) await opened(hung, `waits ${n}`)
+  await opened(quick, 'does not wait')
+  const quiet = { info: () => {}, warn: () => {}, error: () => {} }
+  const running = createRechecks({ db: api.db, log: quiet, signIn: { ...signIn, issuers } }).start()
+  try {
+    await expect.poll(() => asked, { timeout: 10_000 }).toContain('does not wait')
+    expect(asked.length).toBeLessThan(7)
+  } finally {
+    release.resolve(undefined)
+    await running.stop()
+  }
 })
 
 describe('with the last identity', () => {
