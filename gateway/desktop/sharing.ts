@@ -16,7 +16,7 @@ export interface Sharing {
   find(access: DoorAccess): Shared | null
   /** One more uses it; the answer takes them out again. */
   enter(access: DoorAccess, shared: Shared): { usersNow(): number; leave(): void }
-  /** guacd knows it no more. */
+  /** Nobody else is to join it. Who is on the way in already counts as one of those who see it. */
   forget(shared: Shared): void
 }
 
@@ -24,6 +24,7 @@ interface Kept extends Shared {
   readonly key: string
   readonly begunIn: DoorMode
   users: number
+  isForgotten: boolean
 }
 
 /** Which desktops are open through this process. */
@@ -34,7 +35,7 @@ export function createSharing(): Sharing {
     find(access) {
       const key = keyOf(access)
       const fits = ({ begunIn }: Kept) => begunIn === 'control' || access.mode === 'view'
-      const candidates = [...kept.values()].filter((entry) => entry.key === key && fits(entry))
+      const candidates = [...kept.values()].filter((entry) => entry.key === key && !entry.isForgotten && fits(entry))
       return candidates.find(({ begunIn }) => begunIn === 'control') ?? candidates[0] ?? null
     },
     enter(access, shared) {
@@ -50,12 +51,15 @@ export function createSharing(): Sharing {
           inside = false
           entry.users -= 1
           if (entry.users > 0) return
-          if (kept.get(name) === entry) kept.delete(name)
+          kept.delete(name)
           entry.bridge?.close()
         },
       }
     },
-    forget: (shared) => void kept.delete(nameOf(shared)),
+    forget(shared) {
+      const entry = kept.get(nameOf(shared))
+      if (entry !== undefined) entry.isForgotten = true
+    },
   }
 }
 
@@ -65,6 +69,7 @@ const begin = (access: DoorAccess, { guacd, connectionId, bridge = null }: Share
   key: keyOf(access),
   begunIn: access.mode,
   users: 0,
+  isForgotten: false,
 })
 
 /** Of one instance alone: what comes after it is another desktop. */
