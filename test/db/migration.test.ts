@@ -81,6 +81,35 @@ describe('migrations', () => {
     }
   })
 
+  test('take along what was there: words on groups, and lists that were read half', async () => {
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } })
+    expect((await migrator.migrateTo('2026-12-11-machines')).error).toBeUndefined()
+    for (const statement of [
+      sql`insert into account (id, display_name, roles) values ('a1', 'Ada', '{member}')`,
+      sql`insert into token (id, account_id, client, name, scopes, hash, expires_at)
+        values ('k1', 'a1', 'browser', 'x', '{read}', 'h1', now()), ('k2', 'a1', 'browser', 'y', '{read}', 'h2', now())`,
+      sql`insert into identity (issuer, subject, account_id) values ('i', 'ada', 'a1'), ('i', 'never', 'a1')`,
+      sql`insert into browser_session (token_id, account_id, issuer, subject, ends_at, idle_seconds, checked_at)
+        values ('k1', 'a1', 'i', 'ada', now(), 60, '2026-11-01Z'), ('k2', 'a1', 'i', 'ada', now(), 60, '2026-11-02Z')`,
+      sql`insert into catalogue_sync (id, source) values ('y1', 'office')`,
+      sql`insert into catalogue_listing (sync_id, account_id, listing, why) values ('y1', 'a1', '{}', null), ('y1', 'a2', null, 'away')`,
+    ])
+      await statement.execute(db)
+    await migrateToLatest(database.url)
+    const identities = await db.selectFrom('identity').select('checked_at').orderBy('subject').execute()
+    expect(identities.map((row) => row.checked_at?.toISOString())).toEqual(['2026-11-02T00:00:00.000Z', undefined])
+    const lists = await db.selectFrom('catalogue_listing').select(['part', 'gap']).orderBy('account_id').execute()
+    expect(lists).toEqual([
+      { part: 0, gap: null },
+      { part: 0, gap: 'away' },
+    ])
+    // And back: whom groups kept out would be let in by nobody's asking.
+    await sql`insert into gated_issuer (issuer, holds_seconds) values ('i', 60)`.execute(db)
+    expect((await migrator.migrateTo('2026-12-11-machines')).error).toBeUndefined()
+    const tokens = await db.selectFrom('token').select('id').where('revoked_at', 'is', null).execute()
+    expect(tokens).toEqual([])
+  })
+
   test('are named by date, in the order in which they are applied', () => {
     const names = Object.keys(migrations)
     for (const name of names) expect(name).toMatch(/^\d{4}-\d{2}-\d{2}-[a-z0-9-]+$/)
