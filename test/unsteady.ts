@@ -20,6 +20,7 @@ const proofs = [
   'fault-matrix-kills',
   'invitation-races',
   'kill-anywhere',
+  'lock-order',
   'races',
   'sweep-safety',
 ]

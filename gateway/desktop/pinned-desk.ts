@@ -10,7 +10,7 @@ import type { Bridging } from './opening.ts'
  */
 export function bridgingTo(locate: () => Promise<Target>, settings: BridgeSettings): Bridging {
   return async (ends, signal) => {
-    const target = await locate()
+    const target = await locate().catch(() => ({ kind: 'nobody can say where it is' }) as const)
     if (target.kind !== 'address') return { kind: 'failed', end: 'desktop_unreachable', detail: target.kind }
     const { host, port, fingerprint } = target
     if (fingerprint === undefined) return { kind: 'failed', end: 'desktop_unreachable', detail: 'its pin is gone' }

@@ -34,7 +34,7 @@ export async function leftoversAt({ kind, settings }: Place, deploymentId: strin
   }
 }
 
-/** The same once the backend had time to forget what goes: none as soon as there are none. A look that fails is one, too. */
+/** The same once the backend had time to forget what goes: none as soon as there are none. Throws where the last look failed. */
 export async function leftInTime(
   place: Place,
   deploymentId: string,
@@ -42,10 +42,11 @@ export async function leftInTime(
 ): Promise<readonly string[] | null> {
   const deadline = Date.now() + withinMs
   for (;;) {
-    const left = await leftoversAt(place, deploymentId).catch((error: unknown) => [
-      `nobody could look: ${String(error)}`,
-    ])
-    if (left === null || left.length === 0 || Date.now() > deadline) return left
+    const isLast = Date.now() > deadline
+    const left = await leftoversAt(place, deploymentId).catch((error: unknown) => {
+      if (isLast) throw error
+    })
+    if (left !== undefined && (left === null || left.length === 0 || isLast)) return left
     await delay(500)
   }
 }
