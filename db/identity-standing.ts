@@ -36,3 +36,11 @@ export const passMayAct = (columns: {
     when ${sql.raw(columns.issuer)} is null or ${sql.raw(columns.account)} = ${sql.raw(columns.holder)}
       then ${sql.raw(isAdmitted(columns.account))}
     else ${sql.raw(isAdmittedBy(columns.account, columns.issuer))} end)`
+
+/** Whether groups decide about each of the account's identities, of which it has one at least. */
+export async function standsByGroupsAlone(executor: Executor, id: AccountId): Promise<boolean> {
+  const { rows } = await sql<{ alone: boolean }>`
+    select coalesce(bool_and(g.issuer is not null), false) as alone
+    from identity i left join gated_issuer g on g.issuer = i.issuer where i.account_id = ${id}`.execute(executor)
+  return rows[0]?.alone === true
+}

@@ -8,6 +8,7 @@ import { hashOf, stillHolds } from './bearers.ts'
 import type { Executor, Trx } from './connect.ts'
 import { isFull } from './identities.ts'
 import { lockIdentity, noteClaims } from './identity-claims.ts'
+import { standsByGroupsAlone } from './identity-standing.ts'
 import { mayHoldToken } from './leaving.ts'
 
 /** A sign-in that a browser has begun. */
@@ -105,15 +106,12 @@ export async function resolveIdentity(trx: Trx, claims: IdentityClaims, rule: Si
     await noteClaims(trx, known.accountId, claims)
     return { kind: 'known', accountId: known.accountId }
   }
-  const email = verifiedEmail(claims)
-  const asksForInvitation = rule.firstSignIn.rule === 'invitation' && email !== null
-  const isInvited = asksForInvitation && (await rule.isInvited(trx, email))
-  if (!mayHaveAccount(rule.firstSignIn, claims, isInvited)) return { kind: 'refused', code: 'not_admitted' }
+  if (!(await mayBegin(trx, claims, rule))) return { kind: 'refused', code: 'not_admitted' }
   const accountId = newId('account')
   await createAccount(trx, {
     id: accountId,
     displayName: claims.displayName,
-    email,
+    email: verifiedEmail(claims),
     organisation: claims.organisation,
     roles: ['member'],
     groups: [],
@@ -123,17 +121,30 @@ export async function resolveIdentity(trx: Trx, claims: IdentityClaims, rule: Si
   return { kind: 'made', accountId }
 }
 
-/** Gives whoever is signed in a further identity, unless it is somebody else's, or they are signed in no more. */
+/** Whether the rule gives whoever an issuer speaks of an account. */
+async function mayBegin(trx: Trx, claims: IdentityClaims, { firstSignIn, isInvited }: SignInRule): Promise<boolean> {
+  const email = verifiedEmail(claims)
+  const asksForInvitation = firstSignIn.rule === 'invitation' && email !== null
+  return mayHaveAccount(firstSignIn, claims, asksForInvitation && (await isInvited(trx, email)))
+}
+
+/**
+ * Gives whoever is signed in a further identity, unless it is somebody else's, or they are signed in no more. `gated`: groups decide
+ * about the identity, too. Where they do not, it lets nobody stay whom groups alone let in, unless the rule would give it an account.
+ */
 export async function resolveLink(
   trx: Trx,
   claims: IdentityClaims,
   { accountId, tokenId }: NonNullable<PendingSignIn['link']>,
+  rule: SignInRule & { readonly gated: boolean },
 ): Promise<Resolved> {
   const known = await lockIdentity(trx, claims)
   if (!(await mayHoldToken(trx, accountId))) return { kind: 'refused', code: 'account_disabled' }
   if (!(await stillHolds(trx, tokenId))) return { kind: 'refused', code: 'not_signed_in' }
   if (known !== null && known.accountId !== accountId) return { kind: 'refused', code: 'identity_taken' }
   if (known === null && (await isFull(trx, accountId))) return { kind: 'refused', code: 'too_many_identities' }
+  const opens = known === null && !rule.gated && (await standsByGroupsAlone(trx, accountId))
+  if (opens && !(await mayBegin(trx, claims, rule))) return { kind: 'refused', code: 'not_admitted' }
   await noteClaims(trx, accountId, claims)
   return { kind: 'linked', accountId }
 }

@@ -162,20 +162,23 @@ async function signIn(
 /** Gives whoever is signed in a further identity, of somebody whom the site's user office knows. `null`: it is done. */
 export async function linkAs(
   c: AppContext,
+  { firstSignIn }: Pick<Issuer, 'firstSignIn'>,
   { issuerId: id, claims }: { readonly issuerId: string; readonly claims: SignedIn['claims'] },
 ): Promise<SignInFailure | null> {
   const findings = await findPosix(c, {}, { claims })
-  return await link(c, { id, allowedGroups: null }, { claims }, { linking: c.var.principal, findings })
+  const issuer = { id, firstSignIn, allowedGroups: null }
+  return await link(c, issuer, { claims }, { linking: c.var.principal, findings })
 }
 
 async function link(
   c: AppContext,
-  issuer: Pick<Issuer, 'id' | 'allowedGroups'>,
+  issuer: Pick<Issuer, 'id' | 'firstSignIn' | 'allowedGroups'>,
   { claims }: Pick<SignedIn, 'claims'>,
   { linking, findings }: { readonly linking: NonNullable<PendingSignIn['link']>; readonly findings: PosixFindings },
 ): Promise<SignInFailure | null> {
   return await c.var.services.db.transaction().execute(async (trx) => {
-    const resolved = await resolveLink(trx, claims, linking)
+    const rule = { firstSignIn: issuer.firstSignIn, isInvited, gated: issuer.allowedGroups !== null }
+    const resolved = await resolveLink(trx, claims, linking, rule)
     if (resolved.kind === 'refused') return resolved.code
     const { accountId } = linking
     if (issuer.allowedGroups !== null) await notePassed(trx, claims)

@@ -25,7 +25,7 @@ export async function signInBy(c: AppContext, way: Way, ask: Asking): Promise<vo
 /** Has whoever is signed in be whom the user office says that they are, too. Throws why not; the audit has refusals from elsewhere. */
 export async function linkBy(c: AppContext, { deps }: Pick<Way, 'deps'>, ask: Asking): Promise<void> {
   const claims = await recognised(c, deps, ask, 'linkOwnIdentity')
-  const failure = await linkAs(c, { issuerId: officeId, claims })
+  const failure = await linkAs(c, deps, { issuerId: officeId, claims })
   if (failure !== null) throw refusalOf(failure)
 }
 
@@ -61,7 +61,7 @@ async function recognised(c: AppContext, deps: UserOfficeDeps, ask: Asking, acti
 type Refusal = readonly [ErrorCode, string]
 const notAdmitted: Refusal = [
   'sign_in_forbidden',
-  'Nobody has given you an account here yet. Ask those who run this site.',
+  'You may not come in by this here yet. Ask those who run this site.',
 ]
 const refusals: Partial<Record<SignInFailure, Refusal>> = {
   account_disabled: ['sign_in_forbidden', 'This account is disabled. Ask those who run this site.'],

@@ -125,6 +125,29 @@ test('what linking hangs on holds until it is done', async () => {
   expect((await signedIn('facility', 'dora')).id).not.toBe(id)
 })
 
+test('whom groups alone let in links no identity that would not be let in by itself, where no groups decide', async () => {
+  accounts.facility['fay'] = { name: 'Fay', email: 'fay@physics.example.org', email_verified: true }
+  accounts.facility['guy'] = { name: 'Guy', email: 'guy@elsewhere.example.org', email_verified: true }
+  accounts.university['gil'] = { name: 'Gil' }
+  const firstSignIn = { rule: 'domain', domains: ['physics.example.org'] }
+  const strict = [issuerOf('university', university.issuer), issuerOf('facility', facility.issuer, { firstSignIn })]
+  const { app } = site.api.another({}, site.api.db, { signIn: signInOf(strict) })
+  const signedInAs = async (person: string) =>
+    await signedIn('university', person, createTestBrowser({ [carrel]: async (request) => await app.fetch(request) }))
+  accounts.university['gus'] = { name: 'Gus' }
+  const [gil, gus] = [await signedInAs('gil'), await signedInAs('gus')]
+  const gate = { issuer: university.issuer, holds_seconds: 900 }
+  await site.api.db.insertInto('gated_issuer').values(gate).execute()
+  try {
+    const said = { checked_at: new Date() }
+    await site.api.db.updateTable('identity').set(said).where('account_id', 'in', [gil.id, gus.id]).execute()
+    expect((await link(gil.browser, 'facility', 'guy')).told).toBe('not_admitted')
+    expect((await link(gus.browser, 'facility', 'fay')).told).toBe('done')
+  } finally {
+    await site.api.db.deleteFrom('gated_issuer').execute()
+  }
+})
+
 test('an account has so many identities, and no more', async () => {
   accounts.facility['many'] = { name: 'Many' }
   const { browser, id } = await signedIn('university', 'eve')
