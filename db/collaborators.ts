@@ -153,15 +153,7 @@ async function sharingFacts(trx: Trx, sessionId: SessionId, accountId: AccountId
     )
     .select(['o.role as owner_role', mayHaveData('s.owner_id', 'workers').as('owner_may_have_data')])
     .select([holdsData.as('holds_data'), mayHaveDataOf(accountId).as('may_have_data')])
-    .select([
-      's.state',
-      's.stop_requested_at',
-      's.owner_id',
-      's.version',
-      'p.sharing',
-      'm.role',
-      'c.mode',
-    ])
+    .select(['s.state', 's.stop_requested_at', 's.owner_id', 's.version', 'p.sharing', 'm.role', 'c.mode'])
     .select(sql<Sharing | null>`v.spec ->> 'sharing'`.as('template_sharing'))
     .select(sql<number>`(select count(*)::int from collaborator n where n.session_id = s.id)`.as('count'))
     .where('s.id', '=', sessionId)

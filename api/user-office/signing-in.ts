@@ -59,10 +59,7 @@ async function recognised(c: AppContext, deps: UserOfficeDeps, ask: Asking, acti
 }
 
 type Refusal = readonly [ErrorCode, string]
-const notAdmitted: Refusal = [
-  'sign_in_forbidden',
-  'You may not come in by this here yet. Ask those who run this site.',
-]
+const notAdmitted: Refusal = ['sign_in_forbidden', 'You may not come in by this here yet. Ask those who run this site.']
 const refusals: Partial<Record<SignInFailure, Refusal>> = {
   account_disabled: ['sign_in_forbidden', 'This account is disabled. Ask those who run this site.'],
   identity_taken: [

@@ -60,7 +60,13 @@ test('only an instance whose template says so is given what it may report its po
 })
 
 test('no image says itself as whom it works with the data of an experiment', () => {
-  const experiment = { role: 'editor' as const, starts: null, ends: null, posix: null, datasets: [{ path: '/visits/v1' }] }
+  const experiment = {
+    role: 'editor' as const,
+    starts: null,
+    ends: null,
+    posix: null,
+    datasets: [{ path: '/visits/v1' }],
+  }
   const mounts = [{ hostPath: '/mnt/visits/v1', target: '/experiment/results', mode: 'rw' as const }]
   const userIn = (over: Partial<typeof plainLaunch> & { readonly experiment: LaunchExperiment | null }) => {
     const specified = specify(key, { ...plainLaunch, mounts, ...over }, { secret: 'x', parameters: {} })
