@@ -151,12 +151,17 @@ test('a report that did not arrive is made again, and one that is refused ends t
     child.kill('SIGTERM')
     expect((await ended)[0]).toBe(0)
   }
-  const never = async (status: number) => {
-    const { ended, errors } = await job(undefined, [status])
+  const never = async (status: number, said = desk) => {
+    const { ended, errors } = await job([process.execPath, '-e', said], [status])
     expect((await ended)[0]).toBe(1)
     expect(errors()).toContain(`does not take the report: ${status}`)
   }
-  await Promise.all([again(503), again(garbled), never(409), never(302)])
+  const stubborn = desk.replace(
+    "process.on('SIGTERM', () => process.exit(0))",
+    "process.on('SIGTERM', () => undefined)",
+  )
+  expect(stubborn).not.toBe(desk)
+  await Promise.all([again(503), again(garbled), never(409), never(302), never(409, stubborn)])
 }, 120_000)
 
 test('a command that ends before it answers is told, and nothing is reported', async () => {
