@@ -74,8 +74,9 @@ async function askAgain(db: Db, use: OutsideUse): Promise<number | null> {
   return await db.transaction().execute(async (trx) => {
     // Locked in the order of whoever withdraws.
     await trx.selectFrom('session').select('id').where('id', '=', use.sessionId).forNoKeyUpdate().executeTakeFirst()
-    const standing = await standingEntry(trx, use)
+    // In this order: an answer that comes between the two is seen by the second.
     const row = await trx.selectFrom('outside_use').select(['wanted', 'answered']).where(isUse(use)).executeTakeFirst()
+    const standing = await standingEntry(trx, use)
     if (standing === null || row === undefined) return null
     return standing.proven || row.answered < row.wanted ? row.wanted : await wantUse(trx, use)
   })

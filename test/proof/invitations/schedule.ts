@@ -112,10 +112,13 @@ async function ofDoors({ gateway }: DoorScene, scene: Scene, done: readonly Done
         breaches.push(`a pass of guest ${n} is ${verdicts.get(passId)}: ${isIn ? 'they are in' : 'they are out'}`)
     const came = await doThis(scene, guest === scene.named ? 'enter' : 'enterOther')
     if ((came === 'done') !== isIn) breaches.push(`guest ${n} comes in late: ${came}`)
-    const wasRemoved = done.some(
-      ({ name, came: was }) => name === (n === 0 ? 'remove' : 'removeOther') && was === 'done',
+    const did = (name: DoingName) => done.filter((one) => one.name === name && one.came === 'done')
+    const [removal] = did(n === 0 ? 'remove' : 'removeOther')
+    // What is opened while they are being removed is cut at the gateway's next look, which the verdicts are.
+    const stood = did(n === 0 ? 'enter' : 'enterOther').every(
+      ({ ended }) => removal !== undefined && ended < removal.began,
     )
-    if (wasRemoved && (await tunnelsOf(scene, passes)) > 0)
+    if (removal !== undefined && stood && (await tunnelsOf(scene, passes)) > 0)
       breaches.push(`guest ${n} was removed, and left with a tunnel`)
   }
   return breaches
