@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readCloud } from '../../ports/compute/openstack/account.ts'
 import { createOpenstackProvider } from '../../ports/compute/openstack/provider.ts'
-import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
+import type { ComputeProvider, InstanceRef, InstanceSpec } from '../../ports/compute/provider.ts'
 import type { CredentialHarness, Facets, ManyHarness } from '../conformance/compute-facets.ts'
 import type { ComputeHarness, InstanceKey } from '../conformance/compute-harness.ts'
-import { eventually } from '../conformance/compute-harness.ts'
+import { call, eventually, isKind, refOf } from '../conformance/compute-harness.ts'
 import { httpFaults } from '../conformance/http-faults.ts'
 import { eachOf } from '../conformance/many-by-creating.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
@@ -48,6 +48,20 @@ export const specFor = (config: StandConfig, key: InstanceKey, flavor = config.f
 
 export const openFor = (config: StandConfig, more: Readonly<Record<string, unknown>> = {}): ComputeProvider =>
   createOpenstackProvider(settingsFor(config, more), { networks: config.networks })
+
+/** Removes an instance, however often it has to be asked. */
+export const removed = async (provider: ComputeProvider, ref: InstanceRef) =>
+  await eventually(
+    () => provider.remove(ref, call()),
+    ({ kind }) => kind === 'removed',
+    180_000,
+  )
+
+export type InstanceKind = Parameters<typeof isKind>[number]
+
+/** Waits until an instance is in one of the states. */
+export const comesTo = async (provider: ComputeProvider, key: InstanceKey, ...kinds: InstanceKind[]) =>
+  await eventually(() => provider.inspect(refOf(key), call()), isKind(...kinds), 180_000)
 
 /** Keystone and each service behind a proxy of its own, and the settings by which a driver goes that way. */
 export async function openProxies(raw: RawCloud, authUrl: string) {
@@ -244,8 +258,8 @@ async function lapsing(
 const lateBound = (provider: ComputeProvider, before: () => Promise<void>): ComputeProvider => ({
   ...provider,
   capabilities: provider.capabilities,
-  async create(spec, call) {
+  async create(spec, context) {
     await before()
-    return await provider.create(spec, call)
+    return await provider.create(spec, context)
   },
 })

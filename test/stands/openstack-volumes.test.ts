@@ -8,7 +8,6 @@ import {
   eventually,
   freshDeployment,
   freshKey,
-  isKind,
   listed,
   refOf,
   timed,
@@ -17,7 +16,8 @@ import type { InstanceKey } from '../conformance/compute-harness.ts'
 import { untried } from '../conformance/untried.ts'
 import { openstackLeftovers } from '../support/leftovers/openstack.ts'
 import type { RawCloud } from '../support/openstack/raw-cloud.ts'
-import { openFor, specFor } from './openstack-harness.ts'
+import { comesTo, openFor, removed, specFor } from './openstack-harness.ts'
+import type { InstanceKind } from './openstack-harness.ts'
 import { openRaw, standConfig } from './openstack-stand.ts'
 
 describe('on OpenStack with Cinder', () => {
@@ -40,14 +40,8 @@ describe('on OpenStack with Cinder', () => {
     const spec = specFor(config, key)
     return { ...spec, terms: { openstack: { flavors: { small: config.flavor }, boot: 'volume' } } }
   }
-  const gone = async (ref: InstanceRef) =>
-    await eventually(
-      () => provider.remove(ref, call()),
-      ({ kind }) => kind === 'removed',
-      180_000,
-    )
-  const state = async (key: InstanceKey, ...kinds: Parameters<typeof isKind>) =>
-    await eventually(() => provider.inspect(refOf(key), call()), isKind(...kinds), 180_000)
+  const gone = async (ref: InstanceRef) => await removed(provider, ref)
+  const state = async (key: InstanceKey, ...kinds: InstanceKind[]) => await comesTo(provider, key, ...kinds)
   const volumes = async () => {
     const { body } = await raw.call('volume', 'GET', '/volumes/detail')
     const all = (body as { volumes: { id: string; status: string; size: number; metadata: Record<string, string> }[] })

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ComputeProvider } from '../../ports/compute/provider.ts'
+import type { ComputeProvider, InstanceRef } from '../../ports/compute/provider.ts'
 import { userDataOf } from '../../ports/compute/openstack/user-data.ts'
 import { pooled } from '../bench/rounds.ts'
 import {
@@ -9,7 +9,6 @@ import {
   eventually,
   freshDeployment,
   freshKey,
-  isKind,
   listed,
   refOf,
   timed,
@@ -20,7 +19,8 @@ import { openstackLeftovers } from '../support/leftovers/openstack.ts'
 import type { RawCloud } from '../support/openstack/raw-cloud.ts'
 import { standCases } from './cases.ts'
 import { openBackend } from './openstack-backend.ts'
-import { openFor, openstackCan, openstackHarness, specFor } from './openstack-harness.ts'
+import { comesTo, openFor, openstackCan, openstackHarness, removed, specFor } from './openstack-harness.ts'
+import type { InstanceKind } from './openstack-harness.ts'
 import { openRaw, standConfig } from './openstack-stand.ts'
 
 computeConformance('openstack', openstackCan, openstackHarness)
@@ -42,14 +42,8 @@ describe('on OpenStack', () => {
   }, 300_000)
 
   const left = () => openstackLeftovers(raw, deployment)
-  const gone = async (ref: Parameters<ComputeProvider['remove']>[0], by = provider) =>
-    await eventually(
-      () => by.remove(ref, call()),
-      ({ kind }) => kind === 'removed',
-      180_000,
-    )
-  const state = async (key: InstanceKey, ...kinds: Parameters<typeof isKind>) =>
-    await eventually(() => provider.inspect(refOf(key), call()), isKind(...kinds), 180_000)
+  const gone = async (ref: InstanceRef, by = provider) => await removed(by, ref)
+  const state = async (key: InstanceKey, ...kinds: InstanceKind[]) => await comesTo(provider, key, ...kinds)
   /** A driver whose servers carry metadata by which the hypervisor is told what to do. */
   const told = async (metadata: Readonly<Record<string, string>>, deed: (by: ComputeProvider) => Promise<void>) => {
     const by = openFor(config, { metadata })

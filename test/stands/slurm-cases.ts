@@ -2,16 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createSlurmProvider } from '../../ports/compute/slurm/provider.ts'
-import type { InstanceSpec } from '../../ports/compute/provider.ts'
 import { call, eventually, freshDeployment, freshKey, refOf } from '../conformance/compute-harness.ts'
 import { untried } from '../conformance/untried.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
 import { leftoversInSlurm } from '../support/leftovers/slurm.ts'
 import { openBackend } from './slurm-backend.ts'
 import { usedAsAccounted } from './slurm-accounted.ts'
 import { desktopOnSharedNode } from './slurm-desktop.ts'
 import { hostileReports } from './slurm-hostile.ts'
+import { openSlurm, sleepingSpec } from './slurm-provider.ts'
 import { openReports } from './slurm-reports.ts'
 import { reportScript } from './slurm-server.ts'
 import { accountedOf, settingsOf, slurmStand, tokenFor } from './slurm-stand.ts'
@@ -89,12 +87,12 @@ export function slurmCases(): void {
 }
 
 async function foundThoughHidden(reader: string): Promise<void> {
-  const { stand, provider, spec, close, opened } = await open({ user: reader })
+  const { stand, provider, spec, close } = await open({ user: reader })
   const directory = await mkdtemp(join(tmpdir(), 'carrel-tokens-'))
   const tokenFile = join(directory, 'token')
   await writeFile(tokenFile, await tokenFor(stand, reader), { mode: 0o600 })
   // One token, of somebody who may name nobody else: the job's own user cannot be asked.
-  const blind = opened({ auth: 'token', keyFile: undefined, tokenFile, user: reader })
+  const blind = openSlurm(stand, { auth: 'token', keyFile: undefined, tokenFile, user: reader })
   const left = async () => (await leftoversInSlurm(settingsOf(stand), spec.deploymentId)).length
   try {
     const created = await provider.create(spec, call())
@@ -118,31 +116,12 @@ async function foundThoughHidden(reader: string): Promise<void> {
 async function open(settings: Readonly<Record<string, unknown>> = {}) {
   const stand = slurmStand()
   const reports = await openReports()
-  const networks = Object.values(stand.nodeAddresses).map((address) => `${address}/32`)
-  const opened = (other: Readonly<Record<string, unknown>>) =>
-    createSlurmProvider(settingsOf(stand, other), { networks })
-  const provider = opened(settings)
-  const key = freshKey(freshDeployment())
-  const spec: InstanceSpec = {
-    ...key,
-    image: 'node',
-    command: ['sleep', '600'],
-    environment: {},
-    secret: 'of nobody',
-    resources: { sessions: 1, cpuMilli: 1_000, memoryMib: 64, diskMib: 0, gpus: 0 },
-    user: stand.user,
-    capabilities: [],
-    ports: [8080],
-    readiness: { kind: 'tcp', port: 8080 },
-    mounts: [],
-    egress: 'internet',
-    ...plainTerms,
-    report: { url: reports.url, token: reports.tokenOf(key), ports: { from: 20_000, to: 29_999 }, tls: true },
-  }
+  const provider = openSlurm(stand, settings)
+  const spec = sleepingSpec(stand, reports, freshKey(freshDeployment()))
   const close = async () => {
-    await provider.remove(refOf(key), call())
+    await provider.remove(refOf(spec), call())
     await provider.close()
     await reports.close()
   }
-  return { stand, provider, spec, reports, opened, close }
+  return { stand, provider, spec, reports, close }
 }

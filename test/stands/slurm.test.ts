@@ -2,18 +2,17 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createSlurmProvider } from '../../ports/compute/slurm/provider.ts'
 import type { InstanceSpec } from '../../ports/compute/provider.ts'
 import { computeConformance } from '../conformance/compute.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
 import { httpFaults } from '../conformance/http-faults.ts'
 import { manyByCreating } from '../conformance/many-by-creating.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
 import { leftoversInSlurm } from '../support/leftovers/slurm.ts'
 import { standCases } from './cases.ts'
 import { openBackend } from './slurm-backend.ts'
 import { slurmCases } from './slurm-cases.ts'
+import { openSlurm, sleepingSpec } from './slurm-provider.ts'
 import { openReports } from './slurm-reports.ts'
 import { reportingServer } from './slurm-server.ts'
 import { settingsOf, slurmStand, tokenFor } from './slurm-stand.ts'
@@ -31,9 +30,7 @@ const can = {
 
 computeConformance('slurm', can, async () => {
   const stand = slurmStand()
-  const networks = Object.values(stand.nodeAddresses).map((address) => `${address}/32`)
-  const open = (settings: Readonly<Record<string, unknown>> = {}) =>
-    createSlurmProvider(settingsOf(stand, settings), { networks })
+  const open = (settings: Readonly<Record<string, unknown>> = {}) => openSlurm(stand, settings)
   const proxy = await createFaultProxy({ target: stand.url })
   const reports = await openReports()
   const directory = await mkdtemp(join(tmpdir(), 'carrel-tokens-'))
@@ -45,22 +42,7 @@ computeConformance('slurm', can, async () => {
   const byToken = open({ auth: 'token', keyFile: undefined, tokenFile, user: 'slurm' })
   const faulty = open({ url: proxy.url, requestTimeoutMs: 4_000 })
 
-  const plain = (key: InstanceKey): InstanceSpec => ({
-    ...key,
-    image: 'node',
-    command: ['sleep', '900'],
-    environment: { DOOR_PORT: '8080' },
-    secret: `secret of ${key.sessionId}`,
-    resources: { sessions: 1, cpuMilli: 1_000, memoryMib: 64, diskMib: 0, gpus: 0 },
-    user: stand.user,
-    capabilities: [],
-    ports: [8080],
-    readiness: { kind: 'tcp', port: 8080 },
-    mounts: [],
-    egress: 'internet',
-    ...plainTerms,
-    report: { url: reports.url, token: reports.tokenOf(key), ports: { from: 20_000, to: 29_999 }, tls: true },
-  })
+  const plain = (key: InstanceKey) => sleepingSpec(stand, reports, key)
   const server = (key: InstanceKey): InstanceSpec => ({ ...plain(key), command: reportingServer })
   const asking = (
     key: InstanceKey,
