@@ -1,4 +1,5 @@
 import { exchangeGrant, form, typeOf } from '../support/oidc/portal.ts'
+import type { JWTPayload } from 'jose'
 import type { Answer } from './api.ts'
 import { callApp } from './api.ts'
 import type { Api } from '../../api/app.ts'
@@ -24,3 +25,9 @@ export const exchange = async (
     subject_token_type: typeOf(kind),
     ...more,
   })
+
+/** What an issuer says of a person in an ID token for a portal; `undefined`: it is left out. */
+export function idTokenOf(issuer: string, changed: Readonly<Record<string, unknown>> = {}): JWTPayload {
+  const now = Math.floor(Date.now() / 1_000)
+  return { iss: issuer, sub: 'eve', aud: 'portal', iat: now, exp: now + 3_600, name: 'Eve', ...changed }
+}

@@ -1,7 +1,6 @@
-import type { JWTPayload } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { AccountId } from '../../../domain/ids.ts'
-import { exchange, portalClient, sendForm, signInAtPortal } from '../../setup/portals.ts'
+import { exchange, idTokenOf, portalClient, sendForm, signInAtPortal } from '../../setup/portals.ts'
 import { issuerOf, signInOf, startSignInSite } from '../../setup/sign-in.ts'
 import type { SignInSite } from '../../setup/sign-in.ts'
 import { startHostileProvider } from '../../support/oidc/hostile-provider.ts'
@@ -39,17 +38,8 @@ afterAll(async () => {
 })
 
 const now = () => Math.floor(Date.now() / 1_000)
-/** `undefined`: it is left out. */
-const idToken = (changed: Readonly<Record<string, unknown>> = {}): JWTPayload => ({
-  iss: made.issuer,
-  sub: 'eve',
-  aud: 'portal',
-  iat: now(),
-  exp: now() + 3_600,
-  name: 'Eve',
-  groups: ['beamline'],
-  ...changed,
-})
+const idToken = (changed: Readonly<Record<string, unknown>> = {}) =>
+  idTokenOf(made.issuer, { groups: ['beamline'], ...changed })
 const send = async (token: string, kind?: 'id_token' | 'access_token', more?: Record<string, string>) =>
   await exchange(site.app, token, kind, more)
 const whoIs = async (token: unknown) => await site.api.call('GET', '/v1/whoami', { token: String(token) })

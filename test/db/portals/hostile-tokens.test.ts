@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { exportSPKI, importJWK } from 'jose'
 import type { JWK, JWTPayload } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { exchange } from '../../setup/portals.ts'
+import { exchange, idTokenOf } from '../../setup/portals.ts'
 import { issuerOf, startSignInSite } from '../../setup/sign-in.ts'
 import type { SignInSite } from '../../setup/sign-in.ts'
 import { startHostileProvider } from '../../support/oidc/hostile-provider.ts'
@@ -25,16 +25,7 @@ afterAll(async () => {
 })
 
 const now = () => Math.floor(Date.now() / 1_000)
-/** `undefined`: it is left out. */
-const idToken = (changed: Readonly<Record<string, unknown>> = {}): JWTPayload => ({
-  iss: made.issuer,
-  sub: 'eve',
-  aud: 'portal',
-  iat: now(),
-  exp: now() + 3_600,
-  name: 'Eve',
-  ...changed,
-})
+const idToken = (changed: Readonly<Record<string, unknown>> = {}) => idTokenOf(made.issuer, changed)
 const send = async (token: string) => await exchange(site.app, token)
 
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
