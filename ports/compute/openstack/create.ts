@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { CallContext, Created, InstanceSpec } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
-import { findServers, isGoing, lookFor } from './everything.ts'
+import { lookFor } from './everything.ts'
 import type { Remains } from './everything.ts'
 import type { Limit } from './limit.ts'
+import { isGoing } from './looks.ts'
 import { checkNames } from './names.ts'
 import type { Named } from './named.ts'
 import { Refusal } from '../refusal.ts'
@@ -59,7 +60,7 @@ const unavailable = ({ retryAfterMs, message }: CloudError): Created => ({
 async function refuse(deps: CreateDeps, spec: InstanceSpec, refusal: Refusal, call: CallContext): Promise<Created> {
   try {
     // Another call may have made it meanwhile: then that one is right.
-    const server = standing(await findServers(deps.api, spec, call.signal))
+    const server = standing(await deps.looks.servers(spec, call.signal))
     if (server !== null) return answer('adopted', spec, server.id)
   } catch (error) {
     if (error instanceof CloudError) return unavailable(error)
@@ -70,14 +71,14 @@ async function refuse(deps: CreateDeps, spec: InstanceSpec, refusal: Refusal, ca
 }
 
 async function makeOrAdopt(deps: CreateDeps, spec: InstanceSpec, call: CallContext): Promise<Created> {
-  const { api, settings, claimed } = deps
+  const { looks, settings, claimed } = deps
   const { signal } = call
   const began = Date.now()
   // What is refused for its names is refused before anything is made, and adopted all the same where it was made.
   const prepared = prepare(deps, spec, signal)
   prepared.catch(() => undefined)
   for (;;) {
-    const found = await lookFor(api, spec, signal)
+    const found = await lookFor(looks, spec, signal)
     const server = standing(found.servers)
     if (server !== null) return answer('adopted', spec, server.id)
     const parts = await prepared
@@ -181,7 +182,7 @@ async function complete(
 }
 
 async function boot(
-  { api, settings }: CreateDeps,
+  { api, looks, settings }: CreateDeps,
   spec: InstanceSpec,
   body: object,
   signal: AbortSignal,
@@ -189,7 +190,7 @@ async function boot(
   const timeoutMs = settings.bootTimeoutMs
   try {
     const { id } = await asking(() => api.post('compute', '/servers', serverMade, signal, { body, timeoutMs }))
-    const others = (await findServers(api, spec, signal)).filter((other) => other.id !== id && !isGoing(other))
+    const others = (await looks.servers(spec, signal)).filter((other) => other.id !== id && !isGoing(other))
     if (others.length === 0) return answer('made', spec, id)
     // As with the group: each looks after its own is there, and gives way to whom it sees.
     await tolerant(api.done('compute', 'DELETE', `/servers/${id}`, signal))
@@ -197,7 +198,7 @@ async function boot(
   } catch (error) {
     if (!(error instanceof CloudError)) throw error
     // The answer was lost, or the port is in use: it may be there.
-    const server = standing(await findServers(api, spec, signal))
+    const server = standing(await looks.servers(spec, signal))
     if (server === null) throw error
     return answer('adopted', spec, server.id)
   }

@@ -1,16 +1,10 @@
 import type { InstanceRef } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { markWords } from '../marks.ts'
-import { descriptionOf, fullDescriptionOf, volumeFilterOf } from './names.ts'
-import { everything } from './pages.ts'
-import { floatingPage, groupPage, portPage, serverAlone, serverPage, volumePage } from './shapes.ts'
+import type { Looks } from './looks.ts'
+import { serverAlone } from './shapes.ts'
 import type { Floating, Group, Port, Server, Volume } from './shapes.ts'
-
-type Names = Pick<InstanceRef, 'name' | 'deploymentId'>
-
-/** One instance has a handful of each, so that one page is all. */
-const limit = 50
+import type { Names } from './together.ts'
 
 /** What stands around the server of one instance. */
 export interface Surroundings {
@@ -26,27 +20,20 @@ export interface Remains extends Surroundings {
 }
 
 /** Asks all services at once. Throws `CloudError` where one of them does not answer: what is missing then means nothing. */
-export async function lookFor(api: CloudApi, names: Names, signal: AbortSignal): Promise<Remains> {
-  const [servers, around] = await Promise.all([findServers(api, names, signal), lookAround(api, names, signal)])
+export async function lookFor(looks: Looks, names: Names, signal: AbortSignal): Promise<Remains> {
+  const [servers, around] = await Promise.all([looks.servers(names, signal), lookAround(looks, names, signal)])
   return { servers, ...around }
 }
 
 /** The same, without asking for servers. */
-export async function lookAround(api: CloudApi, names: Names, signal: AbortSignal): Promise<Surroundings> {
+export async function lookAround(looks: Looks, names: Names, signal: AbortSignal): Promise<Surroundings> {
   const [ports, floatings, volumes, groups] = await Promise.all([
-    findPorts(api, names, signal),
-    findFloatings(api, names, signal),
-    findVolumes(api, names, signal),
-    findGroups(api, names, signal),
+    looks.ports(names, signal),
+    looks.floatings(names, signal),
+    looks.volumes(names, signal),
+    looks.groups(names, signal),
   ])
   return { ports, floatings, volumes, groups }
-}
-
-/** Those that stand before those that go or failed, and the oldest of them first: whoever asks takes the same. */
-export async function findServers(api: CloudApi, names: Names, signal: AbortSignal): Promise<Server[]> {
-  const query = { tags: markWords(names.deploymentId, names.name).join(',') }
-  const found = await everything(api, 'compute', '/servers/detail', serverPage, signal, { query, limit })
-  return found.sort((a, b) => rank(a) - rank(b) || a.created.localeCompare(b.created) || a.id.localeCompare(b.id))
 }
 
 /**
@@ -64,8 +51,12 @@ export async function serverById(api: CloudApi, id: string, signal: AbortSignal)
 }
 
 /** The instance's server: the first of the list, or the one that is known, where the list has none. Throws `CloudError`. */
-export async function findServer(api: CloudApi, ref: InstanceRef, signal: AbortSignal): Promise<Server | null> {
-  const [listed] = await findServers(api, ref, signal)
+export async function findServer(
+  { api, looks }: { readonly api: CloudApi; readonly looks: Looks },
+  ref: InstanceRef,
+  signal: AbortSignal,
+): Promise<Server | null> {
+  const [listed] = await looks.servers(ref, signal)
   if (listed !== undefined) return listed
   const id = ref.ids?.['server']
   return id === undefined ? null : await serverById(api, id, signal)
@@ -77,40 +68,3 @@ export async function withFault(api: CloudApi, server: Server, signal: AbortSign
   const whole = await api.get('compute', `/servers/${server.id}`, serverAlone, signal)
   return { ...whole, fault: whole.fault ?? { message: '' } }
 }
-
-export const isGoing = (server: Server): boolean => /deleting/.test(server['OS-EXT-STS:task_state'])
-const rank = (server: Server) => (isGoing(server) ? 2 : server.status === 'ERROR' ? 1 : 0)
-
-const named = async ({ name, deploymentId }: Names, api: CloudApi, signal: AbortSignal) => ({
-  query: { name, description: descriptionOf(deploymentId), project_id: (await api.token(signal)).projectId },
-  limit,
-})
-
-export async function findGroups(api: CloudApi, names: Names, signal: AbortSignal): Promise<Group[]> {
-  const asked = await named(names, api, signal)
-  return byId(await everything(api, 'network', '/security-groups', groupPage, signal, asked))
-}
-
-export async function findPorts(api: CloudApi, names: Names, signal: AbortSignal): Promise<Port[]> {
-  return byId(await everything(api, 'network', '/ports', portPage, signal, await named(names, api, signal)))
-}
-
-export async function findFloatings(api: CloudApi, names: Names, signal: AbortSignal): Promise<Floating[]> {
-  const description = fullDescriptionOf(names)
-  const query = { description, project_id: (await api.token(signal)).projectId }
-  const found = await everything(api, 'network', '/floatingips', floatingPage, signal, { query, limit })
-  // A cloud that does not know the filter answers with all of the project's, also with other people's.
-  return byId(found.filter((floating) => floating.description === description))
-}
-
-/** None where there is no Cinder. */
-export async function findVolumes(api: CloudApi, names: Names, signal: AbortSignal): Promise<Volume[]> {
-  if (!(await api.has('volume', signal))) return []
-  const query = { metadata: volumeFilterOf(names) }
-  const found = await everything(api, 'volume', '/volumes/detail', volumePage, signal, { query, limit })
-  const wanted = Object.entries(JSON.parse(query.metadata) as Record<string, string>)
-  return byId(found.filter(({ metadata }) => wanted.every(([key, value]) => metadata[key] === value)))
-}
-
-const byId = <T extends { readonly id: string }>(found: readonly T[]): T[] =>
-  [...found].sort((a, b) => a.id.localeCompare(b.id))

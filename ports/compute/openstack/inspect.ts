@@ -1,9 +1,10 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
-import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { findGroups, findServer, withFault } from './everything.ts'
+import { findServer, withFault } from './everything.ts'
 import { checkNames } from './names.ts'
 import { serverState } from './states.ts'
+import type { Server } from './shapes.ts'
+import type { Ground } from './surroundings.ts'
 
 /**
  * The instance's state as Nova tells it now. One of which only the security group is there is `pending`, as in the list, as long as
@@ -11,22 +12,32 @@ import { serverState } from './states.ts'
  * without it says nothing: in the version that is spoken here Nova leaves out the servers of a cell that is down.
  */
 export async function inspectInstance(
-  api: CloudApi,
+  ground: Ground,
   ref: InstanceRef,
   networks: readonly string[],
   signal: AbortSignal,
 ): Promise<InstanceState> {
   checkNames(ref)
   try {
-    const server = await findServer(api, ref, signal)
-    if (server !== null) return serverState(await withFault(api, server, signal), networks)
-    if (ref.ids?.['server'] !== undefined) return { kind: 'absent' }
-    const groups = await findGroups(api, ref, signal)
-    return groups.length === 0 ? { kind: 'absent' } : { kind: 'pending', reason: noServer }
+    return await stateOf(ground, ref, await findServer(ground, ref, signal), networks, signal)
   } catch (error) {
     if (error instanceof CloudError) return { kind: 'unknown', why: error.message }
     throw error
   }
+}
+
+/** What it means for an instance that this is its server, or that it has none. Throws `CloudError`. */
+export async function stateOf(
+  { api, looks }: Pick<Ground, 'api' | 'looks'>,
+  ref: InstanceRef,
+  server: Server | null,
+  networks: readonly string[],
+  signal: AbortSignal,
+): Promise<InstanceState> {
+  if (server !== null) return serverState(await withFault(api, server, signal), networks)
+  if (ref.ids?.['server'] !== undefined) return { kind: 'absent' }
+  const groups = await looks.groups(ref, signal)
+  return groups.length === 0 ? { kind: 'absent' } : { kind: 'pending', reason: noServer }
 }
 
 export const noServer = 'no machine yet'

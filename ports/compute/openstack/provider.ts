@@ -7,6 +7,7 @@ import { checkCloud } from './check.ts'
 import { createInstance } from './create.ts'
 import { inspectInstance } from './inspect.ts'
 import { createLimit } from './limit.ts'
+import { createLooks } from './looks.ts'
 import { listInstances } from './list.ts'
 import { createNamed } from './named.ts'
 import { removeInstance } from './remove.ts'
@@ -36,6 +37,7 @@ export function createOpenstackProvider(settings: OpenstackSettings, context: Op
   const named = createNamed(api)
   const deps = {
     api,
+    looks: createLooks(api),
     settings,
     named,
     boots: createLimit(settings.parallelBoots),
@@ -69,7 +71,7 @@ export function createOpenstackProvider(settings: OpenstackSettings, context: Op
       making.set(key, made)
       return await made
     },
-    inspect: (ref, { signal }) => inspectInstance(api, ref, networks, signal),
+    inspect: (ref, { signal }) => inspectInstance(deps, ref, networks, signal),
     remove: (ref, { signal }) => removeInstance(deps, ref, signal),
     list: (deploymentId, { signal }) => listInstances(deps, deploymentId, networks, signal),
     pause: (ref, { signal }) => rest(deps, ref, 'pause', networks, signal),

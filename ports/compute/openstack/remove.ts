@@ -2,9 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { InstanceRef, Removed } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { findServers, isGoing, lookAround, serverById } from './everything.ts'
+import { lookAround, serverById } from './everything.ts'
 import type { Surroundings } from './everything.ts'
 import type { Limit } from './limit.ts'
+import { isGoing } from './looks.ts'
 import { isMarked } from '../marks.ts'
 import { checkNames } from './names.ts'
 import type { Port } from './shapes.ts'
@@ -57,11 +58,11 @@ const overdue = (next: Next): string =>
 type Next = 'removed' | 'server' | 'volume' | 'wait' | 'again'
 
 /** One look, and what follows from it and from those before it. */
-function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (round: number) => Promise<Next> {
+function removing({ api, looks }: Ground, ref: InstanceRef, signal: AbortSignal): (round: number) => Promise<Next> {
   const known = new Set<string>(Object.values(ref.ids ?? {}))
   let [hadServer, withoutServer, withoutAny] = [false, 0, 0]
   return async (round) => {
-    const servers = await findServers(api, ref, signal)
+    const servers = await looks.servers(ref, signal)
     servers.forEach(({ id }) => known.add(id))
     const hidden = servers.length === 0 ? await stillThere(api, known, signal) : []
     if (servers.length + hidden.length > 0) {
@@ -77,7 +78,7 @@ function removing({ api }: Ground, ref: InstanceRef, signal: AbortSignal): (roun
     withoutServer += 1
     // Of what stands around it nothing is asked before it may be touched: Neutron has enough to do with its end.
     if (hadServer && withoutServer < 2) return 'wait'
-    const left = await lookAround(api, ref, signal)
+    const left = await lookAround(looks, ref, signal)
     withoutAny = count(left) === 0 ? withoutAny + 1 : 0
     if (withoutAny >= 2) return 'removed'
     const holders = await holdersOf(api, ref, left.ports, known, signal)

@@ -1,7 +1,7 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
 import { findServer } from './everything.ts'
-import { inspectInstance } from './inspect.ts'
+import { inspectInstance, stateOf } from './inspect.ts'
 import { checkNames } from './names.ts'
 import { consoleOutput } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
@@ -27,8 +27,8 @@ export async function rest(
 ): Promise<InstanceState> {
   checkNames(ref)
   try {
-    const server = await findServer(ground.api, ref, signal)
-    const state = await inspectInstance(ground.api, ref, networks, signal)
+    const server = await findServer(ground, ref, signal)
+    const state = await stateOf(ground, ref, server, networks, signal)
     const action = wish === 'pause' ? (state.kind === 'running' ? 'shelve' : undefined) : wakings[server?.status ?? '']
     if (server === null || action === undefined || state.kind === 'pending') return state
     await ground.api.done('compute', 'POST', `/servers/${server.id}/action`, signal, { body: { [action]: null } })
@@ -37,7 +37,7 @@ export async function rest(
     // A conflict: it is not any more what it was when we looked.
     if (error.status !== 409) return { kind: 'unknown', why: error.message }
   }
-  return await inspectInstance(ground.api, ref, networks, signal)
+  return await inspectInstance(ground, ref, networks, signal)
 }
 
 const mostBytes = 64 * 1024
@@ -50,7 +50,7 @@ export async function readConsole(
   signal: AbortSignal,
 ): Promise<string> {
   try {
-    const server = await findServer(ground.api, ref, signal)
+    const server = await findServer(ground, ref, signal)
     if (server === null) return ''
     const body = { 'os-getConsoleOutput': { length: lines } }
     const path = `/servers/${server.id}/action`

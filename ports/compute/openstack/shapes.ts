@@ -29,8 +29,11 @@ export type Server = z.output<typeof serverShape>
 /** Services say "next" with an address of theirs; only that there is one is taken from it. */
 const links = z.array(z.object({ rel: z.string() })).default([])
 
+/** By its tags a list of several instances' servers is taken apart: one without them would be nobody's. */
+const listedShape = serverShape.extend({ tags: z.array(z.string()) })
+
 export const serverPage = z
-  .object({ servers: z.array(serverShape), servers_links: links })
+  .object({ servers: z.array(listedShape), servers_links: links })
   .transform((page) => ({ items: page.servers, more: page.servers_links.some(isNext) }))
 export const serverAlone = z.object({ server: serverShape }).transform((a) => a.server)
 export const serverMade = z.object({ server: z.object({ id }) }).transform((a) => a.server)

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { InstanceSpec } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
-import { findFloatings, findGroups } from './everything.ts'
+import type { Looks } from './looks.ts'
 import { descriptionOf, fullDescriptionOf, volumeMetadataOf } from './names.ts'
 import { Refusal } from '../refusal.ts'
 import { refusalOf } from './refusal.ts'
@@ -13,6 +13,7 @@ import type { Floating, Group, Port, Volume } from './shapes.ts'
 
 export interface Ground {
   readonly api: CloudApi
+  readonly looks: Looks
   readonly settings: OpenstackSettings
 }
 
@@ -29,10 +30,14 @@ export async function asking<T>(request: () => Promise<T>): Promise<T> {
  * Makes the session's security group, which stands for the right to make all else. Neutron takes two of one name, so each maker
  * looks again after its own is there: of any two at least one sees the other, and takes its own back (`null`).
  */
-export async function claimGroup({ api }: Ground, spec: InstanceSpec, signal: AbortSignal): Promise<Group | null> {
+export async function claimGroup(
+  { api, looks }: Ground,
+  spec: InstanceSpec,
+  signal: AbortSignal,
+): Promise<Group | null> {
   const body = { security_group: { name: spec.name, description: descriptionOf(spec.deploymentId) } }
   const group = await asking(() => api.post('network', '/security-groups', groupAlone, signal, { body }))
-  const all = await findGroups(api, spec, signal)
+  const all = await looks.groups(spec, signal)
   if (all.every(({ id }) => id === group.id)) return group
   // Refused where a third call has already taken it for the one that stays.
   await tolerant(api.done('network', 'DELETE', `/security-groups/${group.id}`, signal))
@@ -85,7 +90,7 @@ export async function ensurePort(
  * marked as this session's is never looked at. Neutron gives a port's address only one of a network.
  */
 export async function ensureFloating(
-  { api }: Ground,
+  { api, looks }: Ground,
   spec: InstanceSpec,
   from: { readonly networkId: string; readonly port: Port; readonly floatings: readonly Floating[] },
   signal: AbortSignal,
@@ -102,7 +107,7 @@ export async function ensureFloating(
     return await asking(() => api.post('network', '/floatingips', floatingAlone, signal, { body: { floatingip } }))
   } catch (error) {
     if (!(error instanceof CloudError) || error.status !== 409) throw error
-    const other = of(await findFloatings(api, spec, signal))
+    const other = of(await looks.floatings(spec, signal))
     if (other === undefined) throw error
     return other
   }

@@ -166,10 +166,15 @@ export async function openFakeCloud(): Promise<FakeCloud> {
   }
 
   function page(list: string, all: readonly Thing[], query: URLSearchParams): Reply {
-    const tags = (query.get('tags') ?? '').split(',').filter((tag) => tag !== '')
+    const words = (name: string) => (query.get(name) ?? '').split(',').filter((tag) => tag !== '')
+    const [tags, anyTags] = [words('tags'), words('tags-any')]
+    const has = (thing: Thing, tag: string) => (thing['tags'] as string[]).includes(tag)
     const fits = (thing: Thing) =>
-      tags.every((tag) => (thing['tags'] as string[]).includes(tag)) &&
-      ['name', 'description'].every((field) => !query.has(field) || query.get(field) === thing[field])
+      tags.every((tag) => has(thing, tag)) &&
+      (anyTags.length === 0 || anyTags.some((tag) => has(thing, tag))) &&
+      ['name', 'description'].every(
+        (field) => !query.has(field) || query.getAll(field).includes(`${thing[field]}`),
+      )
     const found = all.filter(fits)
     const marker = query.get('marker')
     const from = marker === null ? 0 : found.findIndex(({ id }) => id === marker) + 1

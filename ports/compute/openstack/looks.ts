@@ -1,0 +1,78 @@
+import type { z } from 'zod'
+import { markWords } from '../marks.ts'
+import type { CloudApi, Query } from './api.ts'
+import { descriptionOf, fullDescriptionOf, volumeFilterOf } from './names.ts'
+import { everything } from './pages.ts'
+import { floatingPage, groupPage, portPage, serverPage, volumePage } from './shapes.ts'
+import type { Floating, Group, Port, Server, Volume } from './shapes.ts'
+import { together } from './together.ts'
+import type { Look } from './together.ts'
+
+/** One instance has a handful of each, so that one page is mostly all. */
+const limit = 200
+
+/** What there is of one instance, of each kind; the looks of many go together. */
+export interface Looks {
+  /** Those that stand before those that go or failed, and the oldest of them first: whoever asks takes the same. */
+  readonly servers: Look<Server>
+  readonly groups: Look<Group>
+  readonly ports: Look<Port>
+  readonly floatings: Look<Floating>
+  /** None where there is no Cinder. */
+  readonly volumes: Look<Volume>
+}
+
+export function createLooks(api: CloudApi): Looks {
+  const servers = together<Server>(async (deploymentId, names, signal) => {
+    const tagOf = (name: string) => markWords(deploymentId, name).slice(1).join()
+    const query = { tags: markWords(deploymentId).join(), 'tags-any': names.map(tagOf).join() }
+    const found = await everything(api, 'compute', '/servers/detail', serverPage, signal, { query, limit })
+    return names.flatMap((name) =>
+      found.filter(({ tags }) => tags.includes(tagOf(name))).map((server) => [name, server] as const),
+    )
+  })
+  const named = <T extends Group | Port>(path: string, page: PageOf<T>) =>
+    together<T>(async (deploymentId, names, signal) => {
+      const query = { name: names, description: descriptionOf(deploymentId), project_id: await projectId(signal) }
+      const found = await everything(api, 'network', path, page, signal, { query, limit })
+      return found.map((thing) => [thing.name, thing] as const)
+    })
+  const floatings = together<Floating>(async (deploymentId, names, signal) => {
+    const descriptions = new Map(names.map((name) => [fullDescriptionOf({ name, deploymentId }), name]))
+    const query: Query = { description: [...descriptions.keys()], project_id: await projectId(signal) }
+    const found = await everything(api, 'network', '/floatingips', floatingPage, signal, { query, limit })
+    // A cloud that does not know the filter answers with all of the project's, also with other people's.
+    return found.flatMap((floating) => {
+      const name = descriptions.get(floating.description)
+      return name === undefined ? [] : [[name, floating] as const]
+    })
+  })
+  const [groups, ports] = [named('/security-groups', groupPage), named('/ports', portPage)]
+  const projectId = async (signal: AbortSignal) => (await api.token(signal)).projectId
+
+  return {
+    async servers(names, signal) {
+      const found = await servers(names, signal)
+      return found.sort((a, b) => rank(a) - rank(b) || a.created.localeCompare(b.created) || a.id.localeCompare(b.id))
+    },
+    groups: async (names, signal) => byId(await groups(names, signal)),
+    ports: async (names, signal) => byId(await ports(names, signal)),
+    floatings: async (names, signal) => byId(await floatings(names, signal)),
+    // Cinder's filter is of one instance's words.
+    async volumes(names, signal) {
+      if (!(await api.has('volume', signal))) return []
+      const query = { metadata: volumeFilterOf(names) }
+      const found = await everything(api, 'volume', '/volumes/detail', volumePage, signal, { query, limit })
+      const wanted = Object.entries(JSON.parse(query.metadata) as Record<string, string>)
+      return byId(found.filter(({ metadata }) => wanted.every(([key, value]) => metadata[key] === value)))
+    },
+  }
+}
+
+type PageOf<T> = z.ZodType<{ readonly items: T[]; readonly more: boolean }>
+
+export const isGoing = (server: Server): boolean => /deleting/.test(server['OS-EXT-STS:task_state'])
+const rank = (server: Server) => (isGoing(server) ? 2 : server.status === 'ERROR' ? 1 : 0)
+
+const byId = <T extends { readonly id: string }>(found: readonly T[]): T[] =>
+  [...found].sort((a, b) => a.id.localeCompare(b.id))

@@ -1,0 +1,72 @@
+import type { InstanceRef } from '../provider.ts'
+import { untilAborted } from '../until-aborted.ts'
+import { CloudError } from './cloud-error.ts'
+
+export type Names = Pick<InstanceRef, 'name' | 'deploymentId'>
+
+/** What there is of one instance. Throws `CloudError`. */
+export type Look<T> = (names: Names, signal: AbortSignal) => Promise<T[]>
+
+/** What there is of some of a deployment's instances, each with the name of its instance. Throws `CloudError`. */
+export type LookForMany<T> = (
+  deploymentId: string,
+  names: readonly string[],
+  signal: AbortSignal,
+) => Promise<readonly (readonly [name: string, found: T])[]>
+
+/** Their names stand in an address, which may not be of any length. */
+const mostAtOnce = 20
+/** Should those that are on their way take long. */
+const patienceMs = 1_000
+
+interface Asking<T> extends Names {
+  readonly signal: AbortSignal
+  resolve(found: T[]): void
+  reject(error: unknown): void
+}
+
+/**
+ * A look for one instance that goes together with others: a cloud's list costs nearly the same for twenty as for one. Who asks while
+ * another look is on its way goes with the next, so that none begins before it was asked for.
+ */
+export function together<T>(lookForMany: LookForMany<T>): Look<T> {
+  const waiting: Asking<T>[] = []
+  let onTheWay = 0
+  let timer: NodeJS.Timeout | undefined
+
+  function depart(): void {
+    clearTimeout(timer)
+    timer = undefined
+    const stayed = waiting.splice(0).filter(({ signal }) => !signal.aborted)
+    const going = stayed.filter(({ deploymentId }) => deploymentId === stayed[0]?.deploymentId).slice(0, mostAtOnce)
+    waiting.push(...stayed.filter((asking) => !going.includes(asking)))
+    if (waiting.length > 0) timer = setTimeout(depart, patienceMs)
+    if (going.length > 0) void look(going)
+  }
+
+  async function look(going: readonly Asking<T>[]): Promise<void> {
+    onTheWay += 1
+    try {
+      const names = [...new Set(going.map(({ name }) => name))]
+      // Each of them may leave; the look is bounded by itself.
+      const found = await lookForMany(going[0]?.deploymentId ?? '', names, new AbortController().signal)
+      for (const { name, resolve } of going) resolve(found.flatMap(([of, one]) => (of === name ? [one] : [])))
+    } catch (error) {
+      for (const { reject } of going) reject(error)
+    }
+    onTheWay -= 1
+    if (onTheWay === 0) depart()
+  }
+
+  return async (names, signal) => {
+    const { promise, resolve, reject } = Promise.withResolvers<T[]>()
+    waiting.push({ name: names.name, deploymentId: names.deploymentId, signal, resolve, reject })
+    if (onTheWay === 0) depart()
+    else timer ??= setTimeout(depart, patienceMs)
+    try {
+      return await untilAborted(promise, signal)
+    } catch (error) {
+      throw signal.aborted ? new CloudError(null, 'cancelled') : error
+    }
+  }
+}
