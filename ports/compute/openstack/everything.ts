@@ -2,8 +2,8 @@ import type { InstanceRef } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
 import type { Looks } from './looks.ts'
-import { serverAlone } from './shapes.ts'
-import type { Floating, Group, Port, Server, Volume } from './shapes.ts'
+import { imagePage, serverAlone } from './shapes.ts'
+import type { Floating, Group, Image, Port, Server, Volume } from './shapes.ts'
 import type { Names } from './together.ts'
 
 /** What stands around the server of one instance. */
@@ -67,4 +67,23 @@ export async function withFault(api: CloudApi, server: Server, signal: AbortSign
   if (server.status !== 'ERROR' || server.fault !== undefined) return server
   const whole = await api.get('compute', `/servers/${server.id}`, serverAlone, signal)
   return { ...whole, fault: whole.fault ?? { message: '' } }
+}
+
+/**
+ * The images that Nova made of the instance's disk to shelve it, and forgot: a server that is deleted on its way to rest leaves its
+ * image to nobody. Of known servers alone, for another deployment may use the name. Throws `CloudError`.
+ */
+export async function forgottenImages(
+  api: CloudApi,
+  { name }: Names,
+  servers: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Image[]> {
+  const { projectId: owner } = await api.token(signal)
+  const ofServer = async (instance_uuid: string) => {
+    const wanted = { name: `${name}-shelved`, owner, instance_uuid }
+    const found = await api.get('image', '/images', imagePage, signal, { query: wanted })
+    return found.filter((image) => image.instance_uuid === instance_uuid && image.name === wanted.name)
+  }
+  return (await Promise.all([...servers].map(ofServer))).flat()
 }

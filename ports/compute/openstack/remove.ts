@@ -1,14 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { InstanceRef, Removed } from '../provider.ts'
 import type { CloudApi } from './api.ts'
+import type { Service } from './catalog.ts'
 import { CloudError } from './cloud-error.ts'
-import { lookAround, serverById } from './everything.ts'
+import { forgottenImages, lookAround, serverById } from './everything.ts'
 import type { Surroundings } from './everything.ts'
 import type { Limit } from './limit.ts'
 import { isGoing } from './looks.ts'
 import { isMarked } from '../marks.ts'
 import { checkNames } from './names.ts'
-import type { Port } from './shapes.ts'
+import type { Image, Port } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
 import { tolerant } from './surroundings.ts'
 
@@ -23,7 +24,7 @@ export interface RemoveDeps extends Ground {
 }
 
 /**
- * Removes what belongs to the instance: server, ports, floating address, volumes, security group, in this order, and goes on only
+ * Removes what belongs to the instance: server, ports, floating address, images, volumes, security group, in this order, and goes on only
  * when the server was seen gone twice. `removed` only when two looks in a row showed nothing of any kind.
  */
 export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal: AbortSignal): Promise<Removed> {
@@ -78,7 +79,7 @@ function removing({ api, looks }: Ground, ref: InstanceRef, signal: AbortSignal)
     withoutServer += 1
     // Of what stands around it nothing is asked before it may be touched: Neutron has enough to do with its end.
     if (hadServer && withoutServer < 2) return 'wait'
-    const left = await lookAround(looks, ref, signal)
+    const left = { ...(await lookAround(looks, ref, signal)), images: await forgottenImages(api, ref, known, signal) }
     withoutAny = count(left) === 0 ? withoutAny + 1 : 0
     if (withoutAny >= 2) return 'removed'
     const holders = await holdersOf(api, ref, left.ports, known, signal)
@@ -95,19 +96,24 @@ function removing({ api, looks }: Ground, ref: InstanceRef, signal: AbortSignal)
   }
 }
 
-const count = ({ ports, floatings, volumes, groups }: Surroundings): number =>
-  ports.length + floatings.length + volumes.length + groups.length
+interface Left extends Surroundings {
+  readonly images: readonly Image[]
+}
 
-async function removeSurroundings(api: CloudApi, left: Surroundings, signal: AbortSignal): Promise<void> {
-  const remove = async (service: 'network' | 'volume', path: string, found: readonly { readonly id: string }[]) => {
+const count = ({ ports, floatings, images, volumes, groups }: Left): number =>
+  ports.length + floatings.length + images.length + volumes.length + groups.length
+
+async function removeSurroundings(api: CloudApi, left: Left, signal: AbortSignal): Promise<void> {
+  const remove = async (service: Service, path: string, found: readonly { readonly id: string }[]) => {
     await Promise.all(found.map(({ id }) => tolerant(api.done(service, 'DELETE', `${path}/${id}`, signal))))
   }
   await remove('network', '/ports', left.ports)
   await remove('network', '/floatingips', left.floatings)
+  await remove('image', '/images', left.images)
   const standing = left.volumes.filter(({ status }) => status !== 'deleting')
   await remove('volume', '/volumes', standing)
   // It stands for all else: whoever finds none believes that there is nothing.
-  if (left.volumes.length === 0) await remove('network', '/security-groups', left.groups)
+  if (left.volumes.length + left.images.length === 0) await remove('network', '/security-groups', left.groups)
 }
 
 /** Servers that the list keeps silent about: deleted and kept for some time in case it was a mistake, or of a cell that is down. */

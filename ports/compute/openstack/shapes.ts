@@ -110,6 +110,8 @@ const imageShape = z.object({
   owner: words,
   visibility: words,
   created_at: words,
+  /** Of which server Nova made it. */
+  instance_uuid: words,
 })
 export type Image = z.output<typeof imageShape>
 export const imagePage = z.object({ images: z.array(imageShape) }).transform((page) => page.images)

@@ -21,6 +21,7 @@ export interface Seen {
 /** A cloud in memory that speaks as much as a driver asks: for what no real one here has (volumes), and for exact moments. */
 export interface FakeCloud {
   readonly authUrl: string
+  readonly projectId: string
   readonly requests: Seen[]
   readonly things: Record<'servers' | 'ports' | 'security_groups' | 'floatingips' | 'volumes' | 'images', Thing[]>
   /** Answers instead of the cloud; `undefined`: the cloud answers. */
@@ -172,7 +173,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
     const fits = (thing: Thing) =>
       tags.every((tag) => has(thing, tag)) &&
       (anyTags.length === 0 || anyTags.some((tag) => has(thing, tag))) &&
-      ['name', 'description'].every(
+      ['name', 'description', 'instance_uuid'].every(
         (field) => !query.has(field) || query.getAll(field).includes(`${thing[field]}`),
       )
     const found = all.filter(fits)
@@ -196,6 +197,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
   base = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
   return Object.assign(cloud, {
     authUrl: `${base}/identity`,
+    projectId: project,
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

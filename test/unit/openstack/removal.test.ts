@@ -62,6 +62,41 @@ async function makeHidden(provider: ComputeProvider) {
 const hidden = ({ path }: Seen) =>
   path.includes('/servers/detail') ? { status: 200, body: { servers: [] } } : undefined
 
+test('the image that Nova made of a machine on its way to rest goes with it, and nobody else’s does', async () => {
+  const provider = openCloud(cloud)
+  const spec = specOf()
+  await provider.create(spec, call)
+  const made = { name: `${spec.name}-shelved`, status: 'queued', owner: cloud.projectId, visibility: 'private' }
+  const image = (id: string, more: object) => ({ id, ...made, instance_uuid: cloud.things.servers[0]?.id, ...more })
+  cloud.things.images.push(
+    image('forgotten', {}),
+    image('by-hand', { name: 'before the upgrade' }),
+    image('of-another', { instance_uuid: 'of another deployment' }),
+  )
+  const [desk] = cloud.things.images
+  expect(await provider.remove(spec, call)).toEqual({ kind: 'removed' })
+  expect(cloud.things.images.map(({ id }) => id)).toEqual([desk?.id, 'by-hand', 'of-another'])
+  const told = cloud.requests.map(({ method, path }) => `${method} ${path.split(/[/?]/)[2]}`)
+  expect(told.indexOf('DELETE images')).toBeGreaterThan(told.indexOf('DELETE servers'))
+  await provider.close()
+})
+
+test('an instance is not gone while the image of its disk is there', async () => {
+  const provider = openCloud(cloud, { removeTimeoutMs: 1_000 })
+  const spec = specOf()
+  await provider.create(spec, call)
+  const id = 'kept'
+  cloud.things.images.push({
+    ...{ id, name: `${spec.name}-shelved`, status: 'active', owner: cloud.projectId, visibility: 'private' },
+    instance_uuid: cloud.things.servers[0]?.id,
+  })
+  cloud.instead = ({ method, path }) =>
+    method === 'DELETE' && path.includes('/images/') ? { status: 409, body: {} } : undefined
+  expect((await provider.remove(spec, call)).kind).toBe('unknown')
+  expect(cloud.things.security_groups).toHaveLength(1)
+  await provider.close()
+})
+
 test('a port is not removed from under a server that the list keeps silent about', async () => {
   const provider = openCloud(cloud)
   const { spec, server } = await makeHidden(provider)
