@@ -6,7 +6,7 @@ import type { ExpectedInstance } from '../db/instances.ts'
 import { recordObserved } from '../db/provider-health.ts'
 import { newWords } from '../domain/backend-words.ts'
 import type { ProviderId } from '../domain/ids.ts'
-import { observationKey, observe } from '../domain/observation.ts'
+import { observationKey, observe, untilNextList } from '../domain/observation.ts'
 import type { Sighting } from '../domain/observation.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
@@ -37,8 +37,9 @@ export function createObserveActivities({ db, providerId, provider, deploymentId
       const until = Date.now() + run.timings.observeRunMs
       const look = async (call: CallContext) => {
         while (Date.now() < until) {
+          const began = Date.now()
           const busy = await tick(call)
-          await pause(busy ? run.timings.observeBusyMs : run.timings.observeIdleMs, call.signal)
+          await pause(untilNextList(busy, Date.now() - began, run.timings), call.signal)
         }
       }
       await alive(timings, look, stopping).catch((error: unknown) => {

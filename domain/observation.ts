@@ -1,4 +1,5 @@
 import type { SessionState } from './lifecycle.ts'
+import type { Timings } from './timings.ts'
 
 /** What a backend's list says of one instance, without its addresses. */
 export type Sighting = 'pending' | 'running' | 'paused' | 'exited' | 'unknown'
@@ -49,4 +50,16 @@ export function isSuspicious(state: SessionState, seen: Sighting | 'absent'): bo
   if (seen === 'exited' || seen === 'absent') return true
   if (seen === 'running') return state === 'paused'
   return (seen === 'paused' || seen === 'pending') && state === 'ready'
+}
+
+/**
+ * How long until a provider is listed again, ms. While something begins there, soon; one that takes long to answer has enough to do,
+ * and is not asked for more than a third of its time.
+ */
+export function untilNextList(
+  isBusy: boolean,
+  tookMs: number,
+  { observeBusyMs, observeIdleMs }: Pick<Timings, 'observeBusyMs' | 'observeIdleMs'>,
+): number {
+  return isBusy ? Math.max(observeBusyMs, Math.min(2 * tookMs, observeIdleMs)) : observeIdleMs
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { observationKey, observe } from '../../domain/observation.ts'
+import { observationKey, observe, untilNextList } from '../../domain/observation.ts'
 import type { Expected, Sighting } from '../../domain/observation.ts'
 
 const sightings = ['pending', 'running', 'paused', 'exited', 'unknown'] as const
@@ -64,4 +64,18 @@ describe('observing', () => {
       expect(of('pending')?.suspicious).toBe(sessionState === 'ready')
     }
   })
+})
+
+test.each([
+  [true, 80, 500],
+  [true, 700, 1_400],
+  [true, 30_000, 5_000],
+  [false, 80, 5_000],
+  [false, 30_000, 5_000],
+])('while something begins (%s) and a list took %d ms, the next is made after %d ms', (isBusy, tookMs, afterMs) => {
+  expect(untilNextList(isBusy, tookMs, { observeBusyMs: 500, observeIdleMs: 5_000 })).toBe(afterMs)
+})
+
+test('a list is never made sooner than a deployment says, however its times stand to one another', () => {
+  expect(untilNextList(true, 9_000, { observeBusyMs: 500, observeIdleMs: 200 })).toBe(500)
 })
