@@ -85,7 +85,7 @@ async function makeOrAdopt(deps: CreateDeps, spec: InstanceSpec, call: CallConte
     const waited = Date.now() - began
     if (waited > settings.bootTimeoutMs) throw new CloudError(null, 'it is being made, or removed, elsewhere')
     const group = found.groups.find(({ id }) => claimed.has(id)) ?? found.groups[0] ?? null
-    const mayGoOn = group === null || claimed.has(group.id) || waited >= settings.takeOverMs
+    const mayGoOn = group === null || claimed.has(group.id) || Math.max(waited, ageOf(group)) >= settings.takeOverMs
     if (found.servers.length === 0 && mayGoOn) {
       const own = group ?? (await claimGroup(deps, spec, signal))
       if (own !== null) {
@@ -101,6 +101,9 @@ async function makeOrAdopt(deps: CreateDeps, spec: InstanceSpec, call: CallConte
     await wait(settings.lookAgainMs * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined)
   }
 }
+
+/** How long ago it was made, ms, by clocks that need not agree: too soon is not wrong, only more than one is at it. 0: not known. */
+const ageOf = ({ created_at }: Group): number => Date.now() - (Date.parse(created_at) || Date.now())
 
 interface Prepared {
   readonly network: Network

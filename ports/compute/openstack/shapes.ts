@@ -54,6 +54,7 @@ const groupShape = z.object({
   id,
   name: words,
   description: words,
+  created_at: words,
   security_group_rules: z.array(ruleShape).default([]),
 })
 export type Group = z.output<typeof groupShape>

@@ -173,6 +173,22 @@ test('what another worker began and left is ended by the next, after a while', a
   await Promise.all([dying.close(), next.close()])
 })
 
+test('what was begun long ago, as before the cloud went away, is gone on with at once', async () => {
+  const provider = openCloud(cloud, { takeOverMs: 60_000 })
+  const spec = specOf()
+  cloud.instead = ({ method, path }) => {
+    if (method !== 'POST' || !path.endsWith('/security-groups')) return undefined
+    const group = { name: spec.name, description: `carrel ${spec.deploymentId}`, created_at: '2026-11-20T08:00:00Z' }
+    cloud.things.security_groups.push({ ...group, id: 'begun', security_group_rules: [] })
+    return { status: 503 }
+  }
+  expect((await provider.create(spec, call)).kind).toBe('unavailable')
+  cloud.instead = () => undefined
+  expect((await provider.create(spec, call)).kind).toBe('made')
+  expect(cloud.things.security_groups.map(({ id }) => id)).toEqual(['begun'])
+  await provider.close()
+})
+
 test('a refused server leaves nothing behind, and says the cloud’s own words to operators', async () => {
   const provider = openCloud(cloud, { floatingNetwork: 'outside' })
   const message = 'Quota exceeded for instances: Requested 1, but already used 1 of 1 instances'
