@@ -35,8 +35,6 @@ const timings: Partial<Timings> = {
   heartbeatMs: 5_000,
   providerRetryMs: 500,
   providerRetryMaxMs: 5_000,
-  observeBusyMs: 500,
-  observeIdleMs: 1_000,
 }
 
 const templateName = 'stand'
