@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { isWithin, parseAddress, parseNetwork } from '../../platform/addresses.ts'
+import type { Network } from '../../platform/addresses.ts'
 import type { LinkEnds } from './guacd-link.ts'
 
 /** What an operator says of the way from guacd to the gateway, where it is not the way from the gateway to guacd. */
@@ -49,11 +50,8 @@ export async function openBridge(
   }
   const part = () => void (isClosed || setTimeout(close, partingMs))
   // Somebody else is closed, and takes nothing away from guacd.
-  const isExpected = (guest: Socket): boolean => {
-    const from = parseAddress(guest.remoteAddress ?? '')
-    if (from === null || isClosed || ends.length > 1) return false
-    return from.toString() === parseAddress(far)?.toString() || networks.some((network) => isWithin(from, network))
-  }
+  const isExpected = ({ remoteAddress = '' }: Socket): boolean =>
+    !isClosed && ends.length === 1 && comesFrom(remoteAddress, far, networks)
   const server = createServer({ noDelay: true, keepAlive: true }, (guest) => {
     guest.on('error', () => undefined)
     if (!isExpected(guest)) {
@@ -76,6 +74,19 @@ export async function openBridge(
     close()
     throw error
   }
+}
+
+/**
+ * Whether somebody comes from where guacd is reached, or from one of the networks. A link-local address counts with its zone
+ * (`fe80::1%eth0`): on another link it is somebody else's. Networks know no zones: whoever names one means each.
+ */
+export function comesFrom(address: string, far: string, networks: readonly Network[]): boolean {
+  const [bare = '', zone = ''] = address.split('%')
+  const from = parseAddress(bare)
+  if (from === null) return false
+  const [farBare = '', farZone = ''] = far.split('%')
+  const isFar = from.toString() === parseAddress(farBare)?.toString() && zone === farZone
+  return isFar || networks.some((network) => isWithin(from, network))
 }
 
 async function listening(server: Server, host: string): Promise<{ host: string; port: number }> {

@@ -3,9 +3,10 @@ import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { Duplex, PassThrough } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bridgeLimits, openBridge } from '../../../gateway/desktop/bridge.ts'
+import { bridgeLimits, comesFrom, openBridge } from '../../../gateway/desktop/bridge.ts'
 import type { Bridge } from '../../../gateway/desktop/bridge.ts'
 import { bridgingTo } from '../../../gateway/desktop/pinned-desk.ts'
+import { parseNetwork } from '../../../platform/addresses.ts'
 import { locator } from '../../../platform/target.ts'
 import type { Place } from '../../../platform/target.ts'
 import { eventually } from '../../support/gateway/stand.ts'
@@ -76,6 +77,24 @@ test('where guacd comes from another address than it is reached at, its network 
   guest.write('x')
   expect(await firstOf(guest)).toBe('x')
   bridge.close()
+})
+
+test.each<[string, string, boolean]>([
+  ['fe80::1%eth0', 'fe80::1%eth0', true],
+  ['fe80::1%eth0', 'FE80:0::1%eth0', true],
+  ['fe80::1%eth1', 'fe80::1%eth0', false],
+  ['fe80::2%eth0', 'fe80::1%eth0', false],
+  ['fe80::1', 'fe80::1%eth0', false],
+  ['::ffff:192.0.2.1', '192.0.2.1', true],
+  ['', '', false],
+])('%s is guacd at %s: %s', (from, far, is) => {
+  expect(comesFrom(from, far, [])).toBe(is)
+})
+
+test('a network of link-local addresses is one on each link', () => {
+  const networks = [parseNetwork('fe80::/64')]
+  expect(comesFrom('fe80::1%eth1', '192.0.2.1', networks)).toBe(true)
+  expect(comesFrom('fe80:1::1%eth1', '192.0.2.1', networks)).toBe(false)
 })
 
 test('nobody comes: the desk is let go, and nothing listens', async () => {
