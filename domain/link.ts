@@ -27,9 +27,9 @@ export function linkUrl(url: string, values: LinkValues): string | null {
   return shapeOf(meant) === shapeOf(said) ? meant : null
 }
 
-/** What of an address a value must not change: where it leads to, and how deep. */
+/** What of an address a value must not change: where it leads to, and how deep. Its last segment counts by what would stand below. */
 function shapeOf(url: string): string {
-  const { origin, pathname } = new URL(url)
+  const { origin, pathname } = new URL(`${url.replace(/[?#].*$/s, '')}/below`)
   return `${origin} ${pathname.split('/').length}`
 }
 

@@ -28,6 +28,12 @@ test.each(['..', '.', '...', '', 'a/../..', '\\..\\', '//evil.example', '@evil.e
   },
 )
 
+test.each(['', 'files/'])('nor does one that ends the path, after "/%s"', (path) => {
+  const led = (run: string) => linkUrl(`https://desk.example/${path}{parameter.run}?by={account}#/..`, values({ run }))
+  expect(led('a')).toBe(`https://desk.example/${path}a?by=a1#/..`)
+  expect([led('.'), led('..')]).toEqual([null, null])
+})
+
 const link = (url: string, over: Partial<TemplateSpec> = {}): TemplateSpec => ({
   ...plainTemplate,
   doors: {},
