@@ -54,24 +54,22 @@ function egressOf({ egress }: InstanceSpec, settings: KubernetesSettings): V1Net
       return []
     case 'internet': {
       const outside = [...privateNetworks, ...settings.forbiddenNetworks]
-      return [nameService(settings), ...reaching(['0.0.0.0/0'], outside)]
+      return [...nameService(settings), ...reaching(['0.0.0.0/0'], outside)]
     }
     case 'site': {
       const outside = [...neverSite, ...settings.forbiddenNetworks]
-      return [nameService(settings), ...reaching(settings.siteNetworks, outside)]
+      return [...nameService(settings), ...reaching(settings.siteNetworks, outside)]
     }
     default:
       return egress satisfies never
   }
 }
 
-const nameService = ({ nameServers }: KubernetesSettings): V1NetworkPolicyEgressRule => ({
-  to: nameServers.map(peerOf),
-  ports: [
-    { protocol: 'UDP', port: 53 },
-    { protocol: 'TCP', port: 53 },
-  ],
-})
+/** An empty list of peers would mean everybody: there is no rule then. */
+const nameService = ({ nameServers }: KubernetesSettings): V1NetworkPolicyEgressRule[] =>
+  nameServers.length === 0 ? [] : [{ to: nameServers.map(peerOf), ports: dns }]
+
+const dns = ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 }))
 
 /** One that reports its ports reaches whoever takes the report, and finds it by name. */
 function reportsOf({ report, egress }: InstanceSpec, settings: KubernetesSettings): V1NetworkPolicyEgressRule[] {
@@ -81,8 +79,7 @@ function reportsOf({ report, egress }: InstanceSpec, settings: KubernetesSetting
   const itself = isIP(host) === 0 ? [] : [network(`${host}/${isIPv6(host) ? 128 : 32}`, [])]
   const to = [...settings.reportsTo.map(peerOf), ...itself]
   const port = Number(url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port)
-  const names = isIP(host) === 0 && egress === 'none' ? [nameService(settings)] : []
-  // An empty list of peers would mean everybody.
+  const names = isIP(host) === 0 && egress === 'none' ? nameService(settings) : []
   return to.length === 0 ? names : [...names, { to, ports: [{ protocol: 'TCP', port }] }]
 }
 
@@ -94,7 +91,7 @@ function peerOf(peer: Peer): V1NetworkPolicyPeer {
   }
 }
 
-/** An empty list of peers would mean everybody: there is no rule then. */
+/** As of name servers: no peers, no rule. */
 function reaching(networks: readonly string[], without: readonly string[]): V1NetworkPolicyEgressRule[] {
   const open = networks.filter((cidr) => !without.some((outer) => liesWithin(cidr, outer)))
   return open.length === 0 ? [] : [{ to: open.map((cidr) => network(cidr, without)) }]

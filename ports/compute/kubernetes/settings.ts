@@ -62,8 +62,8 @@ const shared = {
   unschedulableSeconds: z.int().min(1).max(3_600).default(60),
   /** How long fetching an image may go on failing; then the session fails as `image_missing`. */
   imageFailingSeconds: z.int().min(1).max(3_600).default(15),
-  /** From SIGTERM to SIGKILL when a session is removed or paused. */
-  stopGraceSeconds: z.int().min(0).max(300).default(10),
+  /** From SIGTERM to SIGKILL when a session is removed or paused. By 0 the cluster would forget what still runs. */
+  stopGraceSeconds: z.int().min(1).max(300).default(10),
   /** One call to the cluster is given up after this. */
   requestTimeoutMs: z.int().min(100).max(120_000).default(15_000),
   /** How long a create watches what it made, for failures that end a start at once. */

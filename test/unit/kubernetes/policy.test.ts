@@ -47,6 +47,13 @@ test('the internet is what is public: no private network, no metadata address, n
   )
 })
 
+test.each(['internet', 'site'] as const)('with egress %s and no name servers nobody is asked for names', (egress) => {
+  const rules = outward({ egress }, { nameServers: [], siteNetworks: ['10.1.0.0/16'] })
+  expect(rules).toHaveLength(1)
+  expect(rules.every(({ to = [] }) => to.length > 0)).toBe(true)
+  expect(rules).not.toContainEqual(names)
+})
+
 test('a site is its networks without what is forbidden, and a network that is all forbidden is left out', () => {
   const siteNetworks = ['10.1.0.0/16', '10.9.9.0/24']
   const [, rest] = outward({ egress: 'site' }, { siteNetworks, forbiddenNetworks: ['10.1.2.0/24', '10.9.0.0/16'] })

@@ -24,6 +24,11 @@ test('nobody is reached by accident: who reaches sessions must be said, and by a
   expect(faults({ inCluster: true, reachableFrom: [{ network: '10.0.0.0/99' }] })).not.toEqual([])
 })
 
+test('a session is given time to end: without any the cluster would forget it while it runs', () => {
+  expect(faults({ reachableFrom, inCluster: true, stopGraceSeconds: 1 })).toEqual([])
+  expect(faults({ reachableFrom, inCluster: true, stopGraceSeconds: 0 })).toHaveLength(1)
+})
+
 test.each([
   { kubeconfig: '/etc/passwd' },
   { tokenFile: '/etc/passwd' },
