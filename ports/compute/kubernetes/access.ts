@@ -6,6 +6,7 @@ import type { KubernetesSettings } from './settings.ts'
 
 /** Where the cluster is, whom to trust there, and who Carrel is to it. */
 export interface Access {
+  /** Its paths follow upon this: there may be one already, of who stands before it. */
   readonly server: string
   readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
   /** The token of now; `null`: the certificate says it all. */
@@ -22,7 +23,7 @@ export async function openAccess(settings: KubernetesSettings): Promise<Access> 
   if (settings.server === undefined || settings.ca === undefined) return await fromLibrary(settings)
   const { server, ca, token, tokenFile } = settings
   return {
-    server,
+    server: server.replace(/\/$/, ''),
     tls: { ca },
     token: async () => (tokenFile === undefined ? (token ?? null) : await readToken(tokenFile)),
   }
@@ -55,7 +56,7 @@ async function fromLibrary(settings: KubernetesSettings): Promise<Access> {
   if (tokenFile === undefined && user.token === undefined && cert === undefined)
     throw new AccessUnusable('the user of the kubeconfig has neither a token nor a certificate')
   return {
-    server: cluster.server,
+    server: cluster.server.replace(/\/+$/, ''),
     tls: {
       ...(ca === undefined ? {} : { ca }),
       ...(cert === undefined ? {} : { cert }),
@@ -74,16 +75,24 @@ function tokenFileOf(provider: unknown): string | undefined {
   throw new AccessUnusable('auth-provider is not taken')
 }
 
-const usersShape = z.object({
-  users: z.array(z.object({ name: z.string(), user: z.object({ tokenFile: z.string().optional() }).nullish() })),
-})
+const usersShape = z.object({ users: z.array(z.object({ name: z.unknown(), user: z.unknown() })) })
+const userShape = z.object({ tokenFile: z.string().nullish() }).nullish()
 
 /** Where a kubeconfig says that its user's token lies, which goes before a token in it: the library passes over it. */
 async function namedTokenFile(kubeconfig: string | undefined, name: string): Promise<string | undefined> {
   if (kubeconfig === undefined) return undefined
-  const parsed = usersShape.safeParse(parse(await contentOf(kubeconfig)))
-  const found = parsed.data?.users.find((user) => user.name === name)?.user?.tokenFile
-  return found === undefined ? undefined : resolve(dirname(kubeconfig), found)
+  const user = userShape.safeParse(userNamed(name, await contentOf(kubeconfig)))
+  if (!user.success) throw new AccessUnusable('tokenFile of the user of the kubeconfig is not the name of a file')
+  const found = user.data?.tokenFile ?? ''
+  return found === '' ? undefined : resolve(dirname(kubeconfig), found)
+}
+
+function userNamed(name: string, kubeconfig: string): unknown {
+  try {
+    return usersShape.parse(parse(kubeconfig)).users.find((user) => user.name === name)?.user
+  } catch {
+    throw new AccessUnusable('the users of the kubeconfig cannot be read')
+  }
 }
 
 async function inline(data: string | undefined, file: string | undefined): Promise<string | undefined> {

@@ -74,7 +74,7 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
   async function send(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const { access, agent } = await open()
     const token = await access.token()
-    const url = new URL(call.path, access.server)
+    const url = new URL(access.server + call.path)
     for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, `${value}`)
     const answer = await request(url, {
       dispatcher: agent,

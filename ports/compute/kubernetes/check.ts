@@ -59,7 +59,8 @@ export async function checkCluster(
     return [...found, ...expiry(await api.token(), api.now())]
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
-    return [{ code: error.status === 401 ? 'credentials_refused' : 'unreachable', level: 'missing' }]
+    const isRefused = error.status === 401 || error.status === 403
+    return [{ code: isRefused ? 'credentials_refused' : 'unreachable', level: 'missing' }]
   }
 }
 

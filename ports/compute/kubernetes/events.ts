@@ -21,8 +21,8 @@ export async function explain(api: Api, pod: Pod, reading: Reading, signal: Abor
     const last = (await eventsOf(api, pod, signal)).findLast(({ reason }) => reason in told)
     return { ...reading, reason: told[last?.reason ?? ''] ?? reading.reason }
   }
-  if (reading.kind === 'failing' && reading.code === 'image_missing') {
-    // Fetching it may have taken long before it failed for the first time.
+  if (reading.kind === 'failing' && reading.code !== 'unschedulable') {
+    // Fetching its image may have taken long before anything failed for the first time.
     const failed = (await eventsOf(api, pod, signal)).find(({ reason }) => reason === 'Failed')
     return { ...reading, since: failed === undefined ? reading.since : timeOf(failed) }
   }

@@ -17,8 +17,8 @@ const latestMs = 1_000
 const usualMs = 3_000
 
 /**
- * Watches a Pod until it runs or ended, for as long as the settings say. Throws `Refusal` as soon as it is sure that it never
- * will run; what comes later is told by an inspection.
+ * Watches a Pod until it runs, ended or is gone, for as long as the settings say. Throws `Refusal` as soon as it is sure that it
+ * never will run; everything else, and what comes later, is told by an inspection.
  */
 export async function watchStart(deps: Deps, namespace: string, name: string, call: CallContext): Promise<void> {
   const { api, settings } = deps
@@ -26,7 +26,8 @@ export async function watchStart(deps: Deps, namespace: string, name: string, ca
   const patientFrom = Date.now() + usualMs
   for (let pauseMs = soonestMs; ; pauseMs = Math.min(latestMs, pauseMs * 1.5)) {
     const pod: Pod | null = await orNull(api.get(pathOf(namespace, 'pods', name), podShape, call.signal))
-    if (pod === null) throw new ApiError(404, 'it was removed while it was made')
+    // Somebody deleted it: trying again would not bring it back, and the cluster is well.
+    if (pod === null) return
     const shown = readPod(pod, null)
     const hurried = shown.kind === 'pending' && Date.now() < patientFrom
     const reading = hurried ? shown : await explain(api, pod, shown, call.signal)

@@ -43,6 +43,7 @@ test.each<[string, object, object]>([
   ['a cluster that nobody vouches for', { token: 't' }, { 'insecure-skip-tls-verify': true }],
   ['a cluster in the open', { token: 't' }, { server: 'http://192.0.2.1' }],
   ['a way round', { token: 't' }, { 'proxy-url': 'http://192.0.2.2:3128' }],
+  ['a token in what is no file', { token: 'old', tokenFile: ['renewed'] }, {}],
 ])('a kubeconfig that names %s is not taken', async (_, user, more) => {
   await expect(accessOf(user, more)).rejects.toThrow(AccessUnusable)
 })

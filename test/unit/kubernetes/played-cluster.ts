@@ -25,10 +25,19 @@ export interface PlayedCluster {
   close(): Promise<void>
 }
 
+type Settings = Readonly<Record<string, unknown>>
+
+/** How it is reached. */
+interface Where {
+  readonly server: string
+  readonly ca: string
+  readonly token: string
+}
+
 /** Answers each request as the test says; there is no cluster behind it. */
 export async function playCluster(
   answer: (line: string, request: IncomingMessage) => Played,
-  settings: Readonly<Record<string, unknown>> = {},
+  more: Settings | ((where: Where) => Settings) = {},
 ): Promise<PlayedCluster> {
   const { ca, key, cert } = await makeServerCertificate()
   const requests: PlayedRequest[] = []
@@ -45,14 +54,10 @@ export async function playCluster(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   // A server that listens on a port has such an address.
   const { port } = server.address() as AddressInfo
-  const where = {
-    inCluster: false,
-    server: `https://127.0.0.1:${port}`,
-    ca,
-    token: 'a-token',
-    requestTimeoutMs: 20_000,
-  }
-  const provider = createKubernetesProvider(settingsWith({ ...where, ...settings }), { networks: ['10.0.0.0/8'] })
+  const where: Where = { server: `https://127.0.0.1:${port}`, ca, token: 'a-token' }
+  const settings = typeof more === 'function' ? more(where) : more
+  const all = { inCluster: false, ...where, requestTimeoutMs: 20_000, ...settings }
+  const provider = createKubernetesProvider(settingsWith(all), { networks: ['10.0.0.0/8'] })
   return {
     provider,
     requests,

@@ -1,6 +1,9 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { labelsOf, objectName } from '../../../ports/compute/kubernetes/names.ts'
 import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
@@ -154,6 +157,86 @@ test('a Pod that is made between two looks is not lost', async () => {
     return looks++ === 0 ? no(404, 'NotFound') : json(200, pod)
   })
   expect(await cluster.provider.inspect(ref, call())).toMatchObject({ kind: 'pending' })
+})
+
+test('a Pod that somebody deletes while it starts is no trouble of the provider: an inspection tells that it is lost', async () => {
+  // create: ─ owner ─ rules ─ Pod ─ made ········ looks
+  // others: ───────────────────────────── delete
+  const labels = { ...labelsOf(specWith()), 'carrel.stage': 'making' }
+  const metadata = { name: objectName(ref), namespace: 'carrel-sessions', uid: 'u', labels }
+  const pod = { metadata, spec: { containers: [] }, status: {} }
+  let isMade = false
+  cluster = await playCluster((line) => {
+    if (line.startsWith('POST')) return json(201, line.includes('/pods') ? pod : { metadata })
+    if (line.startsWith('PATCH') && line.includes('/secrets/')) isMade = true
+    if (line.startsWith('PATCH')) return json(200, { metadata })
+    if (line.includes('/pods/')) return no(404, 'NotFound')
+    return json(200, { metadata: { ...metadata, labels: { ...labels, 'carrel.stage': isMade ? 'made' : 'making' } } })
+  })
+  expect((await cluster.provider.create(specWith(), call())).kind).toBe('made')
+  expect(await cluster.provider.inspect(ref, call())).toEqual({ kind: 'absent' })
+})
+
+test.each([
+  [2, 'pending'],
+  [60, 'exited'],
+])(
+  'a container that cannot be made, %i s after it failed first, however long its image took: %s',
+  async (ago, kind) => {
+    const at = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString()
+    const labels = { ...labelsOf(specWith()), 'carrel.stage': 'made' }
+    const metadata = { name: objectName(ref), namespace: 'carrel-sessions', uid: 'u', labels }
+    const waiting = { reason: 'CreateContainerError', message: 'context deadline exceeded' }
+    const status = {
+      phase: 'Pending',
+      conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: at(600) }],
+      containerStatuses: [{ name: 'session', state: { waiting } }],
+    }
+    const events = ['Pulling', 'Pulled', 'Failed'].map((reason, n) => ({
+      reason,
+      firstTimestamp: at([590, 70, ago][n] ?? 0),
+    }))
+    cluster = await playCluster((line) => {
+      if (line.includes('/events')) return json(200, { items: events })
+      return json(200, line.includes('/pods/') ? { metadata, spec: { containers: [] }, status } : { metadata })
+    })
+    expect((await cluster.provider.inspect(ref, call())).kind).toBe(kind)
+  },
+)
+
+test('a cluster that is reached below a path of its kubeconfig is asked there', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'carrel-kubeconfig-'))
+  const kubeconfig = join(directory, 'kubeconfig')
+  try {
+    cluster = await playCluster(
+      () => empty,
+      ({ server, ca, token }) => {
+        const authority = Buffer.from(ca).toString('base64')
+        const there = { server: `${server}/k8s/clusters/c-1/`, 'certificate-authority-data': authority }
+        const config = {
+          clusters: [{ name: 'c', cluster: there }],
+          users: [{ name: 'u', user: { token } }],
+          contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+          'current-context': 'x',
+        }
+        writeFileSync(kubeconfig, JSON.stringify(config))
+        return { server: undefined, ca: undefined, token: undefined, kubeconfig }
+      },
+    )
+    expect(await listed(cluster.provider, deploymentId)).toEqual([])
+    expect(cluster.requests.map(({ line }) => line.split('?')[0])).toContain(
+      'GET /k8s/clusters/c-1/api/v1/namespaces/carrel-sessions/pods',
+    )
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+})
+
+test('a check by somebody whom the cluster forbids everything says that its credentials are refused', async () => {
+  cluster = await playCluster(() => no(403, 'Forbidden', 'forbidden'))
+  expect(await cluster.provider.check?.({ deploymentId, templates: [] }, call())).toEqual([
+    { code: 'credentials_refused', level: 'missing' },
+  ])
 })
 
 test('a name that somebody else has is not taken over', async () => {
