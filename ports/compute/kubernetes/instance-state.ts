@@ -1,7 +1,7 @@
 import type { Endpoint, InstanceState } from '../provider.ts'
 import type { Stage } from './names.ts'
 import { addressList } from '../networks.ts'
-import { reportsAnnotation } from './pod.ts'
+import { mainContainer, reportsAnnotation } from './pod.ts'
 import type { KubernetesSettings } from './settings.ts'
 import type { Pod, Service } from './shapes.ts'
 import type { Reading } from './states.ts'
@@ -53,7 +53,9 @@ const neverRan = ({ code, detail }: { code: Extract<Reading, { kind: 'hopeless' 
   ({ kind: 'exited', exitCode: null, outOfMemory: false, reason: code, detail: detail.slice(0, 500) }) as const
 
 function runningState({ pod, service }: Found, { settings, networks }: Ground): InstanceState {
-  const ports = pod.spec.containers.flatMap((container) => container.ports.map(({ containerPort }) => containerPort))
+  // A cluster may put containers of its own beside it, whose ports are nobody's doors.
+  const session = pod.spec.containers.find(({ name }) => name === mainContainer)
+  const ports = session?.ports.map(({ containerPort }) => containerPort) ?? []
   const reports = reportsAnnotation in pod.metadata.annotations
   const atService = settings.endpoints === 'service' && ports.length > 0 && !reports
   const host = atService ? service?.spec.clusterIP : pod.status.podIP

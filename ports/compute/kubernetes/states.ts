@@ -70,11 +70,11 @@ const podEnds: Readonly<Record<string, FailReason>> = {
   NodeLost: 'node_failed',
   NodeAffinity: 'unschedulable',
   UnexpectedAdmissionError: 'unschedulable',
-  OutOfcpu: 'unschedulable',
-  OutOfmemory: 'unschedulable',
-  OutOfpods: 'unschedulable',
-  'OutOfephemeral-storage': 'unschedulable',
+  TopologyAffinityError: 'unschedulable',
 }
+
+/** Its machine had too little of something, which stands behind this: of `cpu`, or of what GPUs are called. */
+const outOf = /^OutOf./
 
 /** Who disturbed a Pod, by its condition DisruptionTarget. */
 const disruptions: Readonly<Record<string, FailReason>> = {
@@ -115,7 +115,8 @@ const unnamed = (what: string, word: string): Reading => {
 
 function unscheduled({ reason, message, lastTransitionTime }: Condition): Reading {
   if (reason === 'SchedulingGated') return { kind: 'pending', reason: 'the cluster holds it back' }
-  if (reason !== 'Unschedulable') return { kind: 'pending', reason: 'it waits for a machine' }
+  if (reason === '' || reason === 'SchedulerError') return { kind: 'pending', reason: 'it waits for a machine' }
+  if (reason !== 'Unschedulable') return unnamed('unscheduled', reason)
   const since = timeOf(lastTransitionTime)
   return { kind: 'failing', code: 'unschedulable', reason: 'no machine has room for it', detail: message, since }
 }
@@ -140,12 +141,16 @@ function waitingFor(
   }
 }
 
+const notReadyYet = ['ContainersNotReady', 'ReadinessGatesNotReady', 'UnknownContainerStatuses']
+
 /** Its container runs; whether it may be reached is said by the condition Ready, which a machine that is lost takes back. */
 function readiness(pod: Pod): Reading {
   const ready = conditionOf(pod, 'Ready')
   if (ready?.status === 'True') return { kind: 'running' }
-  if (ready === undefined || ready.reason === 'ContainersNotReady') return { kind: 'pending', reason: 'it starts' }
-  return { kind: 'unknown', why: 'its machine does not answer the cluster' }
+  if (ready === undefined || notReadyYet.includes(ready.reason)) return { kind: 'pending', reason: 'it starts' }
+  return ready.reason === ''
+    ? { kind: 'unknown', why: 'its machine does not answer the cluster' }
+    : unnamed('not ready', ready.reason)
 }
 
 function ended(pod: Pod): Reading {
@@ -153,7 +158,8 @@ function ended(pod: Pod): Reading {
   const end = status.containerStatuses.find(({ name }) => name === mainContainer)?.state.terminated
   const disrupted = conditionOf(pod, 'DisruptionTarget')
   const disruption = disrupted?.status === 'True' ? disruptions[disrupted.reason] : undefined
-  const reason = podEnds[status.reason] ?? disruption ?? (end === undefined ? undefined : containerEnds[end.reason])
+  const podEnd = outOf.test(status.reason) ? 'unschedulable' : podEnds[status.reason]
+  const reason = podEnd ?? disruption ?? (end === undefined ? undefined : containerEnds[end.reason])
   const outOfMemory = end?.reason === 'OOMKilled'
   if (reason === undefined && !outOfMemory && wasDeleted(pod, end?.finishedAt))
     return { kind: 'ended', exitCode: end?.exitCode ?? null, outOfMemory, reason: 'instance_lost', detail: 'deleted' }

@@ -27,7 +27,12 @@ const going = { deletionTimestamp: '2026-11-22T10:00:10Z', deletionGracePeriodSe
 function podOf({ phase = 'Pending', reason, conditions = [placed], state, leaving, podIP }: Shown) {
   return podShape.parse({
     metadata: { name: 'p', namespace: 'n', uid: 'u', ...(leaving === true ? going : {}) },
-    spec: { containers: [{ name: 'session', ports: [{ containerPort: 8080, protocol: 'TCP' }] }] },
+    spec: {
+      containers: [
+        { name: 'session', ports: [{ containerPort: 8080, protocol: 'TCP' }] },
+        { name: 'of-the-cluster', ports: [{ containerPort: 15_090, protocol: 'TCP' }] },
+      ],
+    },
     status: {
       phase,
       conditions,
@@ -53,6 +58,7 @@ describe('a Pod that is on its way', () => {
     ['nobody has placed it yet', { conditions: [] }],
     ['no machine has room for it yet', { conditions: [notPlaced('Unschedulable', '0/4 nodes are available')] }],
     ['the cluster holds it back', { conditions: [notPlaced('SchedulingGated')] }],
+    ['whoever places it failed, and tries again', { conditions: [notPlaced('SchedulerError')] }],
     ['it is placed, and nothing is known of its container', {}],
     ['its container is being made', { state: waiting('ContainerCreating') }],
     ['its image could not be fetched at first', { state: waiting('ErrImagePull', 'not found') }],
@@ -63,6 +69,14 @@ describe('a Pod that is on its way', () => {
         phase: 'Running',
         state: { running: {} },
         conditions: [placed, { type: 'Ready', status: 'False', reason: 'ContainersNotReady' }],
+      },
+    ],
+    [
+      'it runs, and what else its cluster waits for is not there',
+      {
+        phase: 'Running',
+        state: { running: {} },
+        conditions: [placed, { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady' }],
       },
     ],
     ['it is being paused, and ended for that', { phase: 'Succeeded', leaving: true, stage: 'pausing' }],
@@ -81,6 +95,8 @@ describe('a Pod that never will run', () => {
     ['its program cannot be run', { phase: 'Running', state: waiting('RunContainerError') }, 0, 'start_failed'],
     ['its program was not found', { phase: 'Failed', state: terminated(128, 'StartError') }, 0, 'start_failed'],
     ['the machine refused it', { phase: 'Failed', reason: 'OutOfcpu' }, 0, 'unschedulable'],
+    ['the machine had given its GPUs away', { phase: 'Failed', reason: 'OutOfnvidia.com/gpu' }, 0, 'unschedulable'],
+    ['the machine could not lay it out', { phase: 'Failed', reason: 'TopologyAffinityError' }, 0, 'unschedulable'],
   ])('%s', (_, shown, secondsLater, reason) => {
     expect(stateOf(shown, secondsLater)).toMatchObject({ kind: 'exited', reason })
   })
@@ -142,6 +158,15 @@ describe('a Pod of which nothing is known', () => {
   test.each<[string, Shown]>([
     ['phase Hovering', { phase: 'Hovering' }],
     ['waiting SomethingNew', { state: waiting('SomethingNew') }],
+    ['unscheduled SomethingNew', { conditions: [notPlaced('SomethingNew')] }],
+    [
+      'not ready SomethingNew',
+      {
+        phase: 'Running',
+        state: { running: {} },
+        conditions: [placed, { type: 'Ready', status: 'False', reason: 'SomethingNew' }],
+      },
+    ],
   ])('a word that is in no table is said: %s', (unnamed, shown) =>
     expect(stateOf(shown)).toMatchObject({ kind: 'unknown', unnamed }),
   )
