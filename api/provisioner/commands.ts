@@ -104,25 +104,23 @@ async function say(
     if (verdict === 'early') throw new Problem('conflict', 'Take it first.')
     if (verdict === 'late') throw new Problem('conflict', 'Something else was said of it before, and that stands.')
     if (verdict === 'over') throw notWanted()
-    if (verdict === 'said') return await repeated(trx, handover, said, more)
     const whole = { ...said, ...(await more?.(trx, handover)) }
-    await recordSaid(trx, id, whole)
+    const news = verdict === 'said' ? added(handover, whole) : whole
+    if (news === null) return
+    await recordSaid(trx, id, news)
     // How it comes along is no change of anything that somebody decides by.
-    if (word !== 'preparing') await audit(trx, deed, handover, { word, ...auditOf(whole) })
+    if (word !== 'preparing') await audit(trx, deed, handover, { word, ...auditOf(news) })
   })
 }
 
-/** What was said before stands; of a failure and an end only that nothing is left may be added. */
-async function repeated(
-  trx: Trx,
-  handover: Handover,
-  said: SaidOfHandover,
-  more?: (trx: Trx, handover: Handover) => Promise<SaidOfHandover>,
-): Promise<void> {
-  const { host, code } = { ...said, ...(await more?.(trx, handover)) }
-  const differs = (host !== undefined && host !== handover.host) || (said.status === 'failed' && code !== handover.code)
+/** What was said before stands; of a failure and an end only that nothing is left may be added. `null`: nothing is. Throws 409. */
+function added(handover: Handover, { host, code, exitCode, isGone }: SaidOfHandover): SaidOfHandover | null {
+  const differs =
+    (host !== undefined && host !== handover.host) ||
+    (code !== undefined && code !== handover.code) ||
+    (exitCode !== undefined && exitCode !== handover.exitCode)
   if (differs) throw new Problem('conflict', 'Something else was said of it before, and that stands.')
-  if (said.isGone === true && !handover.isGone) await recordSaid(trx, handover.id, { isGone: true })
+  return isGone === true && !handover.isGone ? { isGone } : null
 }
 
 const notWanted = (): Problem => new Problem('gone', 'It is not wanted any more: remove it, and say that it is gone.')
@@ -140,9 +138,10 @@ async function reread(trx: Trx, provisioner: AccountId, id: HandoverId): Promise
 }
 
 /** Its words are the provisioner's, and no part of the audit. */
-const auditOf = ({ code, host }: SaidOfHandover) => ({
+const auditOf = ({ code, host, isGone }: SaidOfHandover) => ({
   ...(code === undefined ? {} : { code }),
   ...(host === undefined ? {} : { host }),
+  ...(isGone === true ? { gone: true } : {}),
 })
 
 async function audit(

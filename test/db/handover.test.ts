@@ -183,6 +183,13 @@ describe('what is said', () => {
     expect(await find(refOf(lost))).toMatchObject({ meaning: { kind: 'absent' } })
   })
 
+  test('of an end is said once: another exit code is refused, and the first stands', async () => {
+    const one = await taken()
+    const answer = async (body: object) => (await say(one, 'end', body)).status
+    expect([await answer({ exitCode: 3 }), await answer({ exitCode: 0 }), await answer({})]).toEqual([204, 409, 204])
+    expect((await rowOf(one))?.exit_code).toBe(3)
+  })
+
   test('of what is to go is only that it ended, or is gone', async () => {
     const one = await taken()
     await recordsOf(api, desks).release(refOf(one))
@@ -235,6 +242,33 @@ describe('the list', () => {
     const both = [await handOver(api, desks), await handOver(api, pools)].map(({ id }) => id)
     expect((await ask('GET', '')).body.items.map(({ id }) => id)).toEqual(expect.arrayContaining(both))
   })
+})
+
+test('that nothing is left is in the audit, however it was said', async () => {
+  const [atOnce, added, apart] = [await taken(), await taken(), await taken()]
+  await say(atOnce, 'fail', { code: 'start_failed', gone: true })
+  await say(added, 'end', {})
+  for (let n = 0; n < 2; n++) await say(added, 'end', { gone: true })
+  await say(apart, 'end', {})
+  await say(apart, 'gone')
+  const said = async ({ key }: HandedOver) => {
+    const rows = await api.db
+      .selectFrom('audit_event')
+      .select(['action', 'detail'])
+      .where('subject_id', '=', key.sessionId)
+      .orderBy('id')
+      .execute()
+    return rows.slice(1).map(({ action, detail }) => [action, (detail as { gone?: true }).gone ?? false])
+  }
+  expect(await said(atOnce)).toEqual([['failHandover', true]])
+  expect(await said(added)).toEqual([
+    ['endHandover', false],
+    ['endHandover', true],
+  ])
+  expect(await said(apart)).toEqual([
+    ['endHandover', false],
+    ['releaseHandover', true],
+  ])
 })
 
 test('what was said is in the audit, without secrets, claims and words', async () => {
