@@ -68,7 +68,8 @@ export interface NamedHost {
 /** Every host that the settings name by a URL, at whatever depth. */
 export function hostsOf(settings: unknown, path: readonly string[] = []): NamedHost[] {
   if (typeof settings === 'string') {
-    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(settings) || !URL.canParse(settings)) return []
+    // As whoever connects reads it: with one slash, with others or with none it leads there as well.
+    if (!URL.canParse(settings)) return []
     const { hostname, username, password } = new URL(settings)
     const host = hostname.replace(/^\[(.*)\]$/, '$1')
     return host === '' ? [] : [{ path, host, credentials: username + password !== '' }]

@@ -134,6 +134,15 @@ test.each([
     { settings: { ...docker('x').settings, dockerHost: 'tcp://169.254.169.254:80' } },
     '/settings/dockerHost',
   ],
+  [
+    'the metadata of a cloud, in other words',
+    {
+      kind: 'slurm',
+      settings: { url: 'https:/169.254.169.254', user: 'carrel', auth: 'token' },
+      secrets: { token: 'x' },
+    },
+    '/settings/url',
+  ],
   ['sessions elsewhere', { networks: ['10.1.0.0/16', '192.168.0.0/16'] }, '/networks/1'],
   ['sessions in more than is allowed', { networks: ['0.0.0.0/0'] }, '/networks/0'],
   ['no network', { networks: ['10.1.0.0'] }, '/networks/0'],

@@ -126,3 +126,19 @@ test('every host that settings name is found, at whatever depth, and whether cre
     { path: ['b', '0', 'c'], host: 'fd00::1', credentials: true },
   ])
 })
+
+test.each([
+  'http:/169.254.169.254/v3',
+  'https:169.254.169.254',
+  'https:\\\\169.254.169.254',
+  ' HTTPS://169.254.169.254',
+  'https:///169.254.169.254',
+  'https://0xa9fea9fe/',
+])('an address is found however it is written: %j', (text) => {
+  expect(hostsOf({ url: text })).toEqual([{ path: ['url'], host: '169.254.169.254', credentials: false }])
+})
+
+test.each(['gpu:a100', '10.1.0.0/16', 'fe80::1', 'nvidia.com/gpu', '-----BEGIN CERTIFICATE-----\nca', 'file:/etc/x'])(
+  'what leads to no host is none: %j',
+  (text) => expect(hostsOf(text)).toEqual([]),
+)
