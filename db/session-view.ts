@@ -22,6 +22,8 @@ export interface SessionView {
   readonly mounts: readonly MountRequest[]
   readonly resources: Resources
   readonly doors: Readonly<Record<string, DoorSpec>>
+  /** It has one door, which leads where its template says. */
+  readonly isLink: boolean
   readonly state: SessionState
   readonly reason: Reason | null
   readonly refusal: Refusal | null
@@ -73,6 +75,7 @@ export interface SessionRow {
   readonly disk_mib: number
   readonly gpus: number
   readonly doors: Readonly<Record<string, DoorSpec>>
+  readonly is_link: boolean
   readonly state: SessionState
   readonly reason: Reason | null
   readonly refusal: Refusal | null
@@ -116,7 +119,7 @@ export const serverStart = 'pg_postmaster_start_time()::text'
 /** What a `SessionRow` is made of, from `sessionJoined`. */
 export const sessionColumns = `s.id, s.name, s.owner_id, s.started_by, s.project_id, s.experiment_id, s.template_id, s.template_version,
   t.name as template_name, s.provider_id, s.size, s.parameters, s.mounts, s.sessions, s.cpu_milli, s.memory_mib, s.disk_mib,
-  s.gpus, v.spec -> 'doors' as doors, s.state, s.reason, s.refusal, s.waiting_for, s.generation, s.state_since, h.retry_at,
+  s.gpus, v.spec -> 'doors' as doors, v.spec #> '{backend,link}' is not null as is_link, s.state, s.reason, s.refusal, s.waiting_for, s.generation, s.state_since, h.retry_at,
   s.requested_at, s.queued_at, s.ready_at, s.ended_at, s.expires_at, s.lifetime_ends_at, s.stop_requested_at,
   s.expected_start_at, s.cleanup_overdue_at, s.abandon_requested_at, s.operator_detail, s.degraded_at, s.degraded_reason, s.resume_refusal,
   case when s.pause_wish_number > s.pause_settled_number then s.pause_wish end as pause_wish, c.provider_id is not null and ${keepsAtRest} as pausable,
@@ -149,6 +152,7 @@ export const sessionView = (row: SessionRow): SessionView => ({
   mounts: row.mounts,
   resources: resourcesOf<number>(row),
   doors: row.doors,
+  isLink: row.is_link,
   state: row.state,
   reason: row.reason,
   refusal: row.refusal,

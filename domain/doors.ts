@@ -1,6 +1,7 @@
 import { idPattern } from './ids.ts'
 import type { SessionId } from './ids.ts'
-import type { DoorMode, DoorSpec } from './template.ts'
+import { linkDoor } from './link.ts'
+import type { DoorMode, DoorProtocol, DoorSpec } from './template.ts'
 
 /** What the name of a door matches: good as a part of a host name, and never with the dash that parts it. */
 export const doorNamePattern = /^[a-z][a-z0-9]{0,15}$/
@@ -110,6 +111,23 @@ export const longestPassMs = 12 * 60 * 60 * 1_000
 /** The modes that a door has: one of the web only shows what it is when it is told where. */
 export const modesOf = (door: Pick<DoorSpec, 'protocol' | 'modes' | 'readOnly'>): readonly DoorMode[] =>
   door.protocol === 'http' && door.readOnly === undefined ? door.modes.filter((mode) => mode === 'control') : door.modes
+
+/** The doors of a session or a template, by name, as everybody is shown them who sees it: its own, or the one of a link. */
+export function shownDoors({
+  doors,
+  isLink,
+}: {
+  readonly doors: Readonly<Record<string, DoorSpec>>
+  readonly isLink: boolean
+}) {
+  const own = Object.entries(doors).map(([name, door]): ShownDoor => [
+    name,
+    { protocol: door.protocol, modes: [...modesOf(door)] },
+  ])
+  return isLink ? [...own, [linkDoor, { protocol: 'link', modes: ['control'] }] satisfies ShownDoor] : own
+}
+
+type ShownDoor = [name: string, door: { protocol: DoorProtocol | 'link'; modes: DoorMode[] }]
 
 /** Whether what somebody may do holds what is asked for. */
 export const allows = (may: DoorMode | null, asked: DoorMode): boolean => may === 'control' || may === asked

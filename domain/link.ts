@@ -4,6 +4,9 @@ import type { TemplateFault } from './template-check.ts'
 /** The name of the one door that a link has. */
 export const linkDoor = 'link'
 
+/** Whether what is made of a template is an address, and nothing that runs. */
+export const isLink = ({ backend }: Pick<TemplateSpec, 'backend'>): boolean => backend?.link !== undefined
+
 /** What the placeholders of a link stand for. */
 export interface LinkValues {
   readonly session: string
@@ -14,7 +17,6 @@ export interface LinkValues {
 }
 
 const placeholder = /\{([^{}]*)\}/g
-const authority = /^https?:\/\/([^/?#]*)/
 
 /**
  * Where a link leads for somebody: each placeholder is replaced, percent-encoded. `null`: what one stands for would lead elsewhere
@@ -31,6 +33,14 @@ export function linkUrl(url: string, values: LinkValues): string | null {
 function shapeOf(url: string): string {
   const { origin, pathname } = new URL(`${url.replace(/[?#].*$/s, '')}/below`)
   return `${origin} ${pathname.split('/').length}`
+}
+
+/** The host that it leads to with this for its placeholders; `null`: none that is plain, or with credentials. */
+function hostOf(url: string, value: string): string | null {
+  const filled = url.replaceAll(placeholder, value)
+  if (!URL.canParse(filled)) return null
+  const { host, username, password } = new URL(filled)
+  return username + password === '' && !/[{}]/.test(host) ? host : null
 }
 
 function valueOf(name: string, { parameters, ...own }: LinkValues): string {
@@ -50,8 +60,7 @@ export function linkFaults({ backend, doors, mounts, readiness, parameters, ...r
   if (url === undefined) return []
   const at = '/backend/link/url'
   const faults: TemplateFault[] = []
-  const host = authority.exec(url)?.[1] ?? ''
-  if (/[{}@]/.test(host) || !URL.canParse(url.replaceAll(placeholder, 'x')))
+  if (hostOf(url, 'x') === null || hostOf(url, 'x') !== hostOf(url, 'y'))
     faults.push({ pointer: at, message: 'Expected a URL whose host is plain, without credentials.' })
   for (const [, name = ''] of url.matchAll(placeholder)) {
     const parameter = parameterOf(name)

@@ -1,6 +1,7 @@
 import type { NewSession } from '../../db/intents.ts'
 import type { SessionView } from '../../db/session-view.ts'
 import type { Template } from '../../db/templates.ts'
+import { isLink } from '../../domain/link.ts'
 
 /** A session that was recorded just now, as reading it would show it. */
 export function viewOf(session: NewSession, { id, version, name, spec }: Template, recordedAt: Date): SessionView {
@@ -18,6 +19,7 @@ export function viewOf(session: NewSession, { id, version, name, spec }: Templat
     mounts: session.mounts,
     resources: session.resources,
     doors: spec.doors,
+    isLink: isLink(spec),
     state: 'requested',
     reason: null,
     refusal: null,

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { SessionView } from '../../db/session-view.ts'
-import { modesOf } from '../../domain/doors.ts'
+import { shownDoors } from '../../domain/doors.ts'
 import { reasonSentences, sessionStates } from '../../domain/lifecycle.ts'
 import { actionsOf, pauseWishes, sessionActions } from '../../domain/pausing.ts'
 import type { ResumeRefusal } from '../../domain/pausing.ts'
@@ -135,11 +135,7 @@ export function presentSession(
     expectedStartAt: isoOrNull(session.expectedStartAt),
     position: waiting?.position ?? null,
     etaSeconds: waiting?.etaSeconds ?? null,
-    doors: Object.entries(session.doors).map(([name, door]) => ({
-      name,
-      protocol: door.protocol,
-      modes: [...modesOf(door)],
-    })),
+    doors: shownDoors(session).map(([name, door]) => ({ name, ...door })),
     requestedAt: iso(session.requestedAt),
     queuedAt: isoOrNull(session.queuedAt),
     readyAt: isoOrNull(session.readyAt),

@@ -1,8 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import type { Template } from '../../db/templates.ts'
-import { modesOf } from '../../domain/doors.ts'
+import { shownDoors } from '../../domain/doors.ts'
+import { isLink } from '../../domain/link.ts'
 import { sharings } from '../../domain/template.ts'
-import type { TemplateSpec } from '../../domain/template.ts'
 import { id, iso, isoOrNull, nullableTime, slug, time } from '../fields.ts'
 import { TemplateFields, TemplateSpecSchema } from './spec.ts'
 
@@ -70,7 +70,7 @@ export function presentTemplate(template: Template, whole: boolean): z.infer<typ
     parameters: Object.fromEntries(
       Object.entries(spec.parameters).map(([name, parameter]) => [name, { ...parameter }]),
     ),
-    doors: doorsOf(spec),
+    doors: Object.fromEntries(shownDoors({ doors: spec.doors, isLink: isLink(spec) })),
     mounts: spec.mounts.map(({ kind, modes }) => ({ kind, modes: [...modes] })),
     egress: spec.egress,
     startLimitSeconds: spec.startLimitSeconds,
@@ -82,8 +82,3 @@ export function presentTemplate(template: Template, whole: boolean): z.infer<typ
     ...(whole ? { spec: spec as z.infer<typeof TemplateFields> } : {}),
   }
 }
-
-const doorsOf = (spec: TemplateSpec) =>
-  Object.fromEntries(
-    Object.entries(spec.doors).map(([name, door]) => [name, { protocol: door.protocol, modes: [...modesOf(door)] }]),
-  )

@@ -133,6 +133,10 @@ test('a session that is a link has one door, which tells where it leads', async 
     .select('project_id')
     .where('id', '=', id)
     .executeTakeFirstOrThrow()
+  const shown = [{ name: 'link', protocol: 'link', modes: ['control'] }]
+  const read = (path: string) => api.call('GET', path, { token: me.token })
+  expect((await read(`/v1/sessions/${id}`)).body.doors).toEqual(shown)
+  expect((await read('/v1/sessions')).body.items).toMatchObject([{ id, doors: shown }])
   const doors = await api.call('GET', `/v1/sessions/${id}/connections`, { token: me.token })
   expect(doors.body).toMatchObject({ open: true, items: [{ name: 'link', protocol: 'link', modes: ['control'] }] })
   const opened = await connect(id, { door: 'link' })

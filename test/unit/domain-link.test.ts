@@ -58,8 +58,14 @@ test('a template that is a link has nothing that only what runs could have', () 
 
 test.each([
   'https://{parameter.run}/',
+  'https://{parameter.run}.example/',
+  'https:///{parameter.run}/',
+  'https://\\{parameter.run}/',
+  'https://desk.example:{parameter.run}/',
+  'https://{desk.example/',
   'https://desk.example@{session}/',
   'https://user:word@desk.example/',
+  'https:///user:word@desk.example/',
   'https://desk.example/{nothing}',
   'https://desk.example/{parameter.gone}',
   'https://desk.example/{parameter.pass}',
