@@ -1,3 +1,5 @@
+import { outageAfterSeconds, providerRole } from './beats.ts'
+
 const resources = [
   ['sessions', 'sessions'],
   ['cpu_milli', 'cpuMilli'],
@@ -39,8 +41,10 @@ export const choice = `
  */
 export const candidates = `
     select p.id, p.kind, p.classes, p.disabled_at is null and p.draining_at is null as open,
-      coalesce(h.state, 'closed') = 'closed' as healthy, h.capabilities,
+      coalesce(h.state, 'closed') = 'closed' and h.observe_error is null
+        and coalesce(b.at > now() - ${outageAfterSeconds} * interval '1 second', true) as healthy, h.capabilities,
       case when choice.contested
         then (select count(*)::int from session where provider_id = p.id and ended_at is null) else 0 end as load,
       case when choice.contested then (${quota}) end as quota
-    from choice join provider p on p.id = choice.id left join provider_health h on h.provider_id = p.id`
+    from choice join provider p on p.id = choice.id left join provider_health h on h.provider_id = p.id
+      left join beat b on b.role = '${providerRole('')}' || p.id`

@@ -76,7 +76,7 @@ export async function lockTransfer(
   const mounts = row.mounts.filter(
     ({ source }) => source.kind !== 'experiment' || experimentId === null || !source.id.startsWith(`${experimentId}.`),
   )
-  const missing = await missingSources(trx, { providerId: row.provider_id, projectId: row.project_id }, mounts)
+  const missing = await missingSources(trx, row.project_id, mounts)
   const over = {
     state: row.state,
     stopRequestedAt: row.stop_requested_at?.getTime() ?? null,
@@ -95,7 +95,7 @@ export async function lockTransfer(
     ownerId: row.owner_id,
     // One from before that was kept ran as its owner did.
     runsAs: row.runs_as_account && experiment?.hasUser !== true ? (row.runs_as ?? row.owner_posix) : null,
-    mountsStand: missing.length === 0 && row.may_have_data,
+    mountsStand: missing(row.provider_id).length === 0 && row.may_have_data,
     heir: {
       id: heirId,
       isUsable: heir.isUsable,

@@ -28,12 +28,13 @@ export interface Demand {
   readonly egress: Egress
   /** Whether anything is to be mounted. */
   readonly mounts: boolean
+  readonly readiness: TemplateSpec['readiness']
   /** What the template asks for in a backend's own terms. */
   readonly backend?: BackendTerms | undefined
 }
 
 /** What a provider may lack of what is needed there. */
-export const lacks = ['gpu', 'egress', 'mounts', 'pause', 'isolation', 'disk_limit'] as const
+export const lacks = ['gpu', 'egress', 'mounts', 'pause', 'isolation', 'disk_limit', 'logs', 'terms'] as const
 export type Lack = (typeof lacks)[number]
 const unguarded = ['isolation', 'disk_limit'] as const
 
@@ -53,16 +54,34 @@ export type Placement =
 export function choosePlacement(demand: Demand, candidates: readonly Candidate[]): Placement {
   const inService = candidates.filter((candidate) => candidate.open && isNamed(demand.provider, candidate))
   if (inService.length === 0) return { kind: 'none' }
-  const fitting = inService.filter((candidate) => lacksOf(demand, abilitiesOf(demand, candidate)).length === 0)
+  const fitting = inService.filter((candidate) => lacksAt(demand, candidate).length === 0)
   const [best] = [...fitting].sort((a, b) => compare(rankOf(demand, a), rankOf(demand, b)) || (a.id < b.id ? -1 : 1))
   if (best !== undefined) return { kind: 'placed', providerId: best.id }
-  return { kind: 'unfit', lacking: commonLacks(inService.map((one) => lacksOf(demand, abilitiesOf(demand, one)))) }
+  return { kind: 'unfit', lacking: commonLacks(inService.map((candidate) => lacksAt(demand, candidate))) }
 }
 
 function isNamed(wanted: TemplateSpec['provider'], { id, kind, classes }: Candidate): boolean {
   if ('id' in wanted) return id === wanted.id
   return 'kind' in wanted ? kind === wanted.kind : classes.includes(wanted.class)
 }
+
+/** Those in service that have at hand what is to be mounted; all of them where none has, so that it can be told what is not there. */
+export function withAtHand(
+  candidates: readonly Candidate[],
+  isAtHand: (id: ProviderId) => boolean,
+): readonly Candidate[] {
+  const those = candidates.filter(({ id, open }) => open && isAtHand(id))
+  return those.length > 0 ? those : candidates
+}
+
+const lacksAt = (demand: Demand, candidate: Candidate): Lack[] => [
+  ...lacksOf(demand, abilitiesOf(demand, candidate)),
+  ...(hasTerms(demand, candidate) ? [] : (['terms'] as const)),
+]
+
+/** Whether the template says what a provider of this kind cannot do without: flavours, or where a link leads. */
+const hasTerms = ({ backend = {} }: Demand, { kind }: Candidate): boolean =>
+  kind === 'openstack' ? backend.openstack !== undefined : kind !== 'link' || backend.link !== undefined
 
 /** What it can do for this session: on Kubernetes the Pod goes when it is paused, and without a workspace all that it stored with it. */
 export function abilitiesOf<C extends Capabilities | null>(
@@ -75,19 +94,20 @@ export function abilitiesOf<C extends Capabilities | null>(
 }
 
 /** What the provider lacks of what is needed. Of one that nobody knows, what no driver would refuse by itself: nothing else guards it. */
-export function lacksOf({ requires, resources, egress, mounts }: Demand, can: Capabilities | null): Lack[] {
+export function lacksOf({ requires, resources, egress, mounts, readiness }: Demand, can: Capabilities | null): Lack[] {
   const { isolation = 'none' } = requires
   if (can === null)
     return unguarded.filter((lack) => (lack === 'isolation' ? isolation !== 'none' : requires.diskLimit === true))
-  const lacking: Readonly<Record<Lack, boolean>> = {
+  const lacking: Readonly<Record<Exclude<Lack, 'terms'>, boolean>> = {
     gpu: resources.gpus > 0 && !can.gpu,
     egress: !can.egress.includes(egress),
     mounts: mounts && !can.mounts,
     pause: requires.pause === true && !can.pause,
     isolation: isolations.indexOf(can.isolation) < isolations.indexOf(isolation),
     disk_limit: requires.diskLimit === true && !can.diskLimit,
+    logs: readiness.kind === 'log' && !can.logs,
   }
-  return lacks.filter((lack) => lacking[lack])
+  return lacks.filter((lack) => lack !== 'terms' && lacking[lack])
 }
 
 /** What all of them lack; where that is nothing, whatever any of them does. */

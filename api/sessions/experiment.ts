@@ -2,7 +2,6 @@ import type { Db } from '../../db/connect.ts'
 import { readDataRoots } from '../../db/data-roots.ts'
 import { grantOn, readExperimentGrounds } from '../../db/experiment-grants.ts'
 import type { ExperimentGrounds } from '../../db/experiment-grants.ts'
-import type { Grounds } from '../../db/grounds.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { locateData } from '../../domain/data-roots.ts'
 import { datasetSourceId } from '../../domain/experiment.ts'
@@ -21,10 +20,8 @@ export interface PlannedExperiment {
   readonly mounts: Ask['mounts']
   /** Whoever asked did not name these mounts: what is wrong with them is the experiment's. */
   readonly blame: (fault: Fault) => Fault
-  /** The providers that reach all its data; all of them where none does. */
-  readonly among: (candidates: Grounds['candidates']) => Grounds['candidates']
   /** What of its data that provider does not reach. */
-  readonly outOfReach: (providerId: ProviderId) => Promise<Fault[]>
+  readonly outOfReach: (providerId: ProviderId) => readonly Fault[]
 }
 
 const without: PlannedExperiment = {
@@ -32,8 +29,7 @@ const without: PlannedExperiment = {
   session: null,
   mounts: [],
   blame: (fault) => fault,
-  among: (candidates) => candidates,
-  outOfReach: async () => [],
+  outOfReach: () => [],
 }
 
 /** Looks whether the account may have a session in the experiment now, and what that brings. Throws the first thing in its way. */
@@ -51,18 +47,14 @@ export async function planExperiment(
   if (projectId !== undefined && projectId !== grounds.projectId)
     throw invalid('/projectId', 'The experiment is in another project. Leave it out.')
   if (grounds.isProjectClosed) throw new Problem('conflict', 'The project is closed.')
-  const reach = await reachOf(db, grounds)
+  const outOfReach = await reachOf(db, grounds)
   return {
     projectId: grounds.projectId,
     session: { id: experimentId, most, rule: access },
     mounts: grounds.datasets.map((dataset) => mountOf(grounds, dataset)),
     blame: (fault) =>
       Number(/^\/mounts\/(\d+)/.exec(fault.pointer)?.[1] ?? -1) < mounts.length ? fault : { ...fault, pointer: here },
-    among: (candidates) => {
-      const reaching = candidates.filter(({ id }) => reach.missing(id).length === 0)
-      return reaching.length > 0 ? reaching : candidates
-    },
-    outOfReach: async (providerId) => reach.missing(providerId),
+    outOfReach,
   }
 }
 
@@ -74,15 +66,13 @@ const mountOf = ({ id }: ExperimentGrounds, { name, target, mode }: ExperimentDa
   mode,
 })
 
-/** Which provider reaches what of the experiment's data. */
-async function reachOf(db: Db, { datasets }: ExperimentGrounds) {
+/** What of the experiment's data a provider does not reach. */
+async function reachOf(db: Db, { datasets }: ExperimentGrounds): Promise<PlannedExperiment['outOfReach']> {
   const rootsAt = await readDataRoots(db)
-  return {
-    missing: (providerId: ProviderId): Fault[] =>
-      datasets
-        .filter(({ path }) => locateData(path, rootsAt(providerId)) === null)
-        .map(({ name }) => ({ in: 'body', pointer: here, message: `Its data ${name} cannot be reached from there.` })),
-  }
+  return (providerId) =>
+    datasets
+      .filter(({ path }) => locateData(path, rootsAt(providerId)) === null)
+      .map(({ name }) => ({ in: 'body', pointer: here, message: `Its data ${name} cannot be reached from there.` }))
 }
 
 /** Why the account may have no session in the experiment. What it may not know of is not there. */

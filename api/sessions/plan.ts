@@ -6,7 +6,7 @@ import { missingSources } from '../../db/storage-sources.ts'
 import type { Template } from '../../db/templates.ts'
 import type { AccountId, ProjectId, ProviderId } from '../../domain/ids.ts'
 import type { AccessRule } from '../../domain/experiment.ts'
-import { choosePlacement } from '../../domain/placement.ts'
+import { choosePlacement, withAtHand } from '../../domain/placement.ts'
 import type { Demand, Lack } from '../../domain/placement.ts'
 import type { Resources } from '../../domain/resources.ts'
 import { partSecrets, resolveParameters } from '../../domain/template.ts'
@@ -56,27 +56,29 @@ export async function planSession(db: Db, grounds: Grounds, ask: Ask, who: PlanF
   const projectId = experiment.projectId ?? ask.projectId ?? grounds.personalProjectId
   if (projectId === null) throw new Error('An account without its own project.')
   if (grounds.isProjectClosed) throw new Problem('conflict', 'The project is closed.')
-  const providerId = placeOf(spec, { resources, mounts: mounts.length > 0 }, experiment.among(grounds.candidates))
-  const missing = await missingSources(db, { providerId, projectId }, ask.mounts)
+  const missing = await missingSources(db, projectId, ask.mounts)
+  const isAtHand = (id: ProviderId) => missing(id).length + experiment.outOfReach(id).length === 0
+  const candidates = withAtHand(grounds.candidates, isAtHand)
+  const providerId = placeOf(spec, { resources, mounts: mounts.length > 0 }, candidates)
   refuseIfAny(
-    missing.map((index): Fault => ({
+    missing(providerId).map((index): Fault => ({
       in: 'body',
       pointer: `/mounts/${index}/source`,
       message: 'There is no such source for this project and mode.',
     })),
     'What is to be mounted is not there.',
   )
-  refuseIfAny(await experiment.outOfReach(providerId), "The experiment's data is not at hand there.")
+  refuseIfAny(experiment.outOfReach(providerId), "The experiment's data is not at hand there.")
   const plan = { template, projectId, providerId, size, resources, parameters, secrets, mounts }
   return experiment.session === null ? plan : { ...plan, experiment: experiment.session }
 }
 
 function placeOf(
-  { provider, requires = {}, egress, backend }: TemplateSpec,
+  { provider, requires = {}, egress, readiness, backend }: TemplateSpec,
   wanted: Pick<Demand, 'resources' | 'mounts'>,
   candidates: Grounds['candidates'],
 ): ProviderId {
-  const placement = choosePlacement({ provider, requires, egress, backend, ...wanted }, candidates)
+  const placement = choosePlacement({ provider, requires, egress, readiness, backend, ...wanted }, candidates)
   if (placement.kind === 'placed') return placement.providerId
   if (placement.kind === 'none')
     throw new Problem('provider_unknown', 'No provider that could run this template is in service. Ask an operator.')
@@ -94,6 +96,8 @@ const lackFaults: Readonly<Record<Lack, Pick<Fault, 'pointer' | 'message'>>> = {
     message: 'Sessions of this template must be kept apart better. Ask an operator.',
   },
   disk_limit: { pointer: '/templateId', message: 'This template needs a limit on disks. Ask an operator.' },
+  logs: { pointer: '/templateId', message: 'Nobody sees there whether this template is ready. Ask an operator.' },
+  terms: { pointer: '/templateId', message: 'This template does not say what is needed there. Ask an operator.' },
 }
 
 function activeTemplate({ template }: Grounds): Template {

@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+
+import { drainProvider } from '../../db/provider-drain.ts'
+import { insertProvider } from '../../db/provider-registry.ts'
+import type { ProviderId } from '../../domain/ids.ts'
 import { sessionParameters } from '../../platform/secrets.ts'
 import { secrets, startApi } from '../setup/api.ts'
 import type { Ask, Person, TestApi } from '../setup/api.ts'
@@ -162,6 +166,28 @@ test('a template of a kind runs where that kind is in service, and nowhere else'
   const unfitting = await create({ templateId: await api.template({ provider: { kind: 'cloud' } }) })
   expect(fitting.body.providerId).toBe('fake')
   expect(unfitting.body).toMatchObject({ status: 422, code: 'provider_unknown' })
+})
+
+test('of a class whoever has what is to be mounted is chosen, however busy', async () => {
+  const [near, far] = ['near', 'far'] as [ProviderId, ProviderId]
+  for (const id of [near, far]) {
+    const provider = { id, kind: 'fake', startLimit: 1, networks: [], classes: ['desks'], draining: false }
+    const settings = { settings: {}, secrets: null, secretNames: [] }
+    await api.db.transaction().execute(async (trx) => await insertProvider(trx, { ...provider, ...settings }))
+  }
+  await api.db
+    .insertInto('storage_source')
+    .values({ provider_id: near, kind: 'dataset', id: 'neutrons', modes: ['ro'], host_path: '/srv/neutrons' })
+    .execute()
+  const asked = {
+    templateId: await api.template({ provider: { class: 'desks' } }),
+    mounts: [{ source: { kind: 'dataset', id: 'neutrons' }, target: '/data', mode: 'ro' }],
+  }
+  // Each makes its place busier than the other.
+  for (let n = 0; n < 3; n++) expect((await create(asked)).body.providerId).toBe(near)
+  await api.db.transaction().execute(async (trx) => await drainProvider(trx, near))
+  const refused = await create(asked)
+  expect(refused.body).toMatchObject({ status: 422, errors: [{ pointer: '/mounts/0/source' }] })
 })
 
 test('only owners and editors of a project start sessions in it', async () => {

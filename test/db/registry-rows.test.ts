@@ -1,9 +1,11 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beat, providerRole } from '../../db/beats.ts'
 import { applyConfiguration } from '../../db/bootstrap.ts'
 import type { Configuration } from '../../db/bootstrap.ts'
 import type { Db } from '../../db/connect.ts'
 import { readGrounds } from '../../db/grounds.ts'
+import { recordObserved } from '../../db/provider-health.ts'
 import { insertProvider } from '../../db/provider-registry.ts'
 import { concludeCheck, getCheck } from '../../db/provider-checks.ts'
 import { recordCapabilities, recordOpenFault, readOpenFault } from '../../db/provider-standing.ts'
@@ -112,6 +114,20 @@ test('of several each is read with what it can do, what holds there, and what is
   })
   await db.updateTable('quota_default').set({ sessions: null }).where('payer_kind', '=', 'provider').execute()
   expect((await candidates())['fake']?.quota).toBeNull()
+})
+
+test('one that was not listed, or that nobody serves any more, is no healthy one', async () => {
+  const healthy = async () => Object.entries(await candidates()).flatMap(([id, one]) => (one.healthy ? [id] : []))
+  expect(await healthy()).toEqual(['cloud', 'fake'])
+  await recordObserved(db, cloud, { tookMs: 5, error: 'The provider does not answer.' })
+  expect(await healthy()).toEqual(['fake'])
+  await recordObserved(db, cloud, { tookMs: 5, error: null })
+  await beat(db, providerRole(cloud))
+  expect(await healthy()).toEqual(['cloud', 'fake'])
+  await sql`update beat set at = now() - interval '31 seconds'`.execute(db)
+  expect(await healthy()).toEqual(['fake'])
+  await beat(db, providerRole(cloud))
+  expect(await healthy()).toEqual(['cloud', 'fake'])
 })
 
 test('a fault stands until the driver is made', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { isolations } from '../../domain/capabilities.ts'
 import type { Capabilities } from '../../domain/capabilities.ts'
 import type { ProviderId } from '../../domain/ids.ts'
-import { choosePlacement, lacksOf } from '../../domain/placement.ts'
+import { choosePlacement, lacksOf, withAtHand } from '../../domain/placement.ts'
 import type { Candidate, Demand } from '../../domain/placement.ts'
 import { nothing, unlimited } from '../../domain/resources.ts'
 
@@ -34,6 +34,7 @@ const demand = (provider: Demand['provider'], changed: Partial<Demand> = {}): De
   resources: small,
   egress: 'none',
   mounts: false,
+  readiness: { kind: 'none' },
   ...changed,
 })
 const docker = demand({ kind: 'docker' })
@@ -96,6 +97,7 @@ describe('what is needed', () => {
     ['pause', { requires: { pause: true } }],
     ['isolation', { requires: { isolation: 'partial' } }],
     ['disk_limit', { requires: { diskLimit: true } }],
+    ['logs', { readiness: { kind: 'log', pattern: 'ready' } }],
   ] as const)('%s is looked for, and named where nobody has it', (lack, changed) => {
     const asked = demand({ kind: 'docker' }, { egress: 'internet', ...changed })
     const weak = candidate('weak', { capabilities: cannot })
@@ -111,6 +113,27 @@ describe('what is needed', () => {
       'cluster',
     )
     expect(placedAt({ ...asked, requires: {} }, all)).toBe('cluster')
+  })
+
+  test.each([
+    ['openstack', { openstack: { flavors: { small: 'm1.small' } } }],
+    ['link', { link: { url: 'https://desk.example/' } }],
+  ] as const)('of a class no %s is taken whose template does not say what it needs to know', (kind, backend) => {
+    const asked = demand({ class: 'desks' })
+    const cloud = candidate('cloud', { kind, classes: ['desks'] })
+    const busy = candidate('busy', { classes: ['desks'], load: 9 })
+    expect(placedAt(asked, [cloud, busy])).toBe('busy')
+    expect(placedAt({ ...asked, backend }, [cloud, busy])).toBe('cloud')
+    expect(choosePlacement(asked, [cloud])).toEqual({ kind: 'unfit', lacking: ['terms'] })
+    expect(choosePlacement(asked, [{ ...cloud, capabilities: null }])).toEqual({ kind: 'unfit', lacking: ['terms'] })
+  })
+
+  test('what is to be mounted is looked for where it is at hand in service, and anywhere else where that is nowhere', () => {
+    const all = [candidate('far'), candidate('near', { load: 9 }), candidate('closed', { open: false })]
+    const at = (...ids: string[]) => withAtHand(all, (id) => ids.includes(id)).map(({ id }) => id)
+    expect(at('near', 'closed')).toEqual(['near'])
+    expect(at('closed')).toEqual(['far', 'near', 'closed'])
+    expect(at()).toEqual(['far', 'near', 'closed'])
   })
 
   test('where each lacks something else, all of it is named', () => {
@@ -185,6 +208,7 @@ describe('for whatever providers there are', () => {
     resources,
     egress: fc.constantFrom('none', 'internet', 'site'),
     mounts: fc.boolean(),
+    readiness: fc.constantFrom({ kind: 'none' }, { kind: 'log', pattern: 'ready' }),
   })
 
   test('the choice does not depend on their order', () => {
