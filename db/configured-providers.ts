@@ -16,7 +16,8 @@ export interface ConfiguredProvider {
 
 /**
  * Makes the table say what the configuration says; what configuration made and no longer names is disabled. One that was made
- * through the API and is named now is the configuration's from here on, without the secrets it was given.
+ * through the API and is named now is the configuration's from here on, without the secrets it was given. Throws where one becomes
+ * of another kind at which something still is: nobody would find that any more.
  * Returns those that wait and may begin now: as many as each provider that serves again, or serves more, has places.
  */
 export async function applyProviders(trx: Trx, providers: readonly ConfiguredProvider[]): Promise<SessionId[]> {
@@ -26,6 +27,9 @@ export async function applyProviders(trx: Trx, providers: readonly ConfiguredPro
   )
   for (const provider of providers) {
     const id = provider.id as ProviderId
+    const was = before.find((row) => row.id === id)
+    if (was?.holds === true && was.kind !== provider.kind)
+      throw new Error(`The provider ${id} is of the kind ${was.kind} as long as it holds anything. Give another id.`)
     const values = {
       kind: provider.kind,
       start_limit: provider.startLimit,
@@ -84,6 +88,13 @@ async function lockProviders(trx: Trx, ids: readonly ProviderId[]) {
     .orderBy('payer_id')
     .forNoKeyUpdate()
     .execute()
-  const present = trx.selectFrom('provider').select(['id', 'start_limit', 'disabled_at'])
-  return await present.where('id', 'in', ['' as ProviderId, ...ids]).execute()
+  return await trx
+    .selectFrom('provider as p')
+    .select(['p.id', 'p.kind', 'p.start_limit', 'p.disabled_at'])
+    .select(
+      sql<boolean>`exists (select from session where provider_id = p.id and ended_at is null)
+        or exists (select from instance where provider_id = p.id and removed_at is null)`.as('holds'),
+    )
+    .where('p.id', 'in', ['' as ProviderId, ...ids])
+    .execute()
 }

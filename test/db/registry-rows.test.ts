@@ -183,3 +183,15 @@ test('what configuration names is configuration’s from then on, without the se
   await applyConfiguration(db, { ...configuration, providers: [] })
   expect((await providerOf(cloud)).disabled_at).not.toBeNull()
 })
+
+test('what still holds something stays of its kind, whatever the configuration says', async () => {
+  const as = async (kind: string) => {
+    const fake = { id: 'fake', kind, startLimit: 5, networks: [], settings: {} }
+    await applyConfiguration(db, { providers: [fake], templates: [], quotaDefaults: {} })
+    return (await providerOf('fake' as ProviderId)).kind
+  }
+  await expect(as('docker')).rejects.toThrow('The provider fake is of the kind fake')
+  expect(await as('fake')).toBe('fake')
+  await sql`update session set state = 'stopped', reason = 'user', ended_at = now()`.execute(db)
+  expect(await as('docker')).toBe('docker')
+})
