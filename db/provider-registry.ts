@@ -2,7 +2,6 @@ import { sql } from 'kysely'
 import type { ProviderId } from '../domain/ids.ts'
 import { lockPayers } from './admission.ts'
 import type { Trx } from './connect.ts'
-import { explainWaiting } from './dispatch.ts'
 import { openBooks } from './quotas.ts'
 import { oldestWaiting, wakeWaiting } from './waiting.ts'
 
@@ -113,31 +112,4 @@ export async function changeProvider(trx: Trx, id: ProviderId, change: ProviderC
     .returning('start_limit')
     .executeTakeFirstOrThrow()
   await wakeWaiting(trx, await oldestWaiting(trx, id, start_limit))
-}
-
-/** Takes a locked provider out of service: nobody begins there, and it is served until it holds nothing. Repeats change nothing. */
-export async function disableProvider(trx: Trx, id: ProviderId): Promise<'disabled' | 'already'> {
-  const changed = await trx
-    .updateTable('provider')
-    .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })
-    .where('id', '=', id)
-    .where('disabled_at', 'is', null)
-    .executeTakeFirst()
-  if (changed.numUpdatedRows === 0n) return 'already'
-  await explainWaiting(trx, id, 'provider_unavailable')
-  return 'disabled'
-}
-
-/** Puts a locked provider into service again; those that waited look again. Repeats change nothing. */
-export async function enableProvider(trx: Trx, id: ProviderId): Promise<'enabled' | 'already'> {
-  const changed = await trx
-    .updateTable('provider')
-    .set({ disabled_at: null, version: sql<number>`version + 1` })
-    .where('id', '=', id)
-    .where('disabled_at', 'is not', null)
-    .returning('start_limit')
-    .executeTakeFirst()
-  if (changed === undefined) return 'already'
-  await wakeWaiting(trx, await oldestWaiting(trx, id, changed.start_limit))
-  return 'enabled'
 }

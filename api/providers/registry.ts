@@ -2,14 +2,9 @@ import type { z } from '@hono/zod-openapi'
 import type { Db, Trx } from '../../db/connect.ts'
 import type { IntentKey } from '../../db/idempotency.ts'
 import type { ProviderOverview } from '../../db/provider-overview.ts'
-import {
-  changeProvider,
-  disableProvider,
-  enableProvider,
-  insertProvider,
-  lockProvider,
-} from '../../db/provider-registry.ts'
+import { changeProvider, insertProvider, lockProvider } from '../../db/provider-registry.ts'
 import type { LockedProvider, ProviderSettings } from '../../db/provider-registry.ts'
+import { reopenProvider, shutProvider } from '../../db/provider-shut.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import type { Given } from '../../ports/compute/api-settings.ts'
 import { change, createOnce } from '../changes.ts'
@@ -87,7 +82,7 @@ function bothOf(present: LockedProvider, settings: Given | undefined, secrets: G
 export async function disable(db: Db, deed: Deed, id: ProviderId): Promise<ProviderOverview> {
   await change(db, deed, { kind: 'provider', id }, async (trx) => {
     await writable(trx, id)
-    await disableProvider(trx, id)
+    await shutProvider(trx, id, 'disabled')
   })
   return await readProvider(db, id)
 }
@@ -96,7 +91,7 @@ export async function disable(db: Db, deed: Deed, id: ProviderId): Promise<Provi
 export async function enable(db: Db, deed: Deed, id: ProviderId): Promise<ProviderOverview> {
   await change(db, deed, { kind: 'provider', id }, async (trx) => {
     await writable(trx, id)
-    await enableProvider(trx, id)
+    await reopenProvider(trx, id, 'disabled')
   })
   return await readProvider(db, id)
 }

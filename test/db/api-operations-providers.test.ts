@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dispatch } from '../../db/dispatch.ts'
-import { drainProvider } from '../../db/provider-drain.ts'
+import { shutProvider } from '../../db/provider-shut.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
@@ -182,7 +182,7 @@ test('a dispatch that comes while a provider is being drained begins nobody', as
   await api.db.updateTable('session').set({ state: 'queued', queued_at: new Date() }).where('id', '=', id).execute()
   const begun = await holding(
     api.db,
-    (trx) => drainProvider(trx, fake),
+    (trx) => shutProvider(trx, fake, 'draining'),
     () => dispatch(api.db, fake, 1_000),
   )
   expect(begun).toEqual([])

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-
-import { drainProvider } from '../../db/provider-drain.ts'
 import { insertProvider } from '../../db/provider-registry.ts'
+import { shutProvider } from '../../db/provider-shut.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import { sessionParameters } from '../../platform/secrets.ts'
 import { secrets, startApi } from '../setup/api.ts'
@@ -185,7 +184,7 @@ test('of a class whoever has what is to be mounted is chosen, however busy', asy
   }
   // Each makes its place busier than the other.
   for (let n = 0; n < 3; n++) expect((await create(asked)).body.providerId).toBe(near)
-  await api.db.transaction().execute(async (trx) => await drainProvider(trx, near))
+  await api.db.transaction().execute(async (trx) => await shutProvider(trx, near, 'draining'))
   const refused = await create(asked)
   expect(refused.body).toMatchObject({ status: 422, errors: [{ pointer: '/mounts/0/source' }] })
 })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { endMaintenance, putMaintenance } from '../../db/maintenance.ts'
 import { requestRetry } from '../../db/operations.ts'
-import { drainProvider, undrainProvider } from '../../db/provider-drain.ts'
+import { reopenProvider, shutProvider } from '../../db/provider-shut.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
@@ -43,14 +43,14 @@ test('what was asked before a maintenance waits undecided, and is decided when i
 
 test('where a provider drains everybody waits, and begins when it no longer does', async () => {
   const { db } = stage
-  await db.transaction().execute((trx) => drainProvider(trx, fake))
+  await db.transaction().execute((trx) => shutProvider(trx, fake, 'draining'))
   const who = await addAccount(db)
   const ids = [await ask(db, who), await ask(db, who), await ask(db, who)]
   for (const id of ids) {
     await until(db, id, ['queued'])
     await eventually('its workflow has looked', seen(id))
   }
-  await db.transaction().execute((trx) => undrainProvider(trx, fake))
+  await db.transaction().execute((trx) => reopenProvider(trx, fake, 'draining'))
   for (const id of ids) await until(db, id, ['ready'])
   for (const id of ids)
     expect(await storyOf(db, id)).toEqual(['requested', 'queued:provider_unavailable', 'provisioning', 'ready'])

@@ -5,34 +5,43 @@ import type { Trx } from './connect.ts'
 import { explainWaiting } from './dispatch.ts'
 import { oldestWaiting, wakeWaiting } from './waiting.ts'
 
+/** Why no session begins at a provider: an operator drains it, or an admin took it out of service. */
+export type Shut = 'draining' | 'disabled'
+
+const since = { draining: 'draining_at', disabled: 'disabled_at' } as const
+/** Workers open a provider anew whose version rises: of what is out of service they keep what still holds something. */
+const rises = { draining: 0, disabled: 1 } as const
+
 /**
  * From this transaction on no session begins at the provider; what runs goes on. Admission and dispatch decide under the lock
  * that is taken here. Repeats change nothing.
  */
-export async function drainProvider(trx: Trx, id: ProviderId): Promise<'draining' | 'already'> {
+export async function shutProvider(trx: Trx, id: ProviderId, how: Shut): Promise<'shut' | 'already'> {
   await lockPayers(trx, [{ kind: 'provider', id }])
   const changed = await trx
     .updateTable('provider')
-    .set({ draining_at: sql<Date>`now()` })
+    .set(since[how], sql<Date>`now()`)
+    .set('version', sql<number>`version + ${rises[how]}`)
     .where('id', '=', id)
-    .where('draining_at', 'is', null)
+    .where(since[how], 'is', null)
     .executeTakeFirst()
   if (changed.numUpdatedRows === 0n) return 'already'
   await explainWaiting(trx, id, 'provider_unavailable')
-  return 'draining'
+  return 'shut'
 }
 
 /**
- * Sessions may begin at the provider again. As many of those that wait as may begin at once are woken: each asks for all
- * places there are. Repeats change nothing.
+ * For this reason nobody is kept from beginning there any more. As many of those that wait as may begin at once are woken: each asks
+ * for all places there are. Repeats change nothing.
  */
-export async function undrainProvider(trx: Trx, id: ProviderId): Promise<'open' | 'already'> {
+export async function reopenProvider(trx: Trx, id: ProviderId, how: Shut): Promise<'open' | 'already'> {
   await lockPayers(trx, [{ kind: 'provider', id }])
   const provider = await trx
     .updateTable('provider')
-    .set({ draining_at: null })
+    .set(since[how], null)
+    .set('version', sql<number>`version + ${rises[how]}`)
     .where('id', '=', id)
-    .where('draining_at', 'is not', null)
+    .where(since[how], 'is not', null)
     .returning('start_limit')
     .executeTakeFirst()
   if (provider === undefined) return 'already'
