@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo, TcpSocketConnectOpts } from 'node:net'
+import { connect as connectTcp } from 'node:net'
+import type { AddressInfo, Socket, TcpSocketConnectOpts } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
@@ -25,6 +26,8 @@ createServer((socket) => {
 }).listen(join(dirname(process.env.CARREL_SECRET_FILE), 'vnc'))
 process.on('SIGTERM', () => process.exit(0))
 `
+/** How many may come from one address. */
+const most = 64
 /** In place of a status. */
 const garbled = 0
 
@@ -91,6 +94,13 @@ async function job(command: readonly string[] = [process.execPath, '-e', desk], 
   return { child, ended, said, directory, errors: () => errors }
 }
 
+/** Somebody who comes to a port, and says nothing. */
+async function connected(port: number): Promise<Socket> {
+  const socket = connectTcp(port, '127.0.0.1').on('error', () => undefined)
+  await once(socket, 'connect')
+  return socket
+}
+
 async function reported(child: ChildProcess, said: readonly Said[]): Promise<Said> {
   await eventually(() => said.length > 0 || child.exitCode !== null, 'it has reported', 60_000)
   const [first] = said
@@ -137,12 +147,32 @@ test('neighbours take no more than their own places', async () => {
       .resume()
   }
   // All of these addresses are theirs.
-  const crowd = Array.from({ length: 18 }, (_, n) => from(`127.0.0.${1 + (n % 3)}`))
+  const crowd = Array.from({ length: most + 2 }, (_, n) => from(`127.0.0.${1 + (n % 3)}`))
   await eventually(() => crowd.filter((one) => one.closed).length === 2, 'two are too many', 60_000)
   const other = from('127.0.0.9')
   await eventually(() => other.closed, 'nor is there a third', 60_000)
   for (const one of crowd) one.destroy()
 }, 120_000)
+
+test('who does not shake hands takes a place as well, and gives it back', async () => {
+  const { child, said } = await job()
+  const { body } = await reported(child, said)
+  const [port = 0] = Object.values(body.ports)
+  const comesIn = async () =>
+    await connectPinned({ host: '127.0.0.1', port, fingerprint: body.fingerprint }).then(
+      (socket) => Boolean(socket.destroy()),
+      () => false,
+    )
+  // Each has 10 s to shake hands: on a machine that takes longer than that, all is tried anew.
+  const comesBesideOthers = async () => {
+    const silent = await Promise.all(Array.from({ length: most }, () => connected(port)))
+    const isIn = await comesIn()
+    for (const one of silent) one.destroy()
+    return isIn
+  }
+  await expect.poll(comesBesideOthers, { timeout: 60_000 }).toBe(false)
+  await expect.poll(comesIn, { timeout: 60_000 }).toBe(true)
+}, 180_000)
 
 test('a report that did not arrive is made again, and one that is refused ends the job', async () => {
   const again = async (status: number) => {
