@@ -28,8 +28,11 @@ export function jobScript(
     `HOME=~${user.name} USER=${user.name} LOGNAME=${user.name}`,
     'carrel_umask=$(umask)',
     'umask 077',
-    'carrel_private=$(mktemp -d "${TMPDIR:-/tmp}/carrel.XXXXXXXXXX") || exit 125',
-    `trap 'rm -rf -- "$carrel_private"' EXIT`,
+    'carrel_private=',
+    `trap '${clearing}' EXIT`,
+    // Before its command begins, too: a signal that nobody traps ends some shells without their EXIT.
+    `trap 'exit 143' TERM INT HUP`,
+    `carrel_private=$(${deaf}; mktemp -d "\${TMPDIR:-/tmp}/carrel.XXXXXXXXXX") || exit 125`,
     // printf is the shell's own, so this makes no process.
     `printf %s ${quoted(spec.secret)} >"$carrel_private/secret" || exit 125`,
     'CARREL_SECRET_FILE=$carrel_private/secret',
@@ -50,7 +53,7 @@ export function jobScript(
     '"$@" &',
     'carrel_child=$!',
     // What asks the shell to end asks the command, and the secrets do not wait for it.
-    `trap 'rm -rf -- "$carrel_private"; kill -TERM "$carrel_child" 2>/dev/null' TERM INT HUP`,
+    `trap '${clearing}; kill -TERM "$carrel_child" 2>/dev/null' TERM INT HUP`,
     'wait "$carrel_child"; carrel_status=$?',
     // A signal ends the wait, not the command.
     'while kill -0 "$carrel_child" 2>/dev/null; do wait "$carrel_child"; carrel_status=$?; done',
@@ -58,6 +61,10 @@ export function jobScript(
     '',
   ].join('\n')
 }
+
+/** Slurm asks all processes of a job to end at once, also those that make or clear the directory. */
+const deaf = 'trap "" TERM INT HUP'
+const clearing = `(${deaf}; rm -rf -- "$carrel_private")`
 
 /** A shell that nobody logs in by knows no modules until it is told of them. */
 const findModules =

@@ -91,6 +91,20 @@ test('asked to end, it asks the command, takes the secrets away, and waits for i
   expect(await readdir(temporary)).toEqual([])
 })
 
+test('asked to end while its node is prepared, it leaves nothing', async () => {
+  const prepared = { modules: [], setup: ['echo preparing', 'while :; do sleep 0.1; done'] }
+  let isAsked = false
+  const { code, printed } = await run(jobScript(command('echo begun'), me, prepared), {
+    seen(text, pid) {
+      if (isAsked || !text.includes('preparing')) return
+      isAsked = true
+      process.kill(pid, 'SIGTERM')
+    },
+  })
+  expect([code, printed]).toEqual([143, 'preparing\n'])
+  expect(await readdir(temporary)).toEqual([])
+})
+
 test('it begins once: restarted by the cluster it ends at once', async () => {
   const ended = await run(jobScript(command('echo begun'), me, plainly), { env: { SLURM_RESTART_COUNT: '1' } })
   expect(ended).toEqual({ code: 0, printed: '' })
