@@ -26,21 +26,23 @@ export const slurmStates: Readonly<Record<string, Meaning>> = {
   COMPLETING: { is: 'pending', words: 'it is being ended' },
   STAGE_OUT: { is: 'pending', words: 'it is being ended' },
   REQUEUED: { is: 'stuck', reason: 'node_failed' },
+  REQUEUE_FED: { is: 'stuck', reason: 'node_failed' },
   REQUEUE_HOLD: { is: 'stuck', reason: 'start_failed' },
   SPECIAL_EXIT: { is: 'stuck', reason: 'start_failed' },
   RESV_DEL_HOLD: { is: 'stuck', reason: 'template_unfit' },
+  // A launch that failed may have left it in the queue, and what another cluster of a federation took over runs there.
+  LAUNCH_FAILED: { is: 'stuck', reason: 'start_failed' },
+  REVOKED: { is: 'stuck', reason: 'instance_lost' },
   COMPLETED: { is: 'over', told: true },
   FAILED: { is: 'over', told: true },
   // No reason: where the session's own time is over as well, that is how it ends.
   TIMEOUT: { is: 'over', told: false },
   DEADLINE: { is: 'over', told: false },
   CANCELLED: { is: 'over', told: false, reason: 'instance_lost' },
-  REVOKED: { is: 'over', told: false, reason: 'instance_lost' },
   OUT_OF_MEMORY: { is: 'over', told: false, reason: 'out_of_memory', outOfMemory: true },
   NODE_FAIL: { is: 'over', told: false, reason: 'node_failed' },
   BOOT_FAIL: { is: 'over', told: false, reason: 'node_failed' },
   PREEMPTED: { is: 'over', told: false, reason: 'preempted' },
-  LAUNCH_FAILED: { is: 'over', told: false, reason: 'start_failed' },
 }
 
 const meaningOf = (state: string): Meaning | null =>

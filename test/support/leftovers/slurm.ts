@@ -21,6 +21,8 @@ export const endedStates: readonly string[] = [
   'TIMEOUT',
   'OUT_OF_MEMORY',
   'NODE_FAIL',
+  'BOOT_FAIL',
+  'DEADLINE',
   'PREEMPTED',
 ]
 

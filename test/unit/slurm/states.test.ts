@@ -3,7 +3,7 @@ import { waitingFor } from '../../../ports/compute/slurm/reasons.ts'
 import { isOver, jobState, recordedEnd, slurmStates } from '../../../ports/compute/slurm/states.ts'
 import { job } from '../../support/slurm/replay.ts'
 
-/** Every state of Slurm's manual, and how it is told; `over`: nothing of the job is left on the cluster. */
+/** Every state that slurmrestd can tell, and how it is told; `over`: nothing of the job is left on the cluster. */
 const words: Readonly<Record<string, readonly [kind: string, over: boolean, reason?: string]>> = {
   PENDING: ['pending', false],
   CONFIGURING: ['pending', false],
@@ -16,20 +16,21 @@ const words: Readonly<Record<string, readonly [kind: string, over: boolean, reas
   COMPLETING: ['pending', false],
   STAGE_OUT: ['pending', false],
   REQUEUED: ['exited', false, 'node_failed'],
+  REQUEUE_FED: ['exited', false, 'node_failed'],
   REQUEUE_HOLD: ['exited', false, 'start_failed'],
   SPECIAL_EXIT: ['exited', false, 'start_failed'],
   RESV_DEL_HOLD: ['exited', false, 'template_unfit'],
+  LAUNCH_FAILED: ['exited', false, 'start_failed'],
+  REVOKED: ['exited', false, 'instance_lost'],
   COMPLETED: ['exited', true],
   FAILED: ['exited', true],
   TIMEOUT: ['exited', true],
   DEADLINE: ['exited', true],
   CANCELLED: ['exited', true, 'instance_lost'],
-  REVOKED: ['exited', true, 'instance_lost'],
   OUT_OF_MEMORY: ['exited', true, 'out_of_memory'],
   NODE_FAIL: ['exited', true, 'node_failed'],
   BOOT_FAIL: ['exited', true, 'node_failed'],
   PREEMPTED: ['exited', true, 'preempted'],
-  LAUNCH_FAILED: ['exited', true, 'start_failed'],
 }
 
 test('the table names what is tried here, and nothing else', () => {
