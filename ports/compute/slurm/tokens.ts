@@ -31,21 +31,16 @@ const mostKept = 1_000
 
 export function createTokens(settings: TokenSettings, now: () => number = Date.now): Tokens {
   const minted = new Map<string, { readonly token: string; readonly renewAt: number }>()
-  let key: Promise<Uint8Array> | null = null
 
   async function mint(user: string): Promise<string> {
     const kept = minted.get(user)
     if (kept !== undefined && now() < kept.renewAt) return kept.token
-    key ??= readKey(settings).catch((error: unknown) => {
-      key = null
-      throw error
-    })
     const iat = Math.floor(now() / 1_000)
     const token = await new SignJWT({ sun: user })
       .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
       .setIssuedAt(iat)
       .setExpirationTime(iat + settings.tokenSeconds)
-      .sign(await key)
+      .sign(await readKey(settings))
     if (minted.size >= mostKept) minted.clear()
     minted.set(user, { token, renewAt: now() + settings.tokenSeconds * 500 })
     return token

@@ -47,6 +47,19 @@ describe('tokens that Carrel signs', () => {
     expect((await tokens.as('alice')).token).not.toBe(token)
   })
 
+  test('are signed by the key as it is by then: a site changes it', async () => {
+    const keyFile = join(directory, 'key')
+    const reading = createTokens(slurmSettings.parse({ url, auth: 'key', keyFile, user: 'reader' }), () => clock)
+    await expect(reading.as('alice')).rejects.toThrow('the key file cannot be read')
+    await writeFile(keyFile, key)
+    expect((await jwtVerify((await reading.as('alice')).token, key)).payload['sun']).toBe('alice')
+    const next = Buffer.alloc(32, 8)
+    await writeFile(keyFile, next)
+    clock += 301_000
+    const { token } = await reading.as('alice')
+    expect((await jwtVerify(token, next, { currentDate: new Date(clock) })).payload['sun']).toBe('alice')
+  })
+
   test.each(['root', 'slurm', 'nobody', 'a b', ''])('are never made for %j', async (user) => {
     await expect(tokens.as(user)).rejects.toThrow(SlurmFailure)
   })
