@@ -107,7 +107,7 @@ export async function readInstance(executor: Executor, key: SessionKey): Promise
     ref: row.ref ?? {
       name: row.name,
       deploymentId: row.deployment_id ?? '',
-      ...(row.runs_as === null ? {} : { owner: row.runs_as.user }),
+      ...(row.runs_as === null ? {} : { owner: { name: row.runs_as.user, uid: row.runs_as.uid } }),
     },
     made: row.ref !== null,
     endpoints: row.endpoints,

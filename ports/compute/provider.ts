@@ -71,8 +71,8 @@ export interface InstanceRef {
   readonly deploymentId: string
   /** The backend's own ids, once known. */
   readonly ids?: Readonly<Record<string, string>>
-  /** While they are not: the name of the user as whom it was to run, where its template says that of accounts. */
-  readonly owner?: string
+  /** While they are not: the user as whom it was to run, where its template says that of accounts. */
+  readonly owner?: { readonly name: string; readonly uid: number }
 }
 
 /** Where a port of the instance is reached from Carrel. */

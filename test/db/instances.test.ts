@@ -65,7 +65,7 @@ describe('an instance row', () => {
     const key = await rows.session(owner)
     const runsAs = { user: 'ada', uid: 1_001, gid: 1_001, gids: [] }
     const { ref: begun } = await beginInstance(db, key, fake, Buffer.from('first'), { runsAs })
-    expect(begun).toMatchObject({ name: `carrel-${key.sessionId}-1`, owner: 'ada' })
+    expect(begun).toMatchObject({ name: `carrel-${key.sessionId}-1`, owner: { name: 'ada', uid: 1_001 } })
     expect(await recordMade(db, key, ref(key))).toEqual({ tombstoned: false })
     expect(await readInstance(db, key)).toMatchObject({ ref: ref(key), made: true })
     await recordRunning(db, key, [{ port: 8888, host: '10.0.0.2', hostPort: 40_000 }])

@@ -97,7 +97,7 @@ async function foundThoughHidden(reader: string): Promise<void> {
   try {
     const created = await provider.create(spec, call())
     expect(created).toMatchObject({ kind: 'made' })
-    const byNameAlone = { ...refOf(spec), owner: stand.user.name }
+    const byNameAlone = { ...refOf(spec), owner: stand.user }
     expect((await blind.inspect(byNameAlone, call())).kind).toBe('unknown')
     expect((await blind.remove(byNameAlone, call())).kind).toBe('unknown')
     expect(['pending', 'running']).toContain((await provider.inspect(byNameAlone, call())).kind)

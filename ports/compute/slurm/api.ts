@@ -1,7 +1,16 @@
 import type { z } from 'zod'
 import { SlurmFailure, noSuchJob } from './failure.ts'
 import type { SlurmSettings } from './settings.ts'
-import { faultsShape, jobShape, listShape, namedShape, pingShape, recordShape, submittedShape } from './shapes.ts'
+import {
+  faultsShape,
+  jobShape,
+  listShape,
+  namedShape,
+  numberedShape,
+  pingShape,
+  recordShape,
+  submittedShape,
+} from './shapes.ts'
 import type { Fault, Job, JobRecord } from './shapes.ts'
 import { mayBeOurs } from './names.ts'
 import type { Tokens } from './tokens.ts'
@@ -73,7 +82,8 @@ export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<Slurm
       const reply = await get(`${slurm}/job/${id}`, signal, owner)
       if (faultOf(reply)?.code === noSuchJob) return null
       const { jobs } = understood(good(reply), listShape)
-      const [job, ...more] = jobs
+      // By a number that came back Slurm tells every task of somebody's array.
+      const [job, ...more] = jobs.filter((one) => numberedShape.safeParse(one).data?.job_id === id)
       if (job === undefined || more.length > 0) throw new SlurmFailure('an answer that is not understood')
       return understood(job, jobShape)
     },

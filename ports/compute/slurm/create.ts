@@ -104,7 +104,7 @@ async function kept(
   { user }: PlannedJob,
   signal: AbortSignal,
 ): Promise<Job | undefined> {
-  const mine = (await jobsSeen(deps, spec, user.name, signal)).filter((job) => job.user_name === user.name)
+  const mine = (await jobsSeen(deps, spec, user, signal)).filter((job) => job.user_name === user.name)
   const chosen = chosenOf(mine)
   const extra = mine.filter((job) => isLive(job) && job !== chosen)
   await Promise.all(extra.map((job) => deps.api.cancel(job.user_name, job.job_id, signal)))

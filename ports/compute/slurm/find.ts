@@ -6,6 +6,8 @@ import type { Sight } from './reader.ts'
 import type { Roll } from './roll.ts'
 import type { Job, JobRecord } from './shapes.ts'
 import { isOver } from './states.ts'
+import { mappedUser } from './users.ts'
+import type { UserRules } from './users.ts'
 
 /** What a reference keeps of its job beside the instance's name, once a create has answered. */
 export interface KnownJob {
@@ -29,11 +31,15 @@ export const refOf = ({ name, deploymentId }: InstanceRef, job: Job | KnownJob):
   return { name, deploymentId, ids: { job: `${known.id}`, user: known.user, name: known.name, ...submitted } }
 }
 
-/** What the job says of the instance; `null`: it is another's. Numbers come back, so a number alone says nothing. */
+/**
+ * What the job says of the instance; `null`: it is another's. Numbers come back, so a number alone says nothing. A user whose name the
+ * cluster does not know any more counts as the one for whom it was made.
+ */
 export function sealedOf(job: Job, ref: InstanceRef): Sealed | null {
   const known = knownJob(ref)
-  if (known !== null && known.user !== job.user_name) return null
-  const sealed = readJobName(job.name, ref.deploymentId, job.user_name)
+  const user = job.user_name === '' ? (known?.user ?? ref.owner?.name ?? '') : job.user_name
+  if (known !== null && known.user !== user) return null
+  const sealed = readJobName(job.name, ref.deploymentId, user)
   if (sealed !== null) return sealed.name === ref.name ? sealed : null
   // Whoever owns a job may give it another name, which must not hide it: one number is given once in a second.
   const isRenamed = known !== null && job.job_id === known.id && job.submit_time === known.submitted
@@ -48,21 +54,24 @@ export interface Seeing {
   readonly api: SlurmApi
   readonly roll: Roll<readonly Job[]>
   readonly sight: Sight
+  readonly settings: UserRules
 }
 
 /**
  * The jobs of one instance as Slurm shows them now. Where the reader sees none of a user's, `PrivateData` may hide them from it, so that
- * user looks as well. Throws `SlurmFailure` where that look cannot be made: then nobody knows.
+ * user looks as well. Throws `SlurmFailure` where that look cannot be made: then nobody knows. Nothing is submitted as somebody as whom
+ * nothing runs, and no token is made for them.
  */
 export async function jobsSeen(
-  { api, roll, sight }: Seeing,
+  { api, roll, sight, settings }: Seeing,
   ref: InstanceRef,
-  owner: string | undefined,
+  owner: InstanceRef['owner'],
   signal: AbortSignal,
 ): Promise<Job[]> {
   const seen = jobsOf(await roll(signal), ref)
-  if (seen.length > 0 || owner === undefined || (await sight(owner, signal))) return seen
-  return jobsOf(await api.jobs(signal, owner), ref)
+  if (seen.length > 0 || owner === undefined || 'why' in mappedUser(owner, settings)) return seen
+  if (await sight(owner.name, signal)) return seen
+  return jobsOf(await api.jobs(signal, owner.name), ref)
 }
 
 /** The one that is the instance: what is alive before what is over, and of two the older one. */

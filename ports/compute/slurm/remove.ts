@@ -8,7 +8,7 @@ import type { Job } from './shapes.ts'
 import { isOrdinary } from './users.ts'
 
 export interface RemoveDeps extends Seeing {
-  readonly settings: Pick<SlurmSettings, 'stopTimeoutMs' | 'minimumUid'>
+  readonly settings: Pick<SlurmSettings, 'stopTimeoutMs' | 'minimumUid' | 'refusedUsers'>
 }
 
 const soonestLookMs = 100

@@ -31,11 +31,13 @@ export const submittedShape = z.object({ errors, job_id: z.int().nullish() })
 /** Of other people's jobs only the name is looked at, and it may be anything. */
 export const listShape = z.object({ errors, jobs: z.array(z.unknown()) })
 export const namedShape = z.object({ name: z.string() })
+export const numberedShape = z.object({ job_id: z.int() })
 
 const jobShape = z.object({
   job_id: z.int().positive(),
   name: z.string(),
-  user_name: z.string(),
+  /** Empty: the cluster's directory does not know the number any more. */
+  user_name: text,
   user_id: z.int().nonnegative(),
   job_state: z.string().min(1),
   state_reason: text,
@@ -65,7 +67,8 @@ export const recordShape = z.object({
   name: z.string(),
   user: text,
   state: z.object({ current: z.string().min(1) }),
-  time: z.object({ elapsed: seconds, start: seconds, end: seconds, submission: seconds }),
+  /** `limit`: minutes; 0: none. */
+  time: z.object({ elapsed: seconds, start: seconds, end: seconds, submission: seconds, limit: seconds }),
   tres: z
     .object({ allocated: z.array(amount).nullish() })
     .nullish()

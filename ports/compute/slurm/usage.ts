@@ -9,8 +9,8 @@ import { isOver } from './states.ts'
 
 /**
  * What was held, by Slurm's own numbers: seconds of the job, times its processors, times its GPUs, over every run of it. The
- * accounting is asked first. It is behind by seconds, so of a run that has not ended there the controller knows better; `null`: neither
- * knows.
+ * accounting is asked first. It is behind by seconds, so of a run that has not ended there the controller knows better; where that has
+ * forgotten it, it lasted no longer than its time limit. `null`: neither knows.
  */
 export async function usageOf(
   { api, roll }: { readonly api: SlurmApi; readonly roll: Roll<readonly Job[]> },
@@ -21,16 +21,18 @@ export async function usageOf(
   const records = known === null ? [] : await recorded(api, known, signal)
   const over = records.filter(({ time }) => time.end > 0)
   if (over.length > 0 && over.length === records.length) return sum(over.map(ofRecord))
-  const latest = (await shown({ roll }, ref, signal)) ?? records.filter(({ time }) => time.end === 0).map(ofRecord)
-  const all = [...over.map(ofRecord), ...latest]
+  const latest = await shown({ roll }, ref, signal)
+  // It may be an earlier one that has not ended in the books.
+  const isNews = latest !== null && !over.some(({ time }) => time.start === latest.start_time)
+  const open = isNews ? [ofJob(latest, Date.now() / 1_000)] : records.filter(({ time }) => time.end === 0).map(ofRecord)
+  const all = [...over.map(ofRecord), ...open]
   return all.length === 0 ? null : sum(all)
 }
 
-/** What the controller says of its latest run; `null`: nothing. */
-async function shown({ roll }: Pick<Seeing, 'roll'>, ref: InstanceRef, signal: AbortSignal): Promise<Usage[] | null> {
+/** Its latest run, by the controller; `null`: that says nothing. */
+async function shown({ roll }: Pick<Seeing, 'roll'>, ref: InstanceRef, signal: AbortSignal): Promise<Job | null> {
   try {
-    const job = chosenOf(jobsOf(await roll(signal), ref))
-    return job === undefined ? null : [ofJob(job, Date.now() / 1_000)]
+    return chosenOf(jobsOf(await roll(signal), ref)) ?? null
   } catch (error) {
     if (error instanceof SlurmFailure) return null
     throw error
@@ -49,8 +51,10 @@ async function recorded(api: SlurmApi, known: KnownJob, signal: AbortSignal): Pr
 function ofRecord({ time, tres }: JobRecord): Usage {
   const held = (wanted: (type: string, name: string) => boolean) =>
     tres.filter(({ type, name }) => wanted(type, name)).reduce((all, { count }) => all + (count ?? 0), 0)
+  // A run of whose end the accounting was never told goes on for ever there.
+  const isEndless = time.end === 0 && time.limit > 0
   return times(
-    time.elapsed,
+    isEndless ? Math.min(time.elapsed, 60 * time.limit) : time.elapsed,
     held((type) => type === 'cpu'),
     // A GPU of a type is counted under `gpu` as well, and again under `gpu:type`.
     held((type, name) => type === 'gres' && name === 'gpu'),

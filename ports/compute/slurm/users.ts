@@ -7,14 +7,14 @@ const namePattern = /^[a-z_][a-z0-9_-]{0,31}$/
 /** From here on numbers stand for nobody, or for nothing. */
 const firstStrange = 65_534
 
-type UserRules = Pick<SlurmSettings, 'minimumUid' | 'refusedUsers'>
+export type UserRules = Pick<SlurmSettings, 'minimumUid' | 'refusedUsers'>
 
 export const isReserved = (name: string, { refusedUsers }: Pick<UserRules, 'refusedUsers'>): boolean =>
   !namePattern.test(name) || reserved.includes(name) || refusedUsers.includes(name)
 
 /** As whom a job runs, or why as nobody: before any token is made. */
 export function mappedUser(
-  user: InstanceUser | null,
+  user: Pick<InstanceUser, 'name' | 'uid'> | null,
   rules: UserRules,
 ): { readonly name: string; readonly uid: number } | { readonly why: string } {
   if (user === null) return { why: 'the template names no user, and a job has no other' }

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { jobName } from '../../../ports/compute/slurm/names.ts'
-import type { Reply } from '../../../ports/compute/slurm/wire.ts'
 import {
   answer,
   job,
@@ -16,7 +15,7 @@ import {
 } from '../../support/slurm/replay.ts'
 
 const own = { job_id: 7, name: sealedName, user: 'carrel' }
-const time = { elapsed: 60, start: submitted + 1, end: submitted + 61, submission: submitted }
+const time = { elapsed: 60, start: submitted + 1, end: submitted + 61, submission: submitted, limit: 65 }
 const ended = (name: string) => jobRecord(name, { ...own, time })
 
 test('a running job: where its node is, its ports there, and when Slurm ends it', async () => {
@@ -95,6 +94,15 @@ describe('a number that came back', () => {
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
   })
 
+  test('and is an array’s, of which every task is told: it is not ours', async () => {
+    const task = (job_id: number) => job('job-running', { job_id, user_name: 'alice', submit_time: submitted + 60 })
+    const slurm = replaying({
+      'GET job/7': jobs(task(8), task(9), task(7)),
+      'GET jobs': jobs(ours('job-completed', { job_id: 6 })),
+    })
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
+  })
+
   test('another name by its owner’s hand does not hide it', async () => {
     const slurm = replaying({ 'GET job/7': jobs(ours('job-running', { name: 'mine-now' })) })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'running', endpoints: [{ port: 8080 }] })
@@ -118,6 +126,22 @@ describe('the cluster restarted it under its number', () => {
     const before = jobRecord('slurmdb-forgotten', { ...own, state: { current: 'PREEMPTED' } })
     const slurm = replaying({ 'GET job/7': jobs(again), 'GET db/job/7': jobs(before) })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', reason: 'preempted' })
+  })
+})
+
+describe('its user has left the cluster, which has no name for them any more', () => {
+  const nameless = jobs({ ...ours('job-running'), user_name: null })
+
+  test('it runs on, and is told by its number and by its name', async () => {
+    const slurm = replaying({ 'GET job/7': nameless, 'GET jobs': nameless })
+    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'running' })
+    const byName = { ...unknownRef, owner: { name: 'carrel', uid: 20_001 } }
+    expect(await slurm.inspect(byName)).toMatchObject({ kind: 'running' })
+  })
+
+  test('and another’s job of that name is not it', async () => {
+    const slurm = replaying({ 'GET jobs': nameless }, { user: 'alice' })
+    expect(await slurm.inspect({ ...unknownRef, owner: { name: 'alice', uid: 20_002 } })).toEqual({ kind: 'absent' })
   })
 })
 
@@ -185,107 +209,5 @@ describe('forgotten by the controller', () => {
       slurm.pass(ms)
       expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
     }
-  })
-})
-
-describe('hidden from the reader', () => {
-  const hidden = answer('get-unknown')
-  const none = answer('slurmdb-job-unknown')
-  const blind = { 'GET jobs': jobs(), 'GET ping': answer('ping'), 'GET db/job/7': none }
-  const byName = { [`GET db/jobs?job_name=${sealedName}`]: none }
-
-  test('its own user sees it run, however long', async () => {
-    const theirs = jobs(ours('job-running'))
-    const slurm = replaying({ ...blind, 'GET job/7': [hidden, theirs, hidden, theirs] }, { user: 'reader' })
-    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'running' })
-    slurm.pass(130_000)
-    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'running' })
-    const looks = slurm.requests.filter(({ what }) => what === 'GET job/7').map(({ user }) => user)
-    expect(looks).toEqual(['reader', 'carrel', 'reader', 'carrel'])
-  })
-
-  test('its own user sees its end', async () => {
-    const slurm = replaying({ ...blind, 'GET job/7': [hidden, jobs(ours('job-completed'))] }, { user: 'reader' })
-    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
-  })
-
-  test.each(['auth-bad-signature-get', 'ctld-down-get'])('%s for its own user: it is never lost', async (name) => {
-    const theirs = answer(name)
-    const looks = [hidden, theirs, hidden, theirs]
-    const slurm = replaying({ ...blind, ...byName, 'GET job/7': looks }, { user: 'reader' })
-    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
-    slurm.pass(200_000)
-    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
-  })
-
-  test('no token for its own user: an end that the accounting knows is believed all the same', async () => {
-    const theirs = answer('auth-bad-signature-get')
-    const known = { ...blind, 'GET db/job/7': jobs(ended('slurmdb-forgotten')) }
-    const slurm = replaying({ ...known, 'GET job/7': [hidden, theirs] }, { user: 'reader' })
-    expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
-  })
-
-  // All that is known of it is its name, and as whom it was to run: the answer to its submission was lost.
-  const byNameAlone = { ...unknownRef, owner: 'carrel' }
-  const level = (administrator_level: string): Reply => ({
-    status: 200,
-    body: { errors: [], users: [{ name: 'reader', administrator_level }] },
-    retryAfterMs: null,
-  })
-  const bounded = { 'GET db/user/reader': level('None') }
-  const reader = { user: 'reader' }
-
-  test('known by name alone: its own user sees it, or misses it as well', async () => {
-    const looks = [jobs(), jobs(ours('job-running')), jobs(), jobs()]
-    const slurm = replaying({ ...bounded, 'GET jobs': looks }, reader)
-    expect(await slurm.inspect(byNameAlone)).toMatchObject({ kind: 'running' })
-    expect(await slurm.inspect(byNameAlone)).toEqual({ kind: 'absent' })
-    const users = slurm.requests.filter(({ what }) => what === 'GET jobs').map(({ user }) => user)
-    expect(users).toEqual(['reader', 'carrel', 'reader', 'carrel'])
-    // The level of a reader changes seldom.
-    expect(slurm.asked().filter((what) => what === 'GET db/user/reader')).toHaveLength(1)
-  })
-
-  test.each(['auth-bad-signature-get', 'ctld-down-get'])(
-    'known by name alone, and %s for its own user: it is unknown, never absent, and not removed',
-    async (name) => {
-      const slurm = replaying({ ...bounded, 'GET jobs': [jobs(), answer(name), jobs(), answer(name)] }, reader)
-      expect(await slurm.inspect(byNameAlone)).toMatchObject({ kind: 'unknown' })
-      expect(await slurm.remove(byNameAlone)).toMatchObject({ kind: 'unknown' })
-    },
-  )
-
-  test('where the accounting does not tell the reader’s level, its own user is asked', async () => {
-    const silent = { 'GET db/user/reader': answer('slurmdb-job-unknown') }
-    const slurm = replaying({ ...silent, 'GET jobs': [jobs(), jobs(ours('job-running'))] }, reader)
-    expect(await slurm.inspect(byNameAlone)).toMatchObject({ kind: 'running' })
-  })
-
-  test('an operator sees all: nobody else is asked, until that may have changed', async () => {
-    const levels = [level('Operator'), level('None')]
-    const slurm = replaying({ 'GET db/user/reader': levels, 'GET jobs': jobs() }, reader)
-    for (let look = 0; look < 3; look += 1) expect(await slurm.inspect(byNameAlone)).toEqual({ kind: 'absent' })
-    expect(slurm.minted).toEqual([])
-    slurm.pass(11 * 60_000)
-    expect(await slurm.inspect(byNameAlone)).toEqual({ kind: 'absent' })
-    expect(slurm.minted).toEqual(['carrel'])
-  })
-
-  test('a removal by name alone cancels what its own user sees, and is believed when that user misses it', async () => {
-    const looks = [jobs(), jobs(ours('job-running')), jobs(), jobs()]
-    const slurm = replaying(
-      { ...bounded, 'GET jobs': looks, 'DELETE job/7': answer('cancel-running') },
-      {
-        ...reader,
-        stopTimeoutMs: 30_000,
-      },
-    )
-    expect(await slurm.remove(byNameAlone)).toEqual({ kind: 'removed' })
-    expect(slurm.asked()).toContain('DELETE job/7')
-  })
-
-  test('a create whose earlier answer was lost finds the job that is hidden from the reader, and submits no second one', async () => {
-    const slurm = replaying({ ...bounded, 'GET jobs': [jobs(), jobs(ours('job-running'))] }, reader)
-    expect(await slurm.create()).toEqual({ kind: 'adopted', ref: refTo(7) })
   })
 })

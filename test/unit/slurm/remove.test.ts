@@ -108,6 +108,12 @@ describe('removal', () => {
     expect(await slurm.remove(unknownRef)).toEqual({ kind: 'unknown', why: 'it is being ended (COMPLETING)' })
   })
 
+  test('of a job whose user the cluster does not know any more confirms nothing while it lives', async () => {
+    const nameless = jobs({ ...ours('job-running'), user_name: null })
+    const slurm = replaying({ 'GET jobs': nameless, 'DELETE job/7': answer('auth-expired-cancel') })
+    expect(await slurm.remove(refTo(7))).toMatchObject({ kind: 'unknown' })
+  })
+
   test('nothing is cancelled as a user of the system, whatever its job is called', async () => {
     const strange = ours('job-running', { user_id: 0 })
     const slurm = replaying({ 'GET jobs': jobs(strange) })
@@ -174,6 +180,7 @@ describe('the list', () => {
         ours('job-running', { job_id: 12, user_name: 'alice' }),
         job('job-running', { job_id: 13, name: 'carrel-s4-1.p8080.0123456789abcdef' }),
         // Somebody else's, of whatever shape.
+        { ...ours('job-running', { job_id: 15 }), user_name: null },
         { name: null },
         { job_id: 'x', name: 'simulation' },
       ),
@@ -204,7 +211,13 @@ describe('what was used', () => {
   const tres = (...counts: readonly [string, string, number][]) =>
     counts.map(([type, name, count]) => ({ type, name, count }))
   const own = { job_id: 7, name: sealedName, user: 'carrel' }
-  const of = (elapsed: number) => ({ elapsed, start: submitted, end: submitted + elapsed, submission: submitted })
+  const of = (elapsed: number) => ({
+    elapsed,
+    start: submitted,
+    end: submitted + elapsed,
+    submission: submitted,
+    limit: 0,
+  })
   const allocated = tres(['cpu', '', 4], ['mem', '', 512], ['gres', 'gpu', 2], ['gres', 'gpu:a100', 2])
 
   test('is what the accounting says, over every run, and of nobody else', async () => {
@@ -241,6 +254,18 @@ describe('what was used', () => {
     expect(await known.usage(refTo(7))).toEqual({ wallSeconds: 40, cpuSeconds: 80, gpuSeconds: 0 })
     const forgotten = replaying({ 'GET db/job/7': books, 'GET jobs': jobs() })
     expect(await forgotten.usage(refTo(7))).toEqual({ wallSeconds: 129, cpuSeconds: 258, gpuSeconds: 0 })
+  })
+
+  test('of a run whose end the accounting was never told goes up to its time limit, and later runs count once', async () => {
+    const two = { ...own, tres: { allocated: tres(['cpu', '', 2]) } }
+    const endless = { ...two, time: { ...of(9_000), end: 0, limit: 2 }, state: { current: 'RUNNING' } }
+    const times = { start: submitted + 60, end: submitted + 70 }
+    const again = { ...two, time: { ...of(10), ...times }, state: { current: 'COMPLETED' } }
+    const alone = replaying({ 'GET db/job/7': jobs(endless), 'GET jobs': jobs() })
+    expect(await alone.usage(refTo(7))).toEqual({ wallSeconds: 120, cpuSeconds: 240, gpuSeconds: 0 })
+    const shown = ours('job-completed', { start_time: times.start, end_time: times.end, cpus: 2, tres_alloc_str: '' })
+    const restarted = replaying({ 'GET db/job/7': jobs(endless, again), 'GET jobs': jobs(shown) })
+    expect(await restarted.usage(refTo(7))).toEqual({ wallSeconds: 130, cpuSeconds: 260, gpuSeconds: 0 })
   })
 
   test('of one that waits is nothing, and of one that nobody knows is not known', async () => {
