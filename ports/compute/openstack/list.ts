@@ -1,4 +1,4 @@
-import { identityOf, markWords } from '../marks.ts'
+import { identityOf, marks, markWords } from '../marks.ts'
 import type { Identity } from '../marks.ts'
 import { ProviderUnreachable } from '../provider.ts'
 import type { InstanceRef, InstanceState, ObservedInstance } from '../provider.ts'
@@ -7,6 +7,7 @@ import { noServer } from './inspect.ts'
 import { descriptionOf, identityByName, nameIn, volumeFilterOf, volumeNameIn } from './names.ts'
 import { pages } from './pages.ts'
 import { floatingPage, groupPage, portPage, serverPage, volumePage } from './shapes.ts'
+import type { Port } from './shapes.ts'
 import { serverState } from './states.ts'
 import type { Ground } from './surroundings.ts'
 
@@ -46,12 +47,12 @@ export async function* listInstances(
 async function* remains({ api, settings }: Ground, deploymentId: string, signal: AbortSignal): AsyncGenerator<string> {
   const limit = settings.pageSize
   const { projectId: project_id } = await api.token(signal)
-  const query = { description: descriptionOf(deploymentId), project_id, fields: ['id', 'name'] }
+  const query = { description: descriptionOf(deploymentId), project_id, fields: ['id', 'name', 'description'] }
   const withName = { query, limit }
   for await (const groups of pages(api, 'network', '/security-groups', groupPage, signal, withName))
-    for (const group of groups) yield group.name
+    yield* namesOf(groups, query.description)
   for await (const ports of pages(api, 'network', '/ports', portPage, signal, withName))
-    for (const port of ports) yield port.name
+    yield* namesOf(ports, query.description)
   if (settings.floatingNetwork !== undefined)
     for await (const found of pages(api, 'network', '/floatingips', floatingPage, signal, {
       query: { project_id },
@@ -63,8 +64,13 @@ async function* remains({ api, settings }: Ground, deploymentId: string, signal:
       query: { metadata: volumeFilterOf({ deploymentId }) },
       limit,
     }))
-      for (const { metadata } of volumes) yield* some(volumeNameIn(metadata))
+      for (const { metadata } of volumes)
+        if (metadata[marks.deployment] === deploymentId) yield* some(volumeNameIn(metadata))
 }
+
+/** Of those that are the deployment's: a cloud that does not know the filter answers with everybody's. */
+const namesOf = (found: readonly Pick<Port, 'name' | 'description'>[], ours: string): readonly string[] =>
+  found.filter(({ description }) => description === ours).map(({ name }) => name)
 
 const some = (name: string | null): readonly string[] => (name === null ? [] : [name])
 

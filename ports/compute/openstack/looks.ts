@@ -11,7 +11,10 @@ import type { Look } from './together.ts'
 /** One instance has a handful of each, so that one page is mostly all. */
 const limit = 200
 
-/** What there is of one instance, of each kind; the looks of many go together. */
+/**
+ * What there is of one instance, of each kind; the looks of many go together. A cloud that does not know a filter answers with all of the
+ * project's, also with other people's: what is not the instance's own is left out here.
+ */
 export interface Looks {
   /** Those that stand before those that go or failed, and the oldest of them first: whoever asks takes the same. */
   readonly servers: Look<Server>
@@ -33,15 +36,15 @@ export function createLooks(api: CloudApi): Looks {
   })
   const named = <T extends Group | Port>(path: string, page: PageOf<T>) =>
     together<T>(async (deploymentId, names, signal) => {
-      const query = { name: names, description: descriptionOf(deploymentId), project_id: await projectId(signal) }
+      const description = descriptionOf(deploymentId)
+      const query = { name: names, description, project_id: await projectId(signal) }
       const found = await everything(api, 'network', path, page, signal, { query, limit })
-      return found.map((thing) => [thing.name, thing] as const)
+      return found.filter((thing) => thing.description === description).map((thing) => [thing.name, thing] as const)
     })
   const floatings = together<Floating>(async (deploymentId, names, signal) => {
     const descriptions = new Map(names.map((name) => [fullDescriptionOf({ name, deploymentId }), name]))
     const query: Query = { description: [...descriptions.keys()], project_id: await projectId(signal) }
     const found = await everything(api, 'network', '/floatingips', floatingPage, signal, { query, limit })
-    // A cloud that does not know the filter answers with all of the project's, also with other people's.
     return found.flatMap((floating) => {
       const name = descriptions.get(floating.description)
       return name === undefined ? [] : [[name, floating] as const]

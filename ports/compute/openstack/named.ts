@@ -2,7 +2,7 @@ import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
 import { everything } from './pages.ts'
 import { Refusal } from '../refusal.ts'
-import { flavorPage, groupPage, imagePage, networkPage } from './shapes.ts'
+import { flavorPage, groupPage, imageAlone, imagePage, networkPage } from './shapes.ts'
 import type { Image, Network } from './shapes.ts'
 
 /** What settings and templates call by name, and the cloud by id. */
@@ -65,19 +65,26 @@ async function findFlavor(api: CloudApi, name: string, signal: AbortSignal): Pro
 }
 
 async function findImage(api: CloudApi, name: string, signal: AbortSignal): Promise<string> {
-  const query = uuid.test(name) ? { id: name } : { name, sort: 'created_at:desc' }
+  const all = await imagesCalled(api, name, signal)
   const { projectId } = await api.token(signal)
-  const found = await api.get('image', '/images', imagePage, signal, { query }).catch((error: unknown) => {
-    // Glance calls a name that it cannot have a wrong request.
-    if (error instanceof CloudError && error.status === 400) throw new Refusal('image_missing', error.message)
-    throw error
-  })
-  const all = found.filter((i) => i.id === name || i.name === name)
-  const image = pickImage(all, projectId)
+  const image = all.find(({ id, status }) => id === name && status === 'active') ?? pickImage(all, projectId)
   if (image !== null) return image.id
   const [other] = all
   const why = other === undefined ? 'no image' : `${other.status} or another's: image`
   throw new Refusal('image_missing', `glance: ${why} ${name}`)
+}
+
+async function imagesCalled(api: CloudApi, name: string, signal: AbortSignal): Promise<readonly Image[]> {
+  try {
+    // By its id also one that is in no list of this project's.
+    if (uuid.test(name)) return [await api.get('image', `/images/${name}`, imageAlone, signal)]
+    const query = { name, sort: 'created_at:desc' }
+    return (await api.get('image', '/images', imagePage, signal, { query })).filter((image) => image.name === name)
+  } catch (error) {
+    // Glance calls a name that it cannot have a wrong request.
+    const isMissing = error instanceof CloudError && (error.status === 400 || (error.status === 404 && uuid.test(name)))
+    throw isMissing ? new Refusal('image_missing', error.message) : error
+  }
 }
 
 /**

@@ -115,6 +115,7 @@ const imageShape = z.object({
   instance_uuid: words,
 })
 export type Image = z.output<typeof imageShape>
+export const imageAlone = imageShape
 export const imagePage = z.object({ images: z.array(imageShape) }).transform((page) => page.images)
 
 function isNext({ rel }: { readonly rel: string }): boolean {

@@ -102,7 +102,8 @@ export async function openFakeCloud(): Promise<FakeCloud> {
       all.splice(all.indexOf(found), 1)
       return { status: 204 }
     }
-    return { status: 200, body: { [list.replace(/s$/, '')]: found } }
+    // Glance alone puts nothing around what it shows.
+    return { status: 200, body: list === 'images' ? found : { [list.replace(/s$/, '')]: found } }
   }
 
   function signIn(): Reply {

@@ -205,25 +205,6 @@ test('a refused server leaves nothing behind, and says the cloud’s own words t
   await provider.close()
 })
 
-test('a floating address of somebody else’s is never taken', async () => {
-  const provider = openCloud(cloud, { floatingNetwork: 'outside' })
-  const [mine, theirs] = [specOf(), specOf()]
-  cloud.things.floatingips.push({ id: 'free', description: '', port_id: '' })
-  cloud.things.floatingips.push({
-    id: 'theirs',
-    description: `carrel ${theirs.deploymentId} ${theirs.name}`,
-    port_id: '',
-  })
-  await provider.create(mine, call)
-  expect(cloud.things.floatingips.map((f) => [f.id, f['port_id']]).slice(0, 2)).toEqual([
-    ['free', ''],
-    ['theirs', ''],
-  ])
-  await provider.remove(mine, call)
-  expect(cloud.things.floatingips.map(({ id }) => id)).toEqual(['free', 'theirs'])
-  await provider.close()
-})
-
 test('the fault of a server is asked for where the list keeps silent about it', async () => {
   const provider = openCloud(cloud)
   const spec = specOf()
