@@ -45,6 +45,8 @@ export interface RawBackend {
   start(): Promise<string>
   /** Removes it, and returns once the backend shows nothing of it. */
   stop(started: string): Promise<void>
+  /** Has it rest, and return once it does, and the same of waking it: where the backend's sessions can. */
+  readonly rests?: { rest(started: string): Promise<void>; wake(started: string): Promise<void> }
 }
 
 export type OpenBackend = () => Promise<RealBackend>

@@ -63,6 +63,8 @@ export function standCases(name: string, open: OpenBackend): void {
         noteFigure(name, `median start on another provider, before (${extent})`, figures.startBeforeMs)
         noteFigure(name, `median start on another provider, while it hung (${extent})`, figures.startMeanwhileMs)
         noteFigure(name, `all right again after (${extent})`, figures.allRightAfterMs)
+        if (figures.sameWorkMs !== null)
+          noteFigure(name, `the same work by plain calls, without an outage (${extent})`, figures.sameWorkMs)
         if (how.isStrict) holdTimes(figures)
       },
       40 * minute,
