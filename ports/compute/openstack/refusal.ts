@@ -24,6 +24,8 @@ export function refusalOf(error: CloudError): Refusal | null {
   if (status === 409 && /quota/i.test(message)) return new Refusal('backend_quota', message)
   // Cinder says so of its quota, and names a time after which it is no better.
   if (status === 413 && /quota|limit/i.test(message)) return new Refusal('backend_quota', message)
+  // Cinder alone says of a name in a request that it is not found as if the address were not.
+  if (status === 404 && /volume type/i.test(message)) return new Refusal('template_unfit', message)
   if (status === null || status >= 500 || [401, 404, 408, 409, 413, 429].includes(status)) return null
   return new Refusal(meanings.find(([words]) => words.test(message))?.[1] ?? 'start_failed', message)
 }

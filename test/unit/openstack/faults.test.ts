@@ -34,6 +34,7 @@ test.each([
   [400, { badRequest: { code: 400, message: "Flavor's disk is too small for requested image." } }, 'template_unfit'],
   [400, { badRequest: { code: 400, message: 'Invalid key_name provided.' } }, 'template_unfit'],
   [400, { badRequest: { code: 400, message: 'The requested availability zone is not available' } }, 'template_unfit'],
+  [404, { itemNotFound: { code: 404, message: 'Volume type with name fast could not be found.' } }, 'template_unfit'],
   [400, { badRequest: { code: 400, message: 'Invalid input for field/attribute server.' } }, 'start_failed'],
   [
     403,
