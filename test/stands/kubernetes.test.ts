@@ -140,6 +140,25 @@ describe('on Kubernetes', () => {
     expect(await stand.leftovers(deployment)).toEqual([])
   }, 180_000)
 
+  test('a Pod that somebody deletes while it starts is lost, and no trouble of the provider', async () => {
+    // create: ─ Pod ─ watched ───────── answer made
+    // others: ──────────────── delete
+    const key = freshKey(deployment)
+    const volume = { kind: 'csi' as const, driver: 'csi.none.example' }
+    const creating = provider.create(
+      { ...serverSpec(stand, key), mounts: [{ volume, target: '/data', mode: 'ro' }] },
+      call(),
+    )
+    const pods = async () => (await stand.leftovers(deployment)).filter((object) => object.startsWith('pod'))
+    const [pod] = await eventually(pods, (found) => found.length > 0, 60_000)
+    const name = pod?.split('/')[1] ?? ''
+    await stand.core.deleteNamespacedPod({ name, namespace: namespaces.sessions, gracePeriodSeconds: 0 })
+    expect((await creating).kind).toBe('made')
+    expect(await provider.inspect(refOf(key), call())).toEqual({ kind: 'absent' })
+    await gone(refOf(key))
+    expect(await stand.leftovers(deployment)).toEqual([])
+  }, 120_000)
+
   test('a Pod that somebody deletes is lost, and what stood around it is found and removed', async () => {
     const key = freshKey(deployment)
     await start(serverSpec(stand, key), key)
