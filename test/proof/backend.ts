@@ -54,10 +54,11 @@ export async function openBackend(target: ProofTarget): Promise<ProofBackend> {
   await target.prepare()
   const provider = openTarget(target)
   const { template, callMs, posix, here } = target
+  const names = new Set<string>()
   return {
     // Whatever its kind, the rows of these proofs call it as they call the one in memory.
     ...common(provider, { ...template, provider: plainTemplate.provider }, posix),
-    provider: lent(provider),
+    provider: lent(provider, names),
     abilities: () => abilitiesOf(template, { kind: target.provider.kind, capabilities: provider.capabilities }),
     here,
     name: nameOf(target),
@@ -66,7 +67,7 @@ export async function openBackend(target: ProofTarget): Promise<ProofBackend> {
     exit: async (deploymentId, sessionId) =>
       await takeAway(provider, { name: instanceName(sessionId, 1), deploymentId }),
     exits: 'failed:instance_lost',
-    leftovers: async (deploymentId, withinMs) => await leftInTime(target.provider, deploymentId, withinMs),
+    leftovers: async (deploymentId, withinMs) => await leftInTime(target.provider, deploymentId, withinMs, [...names]),
   }
 }
 
@@ -119,9 +120,16 @@ const common = (provider: ComputeProvider, template: TemplateSpec, posix: Posix 
   },
 })
 
-/** The same, and whoever it is lent to closes nothing: workers of a stage come and go, and all of them are given this one. */
-const lent = (provider: ComputeProvider): ComputeProvider => ({
+/**
+ * The same, and whoever it is lent to closes nothing: workers of a stage come and go, and all of them are given this one. What is made
+ * is noted in `names`.
+ */
+const lent = (provider: ComputeProvider, names: Set<string>): ComputeProvider => ({
   ...provider,
+  create: async (spec, context) => {
+    names.add(spec.name)
+    return await provider.create(spec, context)
+  },
   get capabilities() {
     return provider.capabilities
   },

@@ -195,7 +195,10 @@ export async function createProofSite(options: ProofSiteOptions) {
         ...(await listInstances(opened, deploymentId)),
       ],
       /** What the backend still has of anything, asked beside the driver; only where all have ended. */
-      leftovers: async () => (await leftInTime(target.provider, deploymentId)) ?? [],
+      leftovers: async () => {
+        const names = (await db.selectFrom('instance').select('name').execute()).map(({ name }) => name)
+        return (await leftInTime(target.provider, deploymentId, undefined, names)) ?? []
+      },
       /** Waits until every process can be used. */
       async whole(withinMs = upWithinMs) {
         for (const watched of processes) await watched.usable(withinMs)

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readCloud } from '../../ports/compute/openstack/account.ts'
 import { createOpenstackProvider } from '../../ports/compute/openstack/provider.ts'
-import type { ComputeProvider, InstanceRef, InstanceSpec } from '../../ports/compute/provider.ts'
+import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
 import type { CredentialHarness, Facets, ManyHarness } from '../conformance/compute-facets.ts'
 import type { ComputeHarness, InstanceKey } from '../conformance/compute-harness.ts'
-import { call, eventually, isKind, refOf } from '../conformance/compute-harness.ts'
+import { eventually } from '../conformance/compute-harness.ts'
 import { httpFaults } from '../conformance/http-faults.ts'
 import { eachOf } from '../conformance/many-by-creating.ts'
 import { plainTerms } from '../setup/plain-terms.ts'
@@ -48,20 +48,6 @@ export const specFor = (config: StandConfig, key: InstanceKey, flavor = config.f
 
 export const openFor = (config: StandConfig, more: Readonly<Record<string, unknown>> = {}): ComputeProvider =>
   createOpenstackProvider(settingsFor(config, more), { networks: config.networks })
-
-/** Removes an instance, however often it has to be asked. */
-export const removed = async (provider: ComputeProvider, ref: InstanceRef) =>
-  await eventually(
-    () => provider.remove(ref, call()),
-    ({ kind }) => kind === 'removed',
-    180_000,
-  )
-
-export type InstanceKind = Parameters<typeof isKind>[number]
-
-/** Waits until an instance is in one of the states. */
-export const comesTo = async (provider: ComputeProvider, key: InstanceKey, ...kinds: InstanceKind[]) =>
-  await eventually(() => provider.inspect(refOf(key), call()), isKind(...kinds), 180_000)
 
 /** Keystone and each service behind a proxy of its own, and the settings by which a driver goes that way. */
 export async function openProxies(raw: RawCloud, authUrl: string) {
@@ -121,11 +107,16 @@ export async function openstackHarness(): Promise<ComputeHarness> {
     pageSize: 8,
   })
   const credentials = await lapsing(config, cloud.authUrl, raw)
+  const names = new Set<string>()
+  const server = (key: InstanceKey) => {
+    names.add(key.name)
+    return specFor(config, key)
+  }
   return {
     provider,
     another: () => second,
     specs: {
-      server: (key) => specFor(config, key),
+      server,
       exiting: (key) => specFor(config, key, config.tooLarge),
       exited: { exitCode: null, outOfMemory: false, reason: 'unschedulable' },
       missingImage: (key) => ({ ...specFor(config, key), image: 'no-such-image' }),
@@ -134,7 +125,7 @@ export async function openstackHarness(): Promise<ComputeHarness> {
         template_unfit: (key) => specFor(config, key, 'no-such-flavor'),
       },
     },
-    leftovers: (deployment) => openstackLeftovers(raw, deployment),
+    leftovers: (deployment) => openstackLeftovers(raw, deployment, [...names]),
     faults: httpFaults({
       provider: faulty,
       proxies: proxies.proxies,

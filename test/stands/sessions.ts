@@ -38,7 +38,9 @@ export async function askRest({ api, site }: StandSite, id: SessionId, wanted: '
 
 /** Nothing of the installation is left at the backend, by the backend's own words, and no row believes that something is. */
 export async function nothingLeft({ site }: StandSite, { provider }: RealBackend): Promise<void> {
-  expect(await leftInTime(provider, site.deploymentId)).toEqual([])
+  const all = await site.db.selectFrom('instance').select('name').execute()
+  const names = all.map(({ name }) => name)
+  expect(await leftInTime(provider, site.deploymentId, undefined, names)).toEqual([])
   const rows = await site.db.selectFrom('instance').select('name').where('removed_at', 'is', null).execute()
   expect(rows).toEqual([])
 }

@@ -12,16 +12,21 @@ export type Place = Pick<ProviderConfig, 'kind' | 'settings'>
 
 /**
  * What a backend has of a deployment by its own API, objects of every kind by name, whether the driver lists them or not. `null`: of
- * this kind nobody but the driver can be asked. Throws where it does not answer.
+ * this kind nobody but the driver can be asked. `names`: of its instances, for what bears no other mark. Throws where it does not
+ * answer.
  */
-export async function leftoversAt({ kind, settings }: Place, deploymentId: string): Promise<readonly string[] | null> {
+export async function leftoversAt(
+  { kind, settings }: Place,
+  deploymentId: string,
+  names: readonly string[] = [],
+): Promise<readonly string[] | null> {
   switch (kind) {
     case 'docker':
       return await leftoversAtDocker(settings, deploymentId)
     case 'kubernetes':
       return await leftoversInCluster(settings, deploymentId)
     case 'openstack':
-      return await leftoversInCloud(settings, deploymentId)
+      return await leftoversInCloud(settings, deploymentId, names)
     case 'slurm':
       return await leftoversInSlurm(settings, deploymentId)
     case 'fake':
@@ -39,11 +44,12 @@ export async function leftInTime(
   place: Place,
   deploymentId: string,
   withinMs = 60_000,
+  names: readonly string[] = [],
 ): Promise<readonly string[] | null> {
   const deadline = Date.now() + withinMs
   for (;;) {
     const isLast = Date.now() > deadline
-    const left = await leftoversAt(place, deploymentId).catch((error: unknown) => {
+    const left = await leftoversAt(place, deploymentId, names).catch((error: unknown) => {
       if (isLast) throw error
     })
     if (left !== undefined && (left === null || left.length === 0 || isLast)) return left
