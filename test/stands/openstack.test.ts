@@ -1,49 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ComputeProvider, InstanceRef } from '../../ports/compute/provider.ts'
+import { describe, expect, test } from 'vitest'
+import type { ComputeProvider } from '../../ports/compute/provider.ts'
 import { userDataOf } from '../../ports/compute/openstack/user-data.ts'
 import { pooled } from '../bench/rounds.ts'
-import {
-  call,
-  createPatiently,
-  eventually,
-  freshDeployment,
-  freshKey,
-  listed,
-  refOf,
-  timed,
-} from '../conformance/compute-harness.ts'
+import { call, createPatiently, listed, refOf, timed } from '../conformance/compute-harness.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
 import { computeConformance } from '../conformance/compute.ts'
-import { openstackLeftovers } from '../support/leftovers/openstack.ts'
 import type { RawCloud } from '../support/openstack/raw-cloud.ts'
 import { standCases } from './cases.ts'
 import { openBackend } from './openstack-backend.ts'
-import { comesTo, openFor, openstackCan, openstackHarness, removed, specFor } from './openstack-harness.ts'
-import type { InstanceKind } from './openstack-harness.ts'
-import { openRaw, standConfig } from './openstack-stand.ts'
+import { openFor, openstackCan, openstackHarness, specFor } from './openstack-harness.ts'
+import { openstackScene } from './openstack-scene.ts'
+import { openRaw } from './openstack-stand.ts'
 
 computeConformance('openstack', openstackCan, openstackHarness)
 
 describe('on OpenStack', () => {
-  const config = standConfig()
-  const deployment = freshDeployment()
-  let raw: RawCloud
-  let provider: ComputeProvider
-  beforeAll(async () => {
-    raw = await openRaw(config)
-    provider = openFor(config)
-  }, 120_000)
-  afterAll(async () => {
-    for (const { ref } of await listed(provider, deployment)) await gone(ref)
-    expect(await left()).toEqual([])
-    await provider.close()
-    await raw.close()
-  }, 300_000)
-
-  const left = () => openstackLeftovers(raw, deployment)
-  const gone = async (ref: InstanceRef, by = provider) => await removed(by, ref)
-  const state = async (key: InstanceKey, ...kinds: InstanceKind[]) => await comesTo(provider, key, ...kinds)
+  const { config, deployment, raw, provider, freshKey, left, gone, state, givenUp } = openstackScene()
   /** A driver whose servers carry metadata by which the hypervisor is told what to do. */
   const told = async (metadata: Readonly<Record<string, string>>, deed: (by: ComputeProvider) => Promise<void>) => {
     const by = openFor(config, { metadata })
@@ -55,17 +28,17 @@ describe('on OpenStack', () => {
   }
 
   test('what rests is shelved and wakes at its address, however often it is told', async () => {
-    const key = freshKey(deployment)
-    await createPatiently(provider, specFor(config, key))
+    const key = freshKey()
+    await createPatiently(provider(), specFor(config, key))
     const before = await state(key, 'running', 'exited')
     for (let time = 0; time < 2; time++)
-      expect((await provider.pause?.(refOf(key), call()))?.kind).toMatch(/^(pending|paused)$/)
+      expect((await provider().pause?.(refOf(key), call()))?.kind).toMatch(/^(pending|paused)$/)
     await state(key, 'paused')
-    expect(await provider.pause?.(refOf(key), call())).toEqual({ kind: 'paused' })
-    expect((await listed(provider, deployment)).map((one) => one.state)).toEqual([{ kind: 'paused' }])
-    expect((await provider.create(specFor(config, key), call())).kind).toBe('adopted')
+    expect(await provider().pause?.(refOf(key), call())).toEqual({ kind: 'paused' })
+    expect((await listed(provider(), deployment)).map((one) => one.state)).toEqual([{ kind: 'paused' }])
+    expect((await provider().create(specFor(config, key), call())).kind).toBe('adopted')
     for (let time = 0; time < 2; time++)
-      expect((await provider.resume?.(refOf(key), call()))?.kind).toMatch(/^(pending|running)$/)
+      expect((await provider().resume?.(refOf(key), call()))?.kind).toMatch(/^(pending|running)$/)
     expect(await state(key, 'running')).toEqual(before)
     await gone(refOf(key))
     expect(await left()).toEqual([])
@@ -73,12 +46,12 @@ describe('on OpenStack', () => {
 
   test('a floating address is its own, is where it is reached, and goes with it', async () => {
     const by = openFor(config, { floatingNetwork: config.floatingNetwork })
-    const key = freshKey(deployment)
+    const key = freshKey()
     try {
       await createPatiently(by, specFor(config, key))
       const running = await state(key, 'running', 'exited')
       expect(running).toMatchObject({ kind: 'running', endpoints: [{ port: 8080, hostPort: 8080 }] })
-      const all = (await raw.call('network', 'GET', `/floatingips?project_id=${raw.projectId}`)).body as {
+      const all = (await raw().call('network', 'GET', `/floatingips?project_id=${raw().projectId}`)).body as {
         floatingips: { floating_ip_address: string; description: string }[]
       }
       const own = all.floatingips.filter(({ description }) => description === `carrel ${deployment} ${key.name}`)
@@ -94,10 +67,10 @@ describe('on OpenStack', () => {
   test('what a machine reads when it begins is kept as it was written, and shown to nobody of the project', async () => {
     if (config.adminCloud === null) return expect(config).toHaveProperty('adminCloud', null)
     const admin = await openRaw(config, config.adminCloud)
-    const key = freshKey(deployment)
+    const key = freshKey()
     const spec = { ...specFor(config, key), command: ['/opt/desk', '--begin'] }
     try {
-      const created = await createPatiently(provider, spec)
+      const created = await createPatiently(provider(), spec)
       const id = created.kind === 'made' || created.kind === 'adopted' ? created.ref.ids?.['server'] : undefined
       const seenBy = async (cloud: RawCloud) => {
         const { body } = await cloud.call('compute', 'GET', `/servers/${id}`)
@@ -106,7 +79,7 @@ describe('on OpenStack', () => {
       const asAdmin = await seenBy(admin)
       expect(asAdmin['OS-EXT-SRV-ATTR:user_data']).toBe(userDataOf(spec))
       expect(asAdmin['config_drive']).toBe('True')
-      const shown = JSON.stringify(await seenBy(raw))
+      const shown = JSON.stringify(await seenBy(raw()))
       expect(shown).toContain(key.name)
       expect(shown).not.toContain(userDataOf(spec) ?? spec.secret)
       await gone(refOf(key))
@@ -118,7 +91,7 @@ describe('on OpenStack', () => {
 
   test('a start that fails on the machine says so in the cloud’s own words', async () => {
     await told({ ostest_spawn_fail: 'abort' }, async (by) => {
-      const key = freshKey(deployment)
+      const key = freshKey()
       await createPatiently(by, specFor(config, key))
       expect(await state(key, 'exited', 'running')).toMatchObject({
         kind: 'exited',
@@ -132,9 +105,9 @@ describe('on OpenStack', () => {
 
   test('what is slow to start waits for a reason that is said, and can be removed before it runs', async () => {
     await told({ ostest_spawn_delay: '4' }, async (by) => {
-      const key = freshKey(deployment)
+      const key = freshKey()
       await createPatiently(by, specFor(config, key))
-      expect(await provider.inspect(refOf(key), call())).toMatchObject({
+      expect(await provider().inspect(refOf(key), call())).toMatchObject({
         kind: 'pending',
         reason: expect.stringMatching(/./),
       })
@@ -145,7 +118,7 @@ describe('on OpenStack', () => {
 
   test('a removal that fails at first is done again until nothing is left', async () => {
     await told({ ostest_destroy_fail: '1' }, async (by) => {
-      const key = freshKey(deployment)
+      const key = freshKey()
       await createPatiently(by, specFor(config, key))
       await state(key, 'running')
       await gone(refOf(key))
@@ -157,7 +130,7 @@ describe('on OpenStack', () => {
     if (config.tiny === null) return expect(config).toHaveProperty('tiny', null)
     const small = { ...config, ...config.tiny }
     const [by, beside] = [openFor(small), await openRaw(small)]
-    const [first, second] = [freshKey(deployment), freshKey(deployment)]
+    const [first, second] = [freshKey(), freshKey()]
     try {
       expect((await createPatiently(by, specFor(small, first))).kind).toBe('made')
       expect(await createPatiently(by, specFor(small, second))).toMatchObject({
@@ -165,25 +138,23 @@ describe('on OpenStack', () => {
         code: 'backend_quota',
         detail: expect.stringContaining('Quota exceeded for instances'),
       })
-      expect((await openstackLeftovers(beside, deployment)).filter((object) => object.includes(second.name))).toEqual(
-        [],
-      )
+      expect((await left(beside)).filter((object) => object.includes(second.name))).toEqual([])
       await gone(refOf(first), by)
-      expect(await openstackLeftovers(beside, deployment)).toEqual([])
+      expect(await left(beside)).toEqual([])
     } finally {
       await Promise.all([by.close(), beside.close()])
     }
   }, 300_000)
 
   test('a port and a security group that stand alone are listed as waiting, and removed', async () => {
-    const keys = [freshKey(deployment), freshKey(deployment)] as const
+    const keys = [freshKey(), freshKey()] as const
     const mark = (key: InstanceKey) => ({ name: key.name, description: `carrel ${deployment}` })
-    const networks = (await raw.call('network', 'GET', `/networks?name=${config.network}`)).body as {
+    const networks = (await raw().call('network', 'GET', `/networks?name=${config.network}`)).body as {
       networks: { id: string }[]
     }
-    await raw.call('network', 'POST', '/security-groups', { security_group: mark(keys[0]) })
-    await raw.call('network', 'POST', '/ports', { port: { ...mark(keys[1]), network_id: networks.networks[0]?.id } })
-    const seen = await listed(provider, deployment)
+    await raw().call('network', 'POST', '/security-groups', { security_group: mark(keys[0]) })
+    await raw().call('network', 'POST', '/ports', { port: { ...mark(keys[1]), network_id: networks.networks[0]?.id } })
+    const seen = await listed(provider(), deployment)
     expect(seen.map(({ ref, state: { kind } }) => `${ref.name} ${kind}`).sort()).toEqual(
       keys.map(({ name }) => `${name} pending`).sort(),
     )
@@ -191,28 +162,35 @@ describe('on OpenStack', () => {
     expect(await left()).toEqual([])
   }, 300_000)
 
-  test('a create that is given up at 20 points in time, spread over one: a removal leaves nothing', async () => {
-    // create: ─ group ─ rules, port ─ server ─ looked for again
-    //   ↑  ↑  ↑  ↑  ↑  ↑  ↑  ↑  ↑  ↑  ↑ given up, and removed at once
-    const points = 20
-    const by = openFor(config, { floatingNetwork: config.floatingNetwork })
-    const undisturbed = freshKey(deployment)
-    const { ms } = await timed(async () => await createPatiently(by, specFor(config, undisturbed)))
-    await gone(refOf(undisturbed), by)
-    await pooled(points, 3, async (point) => {
-      const key = freshKey(deployment)
-      const stop = new AbortController()
-      const creating = by.create(specFor(config, key), { signal: stop.signal })
-      await delay((ms * point) / (points - 1))
-      stop.abort()
-      await Promise.all([creating, by.remove(refOf(key), call())])
-      await gone(refOf(key), by)
+  test('a removal at points in time spread over the way to rest leaves nothing, nor an image of the disk', async () => {
+    // pause:  ─ image is to be ─ it is uploaded ─ shelved ─ off the machine
+    //   ↑   ↑   ↑   ↑   ↑   ↑   ↑   ↑   ↑   ↑   ↑ removed
+    const running = async () => {
+      const key = freshKey()
+      const created = await createPatiently(provider(), specFor(config, key))
+      await state(key, 'running', 'exited')
+      return { key, ref: 'ref' in created ? created.ref : refOf(key) }
+    }
+    const undisturbed = await running()
+    const { ms } = await timed(async () => {
+      await provider().pause?.(undisturbed.ref, call())
+      await state(undisturbed.key, 'paused')
     })
-    // What was on its way when it was given up may land after its removal, as long as `settleMs` says.
-    await delay(2_000)
-    for (const { ref } of await listed(by, deployment)) await gone(ref, by)
+    await gone(undisturbed.ref)
+    const points = 6
+    await pooled(points, 2, async (point) => {
+      const { ref } = await running()
+      await provider().pause?.(ref, call())
+      await delay((ms * point) / (points - 1))
+      await gone(ref)
+    })
+    expect(await left()).toEqual([])
+  }, 900_000)
+
+  test('a create that is given up at 20 points in time, spread over one: a removal leaves nothing', async () => {
+    const by = openFor(config, { floatingNetwork: config.floatingNetwork })
+    await givenUp(20, (key) => specFor(config, key), by)
     await by.close()
-    expect(await eventually(left, (all) => all.length === 0, 60_000)).toEqual([])
   }, 1_200_000)
 })
 
