@@ -12,7 +12,7 @@ import type { SessionKey } from '../domain/session.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { AccessGateway, AccessRefusal, DoorTarget, NotDone } from '../ports/access/access-gateway.ts'
 import type { FailureType } from '../domain/errors.ts'
-import { alive } from './compute.ts'
+import { alive } from './alive.ts'
 import type { InstanceSecrets } from './compute.ts'
 import { whileDisarmed } from './failures.ts'
 

@@ -12,7 +12,7 @@ import type { BegunSync, CatalogueAccount, ReadList } from '../db/catalogue-sync
 import type { Db } from '../db/connect.ts'
 import { allRoots } from '../db/data-roots.ts'
 import type { Catalogue, CatalogueAsk, CatalogueRules } from '../ports/identity/catalogue/catalogue.ts'
-import { alive } from './compute.ts'
+import { alive } from './alive.ts'
 
 /** A catalogue of the site. `issuers`: whose word counts of who has which login there. */
 export interface CatalogueOfSite {

@@ -6,7 +6,7 @@ import type { Db } from '../db/connect.ts'
 import { beginCheck, concludeCheck } from '../db/provider-checks.ts'
 import { readOpenFault, templatesAt } from '../db/provider-standing.ts'
 import type { CheckedTemplate, ComputeProvider } from '../ports/compute/provider.ts'
-import { alive } from './compute.ts'
+import { alive } from './alive.ts'
 
 export interface CheckDeps {
   readonly db: Db

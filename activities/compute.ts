@@ -32,6 +32,7 @@ import type {
   InstanceState,
 } from '../ports/compute/provider.ts'
 import type { Locate } from './access.ts'
+import { alive } from './alive.ts'
 import { createWatch, noteEnd } from './answer.ts'
 import type { Readiness } from './answer.ts'
 import { whileDisarmed } from './failures.ts'
@@ -81,8 +82,6 @@ export type Creation =
   /** It must not exist any more: a stop came first. */
   | { readonly kind: 'withdrawn' }
 
-/** How often a long call says that it lives, as a part of its heartbeat timeout. */
-const heartbeatsPerTimeout = 5
 /** A backend's books are asked for so long. */
 const usageMs = 10_000
 
@@ -245,23 +244,4 @@ async function inspectSettled(provider: ComputeProvider, row: InstanceRow, call:
   if (first.kind !== 'absent' || row.made) return first
   await pause(provider.settleMs, call.signal)
   return await provider.inspect(row.ref, call)
-}
-
-/**
- * Runs a long call: heartbeats while it lasts, and ends it when the activity is cancelled. A call that only waits takes the
- * worker's `stopping` as well, and is taken up by the next worker at once.
- */
-export async function alive<T>(
-  timings: Timings,
-  call: (context: CallContext) => Promise<T>,
-  stopping?: AbortSignal,
-): Promise<T> {
-  const context = Context.current()
-  const cancelled = context.cancellationSignal
-  const pulse = setInterval(() => context.heartbeat(), timings.heartbeatMs / heartbeatsPerTimeout)
-  try {
-    return await call({ signal: stopping === undefined ? cancelled : AbortSignal.any([cancelled, stopping]) })
-  } finally {
-    clearInterval(pulse)
-  }
 }

@@ -10,7 +10,7 @@ import { observationKey, observe, untilNextList } from '../domain/observation.ts
 import type { Sighting } from '../domain/observation.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
-import { alive } from './compute.ts'
+import { alive } from './alive.ts'
 import { pause } from './pause.ts'
 import { createTurns } from './turns.ts'
 import { wholeList } from './whole-list.ts'

@@ -9,9 +9,9 @@ import type { FailReason, SessionState } from '../domain/lifecycle.ts'
 import type { FailureType } from '../domain/errors.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
+import { patiently } from './alive.ts'
 import { noteEnd } from './answer.ts'
-import { alive } from './compute.ts'
-import { leftToOthers, whileDisarmed } from './failures.ts'
+import { whileDisarmed } from './failures.ts'
 import { pause } from './pause.ts'
 import { createTurns } from './turns.ts'
 import { verdictOf } from './verdict.ts'
@@ -50,11 +50,9 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
     async pauseInstance(key: PauseKey): Promise<Rested> {
       const row = await standing(key, ['pausing', 'paused'])
       if (row === null) return { kind: 'withdrawn' }
-      if (!provider.capabilities.pause || provider.pause === undefined) return { kind: 'runs' }
-      const state = await patiently(async (call) => {
-        const asked = (await provider.pause?.(row.ref, call)) ?? { kind: 'unknown', why: 'it cannot pause' }
-        return await settle(row, asked, call)
-      })
+      const { capabilities, pause: putToRest } = provider
+      if (!capabilities.pause || putToRest === undefined) return { kind: 'runs' }
+      const state = await settled(row, async (call) => await putToRest(row.ref, call))
       if (state.kind === 'unknown') throw silent()
       return await note(row, key, state)
     },
@@ -63,11 +61,9 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
     async resumeInstance(key: PauseKey): Promise<Woken> {
       const row = await standing(key, ['resuming', 'ready'])
       if (row === null) return { kind: 'withdrawn' }
-      if (provider.resume === undefined) return { kind: 'paused' }
-      const state = await patiently(async (call) => {
-        const asked = (await provider.resume?.(row.ref, call)) ?? { kind: 'paused' }
-        return await settle(row, asked, call)
-      })
+      const { resume } = provider
+      if (resume === undefined) return { kind: 'paused' }
+      const state = await settled(row, async (call) => await resume(row.ref, call))
       if (state.kind === 'unknown') {
         // A call that was ended from here says nothing about the provider.
         Context.current().cancellationSignal.throwIfAborted()
@@ -88,23 +84,17 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
     return row
   }
 
-  /** Asks the backend until it has come to rest or runs, or is gone, or cannot be told. */
-  async function settle(row: InstanceRow, asked: InstanceState, call: CallContext): Promise<InstanceState> {
-    let state = asked
-    for (let waitMs = soonestLookMs; state.kind === 'pending'; waitMs = Math.min(latestLookMs, waitMs * 2)) {
-      await pause(waitMs, call.signal)
-      state = await provider.inspect(row.ref, call)
+  /** Asks the backend, and looks until it has come to rest or runs, or is gone, or cannot be told. */
+  async function settled(row: InstanceRow, ask: (call: CallContext) => Promise<InstanceState>): Promise<InstanceState> {
+    const settle = async (call: CallContext) => {
+      let state = await ask(call)
+      for (let waitMs = soonestLookMs; state.kind === 'pending'; waitMs = Math.min(latestLookMs, waitMs * 2)) {
+        await pause(waitMs, call.signal)
+        state = await provider.inspect(row.ref, call)
+      }
+      return state
     }
-    return state
-  }
-
-  async function patiently(deed: (call: CallContext) => Promise<InstanceState>): Promise<InstanceState> {
-    try {
-      return await alive(timings, deed, stopping)
-    } catch (error) {
-      const isLeft = stopping.aborted && !Context.current().cancellationSignal.aborted
-      throw isLeft ? leftToOthers(timings.providerRetryMs) : error
-    }
+    return await patiently(timings, settle, stopping)
   }
 
   async function note({ ref }: InstanceRow, key: PauseKey, state: InstanceState): Promise<Rested> {

@@ -1,14 +1,12 @@
-import { Context } from '@temporalio/activity'
 import type { Db } from '../db/connect.ts'
 import { readLaunch } from '../db/launch.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { ComputeProvider } from '../ports/compute/provider.ts'
 import type { Locate } from './access.ts'
+import { patiently } from './alive.ts'
 import { createWatch } from './answer.ts'
 import type { Readiness } from './answer.ts'
-import { alive } from './compute.ts'
-import { leftToOthers } from './failures.ts'
 
 export interface ReadinessDeps {
   readonly db: Db
@@ -26,12 +24,7 @@ export function createReadinessActivities({ db, provider, locate, timings, stopp
     /** Ends when the instance answers as its template says, or is gone, or must be. The state's own limit bounds it. */
     async awaitReady(key: SessionKey): Promise<Readiness> {
       const { template } = await readLaunch(db, key)
-      try {
-        return await alive(timings, async (call) => await watch(key, template, call), stopping)
-      } catch (error) {
-        const isLeft = stopping.aborted && !Context.current().cancellationSignal.aborted
-        throw isLeft ? leftToOthers(timings.providerRetryMs) : error
-      }
+      return await patiently(timings, async (call) => await watch(key, template, call), stopping)
     },
   }
 }

@@ -7,7 +7,7 @@ import { accountsToRemove, recordAccountRemoved, worthlessUses } from '../db/out
 import { closeTunnel } from '../db/tunnels.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { AccessGateway } from '../ports/access/access-gateway.ts'
-import { alive } from './compute.ts'
+import { alive } from './alive.ts'
 import { createOutsideSweep } from './outside-sweep.ts'
 import { pause } from './pause.ts'
 
