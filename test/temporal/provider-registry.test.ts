@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { instanceName } from '../../domain/ids.ts'
 import type { ProviderId, SessionId } from '../../domain/ids.ts'
 import { createSecrets, providerSecrets } from '../../platform/secrets.ts'
 import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
@@ -8,10 +9,12 @@ import { plainTemplate } from '../setup/template.ts'
 import { apiOn } from './api-on-stage.ts'
 import { recordingKey } from './histories/paths.ts'
 import { record } from './histories/recorder.ts'
-import { createStage, eventually, until } from './stage.ts'
+import { createStage, eventually, stateOf, until } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 const backend = createFakeBackend()
+/** Sightings in states without a name, by provider: the metric. */
+const unnamed = new Map<string, number>()
 /** What drivers were made with, in order. */
 const opened: { readonly id: string; readonly version: number; readonly secrets: unknown }[] = []
 
@@ -30,6 +33,7 @@ beforeAll(async () => {
   const rules = { development: true, weakIsolationAllowedFor: [], backendNetworks: ['127.0.0.0/8'] }
   const open = createOpening(rules, secrets)
   const worker = await stage.startWorkers(['core', 'provider/fake', 'provider/cloud', 'provider/broken'], {
+    countUnnamed: (id, sightings) => void unnamed.set(id, (unnamed.get(id) ?? 0) + sightings),
     openProvider(row, sealed) {
       // As in a worker's process; only what is behind the driver outlives it, as what is behind real ones does.
       void open(row, sealed).close()
@@ -115,6 +119,14 @@ describe('a provider that was made through the API', () => {
     await until(stage.db, next.body.id, ['ready'])
     const rows = await stage.db.selectFrom('session').select('state').where('id', '=', running).execute()
     expect(rows).toEqual([{ state: 'ready' }])
+  })
+
+  test('in a state that its driver does not name: it is counted, and changes nothing', async () => {
+    expect(unnamed.get('cloud')).toBe(0)
+    backend.setState(instanceName(running, 1), { kind: 'unknown', why: 'no such state', unnamed: 'TELEPORTING' })
+    await eventually('it was seen twice', () => (unnamed.get('cloud') ?? 0) > 1)
+    expect((await stateOf(stage.db, running)).state).toBe('ready')
+    expect(unnamed.get('fake')).toBe(0)
   })
 
   test('starts nothing out of service, and looks after what runs until that has ended', async () => {
