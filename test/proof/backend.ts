@@ -45,7 +45,7 @@ export interface ProofBackend {
 
 const calledMs = 120_000
 /** However slow a cloud is on a machine that has much else to do. */
-const takenAwayMs = 600_000
+const patientMs = 600_000
 const call = () => ({ signal: AbortSignal.timeout(calledMs) })
 
 /** The target's backend, through a driver of the proof's own. */
@@ -109,9 +109,12 @@ const common = (provider: ComputeProvider, template: TemplateSpec, posix: Posix 
   held: async (deploymentId: string) => await listInstances([provider], deploymentId),
   async strand(deploymentId: string, sessionId: SessionId): Promise<string> {
     const spec = strandedSpec({ template, posix }, deploymentId, sessionId)
-    const { kind } = await provider.create(spec, call())
-    if (kind !== 'made' && kind !== 'adopted') throw new Error(`nothing could be stranded: ${kind}`)
-    return spec.name
+    const deadline = Date.now() + patientMs
+    for (;;) {
+      const { kind } = await provider.create(spec, call())
+      if (kind === 'made' || kind === 'adopted') return spec.name
+      if (kind === 'refused' || Date.now() > deadline) throw new Error(`nothing could be stranded: ${kind}`)
+    }
   },
   async close(...deploymentIds: string[]): Promise<void> {
     for (const deploymentId of deploymentIds)
@@ -138,7 +141,7 @@ const lent = (provider: ComputeProvider, names: Set<string>): ComputeProvider =>
 
 /** Removes it until that is confirmed. */
 async function takeAway(provider: ComputeProvider, ref: InstanceRef): Promise<void> {
-  const deadline = Date.now() + takenAwayMs
+  const deadline = Date.now() + patientMs
   while ((await provider.remove(ref, call())).kind !== 'removed')
     if (Date.now() > deadline) throw new Error(`${ref.name} could not be removed`)
 }

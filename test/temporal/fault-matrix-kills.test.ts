@@ -123,8 +123,9 @@ test(
     // A worker holds 40 tasks of workflows: those that are held must leave room for the others.
     for (const cells of thirds(all)) {
       const planned: Case[] = []
-      ending.push(runCells({ ...run, live, lanes: cells.length, planned: (one) => planned.push(one) }, cells))
-      await eventually(
+      const ended = runCells({ ...run, live, lanes: cells.length, planned: (one) => planned.push(one) }, cells)
+      ending.push(ended)
+      const held = eventually(
         'every activity is held where its worker is to be killed',
         () => planned.length === cells.length && planned.every((one) => one.isHeld()),
         heldMs,
@@ -132,6 +133,8 @@ test(
         const others = planned.filter((one) => !one.isHeld()).map((one) => `${one.activity} ${one.fault.name}`)
         throw new Error(`Not there: ${others.join('; ')}`, { cause: error })
       })
+      // One that cannot even begin says why at once.
+      await Promise.race([held, ended])
       planned.forEach((one) => one.killed())
       await victim.child.kill()
       victim = await worker()
