@@ -30,7 +30,7 @@ export async function removeInstance(
   const both = AbortSignal.any([signal, deadline])
   try {
     const places = placesOf(settings, ref)
-    await Promise.all(places.map(async (namespace) => await clear(api, ref, settings, namespace, both)))
+    await allOf(places.map(async (namespace) => await clear(api, ref, settings, namespace, both)))
     return { kind: 'removed' }
   } catch (error) {
     if (deadline.aborted && !signal.aborted) return { kind: 'unknown', why: 'it is still there' }
@@ -49,7 +49,7 @@ async function clear(
   for (;;) {
     await removePods(api, ref, settings, namespace, signal)
     const rest = kinds.filter((kind) => kind !== 'pods')
-    const left = await Promise.all(
+    const left = await allOf(
       rest.map(async (kind) => ({ kind, objects: await labelled(api, kind, ref, namespace, signal) })),
     )
     if (left.every(({ objects }) => objects.length === 0)) {
@@ -57,7 +57,7 @@ async function clear(
       if ((await labelled(api, 'pods', ref, namespace, signal)).length === 0) return
       continue
     }
-    await Promise.all(
+    await allOf(
       left.flatMap(({ kind, objects }) =>
         objects.map(async (object) => await removeOne(api, kind, object, propagationOf(kind), signal)),
       ),
@@ -78,7 +78,7 @@ async function removePods(
     const pods = await labelled(api, 'pods', ref, namespace, signal)
     if (pods.length === 0) return
     const options = { gracePeriodSeconds: stopGraceSeconds }
-    await Promise.all(pods.map(async (pod) => await removeOne(api, 'pods', pod, options, signal)))
+    await allOf(pods.map(async (pod) => await removeOne(api, 'pods', pod, options, signal)))
     await wait(lookMs, undefined, { signal })
   }
 }
@@ -97,6 +97,15 @@ export async function endPod(
     await removeOne(api, 'pods', found, { gracePeriodSeconds: stopGraceSeconds }, signal)
     await wait(lookMs, undefined, { signal })
   }
+}
+
+/** Waits for all of them, however they end: none goes on after the answer. Throws what the first threw that failed. */
+async function allOf<T>(deeds: readonly Promise<T>[]): Promise<T[]> {
+  const ends = await Promise.allSettled(deeds)
+  return ends.map((end) => {
+    if (end.status === 'rejected') throw end.reason
+    return end.value
+  })
 }
 
 const labelled = async (api: Api, kind: Kind, ref: InstanceRef, namespace: string, signal: AbortSignal) => {

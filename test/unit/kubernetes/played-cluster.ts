@@ -36,7 +36,7 @@ interface Where {
 
 /** Answers each request as the test says; there is no cluster behind it. */
 export async function playCluster(
-  answer: (line: string, request: IncomingMessage) => Played,
+  answer: (line: string, request: IncomingMessage) => Played | Promise<Played>,
   more: Settings | ((where: Where) => Settings) = {},
 ): Promise<PlayedCluster> {
   const { ca, key, cert } = await makeServerCertificate()
@@ -47,8 +47,10 @@ export async function playCluster(
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.once('end', () => {
       requests.push({ line, authorization: request.headers.authorization, body: Buffer.concat(chunks).toString() })
-      const { status, body, headers } = answer(line, request)
-      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+      void (async () => {
+        const { status, body, headers } = await answer(line, request)
+        response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+      })()
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

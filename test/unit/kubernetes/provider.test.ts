@@ -239,6 +239,28 @@ test('a check by somebody whom the cluster forbids everything says that its cred
   ])
 })
 
+test('a removal that one namespace refuses goes on in the others, and answers when it has come to its end there', async () => {
+  // p1:       ─ 401
+  // sessions: ─────── a Pod ─ its end ─ nothing left ─ unknown
+  const metadata = { name: objectName(ref), namespace: 'carrel-sessions', uid: 'u', labels: labelsOf(specWith()) }
+  const asked = Promise.withResolvers<void>()
+  let isThere = true
+  cluster = await playCluster(
+    async (line) => {
+      if (line.includes('/carrel-p1/')) {
+        asked.resolve()
+        return no(401, 'Unauthorized')
+      }
+      if (line.startsWith('DELETE')) isThere = false
+      await asked.promise
+      return isThere && line.includes('/pods') ? json(200, { metadata: {}, items: [{ metadata }] }) : empty
+    },
+    { projectNamespaces: { p1: 'carrel-p1' } },
+  )
+  expect((await cluster.provider.remove(ref, call())).kind).toBe('unknown')
+  expect(cluster.requests.filter(({ line }) => line.startsWith('DELETE'))).toHaveLength(1)
+})
+
 test('a name that somebody else has is not taken over', async () => {
   const stranger = { metadata: { name: objectName(ref), uid: 'u', labels: {} }, data: {} }
   cluster = await playCluster((line) => {
