@@ -107,6 +107,6 @@ async function kept(
   const mine = (await jobsSeen(deps, spec, user, signal)).filter((job) => job.user_name === user.name)
   const chosen = chosenOf(mine)
   const extra = mine.filter((job) => isLive(job) && job !== chosen)
-  await Promise.all(extra.map((job) => deps.api.cancel(job.user_name, job.job_id, signal)))
+  for (const job of extra) await deps.api.cancel(job.user_name, job.job_id, signal)
   return chosen
 }

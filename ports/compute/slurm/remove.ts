@@ -30,8 +30,11 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
       const strange = left.find(({ user_id }) => !isOrdinary(user_id, deps.settings))
       if (strange !== undefined) return { kind: 'unknown', why: `its job is of the system's user ${strange.user_id}` }
       const due = left.filter(({ job_id }) => Date.now() - (asked.get(job_id) ?? 0) > againMs)
-      await Promise.all(due.map((job) => deps.api.cancel(job.user_name, job.job_id, signal)))
-      for (const { job_id } of due) asked.set(job_id, Date.now())
+      // One after the other: nothing goes on once it has answered.
+      for (const { job_id, user_name } of due) {
+        await deps.api.cancel(user_name, job_id, signal)
+        asked.set(job_id, Date.now())
+      }
       if (Date.now() >= until) return { kind: 'unknown', why: `it is being ended (${left[0]?.job_state ?? ''})` }
       await wait(pauseMs, undefined, { signal }).catch(() => undefined)
     }

@@ -103,6 +103,16 @@ describe('removal', () => {
     expect(await slurm.remove(unknownRef)).toMatchObject({ kind: 'unknown' })
   })
 
+  test('of two jobs, of which one is refused, does nothing behind its answer', async () => {
+    const slurm = replaying({
+      'GET jobs': jobs(ours('job-running'), ours('job-running', { job_id: 8, submit_time: submitted + 1 })),
+      'DELETE job/7': answer('auth-expired-cancel'),
+      'DELETE job/8': ok,
+    })
+    expect(await slurm.remove(unknownRef)).toMatchObject({ kind: 'unknown' })
+    expect(slurm.asked()).toEqual(['GET jobs', 'DELETE job/7'])
+  })
+
   test('one that does not end in time is asked for again', async () => {
     const slurm = replaying({ 'GET jobs': jobs(ours('job-running', { job_state: 'COMPLETING' })), 'DELETE job/7': ok })
     expect(await slurm.remove(unknownRef)).toEqual({ kind: 'unknown', why: 'it is being ended (COMPLETING)' })
