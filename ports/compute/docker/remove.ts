@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { allOf } from '../all-of.ts'
 import type { InstanceRef, Removed } from '../provider.ts'
 import { byLabel } from './container.ts'
 import { EngineError } from './engine.ts'
@@ -29,11 +30,11 @@ export async function removeInstance(
       // What the create answered with is ended while the daemon lists whatever else there may be.
       const first = round === 0 ? known : undefined
       const ended = first === undefined ? null : removeContainer(engine, first, 'running', stopGraceSeconds, both)
-      const [left] = await Promise.all([remains(engine, ref, both), ended])
+      const [left] = await allOf([remains(engine, ref, both), ended])
       if (left.containers.length + left.networks.length === 0) return { kind: 'removed' }
       const others = left.containers.filter(({ Id }) => Id !== first)
-      await Promise.all(others.map((c) => removeContainer(engine, c.Id, c.State, stopGraceSeconds, both)))
-      await Promise.all(left.networks.map((n) => removeNetwork(engine, n.Id, both)))
+      await allOf(others.map((c) => removeContainer(engine, c.Id, c.State, stopGraceSeconds, both)))
+      await allOf(left.networks.map((n) => removeNetwork(engine, n.Id, both)))
       if (round > 0) await wait(100, undefined, { signal: both })
     }
     return { kind: 'unknown', why: 'it is still there' }

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { allOf } from '../all-of.ts'
 import type { InstanceRef, Removed } from '../provider.ts'
 import { ApiError } from './api-error.ts'
 import type { Api } from './api.ts'
@@ -97,15 +98,6 @@ export async function endPod(
     await removeOne(api, 'pods', found, { gracePeriodSeconds: stopGraceSeconds }, signal)
     await wait(lookMs, undefined, { signal })
   }
-}
-
-/** Waits for all of them, however they end: none goes on after the answer. Throws what the first threw that failed. */
-async function allOf<T>(deeds: readonly Promise<T>[]): Promise<T[]> {
-  const ends = await Promise.allSettled(deeds)
-  return ends.map((end) => {
-    if (end.status === 'rejected') throw end.reason
-    return end.value
-  })
 }
 
 const labelled = async (api: Api, kind: Kind, ref: InstanceRef, namespace: string, signal: AbortSignal) => {
