@@ -177,12 +177,12 @@ describe('on OpenStack', () => {
       await state(undisturbed.key, 'paused')
     })
     await gone(undisturbed.ref)
-    const points = 6
-    await pooled(points, 2, async (point) => {
+    const points = 10
+    await pooled(points, 3, async (point) => {
       const { ref } = await running()
-      await provider().pause?.(ref, call())
+      const pausing = provider().pause?.(ref, call())
       await delay((ms * point) / (points - 1))
-      await gone(ref)
+      await Promise.all([pausing, gone(ref)])
     })
     expect(await left()).toEqual([])
   }, 900_000)
