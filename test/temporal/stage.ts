@@ -85,6 +85,7 @@ type Variant = Pick<
   | 'openAccess'
   | 'mail'
   | 'blindLimits'
+  | 'countUnnamed'
   | 'countUnverified'
   | 'catalogues'
 >
