@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { allOf } from '../all-of.ts'
 import type { CallContext, Created, InstanceSpec } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
 import { lookFor } from './everything.ts'
@@ -14,16 +15,7 @@ import { egressGroupOf } from './rules.ts'
 import { objection, serverBody } from './server.ts'
 import { serverMade } from './shapes.ts'
 import type { Group, Network, Server } from './shapes.ts'
-import {
-  allOf,
-  asking,
-  claimGroup,
-  ensureFloating,
-  ensurePort,
-  ensureVolume,
-  settleRules,
-  tolerant,
-} from './surroundings.ts'
+import { asking, claimGroup, ensureFloating, ensurePort, ensureVolume, settleRules, tolerant } from './surroundings.ts'
 import { userDataOf } from './user-data.ts'
 
 export interface CreateDeps extends RemoveDeps {

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { allOf } from '../all-of.ts'
 import type { InstanceRef, Removed } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import type { Service } from './catalog.ts'
@@ -105,7 +106,7 @@ const count = ({ ports, floatings, images, volumes, groups }: Left): number =>
 
 async function removeSurroundings(api: CloudApi, left: Left, signal: AbortSignal): Promise<void> {
   const remove = async (service: Service, path: string, found: readonly { readonly id: string }[]) => {
-    await Promise.all(found.map(({ id }) => tolerant(api.done(service, 'DELETE', `${path}/${id}`, signal))))
+    await allOf(found.map(({ id }) => tolerant(api.done(service, 'DELETE', `${path}/${id}`, signal))))
   }
   await remove('network', '/ports', left.ports)
   await remove('network', '/floatingips', left.floatings)

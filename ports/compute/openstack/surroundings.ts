@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { allOf } from '../all-of.ts'
 import type { InstanceSpec } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
@@ -156,15 +157,4 @@ export async function tolerant(deed: Promise<void>): Promise<void> {
     if (!(error instanceof CloudError) || error.status === null || error.status >= 500 || error.status === 401)
       throw error
   }
-}
-
-/** Waits until all have ended, however they end, so that none goes on after another failed. A refusal counts before an error. */
-export async function allOf<const T extends readonly unknown[]>(
-  deeds: T,
-): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {
-  const ends = await Promise.allSettled(deeds)
-  const reasons = ends.flatMap((end): unknown[] => (end.status === 'rejected' ? [end.reason] : []))
-  if (reasons.length > 0) throw reasons.find((reason) => reason instanceof Refusal) ?? reasons[0]
-  // None was rejected.
-  return ends.map((end) => (end.status === 'fulfilled' ? end.value : undefined)) as never
 }
