@@ -1,9 +1,10 @@
 import { ApplicationFailure, Context } from '@temporalio/activity'
 import type { Db } from '../db/connect.ts'
-import { readInstance, recordSeen } from '../db/instances.ts'
+import { readInstance } from '../db/instances.ts'
 import type { InstanceRow } from '../db/instances.ts'
-import { isStill } from '../db/pauses.ts'
+import { isStill, recordSeenStill } from '../db/pauses.ts'
 import type { PauseKey } from '../db/pauses.ts'
+import { isListed } from '../db/provider-health.ts'
 import type { ProviderId } from '../domain/ids.ts'
 import type { FailReason, SessionState } from '../domain/lifecycle.ts'
 import type { FailureType } from '../domain/errors.ts'
@@ -39,6 +40,9 @@ export type Woken =
   /** The provider does not answer: the session waits again, and everything that stands stays. */
   | { readonly kind: 'unavailable' }
 
+/** In which states somebody may put an instance to rest, or wake it: on the way there, and where it is not as it should be. */
+const whilePausing = ['pausing', 'paused'] as const
+const whileResuming = ['resuming', 'ready'] as const
 const soonestLookMs = 100
 const latestLookMs = 2_000
 
@@ -48,18 +52,18 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
   return {
     /** Has the backend put the instance to rest, and waits until it says that it does. One that rests already is paused. */
     async pauseInstance(key: PauseKey): Promise<Rested> {
-      const row = await standing(key, ['pausing', 'paused'])
+      const row = await standing(key, whilePausing)
       if (row === null) return { kind: 'withdrawn' }
       const { capabilities, pause: putToRest } = provider
       if (!capabilities.pause || putToRest === undefined) return { kind: 'runs' }
       const state = await settled(row, async (call) => await putToRest(row.ref, call))
       if (state.kind === 'unknown') throw silent()
-      return await note(row, key, state)
+      return await note(row, key, state, whilePausing)
     },
 
     /** Has the backend run it again, and waits until it does. */
     async resumeInstance(key: PauseKey): Promise<Woken> {
-      const row = await standing(key, ['resuming', 'ready'])
+      const row = await standing(key, whileResuming)
       if (row === null) return { kind: 'withdrawn' }
       const { resume } = provider
       if (resume === undefined) return { kind: 'paused' }
@@ -67,12 +71,13 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
       if (state.kind === 'unknown') {
         // A call that was ended from here says nothing about the provider.
         Context.current().cancellationSignal.throwIfAborted()
-        if (!(await isStill(db, key, ['resuming']))) throw silent()
+        // One of which nothing is known holds up no others: it is asked again, as long as its time lasts.
+        if (!(await isStill(db, key, ['resuming'])) || (await isListed(db, providerId))) throw silent()
         await turns.unavailable(key, { retryAfterMs: null, detail: state.why })
         return { kind: 'unavailable' }
       }
       await turns.answered()
-      return await note(row, key, state)
+      return await note(row, key, state, whileResuming)
     },
   }
 
@@ -97,14 +102,19 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
     return await patiently(timings, settle, stopping)
   }
 
-  async function note({ ref }: InstanceRow, key: PauseKey, state: InstanceState): Promise<Rested> {
+  async function note(
+    { ref }: InstanceRow,
+    key: PauseKey,
+    state: InstanceState,
+    states: readonly SessionState[],
+  ): Promise<Rested> {
     const verdict = verdictOf(state)
     if (verdict.kind === 'gone') {
       await noteEnd({ db, provider }, key, ref, state)
       return verdict
     }
     const isPaused = state.kind === 'paused'
-    await recordSeen(db, key, isPaused ? 'paused' : 'running')
+    if (!(await recordSeenStill(db, key, states, isPaused ? 'paused' : 'running'))) return { kind: 'withdrawn' }
     return { kind: isPaused ? 'paused' : 'runs' }
   }
 }

@@ -156,11 +156,11 @@ export async function recordRunning(db: Db, key: SessionKey, endpoints: readonly
 
 /** An inspection found the suspicion of the list to be wrong, or right: what was seen is what stands. */
 export async function recordSeen(
-  db: Db,
+  executor: Executor,
   key: SessionKey,
   seen: 'running' | 'paused' | 'exited' | 'absent',
 ): Promise<void> {
-  await db
+  await executor
     .updateTable('instance')
     .set({ seen })
     .where('session_id', '=', key.sessionId)

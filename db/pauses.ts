@@ -6,6 +6,7 @@ import { atRest } from '../domain/resources.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { recordEvent } from './events.ts'
+import { recordSeen } from './instances.ts'
 import { lifetimeEnd } from './lifetime.ts'
 import { handOn, replaceHeld } from './parts.ts'
 import { giveUpProbe } from './provider-health.ts'
@@ -204,14 +205,32 @@ const providerOf = async (trx: Trx, { sessionId }: SessionKey): Promise<Provider
     .provider_id
 
 /** Whether the session is in one of these states, and no later wish than this is known. Who does something at its backend asks before. */
-export async function isStill(executor: Executor, key: PauseKey, states: readonly SessionState[]): Promise<boolean> {
-  const row = await executor
+export const isStill = async (executor: Executor, key: PauseKey, states: readonly SessionState[]): Promise<boolean> =>
+  (await stillIn(executor, key, states).executeTakeFirst()) !== undefined
+
+/**
+ * Notes what the instance was seen as, where that is so still. Returns whether it is: what comes late would keep the session from
+ * hearing of the same when the provider is listed.
+ */
+export async function recordSeenStill(
+  db: Db,
+  key: PauseKey,
+  states: readonly SessionState[],
+  seen: 'running' | 'paused',
+): Promise<boolean> {
+  return await db.transaction().execute(async (trx) => {
+    if ((await stillIn(trx, key, states).forNoKeyUpdate().executeTakeFirst()) === undefined) return false
+    await recordSeen(trx, key, seen)
+    return true
+  })
+}
+
+const stillIn = (executor: Executor, key: PauseKey, states: readonly SessionState[]) =>
+  executor
     .selectFrom('session')
-    .select('state')
+    .select('id')
     .where('id', '=', key.sessionId)
     .where('generation', '=', key.generation)
     .where('pause_wish_number', '=', key.number)
     .where('stop_requested_at', 'is', null)
-    .executeTakeFirst()
-  return row !== undefined && states.includes(row.state)
-}
+    .where('state', 'in', states)

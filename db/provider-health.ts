@@ -80,3 +80,18 @@ export async function recordObserved(
   `.execute(db)
   return rows[0]?.back === true
 }
+
+/** So old may be what the last list says of whether the provider answers, seconds. */
+const listTellsSeconds = 30
+
+/** Whether the provider's last list was whole, and lately: then what nobody can tell of one instance says nothing of the provider. */
+export async function isListed(executor: Executor, providerId: ProviderId): Promise<boolean> {
+  const row = await executor
+    .selectFrom('provider_health')
+    .select('provider_id')
+    .where('provider_id', '=', providerId)
+    .where('observe_error', 'is', null)
+    .where('observed_at', '>', sql<Date>`now() - ${listTellsSeconds}::int * interval '1 second'`)
+    .executeTakeFirst()
+  return row !== undefined
+}

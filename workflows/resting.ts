@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow'
 import type { Inspection } from '../activities/verdict.ts'
 import type { Reason, SessionState } from '../domain/lifecycle.ts'
 import type { Look, PauseLook, SessionKey } from '../domain/session.ts'
@@ -132,6 +133,8 @@ export class Resting {
     const found = await lastLook(key, seen, this.#timings, this.#attention)
     if (found?.kind === 'gone') return found
     if (found?.at === 'paused') return { kind: 'paused' }
+    // What stands there is somebody's: it stays as it was, and is put back should it come to rest, or wake, after all.
+    if (patched('late-is-kept')) return { kind: seen.state === 'pausing' ? 'runs' : 'paused' }
     return found?.at === 'running' && seen.state === 'pausing' ? { kind: 'runs' } : failed
   }
 

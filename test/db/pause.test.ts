@@ -9,7 +9,16 @@ import { requestStop } from '../../db/intents.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { lookAt } from '../../db/look.ts'
 import { requestPause, settledPauses } from '../../db/pause-wishes.ts'
-import { backToPaused, backToReady, toNextGeneration, toPaused, toPausing, toReadyAgain } from '../../db/pauses.ts'
+import { beginInstance, readInstance } from '../../db/instances.ts'
+import {
+  backToPaused,
+  backToReady,
+  recordSeenStill,
+  toNextGeneration,
+  toPaused,
+  toPausing,
+  toReadyAgain,
+} from '../../db/pauses.ts'
 import { readmitSession } from '../../db/readmission.ts'
 import { releaseReservation } from '../../db/reservations.ts'
 import { getSession } from '../../db/session-queries.ts'
@@ -154,14 +163,21 @@ describe('at rest', () => {
     expect(await rowOf(key)).toEqual(late)
   })
 
-  test('one that could not be paused is ready, with the time that it had', async () => {
+  test('one that could not be paused is ready, with the time that it had; that it rests after all is left to the list', async () => {
     const key = await ready(await rows.account())
     const before = await rowOf(key)
+    await beginInstance(db, key, before.provider_id, Buffer.from('sealed'))
+    const seen = async (what: 'running' | 'paused') => [
+      await recordSeenStill(db, wished(key, 1), ['pausing', 'paused'], what),
+      (await readInstance(db, key))?.seen,
+    ]
     await ask(key, 'pause')
     await toPausing(db, wished(key, 1))
+    expect(await seen('running')).toEqual([true, 'running'])
     expect(await backToReady(db, wished(key, 1))).toEqual({ kind: 'moved' })
     expect(await rowOf(key)).toMatchObject({ state: 'ready', lifetime_ends_at: before.lifetime_ends_at })
     expect(await events(key, 'session.pause_failed')).toHaveLength(1)
+    expect(await seen('paused')).toEqual([false, 'running'])
   })
 })
 

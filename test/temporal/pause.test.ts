@@ -25,8 +25,13 @@ const answers: { pause: InstanceState | null; resume: InstanceState | null } = {
 const provider: ComputeProvider = {
   ...fake,
   pause: async (ref, call) => answers.pause ?? (await fake.pause(ref, call)),
-  resume: async (ref, call) => answers.resume ?? (await fake.resume(ref, call)),
+  async resume(ref, call) {
+    asked += 1
+    return answers.resume ?? (await fake.resume(ref, call))
+  },
 }
+/** How often something was to be woken. */
+let asked = 0
 
 beforeAll(async () => {
   stage = await createStage({ provider, key: recordingKey, timings: { breakerMs: 300 } })
@@ -75,6 +80,17 @@ async function endWell(id: SessionId, path?: Path): Promise<void> {
   expect(await held(stage.db, id)).toBe(0)
   await stage.client.workflow.getHandle(sessionWorkflowId(id)).result()
   if (path !== undefined) await record(stage.client, path, sessionWorkflowId(id))
+}
+
+const instanceOf = async (id: SessionId) =>
+  await stage.db.selectFrom('instance').select('seen').where('session_id', '=', id).executeTakeFirstOrThrow()
+const healthOf = async () =>
+  await stage.db.selectFrom('provider_health').select(['state', 'failures']).executeTakeFirstOrThrow()
+/** Its state has lasted longer than it may. */
+async function isLate(id: SessionId): Promise<void> {
+  const woken = { wake_version: sql<number>`wake_version + 1`, next_try_at: sql<Date>`now()` }
+  const late = { ...woken, state_since: sql<Date>`now() - interval '11 minutes'` }
+  await stage.db.updateTable('session').set(late).where('id', '=', id).execute()
 }
 
 const eventsOf = async (id: SessionId, type: string) =>
@@ -197,8 +213,7 @@ test('what disappears at rest is lost, and whoever is to go on meets that as wel
 test('what is found running at rest is put to rest, and what rests and should run is woken', async () => {
   const { db } = stage
   const { id } = await ready()
-  const seen = async () =>
-    (await db.selectFrom('instance').select('seen').where('session_id', '=', id).executeTakeFirstOrThrow()).seen
+  const seen = async () => (await instanceOf(id)).seen
   await bring(id, 'pause')
   backend.setState(nameOf(id), { kind: 'running', endpoints: [] })
   const stateAt = async () =>
@@ -227,14 +242,51 @@ test('who goes on waits for a place, and for a provider that is away; who waits 
   await db.updateTable('session').set({ queue_limit_seconds: 3_600 }).where('id', '=', id).execute()
   expect(await want(id, 'resume')).toBe('requested')
   await until(db, id, ['queued'])
-  answers.resume = { kind: 'unknown', why: 'it is away' }
+  backend.goDown()
   await db.updateTable('provider').set({ draining_at: null }).execute()
-  await eventually('the provider was found away', async () => {
-    const health = await db.selectFrom('provider_health').select('state').executeTakeFirstOrThrow()
-    return health.state === 'open'
-  })
-  answers.resume = null
+  await eventually('the provider was found away', async () => (await healthOf()).state === 'open')
+  backend.goUp()
   await until(db, id, ['ready'])
   expect(await storyOf(db, id)).toContain('queued:provider_unavailable')
   await endWell(id, 'resume-waits')
+})
+
+test('of whom nobody can tell anything on the way back holds up nobody else, and rests on when that takes too long', async () => {
+  const { db } = stage
+  const [odd, late] = [await ready(), await ready()]
+  for (const { id } of [odd, late]) await bring(id, 'pause')
+  const become = (state: InstanceState) => [odd, late].forEach(({ id }) => backend.setState(nameOf(id), state))
+  become({ kind: 'unknown', why: 'no such state', unnamed: 'TELEPORTING' })
+  const before = asked
+  for (const { id } of [odd, late]) expect(await want(id, 'resume')).toBe('requested')
+  await eventually('it was asked again and again', () => asked > before + 4)
+  expect(await healthOf()).toMatchObject({ state: 'closed', failures: 0 })
+  for (const { id } of [odd, late]) expect((await storyOf(db, id)).at(-1)).toBe('resuming')
+  await isLate(late.id)
+  await until(db, late.id, ['paused'])
+  expect(await stateOf(db, late.id)).toMatchObject({
+    resume_refusal: { code: 'resume_failed', reason: 'start_timeout' },
+  })
+  become({ kind: 'paused' })
+  await until(db, odd.id, ['ready'])
+  await bring(late.id, 'resume')
+  for (const { id } of [odd, late]) await endWell(id)
+})
+
+test('what takes too long on the way to rest runs on, and is woken when it rests after all', async () => {
+  const { db } = stage
+  const { id } = await ready()
+  answers.pause = { kind: 'pending', reason: 'its disk is copied' }
+  backend.setState(nameOf(id), answers.pause)
+  expect(await want(id, 'pause')).toBe('requested')
+  await until(db, id, ['pausing'])
+  await isLate(id)
+  await until(db, id, ['ready'])
+  expect(await eventsOf(id, 'session.pause_failed')).toHaveLength(1)
+  const before = asked
+  backend.setState(nameOf(id), { kind: 'paused' })
+  await eventually('it was woken', () => asked > before)
+  await eventually('it runs', async () => (await instanceOf(id)).seen === 'running')
+  expect((await stateOf(db, id)).state).toBe('ready')
+  await endWell(id)
 })

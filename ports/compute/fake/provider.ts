@@ -145,7 +145,7 @@ export function createFakeProvider(options: FakeOptions = {}): FakeProvider {
       if (remakes) instance?.end()
     }
     if (kind === 'resume' && !remakes && state.kind === 'paused') instance?.become({ kind: 'running', endpoints: [] })
-    return instance?.state() ?? state
+    return state.kind === 'unknown' ? state : (instance?.state() ?? state)
   }
 
   /** By its own clock: what it was given, for as long as it stood. */
