@@ -104,4 +104,6 @@ export interface MountHarness {
   swappable?(): Promise<{ readonly hostPath: string; readonly forbidden: string; swap(): Promise<void> }>
   /** What the running instance reads at `<target>/marker`; `null` where it reads nothing. */
   read(ref: InstanceRef, target: string): Promise<string | null>
+  /** What the running instance is told that writes to `<target>/marker`; empty where it may. */
+  write(ref: InstanceRef, target: string): Promise<string>
 }

@@ -24,6 +24,8 @@ export function mountCases(h: Harness, deployment: string, can: Facets): void {
     expect(await h().provider.create(spec, call())).toMatchObject({ kind: 'made' })
     await running(h, key)
     expect(await mounts().read(refOf(key), target)).toBe(marker)
+    expect(await mounts().write(refOf(key), target)).toMatch(/read-only file system/i)
+    expect(await mounts().read(refOf(key), target)).toBe(marker)
     await removed(h, key)
   }, 120_000)
 

@@ -83,6 +83,7 @@ async function openMountHarness(): Promise<{ readonly harness: MountHarness; clo
         const text = await inside(await containerOf(ref), ['cat', `${target}/marker`])
         return text.includes('No such file') ? null : text
       },
+      write: async (ref, target) => await inside(await containerOf(ref), ['sh', '-c', `echo other > ${target}/marker`]),
     },
     close: () => rm(root, { recursive: true, force: true }),
   }

@@ -204,6 +204,10 @@ async function openShelf(
         const answer = await fetch(`${await at(ref)}/file?p=${target}/marker`)
         return answer.ok ? await answer.text() : null
       },
+      async write(ref, target) {
+        const answer = await fetch(`${await at(ref)}/file?p=${target}/marker`, { method: 'POST', body: 'other' })
+        return await answer.text()
+      },
     },
     async close() {
       await core.deleteNamespacedPersistentVolumeClaim({ namespace, name })

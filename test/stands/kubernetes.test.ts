@@ -193,6 +193,17 @@ describe('on Kubernetes', () => {
     expect(await stand.leftovers(deployment)).toEqual([])
   }, 180_000)
 
+  test('with its owner goes all that belongs to an instance', async () => {
+    const key = freshKey(deployment)
+    await start(withWorkspace(key), key)
+    const [owner] = (await stand.leftovers(deployment)).filter((object) => object.startsWith('secret'))
+    const name = owner?.split('/')[1] ?? ''
+    await stand.core.deleteNamespacedSecret({ name, namespace: namespaces.sessions })
+    const left = () => stand.leftovers(deployment)
+    expect(await eventually(left, (all) => all.length === 0, 60_000)).toEqual([])
+    expect(await provider.inspect(refOf(key), call())).toEqual({ kind: 'absent' })
+  }, 120_000)
+
   test('an instance is reached at its Service where the provider is told so', async () => {
     const atService = openKubernetes(stand, { endpoints: 'service' })
     try {
