@@ -70,7 +70,7 @@ export function createWatch({ db, provider, locate }: WatchDeps) {
     let endpoints: readonly Endpoint[] | null = null
     let row: InstanceRow | null = null
     let words: KnownWords = { pendingReason: null, expectedAt: null, endsAt: null }
-    let inspectedAt = 0
+    let [inspectedAt, asked] = [0, 0]
     let newsAt = 0
     let seen: string | null = null
     let isNews = false
@@ -84,9 +84,10 @@ export function createWatch({ db, provider, locate }: WatchDeps) {
         if (row === null || row.tombstoned) return { kind: 'withdrawn' }
         if (running === null && row.pendingReason !== null) sayPending(line, row.pendingReason)
       }
-      const known = { reached: running !== null, seen, sinceMs: now - inspectedAt, listed: row?.listed === true }
+      const known = { reached: running !== null, seen, asked, sinceMs: now - inspectedAt, listed: row?.listed === true }
       if (row !== null && worthAsking(known, row.seen)) {
         inspectedAt = now
+        asked += 1
         seen = row.seen
         const state = await provider.inspect(row.ref, call)
         const verdict = verdictOf(state)
@@ -177,11 +178,15 @@ export async function noteEnd(
 export const nextKnockMs = (waitedMs: number): number =>
   Math.min(latestKnockMs, Math.max(soonestKnockMs, waitedMs / 20))
 
-/** Whether the backend itself is asked: the observer saw something new, or nobody asked for long. `sinceMs`: the last time. */
+/**
+ * Whether the backend itself is asked: the observer saw something new, or nobody asked for long. `sinceMs`: the last time, of `asked`.
+ * An observer that had nothing to do may look only seconds later: until it has, the backend is asked ever less often.
+ */
 export function worthAsking(
   known: {
     readonly reached: boolean
     readonly seen: string | null
+    readonly asked: number
     readonly sinceMs: number
     readonly listed?: boolean
   },
@@ -191,6 +196,7 @@ export function worthAsking(
   const isListed = known.listed === true && news === 'pending'
   if (known.sinceMs >= (isListed ? listedInspectMs : inspectMs)) return true
   if (known.reached) return news !== known.seen && news !== 'running'
+  if (news === null && known.sinceMs >= newsMs * 2 ** (known.asked - 1)) return true
   return news !== known.seen || (news === 'running' && known.sinceMs >= newsMs * 2)
 }
 

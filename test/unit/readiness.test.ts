@@ -1,12 +1,21 @@
 import { expect, test } from 'vitest'
 import { nextKnockMs, worthAsking } from '../../activities/answer.ts'
 
-const asked = { reached: false, seen: null, sinceMs: 100 }
+const asked = { reached: false, seen: null, asked: 1, sinceMs: 100 }
 
 test('the backend is asked at the first look, and again when nothing was heard for long', () => {
   expect(worthAsking({ ...asked, sinceMs: Number.POSITIVE_INFINITY }, null)).toBe(true)
   expect(worthAsking(asked, null)).toBe(false)
   expect(worthAsking({ ...asked, reached: true, sinceMs: 60_000 }, 'running')).toBe(true)
+})
+
+test('until the provider was listed, the backend is asked ever less often', () => {
+  const waits = [500, 1_000, 2_000, 4_000, 8_000]
+  for (const [n, sinceMs] of waits.entries()) {
+    expect(worthAsking({ ...asked, asked: n + 1, sinceMs }, null)).toBe(true)
+    expect(worthAsking({ ...asked, asked: n + 1, sinceMs: sinceMs - 1 }, null)).toBe(false)
+    expect(worthAsking({ ...asked, asked: n + 1, sinceMs, seen: 'pending' }, 'pending')).toBe(false)
+  }
 })
 
 test('news are looked into at once, but that it runs only until its address is known', () => {
