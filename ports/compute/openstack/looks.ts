@@ -3,8 +3,8 @@ import { markWords } from '../marks.ts'
 import type { CloudApi, Query } from './api.ts'
 import { descriptionOf, fullDescriptionOf, volumeFilterOf } from './names.ts'
 import { everything } from './pages.ts'
-import { floatingPage, groupPage, portPage, serverPage, volumePage } from './shapes.ts'
-import type { Floating, Group, Port, Server, Volume } from './shapes.ts'
+import { floatingPage, groupPage, portPage, presentPage, serverPage, volumePage } from './shapes.ts'
+import type { Floating, Group, Port, Present, Server, Volume } from './shapes.ts'
 import { together } from './together.ts'
 import type { Look } from './together.ts'
 
@@ -18,6 +18,8 @@ const limit = 200
 export interface Looks {
   /** Those that stand before those that go or failed, and the oldest of them first: whoever asks takes the same. */
   readonly servers: Look<Server>
+  /** That there are any, by their names: all that Nova tells without asking Neutron about each of them. */
+  readonly present: Look<Present>
   readonly groups: Look<Group>
   readonly ports: Look<Port>
   readonly floatings: Look<Floating>
@@ -27,12 +29,15 @@ export interface Looks {
 
 export function createLooks(api: CloudApi): Looks {
   const servers = together<Server>(async (deploymentId, names, signal) => {
-    const tagOf = (name: string) => markWords(deploymentId, name).slice(1).join()
-    const query = { tags: markWords(deploymentId).join(), 'tags-any': names.map(tagOf).join() }
+    const query = tagged(deploymentId, names)
     const found = await everything(api, 'compute', '/servers/detail', serverPage, signal, { query, limit })
-    return names.flatMap((name) =>
-      found.filter(({ tags }) => tags.includes(tagOf(name))).map((server) => [name, server] as const),
-    )
+    const ofName = (name: string) => found.filter(({ tags }) => tags.includes(tagOf(deploymentId, name)))
+    return names.flatMap((name) => ofName(name).map((server) => [name, server] as const))
+  })
+  const present = together<Present>(async (deploymentId, names, signal) => {
+    const query = tagged(deploymentId, names)
+    const found = await everything(api, 'compute', '/servers', presentPage, signal, { query, limit })
+    return found.map((server) => [server.name, server] as const)
   })
   const named = <T extends Group | Port>(path: string, page: PageOf<T>) =>
     together<T>(async (deploymentId, names, signal) => {
@@ -58,6 +63,7 @@ export function createLooks(api: CloudApi): Looks {
       const found = await servers(names, signal)
       return found.sort((a, b) => rank(a) - rank(b) || a.created.localeCompare(b.created) || a.id.localeCompare(b.id))
     },
+    present,
     groups: async (names, signal) => byId(await groups(names, signal)),
     ports: async (names, signal) => byId(await ports(names, signal)),
     floatings: async (names, signal) => byId(await floatings(names, signal)),
@@ -71,6 +77,12 @@ export function createLooks(api: CloudApi): Looks {
     },
   }
 }
+
+const tagOf = (deploymentId: string, name: string): string => markWords(deploymentId, name).slice(1).join()
+const tagged = (deploymentId: string, names: readonly string[]): Query => ({
+  tags: markWords(deploymentId).join(),
+  'tags-any': names.map((name) => tagOf(deploymentId, name)).join(),
+})
 
 type PageOf<T> = z.ZodType<{ readonly items: T[]; readonly more: boolean }>
 

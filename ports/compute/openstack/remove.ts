@@ -62,16 +62,21 @@ type Next = 'removed' | 'server' | 'volume' | 'wait' | 'again'
 /** One look, and what follows from it and from those before it. */
 function removing({ api, looks }: Ground, ref: InstanceRef, signal: AbortSignal): (round: number) => Promise<Next> {
   const known = new Set<string>(Object.values(ref.ids ?? {}))
-  let [hadServer, withoutServer, withoutAny] = [false, 0, 0]
+  let [hadServer, isEnding] = [false, false]
+  let [withoutServer, withoutAny] = [0, 0]
   return async (round) => {
+    const isReminder = round % remindAfter === remindAfter - 1
+    // Nova does what it was told: that it is there still is all there is to know.
+    if (isEnding && !isReminder && (await looks.present(ref, signal)).length > 0) return 'server'
     const servers = await looks.servers(ref, signal)
     servers.forEach(({ id }) => known.add(id))
     const hidden = servers.length === 0 ? await stillThere(api, known, signal) : []
+    isEnding = servers.length > 0 && servers.every(isGoing)
     if (servers.length + hidden.length > 0) {
       hadServer = true
       withoutServer = withoutAny = 0
       for (const server of servers)
-        if (!isGoing(server) || round % remindAfter === remindAfter - 1)
+        if (!isGoing(server) || isReminder)
           await tolerant(api.done('compute', 'DELETE', `/servers/${server.id}`, signal))
       for (const id of hidden)
         await tolerant(api.done('compute', 'POST', `/servers/${id}/action`, signal, { body: { forceDelete: null } }))

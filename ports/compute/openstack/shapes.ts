@@ -35,6 +35,11 @@ const listedShape = serverShape.extend({ tags: z.array(z.string()) })
 export const serverPage = z
   .object({ servers: z.array(listedShape), servers_links: links })
   .transform((page) => ({ items: page.servers, more: page.servers_links.some(isNext) }))
+const presentShape = z.object({ id, name: words })
+export type Present = z.output<typeof presentShape>
+export const presentPage = z
+  .object({ servers: z.array(presentShape), servers_links: links })
+  .transform((page) => ({ items: page.servers, more: page.servers_links.some(isNext) }))
 export const serverAlone = z.object({ server: serverShape }).transform((a) => a.server)
 export const serverMade = z.object({ server: z.object({ id }) }).transform((a) => a.server)
 export const consoleOutput = z.object({ output: words })

@@ -16,7 +16,7 @@ export type LookForMany<T> = (
 
 /** Their names stand in an address, which may not be of any length. */
 const mostAtOnce = 20
-/** Should those that are on their way take long. */
+/** So long at most, should those that are on their way take long. */
 const patienceMs = 1_000
 
 interface Asking<T> extends Names {
@@ -27,25 +27,38 @@ interface Asking<T> extends Names {
 
 /**
  * A look for one instance that goes together with others: a cloud's list costs nearly the same for twenty as for one. Who asks while
- * another look is on its way goes with the next, so that none begins before it was asked for.
+ * another look is on its way goes with the next, so that none begins before it was asked for; and after each as much time goes by as
+ * it took, so that a busy cloud has half of its time for what it is asked to do.
  */
 export function together<T>(lookForMany: LookForMany<T>): Look<T> {
   const waiting: Asking<T>[] = []
-  let onTheWay = 0
+  let [onTheWay, restUntil] = [0, 0]
   let timer: NodeJS.Timeout | undefined
 
+  function send(): void {
+    if (waiting.length === 0 || timer !== undefined) return
+    const inMs = onTheWay > 0 ? patienceMs : restUntil - Date.now()
+    if (inMs > 0) timer = setTimeout(depart, inMs)
+    else depart()
+  }
+
   function depart(): void {
-    clearTimeout(timer)
-    timer = undefined
+    stay()
     const stayed = waiting.splice(0).filter(({ signal }) => !signal.aborted)
     const going = stayed.filter(({ deploymentId }) => deploymentId === stayed[0]?.deploymentId).slice(0, mostAtOnce)
     waiting.push(...stayed.filter((asking) => !going.includes(asking)))
-    if (waiting.length > 0) timer = setTimeout(depart, patienceMs)
     if (going.length > 0) void look(going)
+    send()
+  }
+
+  function stay(): void {
+    clearTimeout(timer)
+    timer = undefined
   }
 
   async function look(going: readonly Asking<T>[]): Promise<void> {
     onTheWay += 1
+    const began = Date.now()
     try {
       const names = [...new Set(going.map(({ name }) => name))]
       // Each of them may leave; the look is bounded by itself.
@@ -55,14 +68,16 @@ export function together<T>(lookForMany: LookForMany<T>): Look<T> {
       for (const { reject } of going) reject(error)
     }
     onTheWay -= 1
-    if (onTheWay === 0) depart()
+    restUntil = Date.now() + Math.min(Date.now() - began, patienceMs)
+    if (onTheWay > 0) return
+    stay()
+    send()
   }
 
   return async (names, signal) => {
     const { promise, resolve, reject } = Promise.withResolvers<T[]>()
     waiting.push({ name: names.name, deploymentId: names.deploymentId, signal, resolve, reject })
-    if (onTheWay === 0) depart()
-    else timer ??= setTimeout(depart, patienceMs)
+    send()
     try {
       return await untilAborted(promise, signal)
     } catch (error) {

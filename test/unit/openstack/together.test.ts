@@ -39,6 +39,7 @@ test('who asks while others are on their way goes with the next, and each is tol
   ])
   expect(await Promise.all(asked)).toEqual([['a one'], ['a two', 'another two'], ['a three'], ['a two', 'another two']])
   const last = ask('one')
+  await departed(3)
   trips[2]?.arrive([])
   expect(await last).toEqual([])
 })
