@@ -52,6 +52,17 @@ export function standCases(name: string, open: OpenBackend): void {
       },
       20 * minute,
     )
+  })
+
+  // Beside an installation that has nothing to do, but asks the backend all the same, nothing is measured.
+  describe(`an installation alone on ${name}`, () => {
+    let backend: RealBackend
+    beforeAll(async () => {
+      backend = await open()
+    }, 5 * minute)
+    afterAll(async () => {
+      await backend?.close()
+    }, 2 * minute)
 
     test(
       'the backend hangs with sessions in every phase: nothing changes wrongly, and all is right soon after',

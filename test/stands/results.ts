@@ -27,7 +27,7 @@ const report = z.object({
 })
 
 /** Words that say which backend a suite runs on: they are the same in every row of a column. */
-const suites = [/^\S+ keeps the promises of a compute provider$/, /^sessions on \S+$/]
+const suites = [/^\S+ keeps the promises of a compute provider$/, /^(sessions|an installation alone) on \S+$/]
 
 /** The cases of a run, as vitest's JSON report tells them; none where it is no report. */
 export function resultsOf(backend: string, text: string | undefined): readonly CaseResult[] {
