@@ -97,6 +97,7 @@ test(
       live,
       lanes: 4,
       boundMs: 60_000 + 3 * callMs + 6 * provider.settleMs,
+      settleMs: 10_000 + 2 * provider.settleMs,
       stepMs: 2 * stage.timings.removeTimeoutMs,
       until,
     }

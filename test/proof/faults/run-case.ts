@@ -33,16 +33,18 @@ export interface CaseRun {
   readonly providerId: ProviderId
   /** From asking to its end, ms. */
   readonly boundMs: number
+  /** How long what lands when all is over may go on: a look, or a teardown that finds nothing to do. Longer where a driver waits. */
+  readonly settleMs?: number
   /** Told of the case as soon as its fault is planned. */
   readonly planned?: (planned: Case) => void
 }
 
-/** What lands when all is over may set something going that ends by itself: a look, or a teardown that finds nothing to do. */
-export const settleMs = 10_000
+/** As long as that, unless told. */
+export const usualSettleMs = 10_000
 
 /** Leads one session through one fault, to its end. Throws nothing of what it finds. */
 export async function runCase(run: CaseRun, { activity, fault }: FaultCase): Promise<Verdict> {
-  const { ground, desk, boundMs } = run
+  const { ground, desk, boundMs, settleMs = usualSettleMs } = run
   const scenario = scenarios[activity]
   const began = performance.now()
   const restMs = () => Math.max(0, boundMs - (performance.now() - began))

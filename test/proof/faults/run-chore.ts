@@ -17,7 +17,7 @@ import type { Case, Desk, Plan } from './desk.ts'
 import { nothing } from './faults.ts'
 import type { Fault } from './faults.ts'
 import type { Ground } from './ground.ts'
-import { settleMs, within } from './run-case.ts'
+import { usualSettleMs, within } from './run-case.ts'
 import type { Verdict } from './run-case.ts'
 
 export interface ChoreRun {
@@ -60,7 +60,7 @@ export async function runChore(run: ChoreRun, activity: ChoreName, fault: Fault)
   run.planned?.(planned)
   const first = await runOnce(run, chore, { ...plan, subject: id, fault })
   planned.setOver()
-  if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, settleMs)
+  if (planned.hasHappened() && fault.deadly !== true) await within(planned.left, usualSettleMs)
 
   const leftUndone = async () => (await prepared?.breaches?.()) ?? []
   let last = first
