@@ -2,9 +2,10 @@ import type { InstanceRef } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
 import type { Looks } from './looks.ts'
+import type { Names } from './names.ts'
 import { imagePage, serverAlone } from './shapes.ts'
 import type { Floating, Group, Image, Port, Server, Volume } from './shapes.ts'
-import type { Names } from './together.ts'
+import type { Ground } from './surroundings.ts'
 
 /** What stands around the server of one instance. */
 export interface Surroundings {
@@ -52,7 +53,7 @@ export async function serverById(api: CloudApi, id: string, signal: AbortSignal)
 
 /** The instance's server: the first of the list, or the one that is known, where the list has none. Throws `CloudError`. */
 export async function findServer(
-  { api, looks }: { readonly api: CloudApi; readonly looks: Looks },
+  { api, looks }: Pick<Ground, 'api' | 'looks'>,
   ref: InstanceRef,
   signal: AbortSignal,
 ): Promise<Server | null> {

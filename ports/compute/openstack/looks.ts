@@ -31,7 +31,9 @@ export function createLooks(api: CloudApi): Looks {
   const servers = together<Server>(async (deploymentId, names, signal) => {
     const query = tagged(deploymentId, names)
     const found = await everything(api, 'compute', '/servers/detail', serverPage, signal, { query, limit })
-    const ofName = (name: string) => found.filter(({ tags }) => tags.includes(tagOf(deploymentId, name)))
+    found.sort((a, b) => rank(a) - rank(b) || a.created.localeCompare(b.created) || a.id.localeCompare(b.id))
+    const ofName = (name: string) =>
+      found.filter(({ tags }) => markWords(deploymentId, name).every((word) => tags.includes(word)))
     return names.flatMap((name) => ofName(name).map((server) => [name, server] as const))
   })
   const present = together<Present>(async (deploymentId, names, signal) => {
@@ -44,29 +46,27 @@ export function createLooks(api: CloudApi): Looks {
       const description = descriptionOf(deploymentId)
       const query = { name: names, description, project_id: await projectId(signal) }
       const found = await everything(api, 'network', path, page, signal, { query, limit })
-      return found.filter((thing) => thing.description === description).map((thing) => [thing.name, thing] as const)
+      return byId(found.filter((thing) => thing.description === description)).map(
+        (thing) => [thing.name, thing] as const,
+      )
     })
   const floatings = together<Floating>(async (deploymentId, names, signal) => {
     const descriptions = new Map(names.map((name) => [fullDescriptionOf({ name, deploymentId }), name]))
     const query: Query = { description: [...descriptions.keys()], project_id: await projectId(signal) }
     const found = await everything(api, 'network', '/floatingips', floatingPage, signal, { query, limit })
-    return found.flatMap((floating) => {
+    return byId(found).flatMap((floating) => {
       const name = descriptions.get(floating.description)
       return name === undefined ? [] : [[name, floating] as const]
     })
   })
-  const [groups, ports] = [named('/security-groups', groupPage), named('/ports', portPage)]
   const projectId = async (signal: AbortSignal) => (await api.token(signal)).projectId
 
   return {
-    async servers(names, signal) {
-      const found = await servers(names, signal)
-      return found.sort((a, b) => rank(a) - rank(b) || a.created.localeCompare(b.created) || a.id.localeCompare(b.id))
-    },
+    servers,
     present,
-    groups: async (names, signal) => byId(await groups(names, signal)),
-    ports: async (names, signal) => byId(await ports(names, signal)),
-    floatings: async (names, signal) => byId(await floatings(names, signal)),
+    groups: named('/security-groups', groupPage),
+    ports: named('/ports', portPage),
+    floatings,
     // Cinder's filter is of one instance's words.
     async volumes(names, signal) {
       if (!(await api.has('volume', signal))) return []
@@ -78,10 +78,9 @@ export function createLooks(api: CloudApi): Looks {
   }
 }
 
-const tagOf = (deploymentId: string, name: string): string => markWords(deploymentId, name).slice(1).join()
 const tagged = (deploymentId: string, names: readonly string[]): Query => ({
   tags: markWords(deploymentId).join(),
-  'tags-any': names.map((name) => tagOf(deploymentId, name)).join(),
+  'tags-any': names.flatMap((name) => markWords(deploymentId, name).slice(1)).join(),
 })
 
 type PageOf<T> = z.ZodType<{ readonly items: T[]; readonly more: boolean }>

@@ -15,7 +15,7 @@ const own = {
   address: 'carrel.address',
 } as const
 
-type Names = Pick<InstanceRef, 'name' | 'deploymentId'>
+export type Names = Pick<InstanceRef, 'name' | 'deploymentId'>
 
 const namePattern = /^[a-z0-9][a-z0-9_.-]{0,46}$/
 const deploymentPattern = /^[a-z0-9-]{1,40}$/

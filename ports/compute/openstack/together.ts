@@ -1,8 +1,6 @@
-import type { InstanceRef } from '../provider.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { CloudError } from './cloud-error.ts'
-
-export type Names = Pick<InstanceRef, 'name' | 'deploymentId'>
+import type { Names } from './names.ts'
 
 /** What there is of one instance. Throws `CloudError`. */
 export type Look<T> = (names: Names, signal: AbortSignal) => Promise<T[]>
