@@ -62,6 +62,30 @@ async function makeHidden(provider: ComputeProvider) {
 const hidden = ({ path }: Seen) =>
   /\/servers(\/detail)?\?/.test(path) ? { status: 200, body: { servers: [] } } : undefined
 
+test('of a server that Nova is deleting no more is asked than whether it is there', async () => {
+  const provider = openCloud(cloud)
+  const spec = specOf()
+  await provider.create(spec, call)
+  const [server] = cloud.things.servers
+  cloud.requests.length = 0
+  cloud.instead = ({ method, path }) => {
+    if (server === undefined || method !== 'DELETE' || !path.endsWith(`/servers/${server.id}`)) return undefined
+    server['OS-EXT-STS:task_state'] = 'deleting'
+    return { status: 204 }
+  }
+  const removal = provider.remove(spec, call)
+  await expect.poll(() => asked('GET', /servers\?/).length).toBeGreaterThan(3)
+  const told = cloud.requests.map(
+    ({ method, path }) => `${method} ${path.replace(/^.*\/servers/, '').replace(/\?.*/, '')}`,
+  )
+  const first = told.slice(told.indexOf('GET /detail'), told.indexOf('GET /detail') + 6)
+  expect(first).toEqual(['GET /detail', `DELETE /${server?.id}`, 'GET /detail', 'GET ', 'GET ', 'GET '])
+  cloud.things.servers.length = 0
+  expect(await removal).toEqual({ kind: 'removed' })
+  expect(left()).toEqual([])
+  await provider.close()
+})
+
 test('the image that Nova made of a machine on its way to rest goes with it, and nobody else’s does', async () => {
   const provider = openCloud(cloud)
   const spec = specOf()

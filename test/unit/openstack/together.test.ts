@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { CloudError } from '../../../ports/compute/openstack/cloud-error.ts'
 import { together } from '../../../ports/compute/openstack/together.ts'
+
+afterEach(() => void vi.useRealTimers())
 
 interface Trip {
   readonly deploymentId: string
@@ -99,4 +101,20 @@ test('what goes wrong is everybody’s who went, and nobody else’s', async () 
   await departed(2)
   trips[1]?.arrive()
   expect(await Promise.all([two, three])).toEqual([['a two'], ['a three']])
+})
+
+test('after a look as much time goes by as it took, so that a busy cloud has half of its time', async () => {
+  vi.useFakeTimers()
+  const { trips, ask } = slowList()
+  const first = ask('first')
+  await vi.advanceTimersByTimeAsync(400)
+  trips[0]?.arrive()
+  expect(await first).toEqual(['a first'])
+  const asked = [ask('two'), ask('three')]
+  await vi.advanceTimersByTimeAsync(399)
+  expect(trips).toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(trips.map(({ names }) => names)).toEqual([['first'], ['two', 'three']])
+  trips[1]?.arrive()
+  expect(await Promise.all(asked)).toEqual([['a two'], ['a three']])
 })
