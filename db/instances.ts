@@ -7,6 +7,7 @@ import type { Expected, Observation } from '../domain/observation.ts'
 import type { Posix } from '../domain/posix.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor } from './connect.ts'
+import { listedLately } from './provider-health.ts'
 import type { StoredEndpoint, StoredRef, StoredReport, StoredUsage } from './schema.ts'
 
 export interface InstanceRow {
@@ -46,9 +47,6 @@ export interface MadeWith {
   readonly runsAs?: Posix | null
   readonly ofExperiment?: OfExperiment | null
 }
-
-/** So long a list is news, seconds. */
-const listIsNewsSeconds = 30
 
 /**
  * Commits that an instance of this generation is about to exist, before anything is made. `secret` and what else is told of it are
@@ -91,7 +89,7 @@ export async function readInstance(executor: Executor, key: SessionKey): Promise
       eb.selectFrom('installation').select('disarmed_at').as('disarmed_at'),
       eb
         .selectFrom('provider_health as h')
-        .select(sql<boolean>`h.observed_at > now() - ${listIsNewsSeconds}::int * interval '1 second'`.as('listed'))
+        .select(listedLately.as('listed'))
         .whereRef('h.provider_id', '=', 'instance.provider_id')
         .as('listed'),
     ])

@@ -81,17 +81,20 @@ export async function recordObserved(
   return rows[0]?.back === true
 }
 
-/** So old may be what the last list says of whether the provider answers, seconds. */
-const listTellsSeconds = 30
+/** So long a list is news, seconds. */
+const listIsNewsSeconds = 30
+
+/** Of a `provider_health as h`: its provider was listed to its end lately. */
+export const listedLately = sql<boolean>`h.observed_at > now() - ${listIsNewsSeconds}::int * interval '1 second'`
 
 /** Whether the provider's last list was whole, and lately: then what nobody can tell of one instance says nothing of the provider. */
 export async function isListed(executor: Executor, providerId: ProviderId): Promise<boolean> {
   const row = await executor
-    .selectFrom('provider_health')
-    .select('provider_id')
-    .where('provider_id', '=', providerId)
-    .where('observe_error', 'is', null)
-    .where('observed_at', '>', sql<Date>`now() - ${listTellsSeconds}::int * interval '1 second'`)
+    .selectFrom('provider_health as h')
+    .select('h.provider_id')
+    .where('h.provider_id', '=', providerId)
+    .where('h.observe_error', 'is', null)
+    .where(listedLately)
     .executeTakeFirst()
   return row !== undefined
 }
