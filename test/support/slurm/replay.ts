@@ -79,6 +79,12 @@ export const refTo = (id: number): InstanceRef => ({
 export const ours = (name: string, other: Partial<Job> = {}): Job =>
   job(name, { job_id: 7, name: sealedName, submit_time: submitted, ...other })
 
+/** As the accounting knows that job, and when it ran. */
+export const ownRecord = { job_id: 7, name: sealedName, user: 'carrel' }
+export const ownTime = { elapsed: 60, start: submitted + 1, end: submitted + 61, submission: submitted, limit: 65 }
+/** Its run, over, in a recorded state. */
+export const ended = (name: string) => jobRecord(name, { ...ownRecord, time: ownTime })
+
 type Answers = Readonly<Record<string, Reply | readonly Reply[] | (() => Reply)>>
 
 /**

@@ -1,20 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Reply } from '../../../ports/compute/slurm/wire.ts'
-import {
-  answer,
-  jobRecord,
-  jobs,
-  ours,
-  refTo,
-  replaying,
-  sealedName,
-  submitted,
-  unknownRef,
-} from '../../support/slurm/replay.ts'
-
-const own = { job_id: 7, name: sealedName, user: 'carrel' }
-const time = { elapsed: 60, start: submitted + 1, end: submitted + 61, submission: submitted, limit: 65 }
-const ended = (name: string) => jobRecord(name, { ...own, time })
+import { answer, ended, jobs, ours, refTo, replaying, sealedName, unknownRef } from '../../support/slurm/replay.ts'
 
 describe('hidden from the reader', () => {
   const hidden = answer('get-unknown')

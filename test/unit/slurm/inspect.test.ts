@@ -2,10 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { jobName } from '../../../ports/compute/slurm/names.ts'
 import {
   answer,
+  ended,
   job,
   jobRecord,
   jobs,
   ours,
+  ownRecord,
+  ownTime,
   refTo,
   replaying,
   sealedName,
@@ -13,10 +16,6 @@ import {
   submitted,
   unknownRef,
 } from '../../support/slurm/replay.ts'
-
-const own = { job_id: 7, name: sealedName, user: 'carrel' }
-const time = { elapsed: 60, start: submitted + 1, end: submitted + 61, submission: submitted, limit: 65 }
-const ended = (name: string) => jobRecord(name, { ...own, time })
 
 test('a running job: where its node is, its ports there, and when Slurm ends it', async () => {
   const running = ours('job-running')
@@ -83,7 +82,7 @@ describe('a number that came back', () => {
   })
 
   test('and what the accounting keeps under it of others is not ours', async () => {
-    const stranger = { ...own, name: 'another', time: { ...time, submission: submitted + 60 } }
+    const stranger = { ...ownRecord, name: 'another', time: { ...ownTime, submission: submitted + 60 } }
     const slurm = replaying({
       'GET job/7': answer('get-unknown'),
       'GET jobs': jobs(),
@@ -123,7 +122,7 @@ describe('the cluster restarted it under its number', () => {
   })
 
   test('unless the accounting says that another took its place', async () => {
-    const before = jobRecord('slurmdb-forgotten', { ...own, state: { current: 'PREEMPTED' } })
+    const before = jobRecord('slurmdb-forgotten', { ...ownRecord, state: { current: 'PREEMPTED' } })
     const slurm = replaying({ 'GET job/7': jobs(again), 'GET db/job/7': jobs(before) })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', reason: 'preempted' })
   })
@@ -161,20 +160,20 @@ describe('forgotten by the controller', () => {
   })
 
   test('of several runs the last one counts', async () => {
-    const first = jobRecord('slurmdb-forgotten', { ...own, time, state: { current: 'NODE_FAIL' } })
-    const last = jobRecord('slurmdb-forgotten', { ...own, time: { ...time, end: time.end + 60 } })
+    const first = jobRecord('slurmdb-forgotten', { ...ownRecord, time: ownTime, state: { current: 'NODE_FAIL' } })
+    const last = jobRecord('slurmdb-forgotten', { ...ownRecord, time: { ...ownTime, end: ownTime.end + 60 } })
     const slurm = replaying({ ...gone, 'GET db/job/7': jobs(last, first) })
     expect(await slurm.inspect(refTo(7))).toEqual({ kind: 'exited', exitCode: 0, outOfMemory: false })
   })
 
   test('it is found under another number by its name', async () => {
-    const record = jobRecord('slurmdb-forgotten', { ...own, job_id: 12, time })
+    const record = jobRecord('slurmdb-forgotten', { ...ownRecord, job_id: 12, time: ownTime })
     const slurm = replaying({ ...gone, 'GET db/job/7': answer('slurmdb-job-unknown'), [byName]: jobs(record) })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
   })
 
   test.each([
-    ['runs by its books', jobs(jobRecord('slurmdb-find-by-name-running', own))],
+    ['runs by its books', jobs(jobRecord('slurmdb-find-by-name-running', ownRecord))],
     ['does not answer', answer('dbd-down-get')],
     ['takes no token', answer('auth-bad-signature-slurmdb')],
     ['knows nothing', answer('slurmdb-job-unknown')],
