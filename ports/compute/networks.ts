@@ -9,6 +9,10 @@ function isNetwork(text: string): boolean {
   return isIP(address) === 4 && /^\d{1,2}$/.test(prefix) && Number(prefix) <= 32 && rest.length === 0
 }
 
+/** Whether the host of a URL is this machine: what is said to it leaves nothing. */
+export const isThisMachine = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || (isIP(host) === 4 && host.startsWith('127.'))
+
 /** Whether an address lies in one of the networks (IPv4 or IPv6 CIDRs). Throws on a network that is none. */
 export function addressList(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList()

@@ -143,6 +143,11 @@ test.each([
     },
     '/settings/url',
   ],
+  [
+    'an address that is none',
+    { kind: 'slurm', settings: { url: 'slurm', user: 'carrel', auth: 'token' }, secrets: { token: 'x' } },
+    '/settings/url',
+  ],
   ['sessions elsewhere', { networks: ['10.1.0.0/16', '192.168.0.0/16'] }, '/networks/1'],
   ['sessions in more than is allowed', { networks: ['0.0.0.0/0'] }, '/networks/0'],
   ['no network', { networks: ['10.1.0.0'] }, '/networks/0'],

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { addressList, cidr } from '../networks.ts'
+import { addressList, cidr, isThisMachine } from '../networks.ts'
 
 const pem = (what: string, label: RegExp) => z.string().max(100_000).regex(label, `${what} in PEM`)
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'an absolute path')
@@ -66,14 +66,14 @@ const fields = z.strictObject({
 export const dockerSettings = fields
   .superRefine((settings, context) => {
     const fault = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
-    const { protocol, hostname } = new URL(settings.dockerHost)
+    const host = URL.parse(settings.dockerHost)
     const { certPath, caCertificate, clientCertificate, clientKey } = settings
     const given = [caCertificate, clientCertificate, clientKey].filter((part) => part !== undefined).length
-    if (protocol === 'tcp:' && certPath === undefined && given === 0 && !isLoopback(hostname))
+    if (host?.protocol === 'tcp:' && certPath === undefined && given === 0 && !isThisMachine(host.hostname))
       fault('certPath', 'required for tcp:// beyond loopback: whoever reaches the daemon is root there')
     if (given > 0 && (given < 3 || certPath !== undefined))
       fault('caCertificate', 'goes with clientCertificate and clientKey, and without certPath')
-    if (protocol === 'ssh:' && settings.sshHostKey === undefined)
+    if (host?.protocol === 'ssh:' && settings.sshHostKey === undefined)
       fault('sshHostKey', 'required for ssh://: the host key is pinned, never learned')
   })
   .readonly()
@@ -103,5 +103,3 @@ export const dockerApiSettings = fields
 export const dockerSecretFields = ['clientCertificate', 'clientKey'] as const
 
 export type DockerSettings = z.output<typeof dockerSettings>
-
-const isLoopback = (hostname: string) => hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')

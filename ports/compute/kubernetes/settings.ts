@@ -17,16 +17,20 @@ const cidr = z.string().refine((text) => {
 }, 'a network, as 10.1.0.0/16')
 const labelKey = z.string().regex(/^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, 'a label')
 const labelValue = z.string().regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, 'a value of a label')
-const httpsUrl = z.url({ protocol: /^https$/ }).refine((text) => {
-  const { username, password, search, hash, pathname } = new URL(text)
-  return username + password + search + hash === '' && pathname === '/'
+const httpsUrl = z.string().refine((text) => {
+  const url = URL.parse(text)
+  if (url?.protocol !== 'https:') return false
+  return url.username + url.password + url.search + url.hash === '' && url.pathname === '/'
 }, 'https://host[:port], and nothing behind it')
 
 /** Who is on the other side of a network rule: pods of a namespace, some of them, or a network outside the cluster. */
-const peer = z.union([
-  z.strictObject({ namespace, podLabels: z.record(labelKey, labelValue).default({}) }),
-  z.strictObject({ network: cidr }),
-])
+const peer = z.union(
+  [
+    z.strictObject({ namespace, podLabels: z.record(labelKey, labelValue).default({}) }),
+    z.strictObject({ network: cidr }),
+  ],
+  'either {"namespace": …, "podLabels": …} or {"network": …}',
+)
 export type Peer = z.output<typeof peer>
 
 /** What an administrator of Carrel may say by its API as well as the deployment's configuration. */
@@ -107,7 +111,7 @@ export const kubernetesSettings = z
       fault('server', 'one of server, kubeconfig and inCluster says where the cluster is')
     if (server !== undefined && ca === undefined) fault('ca', 'required with server')
     if (server !== undefined && (token === undefined) === (tokenFile === undefined))
-      fault('tokenFile', 'required with server, where token is not given')
+      fault('token', 'required with server, by itself or by tokenFile')
     if (settings.context !== undefined && kubeconfig === undefined) fault('context', 'goes with kubeconfig')
   })
   .readonly()

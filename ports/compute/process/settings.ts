@@ -24,7 +24,7 @@ export const processSettings = z.strictObject({
   stateDirectory: absolutePath,
   images: z.record(z.string().min(1).max(200), localCommand),
   /** Where the commands are told to listen, and where Carrel reaches them. */
-  address: z.union([z.ipv4(), z.ipv6()]).default('127.0.0.1'),
+  address: z.union([z.ipv4(), z.ipv6()], 'an IP address').default('127.0.0.1'),
   bwrap: z.enum(['auto', 'off', 'required']).default('auto'),
   /** Host ports handed out, below the range from which the kernel takes ports of its own. */
   ports: z

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { isThisMachine } from '../networks.ts'
 
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'an absolute path')
 const posixName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'the name of a POSIX user')
@@ -8,9 +9,8 @@ const slurmName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$/, 'a name
 const address = z.string().refine((text) => isIP(text) !== 0, 'an IP address')
 
 const isClean = (text: string): boolean => {
-  if (!URL.canParse(text)) return false
-  const { protocol, username, password, search, hash } = new URL(text)
-  return /^https?:$/.test(protocol) && username + password + search + hash === ''
+  const url = URL.parse(text)
+  return url !== null && /^https?:$/.test(url.protocol) && url.username + url.password + url.search + url.hash === ''
 }
 
 /** What a template may name as its image: a way of preparing the node, which the site describes. */
@@ -82,9 +82,8 @@ interface Checked {
 }
 
 function checkShared({ url, auth, user, plainHttp }: Checked, fault: Fault): void {
-  const { protocol, hostname } = new URL(url)
-  const onThisMachine = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
-  if (protocol === 'http:' && !onThisMachine && plainHttp !== true)
+  const at = URL.parse(url)
+  if (at?.protocol === 'http:' && !isThisMachine(at.hostname) && plainHttp !== true)
     fault('url', 'https:// beyond this machine: whoever reads a token is its user')
   if (auth === 'key' && user === 'root') fault('user', 'not root: another one may see all jobs as well')
 }
