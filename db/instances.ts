@@ -152,6 +152,16 @@ export async function recordRunning(db: Db, key: SessionKey, endpoints: readonly
     .execute()
 }
 
+/** What answered for the instance is gone, though not all of it: where it was, another one may be. */
+export async function recordUnreached(executor: Executor, key: SessionKey): Promise<void> {
+  await executor
+    .updateTable('instance')
+    .set({ endpoints: JSON.stringify([]) })
+    .where('session_id', '=', key.sessionId)
+    .where('generation', '=', key.generation)
+    .execute()
+}
+
 /** An inspection found the suspicion of the list to be wrong, or right: what was seen is what stands. */
 export async function recordSeen(
   executor: Executor,

@@ -6,7 +6,7 @@ import { atRest } from '../domain/resources.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { recordEvent } from './events.ts'
-import { recordSeen } from './instances.ts'
+import { recordSeen, recordUnreached } from './instances.ts'
 import { lifetimeEnd } from './lifetime.ts'
 import { handOn, replaceHeld } from './parts.ts'
 import { giveUpProbe } from './provider-health.ts'
@@ -63,7 +63,9 @@ export async function toPaused(db: Db, key: PauseKey): Promise<Moved> {
       to: 'paused',
       set: { pause_settled_number: key.number, resumes_by: session.resumesBy, resume_refusal: null },
     })
-    if (moved.kind === 'moved') await replaceHeld(trx, key, atRest(session.resources))
+    if (moved.kind !== 'moved') return moved
+    await replaceHeld(trx, key, atRest(session.resources))
+    if (session.resumesBy === 'remakes') await recordUnreached(trx, key)
     return moved
   })
 }

@@ -9,7 +9,7 @@ import { requestStop } from '../../db/intents.ts'
 import type { NewSession } from '../../db/intents.ts'
 import { lookAt } from '../../db/look.ts'
 import { requestPause, settledPauses } from '../../db/pause-wishes.ts'
-import { beginInstance, readInstance } from '../../db/instances.ts'
+import { beginInstance, readInstance, recordRunning } from '../../db/instances.ts'
 import {
   backToPaused,
   backToReady,
@@ -262,11 +262,19 @@ describe('admitted again', () => {
 })
 
 describe('the next generation', () => {
-  test('takes over what is held, once, and only where what was paused went', async () => {
+  const place = { port: 8_888, host: '10.0.0.1', hostPort: 40_000 }
+  const restFrom = async (key: SessionKey) => {
+    await beginInstance(db, key, (await rowOf(key)).provider_id, Buffer.from('sealed'))
+    await recordRunning(db, key, [place])
+    await rest(key, 1)
+    return (await readInstance(db, key))?.endpoints
+  }
+
+  test('takes over what is held, once, and only where what was paused went: there anybody may answer', async () => {
     const owner = await rows.account()
     const key = await ready(owner)
     await allPausable(db, { resume: 'remakes' })
-    await rest(key, 1)
+    expect(await restFrom(key)).toEqual([])
     await ask(key, 'resume')
     await readmitSession(db, wished(key, 2))
     expect(await toNextGeneration(db, wished(key, 2))).toEqual({ kind: 'moved' })
@@ -279,7 +287,7 @@ describe('the next generation', () => {
 
     const other = await ready(owner)
     await allPausable(db)
-    await rest(other, 1)
+    expect(await restFrom(other)).toEqual([place])
     await ask(other, 'resume')
     await readmitSession(db, wished(other, 2))
     expect((await toNextGeneration(db, wished(other, 2))).kind).toBe('elsewhere')
