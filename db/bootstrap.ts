@@ -13,7 +13,8 @@ import type { Db, Trx } from './connect.ts'
 import { applyDataRoots } from './data-roots.ts'
 import type { ConfiguredRoot } from './data-roots.ts'
 import { resourceColumns } from './resource-columns.ts'
-import { wakeWaiting } from './waiting.ts'
+import { explainWaiting, holdWaiting, wakeWaiting } from './waiting.ts'
+import type { WaitingThere } from './waiting.ts'
 
 /** What an installation's configuration says should stand in the database. */
 export interface Configuration {
@@ -41,7 +42,7 @@ export interface Configuration {
 export async function applyConfiguration(db: Db, configuration: Configuration): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await sql`select pg_advisory_xact_lock(hashtext('carrel configuration'))`.execute(trx)
-    const opened = await applyProviders(trx, configuration.providers)
+    const { begin, disabled } = await applyProviders(trx, configuration.providers)
     for (const kind of payerKinds) {
       await trx
         .updateTable('quota_default')
@@ -68,7 +69,10 @@ export async function applyConfiguration(db: Db, configuration: Configuration): 
     }
     await applyDataRoots(trx, configuration.dataRoots ?? [])
     // All at once and last: whoever locks many sessions locks them by id, and keeps them not longer than it must.
-    await wakeWaiting(trx, opened)
+    const there: WaitingThere = { providerIds: disabled, waitingFor: 'provider_unavailable' }
+    await holdWaiting(trx, there, begin)
+    await explainWaiting(trx, there)
+    await wakeWaiting(trx, begin)
   })
 }
 

@@ -14,17 +14,20 @@ export interface ConfiguredProvider {
   readonly settings: Readonly<Record<string, unknown>>
 }
 
+export interface AppliedProviders {
+  /** Sessions that wait and may begin now: as many as each provider that serves again, or serves more, has places. */
+  readonly begin: readonly SessionId[]
+  /** Those that are not named any more: from now on nobody begins there. */
+  readonly disabled: readonly ProviderId[]
+}
+
 /**
  * Makes the table say what the configuration says; what configuration made and no longer names is disabled. One that was made
  * through the API and is named now is the configuration's from here on, without the secrets it was given. Throws where one becomes
  * of another kind at which something still is: nobody would find that any more.
- * Returns those that wait and may begin now: as many as each provider that serves again, or serves more, has places.
  */
-export async function applyProviders(trx: Trx, providers: readonly ConfiguredProvider[]): Promise<SessionId[]> {
-  const before = await lockProviders(
-    trx,
-    providers.map((p) => p.id as ProviderId),
-  )
+export async function applyProviders(trx: Trx, providers: readonly ConfiguredProvider[]): Promise<AppliedProviders> {
+  const before = await lockProviders(trx)
   for (const provider of providers) {
     const id = provider.id as ProviderId
     const was = before.find((row) => row.id === id)
@@ -62,12 +65,13 @@ export async function applyProviders(trx: Trx, providers: readonly ConfiguredPro
       .execute()
     await openProviderBooks(trx, id)
   }
-  await trx
+  const dropped = await trx
     .updateTable('provider')
     .set({ disabled_at: sql<Date>`now()`, version: sql<number>`version + 1` })
     .where('origin', '=', 'configuration')
     .where('disabled_at', 'is', null)
     .where('id', 'not in', ['', ...providers.map((p) => p.id)] as ProviderId[])
+    .returning('id')
     .execute()
   const begin: SessionId[] = []
   for (const { id, startLimit } of providers) {
@@ -75,16 +79,15 @@ export async function applyProviders(trx: Trx, providers: readonly ConfiguredPro
     const serves = was !== undefined && (was.disabled_at !== null || startLimit > was.start_limit)
     if (serves) begin.push(...(await oldestWaiting(trx, was.id, startLimit)))
   }
-  return begin
+  return { begin, disabled: dropped.map((row) => row.id) }
 }
 
-/** The providers as they are, under their quota rows: who admits, dispatches or drains takes those before anything else. */
-async function lockProviders(trx: Trx, ids: readonly ProviderId[]) {
+/** All providers as they are, under their quota rows: who admits, dispatches or drains takes those before anything else. */
+async function lockProviders(trx: Trx) {
   await trx
     .selectFrom('quota')
     .select('payer_id')
     .where('payer_kind', '=', 'provider')
-    .where('payer_id', 'in', ['', ...ids])
     .orderBy('payer_id')
     .forNoKeyUpdate()
     .execute()
@@ -95,6 +98,5 @@ async function lockProviders(trx: Trx, ids: readonly ProviderId[]) {
       sql<boolean>`exists (select from session where provider_id = p.id and ended_at is null)
         or exists (select from instance where provider_id = p.id and removed_at is null)`.as('holds'),
     )
-    .where('p.id', 'in', ['' as ProviderId, ...ids])
     .execute()
 }

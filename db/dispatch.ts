@@ -2,13 +2,14 @@ import { sql } from 'kysely'
 import { dispatchOrder, expectedWaitSeconds, slots } from '../domain/dispatch.ts'
 import type { AccountHistory, Waiting } from '../domain/dispatch.ts'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
-import type { WaitingFor } from '../domain/lifecycle.ts'
 import { waitForLocks } from './connect.ts'
-import type { Db, Executor, Trx } from './connect.ts'
+import type { Db, Executor } from './connect.ts'
 import { lockPayers } from './admission.ts'
 import { isWishOpen } from './pause-wishes.ts'
 import { providerGate } from './provider-gate.ts'
 import { move } from './transitions.ts'
+import { explainWaiting, holdWaiting } from './waiting.ts'
+import type { WaitingThere } from './waiting.ts'
 
 /** Looked at per dispatch; more wait only behind an outage, and the next dispatch sees them. */
 const longestQueue = 5_000
@@ -30,7 +31,10 @@ export async function dispatch(
     const gate = await providerGate(trx, providerId)
     const { count, probe } = slots(gate)
     if (gate.queued === 0) return []
+    const waitingFor = gate.open && gate.breaker === 'closed' ? 'provider_busy' : 'provider_unavailable'
     const chosen = count === 0 ? [] : (await inOrder(trx, providerId)).slice(0, count).sort(byId)
+    const left: WaitingThere | null = chosen.length < gate.queued ? { providerIds: [providerId], waitingFor } : null
+    if (left !== null && count > 0) await holdWaiting(trx, left, chosen.map(idOf))
     const begun: SessionId[] = []
     for (const { sessionId, generation, resumes } of chosen) {
       const moved = await move(trx, {
@@ -54,32 +58,15 @@ export async function dispatch(
         .where('provider_id', '=', providerId)
         .execute()
     }
-    const waitingFor = gate.open && gate.breaker === 'closed' ? 'provider_busy' : 'provider_unavailable'
-    if (gate.queued > begun.length) await explainWaiting(trx, providerId, waitingFor)
+    if (left !== null) await explainWaiting(trx, left)
     return begun
   })
 }
 
+const idOf = ({ sessionId }: WaitingRow): SessionId => sessionId
+
 /** Whoever locks many sessions locks them in this order: of two who do, none waits for the other. */
 const byId = (a: WaitingRow, b: WaitingRow) => (a.sessionId < b.sessionId ? -1 : 1)
-
-/** Says of all who wait for the provider what for. Under its quota row, as everything that is decided about them. */
-export async function explainWaiting(trx: Trx, providerId: ProviderId, waitingFor: WaitingFor): Promise<void> {
-  await trx
-    .updateTable('session')
-    .set({ waiting_for: waitingFor })
-    .where('id', 'in', (eb) =>
-      eb
-        .selectFrom('session')
-        .select('id')
-        .where('provider_id', '=', providerId)
-        .where('state', '=', 'queued')
-        .where('waiting_for', 'is distinct from', waitingFor)
-        .orderBy('id')
-        .forNoKeyUpdate(),
-    )
-    .execute()
-}
 
 interface WaitingRow extends Waiting {
   readonly sessionId: SessionId

@@ -2,8 +2,7 @@ import { sql } from 'kysely'
 import type { ProviderId } from '../domain/ids.ts'
 import { lockPayers } from './admission.ts'
 import type { Trx } from './connect.ts'
-import { explainWaiting } from './dispatch.ts'
-import { oldestWaiting, wakeWaiting } from './waiting.ts'
+import { explainWaiting, oldestWaiting, wakeWaiting } from './waiting.ts'
 
 /** Why no session begins at a provider: an operator drains it, or an admin took it out of service. */
 export type Shut = 'draining' | 'disabled'
@@ -26,7 +25,7 @@ export async function shutProvider(trx: Trx, id: ProviderId, how: Shut): Promise
     .where(since[how], 'is', null)
     .executeTakeFirst()
   if (changed.numUpdatedRows === 0n) return 'already'
-  await explainWaiting(trx, id, 'provider_unavailable')
+  await explainWaiting(trx, { providerIds: [id], waitingFor: 'provider_unavailable' })
   return 'shut'
 }
 

@@ -1,4 +1,6 @@
+import { sql } from 'kysely'
 import type { ProviderId, SessionId } from '../domain/ids.ts'
+import type { WaitingFor } from '../domain/lifecycle.ts'
 import { lockPayers } from './admission.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { wake } from './intents.ts'
@@ -21,9 +23,33 @@ export async function oldestWaiting(executor: Executor, providerId: ProviderId, 
   return waiting.map((row) => row.id)
 }
 
+/** Providers at which all who wait do so for the same. */
+export interface WaitingThere {
+  readonly providerIds: readonly ProviderId[]
+  readonly waitingFor: WaitingFor
+}
+
+const heldInOrder = ({ providerIds, waitingFor }: WaitingThere, others: readonly SessionId[]) => sql`
+  select id from session where ended_at is null and state = 'queued'
+    and (provider_id = any(${[...providerIds]}) and waiting_for is distinct from ${waitingFor} or id = any(${[...others]}))
+  order by id for no key update`
+
+/**
+ * Locks those whom `explainWaiting` will tell, and others that wait, in the order of their ids: whoever changed these first would
+ * meet halfway who locks many.
+ */
+export async function holdWaiting(trx: Trx, there: WaitingThere, others: readonly SessionId[]): Promise<void> {
+  await heldInOrder(there, others).execute(trx)
+}
+
+/** Says of all who wait there what for. Under the providers' quota rows, as everything that is decided about them. */
+export async function explainWaiting(trx: Trx, there: WaitingThere): Promise<void> {
+  await sql`update session set waiting_for = ${there.waitingFor} where id in (${heldInOrder(there, [])})`.execute(trx)
+}
+
 /**
  * Has sessions that wait look again, locked in the order of their ids: each asks for all places there are, or knows from when on.
- * Only under the quota rows of their providers: dispatch locks sessions in two rounds, and would meet this halfway.
+ * Only under the quota rows of their providers, as dispatch.
  */
 export async function wakeWaiting(trx: Trx, ids: readonly SessionId[]): Promise<void> {
   for (const id of [...ids].sort())

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { lockPayers } from '../../db/admission.ts'
 import { applyConfiguration } from '../../db/bootstrap.ts'
 import type { Configuration } from '../../db/bootstrap.ts'
 import type { Db } from '../../db/connect.ts'
 import { listProviders } from '../../db/providers.ts'
 import { findTemplateByName } from '../../db/templates.ts'
+import { holding } from '../setup/blocked.ts'
 import { createRows } from '../setup/rows.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import { plainTemplate } from '../setup/template.ts'
@@ -129,6 +131,24 @@ describe('what is no longer named', () => {
     expect(await providerNamed('second')).toEqual(gone)
     await applyConfiguration(db, configuration)
     expect(await providerNamed('second')).toMatchObject({ disabled: false, version: (gone?.version ?? 0) + 1 })
+  })
+
+  test('a provider is disabled under the lock that sessions begin by, and those that wait there are told', async () => {
+    const second = 'second' as ProviderId
+    const fewer = { ...configuration, providers: [provider('fake')] }
+    const key = await rows.session(await rows.account(), { providerId: second })
+    await rows.scene(key, { state: 'queued' })
+    // somebody begins:  lock second ──────────────── commit
+    // configuration:                lock all (waits) ······· second is disabled
+    await holding(
+      db,
+      async (trx) => await lockPayers(trx, [{ kind: 'provider', id: second }]),
+      async () => await applyConfiguration(db, fewer),
+    )
+    expect((await providerNamed('second'))?.disabled).toBe(true)
+    const row = db.selectFrom('session').select('waiting_for').where('id', '=', key.sessionId)
+    expect(await row.executeTakeFirst()).toEqual({ waiting_for: 'provider_unavailable' })
+    await rows.scene(key, { state: 'stopping' })
   })
 
   test('a template is deactivated, and active again when it is named: each is a change that If-Match sees', async () => {

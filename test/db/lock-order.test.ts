@@ -63,6 +63,13 @@ describe('who locks many sessions locks them by id', () => {
     await expect(other).resolves.toHaveLength(2)
   })
 
+  test('dispatch that lets one begin, and says why the other waits', async () => {
+    const provider = await rows.provider('narrow', 1)
+    const pair = await crossed(provider)
+    const { other } = await stopBoth(pair, async () => await dispatch(db, provider, 1_000))
+    await expect(other).resolves.toEqual([pair.older.sessionId])
+  })
+
   test('dispatch that only says why they wait', async () => {
     const provider = await rows.provider('closed')
     await db.updateTable('provider').set({ draining_at: new Date() }).where('id', '=', provider).execute()
