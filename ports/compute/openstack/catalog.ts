@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Cloud } from './clouds.ts'
+import { isServiceUrl } from './service-url.ts'
 
 export const services = ['compute', 'network', 'image', 'volume'] as const
 export type Service = (typeof services)[number]
@@ -33,17 +34,16 @@ export function endpointOf(catalog: Catalog, service: Service, place: Place): st
   return url === null ? null : versioned(url, versions[service])
 }
 
+/** Where no region is named it is the one in which compute stands first: services of several regions know nothing of one another. */
 function found(catalog: Catalog, service: Service, place: Place): string | null {
-  for (const type of types[service]) {
-    const endpoints = catalog.filter((entry) => entry.type === type).flatMap((entry) => entry.endpoints)
-    const here = endpoints.find(
-      (e) =>
-        e.interface === place.interface &&
-        (place.regionName === null || (e.region_id ?? e.region ?? '') === place.regionName),
-    )
-    if (here !== undefined && /^https?:\/\//.test(here.url)) return here.url
-  }
-  return null
+  const offered = (wanted: Service) =>
+    types[wanted]
+      .flatMap((type) => catalog.filter((entry) => entry.type === type))
+      .flatMap(({ endpoints }) => endpoints)
+      .filter((e) => e.interface === place.interface && isServiceUrl(e.url))
+  const regionOf = (e: z.output<typeof endpoint>) => e.region_id ?? e.region ?? ''
+  const region = place.regionName ?? offered('compute').map(regionOf)[0]
+  return offered(service).find((e) => region === undefined || regionOf(e) === region)?.url ?? null
 }
 
 function versioned(url: string, version: string): string {

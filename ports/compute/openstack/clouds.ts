@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { isServiceUrl } from './service-url.ts'
 
 /** How one signs in at Keystone. */
 export type Credentials =
@@ -32,6 +33,7 @@ export class CloudsFault extends Error {
 }
 
 const text = z.string()
+const address = text.refine(isServiceUrl)
 /** As YAML 1.1 has them, which other readers of the file speak. */
 const flag = text.transform((word, context) => {
   if (/^(true|yes|on|y)$/i.test(word)) return true
@@ -42,7 +44,7 @@ const flag = text.transform((word, context) => {
 const region = z.union([text, z.object({ name: text })]).transform((r) => (typeof r === 'string' ? r : r.name))
 const auth = z
   .object({
-    auth_url: text,
+    auth_url: address,
     username: text,
     user_id: text,
     password: text,
@@ -75,11 +77,11 @@ const one = z
     identity_api_version: text,
     profile: text,
     cloud: text,
-    compute_endpoint_override: text,
-    network_endpoint_override: text,
-    image_endpoint_override: text,
-    block_storage_endpoint_override: text,
-    volume_endpoint_override: text,
+    compute_endpoint_override: address,
+    network_endpoint_override: address,
+    image_endpoint_override: address,
+    block_storage_endpoint_override: address,
+    volume_endpoint_override: address,
   })
   .partial()
 const file = z.object({ clouds: z.record(z.string(), z.unknown()) })
@@ -98,8 +100,7 @@ export function cloudOf(clouds: string, name: string, secure: string | null = nu
   }
   const entry = merged.data
   const authUrl = entry.auth?.auth_url
-  if (authUrl === undefined || !/^https?:\/\//.test(authUrl))
-    throw new CloudsFault(`cloud ${name}: auth.auth_url is missing`)
+  if (authUrl === undefined) throw new CloudsFault(`cloud ${name}: auth.auth_url is missing`)
   const version = entry.identity_api_version ?? '3'
   if (!/^v?3(\.\d+)?$/.test(version)) throw new CloudsFault(`cloud ${name}: only version 3 of Keystone is spoken`)
   const overrides = {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { cidr } from '../networks.ts'
+import { isServiceUrl } from './service-url.ts'
 
 const absolutePath = z
   .string()
@@ -8,12 +9,6 @@ const absolutePath = z
   .regex(/^\/[^\0]*$/, 'an absolute path')
 const name = z.string().min(1).max(255)
 const url = z.string().max(1_000).refine(isServiceUrl, 'an http or https URL without user, query and fragment')
-
-function isServiceUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, username, password, search, hash, hostname } = new URL(text)
-  return /^https?:$/.test(protocol) && hostname !== '' && `${username}${password}${search}${hash}` === ''
-}
 
 /** Where a cloud's services are, where they are not where its catalogue says: `compute_endpoint_override` and its like. */
 const endpoints = z.strictObject({ compute: url, network: url, image: url, volume: url }).partial().default({})

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { catalogShape, endpointOf, identityUrl } from '../../../ports/compute/openstack/catalog.ts'
 import { cloudOf } from '../../../ports/compute/openstack/clouds.ts'
 import { openstackApiSettings, openstackSettings } from '../../../ports/compute/openstack/settings.ts'
 import { signInBody } from '../../../ports/compute/openstack/token.ts'
@@ -106,24 +105,4 @@ test('what the API gives holds no path and no secret, and is whole once the secr
     expect(openstackApiSettings.safeParse({ ...open, [path]: '/etc/x' }).success).toBe(false)
   const parsed = openstackApiSettings.parse(open)
   expect(openstackSettings.safeParse({ ...parsed, applicationCredentialSecret }).success).toBe(true)
-})
-
-test('a service is found by region and interface, and its version is put to an address that has none', () => {
-  const at = (url: string, region_id: string, kind = 'public') => ({ interface: kind, region_id, url })
-  const catalog = catalogShape.parse([
-    { type: 'compute', endpoints: [at('http://south/v2.1', 'south'), at('http://north/compute/v2.1/', 'north')] },
-    { type: 'network', endpoints: [at('http://north:9696/', 'north'), at('http://inner:9696', 'north', 'internal')] },
-    { type: 'volumev3', endpoints: [at('http://north/v3/abc', 'north')] },
-    { type: 'image', endpoints: [] },
-  ])
-  const north = { regionName: 'north', interface: 'public', endpoints: {} } as const
-  expect(endpointOf(catalog, 'compute', north)).toBe('http://north/compute/v2.1')
-  expect(endpointOf(catalog, 'network', north)).toBe('http://north:9696/v2.0')
-  expect(endpointOf(catalog, 'network', { ...north, interface: 'internal' })).toBe('http://inner:9696/v2.0')
-  expect(endpointOf(catalog, 'volume', north)).toBe('http://north/v3/abc')
-  expect(endpointOf(catalog, 'image', north)).toBeNull()
-  expect(endpointOf(catalog, 'image', { ...north, endpoints: { image: 'http://own' } })).toBe('http://own/v2')
-  expect(['http://a:5000', 'http://a:5000/v3/', 'http://a:5000/v2.0'].map(identityUrl)).toEqual(
-    Array.from({ length: 3 }, () => 'http://a:5000/v3'),
-  )
 })
