@@ -104,7 +104,12 @@ async function kept(
   { user }: PlannedJob,
   signal: AbortSignal,
 ): Promise<Job | undefined> {
-  const mine = (await jobsSeen(deps, spec, user, signal)).filter((job) => job.user_name === user.name)
+  const { name, deploymentId } = spec
+  const seen = await jobsSeen(deps, { name, deploymentId, owner: user }, signal)
+  // A directory that does not answer names nobody: by its seal such a job is this user's.
+  const mine = seen
+    .filter(({ user_name }) => user_name === user.name || user_name === '')
+    .map((job) => ({ ...job, user_name: user.name }))
   const chosen = chosenOf(mine)
   const extra = mine.filter((job) => isLive(job) && job !== chosen)
   for (const job of extra) await deps.api.cancel(job.user_name, job.job_id, signal)

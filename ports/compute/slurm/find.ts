@@ -39,11 +39,11 @@ export function sealedOf(job: Job, ref: InstanceRef): Sealed | null {
   const known = knownJob(ref)
   const user = job.user_name === '' ? (known?.user ?? ref.owner?.name ?? '') : job.user_name
   if (known !== null && known.user !== user) return null
-  const sealed = readJobName(job.name, ref.deploymentId, user)
-  if (sealed !== null) return sealed.name === ref.name ? sealed : null
-  // Whoever owns a job may give it another name, which must not hide it: one number is given once in a second.
-  const isRenamed = known !== null && job.job_id === known.id && job.submit_time === known.submitted
-  return isRenamed ? readJobName(known.name, ref.deploymentId, known.user) : null
+  // Whoever owns a job may give it another name, another session's as well, which must not hide it: one number is given once in a second.
+  const isKnown = known !== null && job.job_id === known.id && job.submit_time === known.submitted
+  const name = isKnown ? known.name : job.name
+  // Anybody may call many jobs as ours: what is another instance's by its words is not reckoned.
+  return name.startsWith(`${ref.name}.`) ? readJobName(name, ref.deploymentId, user) : null
 }
 
 /** The jobs of one instance, oldest first. There should be one. */
@@ -65,9 +65,9 @@ export interface Seeing {
 export async function jobsSeen(
   { api, roll, sight, settings }: Seeing,
   ref: InstanceRef,
-  owner: InstanceRef['owner'],
   signal: AbortSignal,
 ): Promise<Job[]> {
+  const { owner } = ref
   const seen = jobsOf(await roll(signal), ref)
   if (seen.length > 0 || owner === undefined || 'why' in mappedUser(owner, settings)) return seen
   if (await sight(owner.name, signal)) return seen

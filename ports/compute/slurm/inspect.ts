@@ -37,7 +37,7 @@ async function inspected(deps: InspectDeps, ref: InstanceRef, signal: AbortSigna
     missing.found(ref)
     return await told(deps, byNumber, ref, signal)
   }
-  const byName = await jobsSeen(deps, ref, ref.owner, signal)
+  const byName = await jobsSeen(deps, ref, signal)
   const job = chosenOf(byName) ?? byNumber
   if (job !== null) {
     missing.found(ref)

@@ -20,14 +20,25 @@ export async function* listInstances(
   signal: AbortSignal,
 ): AsyncGenerator<ObservedInstance> {
   const jobs = await live(() => pace(() => roll(signal), signal))
-  const names = new Set(jobs.flatMap((job) => readJobName(job.name, deploymentId, job.user_name)?.name ?? []))
-  for (const name of names) {
+  for (const [name, bearing] of byName(jobs, deploymentId)) {
     const instance = instanceOf(name)
-    const job = chosenOf(jobsOf(jobs, { name, deploymentId }))
+    const job = chosenOf(jobsOf(bearing, { name, deploymentId }))
     if (instance === null || job === undefined) continue
     const ref = refOf({ name, deploymentId }, job)
     yield { ref, ...instance, state: await instanceState(job, ref, locate) }
   }
+}
+
+function byName(jobs: readonly Job[], deploymentId: string): ReadonlyMap<string, readonly Job[]> {
+  const found = new Map<string, Job[]>()
+  for (const job of jobs) {
+    const name = readJobName(job.name, deploymentId, job.user_name)?.name
+    if (name === undefined) continue
+    const bearing = found.get(name)
+    if (bearing === undefined) found.set(name, [job])
+    else bearing.push(job)
+  }
+  return found
 }
 
 async function live(ask: () => Promise<readonly Job[]>): Promise<readonly Job[]> {

@@ -52,7 +52,7 @@ export async function removeInstance(deps: RemoveDeps, ref: InstanceRef, signal:
 async function remaining(deps: RemoveDeps, ref: InstanceRef, signal: AbortSignal): Promise<readonly Job[]> {
   const { api } = deps
   const known = knownJob(ref)
-  const byName = (await jobsSeen(deps, ref, ref.owner, signal)).filter(isLive)
+  const byName = (await jobsSeen(deps, ref, signal)).filter(isLive)
   if (known === null || byName.some(({ job_id }) => job_id === known.id)) return byName
   const numbered = (await api.job(known.id, signal)) ?? (await api.job(known.id, signal, known.user))
   const isOurs = numbered !== null && isLive(numbered) && sealedOf(numbered, ref) !== null
