@@ -10,7 +10,7 @@ import { Refusal } from '../refusal.ts'
 import { unavailable } from './refusals.ts'
 import { removeInstance } from './remove.ts'
 import type { Owner } from './shapes.ts'
-import { setStage } from './stage.ts'
+import { noteMade } from './stage.ts'
 import { claimsOf } from './volumes.ts'
 import { watchStart } from './watch.ts'
 
@@ -47,8 +47,7 @@ async function makeOrAdopt(deps: Deps, spec: InstanceSpec, namespace: string, ca
     await ensureAround(api, spec, namespace, owner, settings, signal)
     call.progress?.({ message: 'Starting', percent: null })
     await ensurePod(api, spec, namespace, manifest, owner, signal)
-    // Whoever wrote there first has seen to it, or is ending it.
-    await setStage(api, { namespace, owner }, 'made', signal)
+    await noteMade(api, namespace, owner, signal)
   }
   // One that rests or wakes was made long ago; of one that was made, the Pod may be gone by now, which an inspection tells.
   if (stage === 'making' || stage === 'made') await watchStart(deps, namespace, objectName(spec), call)

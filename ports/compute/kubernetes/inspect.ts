@@ -41,10 +41,10 @@ async function stateOf(deps: Deps, standing: Standing, signal: AbortSignal): Pro
   if (pod === null) return withoutPod(stage, owner?.metadata.deletionTimestamp !== undefined)
   const reading = await explain(api, pod, readPod(pod, stage), signal)
   const state = instanceState(reading, { pod, service, stage }, { settings, networks, now: api.now() })
-  // From now on a Pod that is missing is one that was lost.
-  if (stage === 'resuming' && state.kind === 'running' && owner !== null)
-    await setStage(api, { namespace, owner }, 'made', signal)
-  return state
+  if (stage !== 'resuming' || state.kind !== 'running' || owner === null) return state
+  // From then on a Pod that is missing is one that was lost, so nobody may count on it before.
+  const noted = await setStage(api, { namespace, owner }, 'made', signal)
+  return noted === null ? { kind: 'pending', reason: 'it wakes' } : state
 }
 
 /** What an owner without its Pod means. */

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { V1Pod } from '@kubernetes/client-node'
 import type { z } from 'zod'
 import type { InstanceSpec } from '../provider.ts'
@@ -17,8 +18,9 @@ import type { KubernetesSettings } from './settings.ts'
 import { objectShape, ownerShape, podShape } from './shapes.ts'
 import type { AnyObject, Owner, Pod } from './shapes.ts'
 
-/** Two who apply one object at once may meet; whoever comes second tries again. */
-const applyTries = 4
+/** Two who write one object at once may meet, be it the count of a quota: for whoever comes second nothing was done. */
+const tries = 8
+const soonestMs = 20
 
 export interface Made<T> {
   readonly kind: 'made' | 'adopted'
@@ -99,7 +101,7 @@ async function makeOnce<T extends AnyObject>(
   signal: AbortSignal,
 ): Promise<Made<T>> {
   try {
-    return { kind: 'made', object: await refusing(api.create(pathOf(namespace, kind), body, shape, signal)) }
+    return { kind: 'made', object: await createOne(api, pathOf(namespace, kind), body, shape, signal) }
   } catch (error) {
     if (!isStatus(error, 409)) throw error
     const found = await orNull(api.get(pathOf(namespace, kind, objectName(spec)), shape, signal))
@@ -111,13 +113,39 @@ async function makeOnce<T extends AnyObject>(
   }
 }
 
-async function applied(api: Api, path: string, body: object, signal: AbortSignal): Promise<void> {
+/** Makes an object. Throws `Refusal` for what the cluster would never make, and `ApiError`: 409 where its name is taken. */
+export const createOne = async <T>(
+  api: Api,
+  path: string,
+  body: object,
+  shape: z.ZodType<T>,
+  signal: AbortSignal,
+): Promise<T> =>
+  await meeting(
+    async () => await api.create(path, body, shape, signal),
+    ({ reason }) => reason === 'Conflict',
+    signal,
+  )
+
+const applied = async (api: Api, path: string, body: object, signal: AbortSignal): Promise<AnyObject> =>
+  await meeting(
+    async () => await api.apply(path, body, objectShape, signal),
+    () => true,
+    signal,
+  )
+
+async function meeting<T>(
+  deed: () => Promise<T>,
+  isMeeting: (conflict: ApiError) => boolean,
+  signal: AbortSignal,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await refusing(api.apply(path, body, objectShape, signal))
-      return
+      return await refusing(deed())
     } catch (error) {
-      if (!isStatus(error, 409) || attempt >= applyTries) throw error
+      if (!isStatus(error, 409) || !isMeeting(error) || attempt >= tries) throw error
+      // Not in step with the others.
+      await wait(soonestMs * attempt * (1 + Math.random()), undefined, { signal }).catch(() => undefined)
     }
   }
 }

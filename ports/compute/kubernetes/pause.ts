@@ -1,15 +1,16 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
-import { ApiError } from './api-error.ts'
+import { ApiError, isStatus } from './api-error.ts'
 import type { Api } from './api.ts'
 import { findStanding } from './find.ts'
 import type { Standing } from './find.ts'
 import { inspectInstance } from './inspect.ts'
 import type { Deps } from './inspect.ts'
 import { stageOf } from './names.ts'
+import { createOne } from './make.ts'
 import { keptPod } from './owner.ts'
 import { pathOf } from './paths.ts'
-import { refusalOf } from './refusals.ts'
 import { endPod } from './remove.ts'
+import { Refusal } from '../refusal.ts'
 import { ownerShape, podShape } from './shapes.ts'
 import type { Pod } from './shapes.ts'
 import { setStage } from './stage.ts'
@@ -74,12 +75,11 @@ async function madeAgain(
   const kept = keptPod(await api.get(pathOf(namespace, 'secrets', name), ownerShape, signal))
   if (kept === null) return false
   try {
-    await api.create(pathOf(namespace, 'pods'), kept, podShape, signal)
+    await createOne(api, pathOf(namespace, 'pods'), kept, podShape, signal)
     return true
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error
-    if (error.status === 409) return true
-    if (refusalOf(error) !== null) return false
+    if (error instanceof Refusal) return false
+    if (isStatus(error, 409) && error.reason === 'AlreadyExists') return true
     throw error
   }
 }

@@ -1,10 +1,28 @@
-import { isStatus } from './api-error.ts'
+import { ApiError, isStatus } from './api-error.ts'
 import type { Api } from './api.ts'
-import { stageLabel } from './names.ts'
+import { orNull } from './find.ts'
+import { stageLabel, stageOf } from './names.ts'
 import type { Stage } from './names.ts'
 import { pathOf } from './paths.ts'
 import { objectShape } from './shapes.ts'
 import type { AnyObject } from './shapes.ts'
+
+/** Whatever else writes on every Secret does so once or twice. */
+const tries = 8
+
+/**
+ * Says of an instance that is being made that it was, whoever wrote on its owner since: nobody goes back to `making`, and whoever
+ * wrote another stage there has seen to it, or is ending it. Throws `ApiError`.
+ */
+export async function noteMade(api: Api, namespace: string, owner: AnyObject, signal: AbortSignal): Promise<void> {
+  let found: AnyObject | null = owner
+  for (let attempt = 1; attempt <= tries; attempt++) {
+    if (found === null || stageOf(found.metadata.labels) !== 'making') return
+    if ((await setStage(api, { namespace, owner: found }, 'made', signal)) !== null) return
+    found = await orNull(api.metadata(pathOf(namespace, 'secrets', owner.metadata.name), objectShape, signal))
+  }
+  throw new ApiError(409, 'others write on it all the time')
+}
 
 /**
  * Writes on an instance's owner how far it has come, over what was read of it. `null`: somebody wrote there since, and nothing was

@@ -36,7 +36,7 @@ interface Where {
 
 /** Answers each request as the test says; there is no cluster behind it. */
 export async function playCluster(
-  answer: (line: string, request: IncomingMessage) => Played | Promise<Played>,
+  answer: (line: string, request: IncomingMessage, body: string) => Played | Promise<Played>,
   more: Settings | ((where: Where) => Settings) = {},
 ): Promise<PlayedCluster> {
   const { ca, key, cert } = await makeServerCertificate()
@@ -46,10 +46,11 @@ export async function playCluster(
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.once('end', () => {
-      requests.push({ line, authorization: request.headers.authorization, body: Buffer.concat(chunks).toString() })
+      const body = Buffer.concat(chunks).toString()
+      requests.push({ line, authorization: request.headers.authorization, body })
       void (async () => {
-        const { status, body, headers } = await answer(line, request)
-        response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body)
+        const played = await answer(line, request, body)
+        response.writeHead(played.status, { 'content-type': 'application/json', ...played.headers }).end(played.body)
       })()
     })
   })
