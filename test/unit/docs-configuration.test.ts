@@ -1,16 +1,19 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import type { z } from 'zod'
 import { defaultRetention } from '../../domain/retention.ts'
 import { defaultTimings } from '../../domain/timings.ts'
 import { basePart, parts } from '../../platform/config/parts.ts'
 import { dockerSettings } from '../../ports/compute/docker/settings.ts'
 import { fakeSettings } from '../../ports/compute/fake/settings.ts'
+import { handoverSettings } from '../../ports/compute/handover/settings.ts'
+import { kubernetesSettings } from '../../ports/compute/kubernetes/settings.ts'
+import { openstackSettings } from '../../ports/compute/openstack/settings.ts'
 import { processSettings } from '../../ports/compute/process/settings.ts'
-import { root } from '../rules/imports.ts'
+import { slurmSettings } from '../../ports/compute/slurm/settings.ts'
+import { documents, sectionOf, tableRows, textOf } from '../rules/documents.ts'
+import { sourceFiles } from '../rules/imports.ts'
 
-const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
 const configuration = textOf('docs/configuration.md')
 const read = new Set(
   [basePart, ...Object.values(parts)].flatMap((part) => Object.keys((part.in as { shape: object }).shape)),
@@ -23,12 +26,7 @@ const composeOnly = new Set(
   composeFiles.flatMap((file) => [...textOf(file).matchAll(/\$\{([A-Z_]+)/g)].map(([, name = '']) => name)),
 )
 /** The names in the first column of the tables. */
-const rows = (text: string) =>
-  new Set(
-    [...text.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) =>
-      [...(cell ?? '').matchAll(/`([^`]+)`/g)].map((m) => m[1] ?? ''),
-    ),
-  )
+const rows = (text: string) => new Set(tableRows(text).flatMap(({ words: [first = []] }) => first))
 
 test('every variable has its row in docs/configuration.md, or a section that begins with it', () => {
   const described = rows(configuration)
@@ -36,20 +34,17 @@ test('every variable has its row in docs/configuration.md, or a section that beg
   expect(ours.filter((key) => !described.has(key) && !sections.has(key))).toEqual([])
 })
 
-test('every variable that a document or the compose file names is one that is read', () => {
-  const files = [
-    'README.md',
-    'Dockerfile',
-    'docs/configuration.md',
-    'docs/operations.md',
-    'docs/operations/backup.md',
-    'docs/operations/metrics.md',
-    'docs/operations/runbook.md',
-  ]
-  for (const file of files) {
-    const named = [...textOf(file).matchAll(/\bCARREL_[A-Z_]*[A-Z]\b/g)].map(([name]) => name)
+const variablesIn = (files: readonly string[]) =>
+  new Set(files.flatMap((file) => [...textOf(file).matchAll(/\bCARREL_[A-Z_]*[A-Z]\b/g)].map(([name]) => name)))
+/** What drivers give instances, and what the tests are told; neither is configuration. */
+const others = variablesIn(['.ci/run', ...['ports', 'images', 'test'].flatMap((folder) => sourceFiles(folder))])
+
+test('every variable that a document or the compose file names is one that somebody reads', () => {
+  for (const file of ['Dockerfile', ...documents.filter((name) => name !== 'CHANGELOG.md')]) {
+    const isConfiguration = /^(README|Dockerfile|docs\/(configuration|operations))/.test(file)
+    const known = (name: string) => read.has(name) || composeOnly.has(name) || (!isConfiguration && others.has(name))
     expect(
-      named.filter((name) => !read.has(name) && !composeOnly.has(name)),
+      [...variablesIn([file])].filter((name) => !known(name)),
       file,
     ).toEqual([])
   }
@@ -73,16 +68,35 @@ test('every timing has its row, and every row of the timings is one', () => {
   expect([...rows(part)].toSorted()).toEqual(Object.keys(defaultTimings).toSorted())
 })
 
-/** What a section of docs/configuration.md says, up to the next heading. */
-const section = (title: string) => configuration.split(`\n${title}\n`)[1]?.split(/\n#{2,3} /)[0] ?? ''
+const section = (title: string) => sectionOf(configuration, title).split('\n#')[0] ?? ''
+
+const onPage = (kind: string, heading: string) => sectionOf(textOf(`docs/providers/${kind}.md`), heading)
+const isPlain = (value: unknown): value is string | number | boolean =>
+  ['string', 'number', 'boolean'].includes(typeof value)
 
 test.each([
-  ['docker', Object.keys(dockerSettings.unwrap().shape)],
-  ['process', Object.keys(processSettings.shape)],
-])('every setting of a provider of the kind %s has its row, and every row is one', (kind, settings) => {
-  const named = [...rows(section(`### Settings of \`${kind}\``))].filter((name) => !name.includes('.'))
-  expect(named.toSorted()).toEqual(settings.toSorted())
-})
+  ['docker', section('### Settings of `docker`'), dockerSettings.unwrap().shape],
+  ['process', section('### Settings of `process`'), processSettings.shape],
+  ['handover', onPage('handover', '## Setting it up'), handoverSettings.shape],
+  ['kubernetes', onPage('kubernetes', '## Settings'), kubernetesSettings.unwrap().shape],
+  ['openstack', onPage('openstack', '## Settings'), openstackSettings.unwrap().shape],
+  ['slurm', onPage('slurm', '## Settings'), slurmSettings.unwrap().shape],
+] as const)(
+  'every setting of a provider of the kind %s is described with its default, and no other is',
+  (_, text, shape) => {
+    const listed = tableRows(text)
+    for (const [name, schema] of Object.entries<z.ZodType>(shape)) {
+      expect(text, name).toContain(`\`${name}\``)
+      const byDefault = schema.safeParse(undefined).data
+      const row = listed.find(({ words: [first = []] }) => first.includes(name))
+      // Digits stand in groups of three, and several names of one row have their defaults in one cell.
+      const told = row?.cells[1]?.replaceAll(/(\d) (?=\d{3})|`/g, '$1').split(/[,;] /)
+      if (told !== undefined && isPlain(byDefault)) expect(told, name).toContain(`${byDefault}`)
+    }
+    const names = listed.flatMap(({ words: [first = []] }) => first).filter((name) => !name.includes('.'))
+    expect(names.filter((name) => !Object.hasOwn(shape, name))).toEqual([])
+  },
+)
 
 test('every setting of a fake provider is named', () => {
   const told = section('### Settings of `fake`')

@@ -1,13 +1,8 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { expect, test } from 'vitest'
+import { documents, textOf } from '../rules/documents.ts'
 import { root } from '../rules/imports.ts'
-
-const documents = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8', timeout: 10_000 })
-  .trim()
-  .split('\n')
-const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
 
 /** As the places where repositories are read make an anchor of a heading. */
 const anchorOf = (title: string) =>

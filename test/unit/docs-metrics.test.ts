@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
@@ -13,9 +11,8 @@ import { outsideDriftKinds } from '../../domain/outside-sweep.ts'
 import { driftKinds } from '../../domain/reconciliation.ts'
 import { countForeignPayloads, createMetrics } from '../../platform/metrics.ts'
 import { folders } from '../rules/import-table.ts'
-import { root, sourceFiles } from '../rules/imports.ts'
-
-const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
+import { textOf } from '../rules/documents.ts'
+import { sourceFiles } from '../rules/imports.ts'
 
 /** Every metric that some process registers, by its whole name. */
 const registered = new Set(

@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { refusalCodes } from '../../domain/errors.ts'
 import { reasonSentences } from '../../domain/lifecycle.ts'
 import { providerKinds } from '../../domain/provider-kinds.ts'
-import { root, sourceFiles } from '../rules/imports.ts'
+import { sectionOf, textOf } from '../rules/documents.ts'
+import { sourceFiles } from '../rules/imports.ts'
 
-const textOf = (file: string) => readFileSync(join(root, file), 'utf8')
 const providers = textOf('docs/providers.md')
 
 test('docs/providers.md says what users read of each refusal, in their words', () => {
@@ -16,9 +14,8 @@ test('docs/providers.md says what users read of each refusal, in their words', (
 
 /** What is said of a kind: its section, and its page where it has one. */
 function describedOf(kind: string): string {
-  const section = providers.split(`\n## \`${kind}\`\n`)[1]?.split('\n## ')[0]
   const page = providers.includes(`(providers/${kind}.md)`) ? textOf(`docs/providers/${kind}.md`) : ''
-  return `${section ?? ''}${page}`
+  return `${sectionOf(providers, `## \`${kind}\``)}${page}`
 }
 
 // The fake refuses what a test tells it to.
