@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { retryAfterMs } from '../retry-after.ts'
 import { CloudError } from './cloud-error.ts'
 import type { Answer } from './wire.ts'
 
@@ -16,7 +17,11 @@ export function faultOf(who: string, { status, body, header }: Answer): CloudErr
   const [name, words] = wordsOf(body)
   const detail = `${who}: ${status}${words === null ? '' : ` ${words.replaceAll(/<[^>]*>/g, ' ')}`}`
   const gone = status === 404 && name !== null && goneNames.test(name)
-  return new CloudError(status, detail, { gone, retryAfterMs: retryAfter(header('retry-after')) })
+  return new CloudError(status, detail, {
+    gone,
+    told: words !== null,
+    retryAfterMs: retryAfterMs(header('retry-after')),
+  })
 }
 
 function wordsOf(body: unknown): [name: string | null, words: string | null] {
@@ -26,13 +31,4 @@ function wordsOf(body: unknown): [name: string | null, words: string | null] {
     return [entry[0], [entry[1].type, entry[1].message].filter((w) => w !== undefined).join(': ')]
   const inner = bare.safeParse(body)
   return [null, inner.success ? inner.data.message : null]
-}
-
-const longestWaitMs = 3_600_000
-
-/** Seconds or a date, as RFC 9110 has it. */
-export function retryAfter(header: string | null, now: number = Date.now()): number | null {
-  if (header === null) return null
-  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now
-  return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 0), longestWaitMs)
 }

@@ -82,7 +82,7 @@ async function imagesCalled(api: CloudApi, name: string, signal: AbortSignal): P
     return (await api.get('image', '/images', imagePage, signal, { query })).filter((image) => image.name === name)
   } catch (error) {
     // Glance calls a name that it cannot have a wrong request.
-    const isMissing = error instanceof CloudError && (error.status === 400 || (error.status === 404 && uuid.test(name)))
+    const isMissing = error instanceof CloudError && error.told && error.status === (uuid.test(name) ? 404 : 400)
     throw isMissing ? new Refusal('image_missing', error.message) : error
   }
 }

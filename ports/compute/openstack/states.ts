@@ -2,6 +2,7 @@ import type { FailReason } from '../../../domain/lifecycle.ts'
 import type { InstanceState, Running } from '../provider.ts'
 import { addressIn, portsIn } from './names.ts'
 import { addressList } from '../networks.ts'
+import { quotaWords } from './refusal.ts'
 import type { Server } from './shapes.ts'
 
 type Meaning = 'pending' | 'running' | 'paused' | 'failed' | 'exited' | 'absent' | 'unknown'
@@ -113,7 +114,7 @@ const faults: readonly (readonly [RegExp, FailReason])[] = [
   // Several machines were tried in vain: the place was there.
   [/exceeded max(imum)? (number of retries|scheduling attempts)/i, 'start_failed'],
   [/no valid host/i, 'unschedulable'],
-  [/quota|maximum number of/i, 'backend_quota'],
+  [quotaWords, 'backend_quota'],
   [/image .*(could not be found|is unacceptable|not found)/i, 'image_missing'],
 ]
 

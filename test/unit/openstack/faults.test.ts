@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { faultOf, retryAfter } from '../../../ports/compute/openstack/fault.ts'
+import { faultOf } from '../../../ports/compute/openstack/fault.ts'
 import { refusalOf } from '../../../ports/compute/openstack/refusal.ts'
 
 const read = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
@@ -28,6 +28,27 @@ test.each([
     },
     'backend_quota',
   ],
+  [
+    413,
+    {
+      overLimit: {
+        code: 413,
+        message: 'VolumeSizeExceedsLimit: Requested volume size 20 is larger than maximum allowed limit 10.',
+      },
+    },
+    'backend_quota',
+  ],
+  [
+    403,
+    {
+      forbidden: {
+        code: 403,
+        message:
+          'Project a is over a limit for [Resource servers is over limit of 1 due to current usage 1 and delta 1]',
+      },
+    },
+    'backend_quota',
+  ],
   [400, { badRequest: { code: 400, message: 'Can not find requested image' } }, 'image_missing'],
   [400, { badRequest: { code: 400, message: 'Image 0d5a is not active.' } }, 'image_missing'],
   [400, { badRequest: { code: 400, message: 'Flavor m9 could not be found.' } }, 'template_unfit'],
@@ -51,6 +72,22 @@ test.each([401, 404, 408, 409, 429, 500, 502, 503, 504])('%i refuses nothing: it
   ).toBeNull()
 })
 
+test.each([
+  ['a rate', 413, { overLimit: { code: 413, message: 'This request was rate-limited.' } }],
+  [
+    'a network that has no address left',
+    400,
+    { NeutronError: { type: 'ExternalIpAddressExhausted', message: 'Unable to find any IP address on network a.' } },
+  ],
+])('%s refuses nothing either', (_what, status, body) => {
+  expect(refusalOf(read(status, body))).toBeNull()
+})
+
+test.each([301, 302, 400, 403, 405, 413])('%i in other words than a service’s is of who stands before it', (status) => {
+  expect(refusalOf(read(status, undefined))).toBeNull()
+  expect(refusalOf(read(status, { error: 'blocked' }))).toBeNull()
+})
+
 test('only what a service says itself of a thing that is not there means that it is gone', () => {
   expect(read(404, { itemNotFound: { code: 404, message: 'Instance a could not be found.' } }).gone).toBe(true)
   expect(
@@ -71,12 +108,11 @@ test('an operator reads the words of the service, without marks and capped', () 
   expect(read(502, undefined).message).toBe('nova: 502')
 })
 
-test('how long to leave it alone is read as seconds or as a date, and never as more than an hour', () => {
-  const now = Date.parse('2026-01-01T00:00:00Z')
-  expect(retryAfter('7', now)).toBe(7_000)
-  expect(retryAfter('Thu, 01 Jan 2026 00:01:00 GMT', now)).toBe(60_000)
-  expect(retryAfter('Wed, 31 Dec 2025 00:00:00 GMT', now)).toBe(0)
-  expect(retryAfter('9999999', now)).toBe(3_600_000)
-  expect(retryAfter('soon', now)).toBeNull()
-  expect(retryAfter(null, now)).toBeNull()
+test.each([
+  ['7', 7_000],
+  ['1.5', null],
+  ['-1', null],
+  ['soon', null],
+])('an answer that says to wait %s is left alone for %j ms', (header, ms) => {
+  expect(read(503, undefined, { 'retry-after': header }).retryAfterMs).toBe(ms)
 })

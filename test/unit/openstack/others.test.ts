@@ -71,3 +71,14 @@ test('a cloud that does not know a filter shows everybody’s, and ours alone ar
   expect(left().sort()).toEqual(['ports', 'ports', 'security_groups', 'security_groups', 'volumes', 'volumes'])
   await provider.close()
 })
+
+test('an image is missing where Glance says so, and not where somebody before it says something', async () => {
+  const provider = openCloud(cloud)
+  const created = async (image: string) => await provider.create(specOf({ image }), call)
+  cloud.instead = ({ service }) => (service === 'image' ? { status: 404, body: { error: 'nothing here' } } : undefined)
+  for (const image of [crypto.randomUUID(), 'desk']) expect(await created(image)).toMatchObject({ kind: 'unavailable' })
+  const told = { message: 'No image found with ID a<br />', code: '404 Not Found', title: 'Not Found' }
+  cloud.instead = ({ service }) => (service === 'image' ? { status: 404, body: told } : undefined)
+  expect(await created(crypto.randomUUID())).toMatchObject({ kind: 'refused', code: 'image_missing' })
+  await provider.close()
+})

@@ -107,6 +107,7 @@ test.each([
   ['Exceeded maximum number of retries. Exhausted all hosts available for retrying', false, 'start_failed'],
   ['Build of instance a aborted: Image b could not be found.', false, 'image_missing'],
   ['Quota exceeded for gigabytes', false, 'backend_quota'],
+  ['Project a is over a limit for [Resource class:VCPU is over limit of 8]', false, 'backend_quota'],
   ['Build of instance a aborted: no reason', false, 'start_failed'],
   ['', false, 'start_failed'],
   ['Failed to power off instance', true, 'node_failed'],
