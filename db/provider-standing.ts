@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../domain/capabilities.ts'
 import type { ProviderId } from '../domain/ids.ts'
+import { hasTerms } from '../domain/placement.ts'
 import type { CheckCode } from '../domain/provider-check.ts'
 import type { TemplateSpec } from '../domain/template.ts'
 import type { Executor } from './connect.ts'
@@ -34,18 +35,18 @@ export async function readOpenFault(executor: Executor, providerId: ProviderId):
   return row?.open_fault ?? null
 }
 
-/** What the templates in service say whose sessions may be placed at the provider. */
+/** What the templates in service say whose sessions may be placed at the provider, of the first `atMost` that name it. */
 export async function templatesAt(
   executor: Executor,
   providerId: ProviderId,
   atMost: number,
 ): Promise<readonly TemplateSpec[]> {
-  const { rows } = await sql<{ spec: TemplateSpec }>`
-    select v.spec from template t
+  const { rows } = await sql<{ spec: TemplateSpec; kind: string }>`
+    select v.spec, p.kind from template t
     join template_version v on v.template_id = t.id and v.version = t.current_version
     join provider p on p.id = ${providerId}
     where t.deactivated_at is null and (v.spec #>> '{provider,id}' = p.id or v.spec #>> '{provider,kind}' = p.kind
       or v.spec #>> '{provider,class}' = any(p.classes))
     order by t.id limit ${atMost}`.execute(executor)
-  return rows.map(({ spec }) => spec)
+  return rows.filter(({ spec, kind }) => hasTerms(spec, kind)).map(({ spec }) => spec)
 }

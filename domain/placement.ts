@@ -76,12 +76,15 @@ export function withAtHand(
 
 const lacksAt = (demand: Demand, candidate: Candidate): Lack[] => [
   ...lacksOf(demand, abilitiesOf(demand, candidate)),
-  ...(hasTerms(demand, candidate) ? [] : (['terms'] as const)),
+  ...(hasTerms(demand, candidate.kind) ? [] : (['terms'] as const)),
 ]
 
-/** Whether the template says what a provider of this kind cannot do without: flavours, or where a link leads. */
-const hasTerms = ({ backend = {} }: Demand, { kind }: Candidate): boolean =>
-  kind === 'openstack' ? backend.openstack !== undefined : kind !== 'link' || backend.link !== undefined
+/**
+ * Whether the template says what a provider of this kind cannot do without: flavours, or where a link leads. What is a link says
+ * nothing that could run elsewhere.
+ */
+export const hasTerms = ({ backend = {} }: Pick<Demand, 'backend'>, kind: string): boolean =>
+  (kind === 'link') === (backend.link !== undefined) && (kind !== 'openstack' || backend.openstack !== undefined)
 
 /** What it can do for this session: on Kubernetes the Pod goes when it is paused, and without a workspace all that it stored with it. */
 export function abilitiesOf<C extends Capabilities | null>(

@@ -7,9 +7,10 @@ import type { Db } from '../../db/connect.ts'
 import { readGrounds } from '../../db/grounds.ts'
 import { recordObserved } from '../../db/provider-health.ts'
 import { insertProvider } from '../../db/provider-registry.ts'
-import { concludeCheck, getCheck } from '../../db/provider-checks.ts'
-import { recordCapabilities, recordOpenFault, readOpenFault } from '../../db/provider-standing.ts'
+import { beginCheck, concludeCheck, getCheck } from '../../db/provider-checks.ts'
+import { recordCapabilities, recordOpenFault, readOpenFault, templatesAt } from '../../db/provider-standing.ts'
 import { countSealed } from '../../db/sealed-rows.ts'
+import { insertTemplate } from '../../db/templates.ts'
 import { forgetReconciliations } from '../../db/upkeep.ts'
 import type { Capabilities } from '../../domain/capabilities.ts'
 import { newId } from '../../domain/ids.ts'
@@ -20,6 +21,7 @@ import { createSecrets, providerSecrets, sealMark } from '../../platform/secrets
 import { rotate } from '../../stack/key-rotation.ts'
 import { createRows } from '../setup/rows.ts'
 import type { Owner, Rows } from '../setup/rows.ts'
+import { plainTemplate } from '../setup/template.ts'
 
 const key = (id: string, byte: number) => ({ id, secret: new Uint8Array(32).fill(byte) })
 const old = createSecrets(createKeyring([key('k1', 1)]))
@@ -167,6 +169,32 @@ test('a check ends once, with what was found first, and is forgotten after 30 da
   await sql`update provider_check set requested_at = now() - interval '31 days'`.execute(db)
   expect(await forgetReconciliations(db)).toEqual({ done: 1, more: false })
   expect(await getCheck(db, { id, providerId: cloud })).toBeNull()
+})
+
+test('a check looks for the templates that may be placed there, and not for what is an address', async () => {
+  await make('links' as ProviderId, { kind: 'link', classes: ['places'] })
+  await make('host' as ProviderId, { classes: ['places'] })
+  const backend = { link: { url: 'https://desk.example/' } }
+  for (const [name, more] of Object.entries({ desk: {}, place: { backend } })) {
+    const spec = { ...plainTemplate, title: name, provider: { class: 'places' }, ...more }
+    const template = { id: newId('template'), name, origin: 'api' as const, spec, createdBy: null }
+    await db.transaction().execute(async (trx) => await insertTemplate(trx, template))
+  }
+  const titlesAt = async (id: string) => (await templatesAt(db, id as ProviderId, 10)).map(({ title }) => title)
+  expect(await titlesAt('links')).toEqual(['place'])
+  expect(await titlesAt('host')).toEqual([plainTemplate.title, 'desk'])
+})
+
+test('a check whose run was lost is ended after an hour, by whoever looks after such rows', async () => {
+  const id = newId('check')
+  await db.insertInto('provider_check').values({ id, provider_id: cloud, requested_by: owner.accountId }).execute()
+  expect(await beginCheck(db, id)).toBe(true)
+  expect(await forgetReconciliations(db)).toEqual({ done: 0, more: false })
+  await sql`update provider_check set started_at = now() - interval '2 hours' where id = ${id}`.execute(db)
+  expect(await forgetReconciliations(db)).toEqual({ done: 1, more: false })
+  const ended = await getCheck(db, { id, providerId: cloud })
+  expect(ended).toMatchObject({ outcome: 'failed', findings: [{ code: 'check_failed', level: 'missing' }] })
+  expect(ended?.endedAt).not.toBeNull()
 })
 
 test('what configuration names is configuration’s from then on, without the secrets that it was given', async () => {

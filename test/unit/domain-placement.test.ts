@@ -128,6 +128,14 @@ describe('what is needed', () => {
     expect(choosePlacement(asked, [{ ...cloud, capabilities: null }])).toEqual({ kind: 'unfit', lacking: ['terms'] })
   })
 
+  test('what is a link is taken by nothing that runs something', () => {
+    const asked = demand({ class: 'desks' }, { backend: { link: { url: 'https://desk.example/' } } })
+    const host = candidate('host', { classes: ['desks'] })
+    const links = candidate('links', { kind: 'link', classes: ['desks'], load: 9 })
+    expect(placedAt(asked, [host, links])).toBe('links')
+    expect(choosePlacement(asked, [host])).toEqual({ kind: 'unfit', lacking: ['terms'] })
+  })
+
   test('what is to be mounted is looked for where it is at hand in service, and anywhere else where that is nowhere', () => {
     const all = [candidate('far'), candidate('near', { load: 9 }), candidate('closed', { open: false })]
     const at = (...ids: string[]) => withAtHand(all, (id) => ids.includes(id)).map(({ id }) => id)
