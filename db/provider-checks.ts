@@ -116,3 +116,15 @@ export async function concludeCheck(executor: Executor, id: CheckId, findings: r
     .where('ended_at', 'is', null)
     .execute()
 }
+
+/** Ends those that nothing was heard of for so long: their run ended without a word, or was never begun. Returns how many. */
+export async function failLostChecks(executor: Executor, afterMs: number, atMost: number): Promise<number> {
+  const findings: readonly CheckFinding[] = [{ code: 'check_failed', level: 'missing' }]
+  const failed = await sql`
+    update provider_check set ended_at = now(), outcome = ${outcomeOf(findings)}, findings = ${JSON.stringify(findings)}
+    where id = any(array(
+      select id from provider_check
+      where ended_at is null and coalesce(started_at, requested_at) < now() - ${afterMs}::int * interval '1 millisecond'
+      order by id limit ${atMost} for no key update skip locked))`.execute(executor)
+  return Number(failed.numAffectedRows)
+}

@@ -4,6 +4,7 @@ import { longestReconcileRunMs } from '../domain/timings.ts'
 import type { Db, Trx } from './connect.ts'
 import { pruneKeys } from './idempotency.ts'
 import { requestStop } from './intents.ts'
+import { failLostChecks } from './provider-checks.ts'
 
 /** What one batch did, and whether another one would find more to do. */
 export interface Batch {
@@ -60,8 +61,8 @@ export async function forgetKeys(db: Db): Promise<Batch> {
 }
 
 /**
- * Closes reconciliations that nothing was heard of for an hour: their run ended without a word, or was never begun. Their provider's
- * next run would close them, but one that is out of service has none. Then forgets those that ended 30 days ago, and checks of providers
+ * Closes reconciliations and checks that nothing was heard of for an hour: their run ended without a word, or was never begun. A
+ * provider's next reconciliation would close the last, but one that is out of service has none. Then forgets those that ended 30 days ago, and checks of providers
  * and syncs of catalogues as old as that.
  */
 export async function forgetReconciliations(db: Db): Promise<Batch> {
@@ -71,6 +72,7 @@ export async function forgetReconciliations(db: Db): Promise<Batch> {
         select id from reconciliation
         where ended_at is null and coalesce(started_at, requested_at) < now() - ${longestReconcileRunMs}::int * interval '1 millisecond'
         order by id limit ${rowsPerBatch} for no key update skip locked))`.execute(trx)
+    const failed = await failLostChecks(trx, longestReconcileRunMs, rowsPerBatch)
     const gone = await sql`
       delete from reconciliation where id = any(array(
         select id from reconciliation where coalesce(ended_at, started_at, requested_at) < ${daysAgo(recordsDays)}
@@ -85,7 +87,8 @@ export async function forgetReconciliations(db: Db): Promise<Batch> {
       delete from catalogue_sync where id = any(array(
         select id from catalogue_sync where requested_at < ${daysAgo(recordsDays)}
         order by requested_at limit ${rowsPerBatch} for update skip locked))`.execute(trx)
-    const batches = [closed, gone, checks, syncs].map(({ numAffectedRows }) => batchOf(Number(numAffectedRows)))
+    const each = [closed, gone, checks, syncs].map(({ numAffectedRows }) => Number(numAffectedRows))
+    const batches = [failed, ...each].map((done) => batchOf(done))
     return {
       done: batches.reduce((sum, { done }) => sum + done, 0),
       more: batches.some(({ more }) => more),
