@@ -26,7 +26,6 @@ export const add = (a: Resources, b: Resources): Resources => each((r) => a[r] +
 export const sum = (all: readonly Resources[]): Resources => all.reduce(add, nothing)
 /** What a session goes on holding while it is paused: its place, and what it stored. */
 export const atRest = (r: Resources): Resources => ({ ...nothing, sessions: r.sessions, diskMib: r.diskMib })
-export const isNothing = (r: Resources): boolean => resourceNames.every((name) => r[name] === 0)
 
 /** The limits that hold: what is set for the payer, else the site's default. A set `null` means "the default". */
 export const withDefaults = (set: Limits, defaults: Limits): Limits => each((r) => set[r] ?? defaults[r])

@@ -1,8 +1,7 @@
-import { heldBy } from '../db/admission.ts'
 import { listProviders } from '../db/providers.ts'
 import type { ProviderRow } from '../db/providers.ts'
+import { isProviderInUse } from '../db/survey.ts'
 import type { ProviderId } from '../domain/ids.ts'
-import { isNothing } from '../domain/resources.ts'
 import type { WorkerDeps } from './deps.ts'
 import { startProvider } from './provider.ts'
 import type { Roles } from './roles.ts'
@@ -48,7 +47,7 @@ export function keepOpen(
   const follow = async (id: ProviderId): Promise<void> => {
     const row = latest.get(id)
     if (stopping || row === undefined) return
-    const wanted = !row.disabled || !isNothing(await heldBy(db, { kind: 'provider', id }))
+    const wanted = !row.disabled || (await isProviderInUse(db, id))
     // What is open when it stops is closed by `stop`.
     if (stopping) return
     const present = open.get(id)

@@ -1,5 +1,7 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { recordRemoved, tombstone } from '../../db/instances.ts'
+import { reopenProvider, shutProvider } from '../../db/provider-shut.ts'
 import type { ProviderRow } from '../../db/providers.ts'
 import type { ProviderId } from '../../domain/ids.ts'
 import { keepOpen } from '../../worker/providers.ts'
@@ -81,6 +83,22 @@ test('a provider that drains holds up no other, and is opened anew as it is when
   await untilTold(`+slow${slow}`)
   expect(following.serving().toSorted()).toEqual(['slow', 'swift'])
   await following.stop()
+})
+
+test('one that is out of service is served until nothing of it is held, and no removal is unconfirmed', async () => {
+  const key = await rows.session(await rows.account(), { providerId: swiftId })
+  await tombstone(rows.db, key, swiftId)
+  const version = await versionOf(swiftId)
+  await rows.db.transaction().execute(async (trx) => await shutProvider(trx, swiftId, 'disabled'))
+  const following = follow()
+  await following.first
+  expect(following.serving().toSorted()).toEqual(['slow', 'swift'])
+  await recordRemoved(rows.db, key)
+  changed('')
+  await untilTold(`-swift${version + 1}`)
+  expect(following.serving()).toEqual(['slow'])
+  await following.stop()
+  await rows.db.transaction().execute(async (trx) => await reopenProvider(trx, swiftId, 'disabled'))
 })
 
 test('who stops closes all at once, also beside one that drains, which is not opened again', async () => {
