@@ -1,7 +1,7 @@
-import type { z } from 'zod'
 import type { CloudApi, Query } from './api.ts'
 import type { Service } from './catalog.ts'
 import { CloudError } from './cloud-error.ts'
+import type { Page } from './shapes.ts'
 
 /** No list of ours is longer; a service that always says "more" would be asked for ever. */
 const mostPages = 1_000
@@ -23,7 +23,7 @@ export async function* pages<T extends Listed>(
   api: CloudApi,
   service: Service,
   path: string,
-  schema: z.ZodType<{ readonly items: T[]; readonly more: boolean }>,
+  schema: Page<T>,
   signal: AbortSignal,
   { query = {}, limit }: Asked,
 ): AsyncGenerator<T[]> {

@@ -26,22 +26,33 @@ const serverShape = z.object({
 })
 export type Server = z.output<typeof serverShape>
 
+/** What a service puts its answer into. */
+const around = z.record(z.string(), z.unknown())
+
+const aloneOf = <T>(kind: string, item: z.ZodType<T>) => around.transform((answer) => answer[kind]).pipe(item)
+
 /** Services say "next" with an address of theirs; only that there is one is taken from it. */
-const links = z.array(z.object({ rel: z.string() })).default([])
+const more = z
+  .array(z.object({ rel: z.string() }))
+  .default([])
+  .transform((links) => links.some(({ rel }) => rel === 'next'))
+
+export type Page<T> = z.ZodType<{ readonly items: T[]; readonly more: boolean }>
+
+function pageOf<T>(kind: string, item: z.ZodType<T>): Page<T> {
+  const page: Page<T> = z.object({ items: z.array(item), more })
+  return around.transform((answer): unknown => ({ items: answer[kind], more: answer[`${kind}_links`] })).pipe(page)
+}
 
 /** By its tags a list of several instances' servers is taken apart: one without them would be nobody's. */
 const listedShape = serverShape.extend({ tags: z.array(z.string()) })
 
-export const serverPage = z
-  .object({ servers: z.array(listedShape), servers_links: links })
-  .transform((page) => ({ items: page.servers, more: page.servers_links.some(isNext) }))
+export const serverPage = pageOf('servers', listedShape)
 const presentShape = z.object({ id, name: words })
 export type Present = z.output<typeof presentShape>
-export const presentPage = z
-  .object({ servers: z.array(presentShape), servers_links: links })
-  .transform((page) => ({ items: page.servers, more: page.servers_links.some(isNext) }))
-export const serverAlone = z.object({ server: serverShape }).transform((a) => a.server)
-export const serverMade = z.object({ server: z.object({ id }) }).transform((a) => a.server)
+export const presentPage = pageOf('servers', presentShape)
+export const serverAlone = aloneOf('server', serverShape)
+export const serverMade = aloneOf('server', z.object({ id }))
 export const consoleOutput = z.object({ output: words })
 
 const ruleShape = z.object({
@@ -63,10 +74,8 @@ const groupShape = z.object({
   security_group_rules: z.array(ruleShape).default([]),
 })
 export type Group = z.output<typeof groupShape>
-export const groupPage = z
-  .object({ security_groups: z.array(groupShape), security_groups_links: links })
-  .transform((page) => ({ items: page.security_groups, more: page.security_groups_links.some(isNext) }))
-export const groupAlone = z.object({ security_group: groupShape }).transform((a) => a.security_group)
+export const groupPage = pageOf('security_groups', groupShape)
+export const groupAlone = aloneOf('security_group', groupShape)
 
 const portShape = z.object({
   id,
@@ -76,24 +85,18 @@ const portShape = z.object({
   security_groups: z.array(z.string()).default([]),
 })
 export type Port = z.output<typeof portShape>
-export const portPage = z
-  .object({ ports: z.array(portShape), ports_links: links })
-  .transform((page) => ({ items: page.ports, more: page.ports_links.some(isNext) }))
-export const portAlone = z.object({ port: portShape }).transform((a) => a.port)
+export const portPage = pageOf('ports', portShape)
+export const portAlone = aloneOf('port', portShape)
 
 const floatingShape = z.object({ id, description: words, port_id: words })
 export type Floating = z.output<typeof floatingShape>
-export const floatingPage = z
-  .object({ floatingips: z.array(floatingShape), floatingips_links: links })
-  .transform((page) => ({ items: page.floatingips, more: page.floatingips_links.some(isNext) }))
-export const floatingAlone = z.object({ floatingip: floatingShape }).transform((a) => a.floatingip)
+export const floatingPage = pageOf('floatingips', floatingShape)
+export const floatingAlone = aloneOf('floatingip', floatingShape)
 
 const volumeShape = z.object({ id, status: z.string(), metadata: z.record(z.string(), z.string()).default({}) })
 export type Volume = z.output<typeof volumeShape>
-export const volumePage = z
-  .object({ volumes: z.array(volumeShape), volumes_links: links })
-  .transform((page) => ({ items: page.volumes, more: page.volumes_links.some(isNext) }))
-export const volumeAlone = z.object({ volume: volumeShape }).transform((a) => a.volume)
+export const volumePage = pageOf('volumes', volumeShape)
+export const volumeAlone = aloneOf('volume', volumeShape)
 
 const networkShape = z.object({
   id,
@@ -105,9 +108,7 @@ export type Network = z.output<typeof networkShape>
 export const networkPage = z.object({ networks: z.array(networkShape) }).transform((page) => page.networks)
 
 const flavorShape = z.object({ id: z.string().max(255), name: z.string() })
-export const flavorPage = z
-  .object({ flavors: z.array(flavorShape), flavors_links: links })
-  .transform((page) => ({ items: page.flavors, more: page.flavors_links.some(isNext) }))
+export const flavorPage = pageOf('flavors', flavorShape)
 
 const imageShape = z.object({
   id,
@@ -122,7 +123,3 @@ const imageShape = z.object({
 export type Image = z.output<typeof imageShape>
 export const imageAlone = imageShape
 export const imagePage = z.object({ images: z.array(imageShape) }).transform((page) => page.images)
-
-function isNext({ rel }: { readonly rel: string }): boolean {
-  return rel === 'next'
-}
