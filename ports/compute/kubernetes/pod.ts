@@ -4,6 +4,7 @@ import { reportEnvironment } from '../report-environment.ts'
 import { labelsOf, objectName } from './names.ts'
 import { gpuResource } from './objection.ts'
 import { variableKey } from './owner.ts'
+import { asksForNames } from './policy.ts'
 import type { KubernetesSettings } from './settings.ts'
 import { mountedIn, secretDirectory } from './volumes.ts'
 
@@ -52,7 +53,7 @@ export function podManifest(spec: InstanceSpec, namespace: string, settings: Kub
       securityContext: securityOf(spec),
       ...(nodeSelector === undefined ? {} : { nodeSelector: { ...nodeSelector } }),
       ...(tolerations === undefined ? {} : { tolerations: tolerations.map((toleration) => ({ ...toleration })) }),
-      ...(spec.egress === 'none' ? { dnsPolicy: 'None', dnsConfig: { nameservers: [noNameserver], options: [] } } : {}),
+      ...(asksForNames(spec) ? {} : { dnsPolicy: 'None', dnsConfig: { nameservers: [noNameserver], options: [] } }),
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
       ...(settings.priorityClass === undefined ? {} : { priorityClassName: settings.priorityClass }),
       ...(settings.runtimeClass === undefined ? {} : { runtimeClassName: settings.runtimeClass }),
@@ -60,7 +61,7 @@ export function podManifest(spec: InstanceSpec, namespace: string, settings: Kub
   }
 }
 
-/** A name server that is none: an address for documentation. Without egress nobody would answer. */
+/** A name server that is none: an address for documentation. Nobody would answer who goes out nowhere. */
 const noNameserver = '192.0.2.53'
 
 /** The cluster replaces `$(NAME)` in arguments; nobody asked for that. */

@@ -71,15 +71,22 @@ const nameService = ({ nameServers }: KubernetesSettings): V1NetworkPolicyEgress
 
 const dns = ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 }))
 
+/** Whether it asks for names: to go out, or to find whoever takes its report. */
+export const asksForNames = ({ egress, report }: InstanceSpec): boolean =>
+  egress !== 'none' || (report !== null && isIP(hostOf(report.url)) === 0)
+
+const hostOf = (url: string): string => new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
+
 /** One that reports its ports reaches whoever takes the report, and finds it by name. */
-function reportsOf({ report, egress }: InstanceSpec, settings: KubernetesSettings): V1NetworkPolicyEgressRule[] {
+function reportsOf(spec: InstanceSpec, settings: KubernetesSettings): V1NetworkPolicyEgressRule[] {
+  const { report, egress } = spec
   if (report === null) return []
   const url = new URL(report.url)
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const host = hostOf(report.url)
   const itself = isIP(host) === 0 ? [] : [network(`${host}/${isIPv6(host) ? 128 : 32}`, [])]
   const to = [...settings.reportsTo.map(peerOf), ...itself]
   const port = Number(url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port)
-  const names = isIP(host) === 0 && egress === 'none' ? nameService(settings) : []
+  const names = egress === 'none' && asksForNames(spec) ? nameService(settings) : []
   return to.length === 0 ? names : [...names, { to, ports: [{ protocol: 'TCP', port }] }]
 }
 

@@ -73,6 +73,16 @@ test('secrets stand in the Secret alone: the Pod names them', () => {
   })
 })
 
+test('who goes out nowhere asks nobody for names, but where it reports its ports to a name', () => {
+  const report = { token: 't', ports: { from: 9000, to: 9010 } }
+  const policyOf = (url?: string) => podOf(url === undefined ? {} : { report: { ...report, url } }).spec?.dnsPolicy
+  expect(policyOf()).toBe('None')
+  expect(policyOf('https://192.0.2.7/r')).toBe('None')
+  expect(policyOf('https://[2001:db8::7]/r')).toBe('None')
+  expect(policyOf('https://carrel.example.org/r')).toBeUndefined()
+  expect(podOf({ egress: 'internet' }).spec?.dnsPolicy).toBeUndefined()
+})
+
 test('what the owner keeps is the Pod to make again, owned by it', () => {
   const pod = podOf()
   const data = { 'pod.json': Buffer.from(JSON.stringify(pod)).toString('base64') }
