@@ -4,6 +4,7 @@ import { addressList } from '../networks.ts'
 import { mainContainer, reportsAnnotation } from './pod.ts'
 import type { KubernetesSettings } from './settings.ts'
 import type { Pod, Service } from './shapes.ts'
+import { neverRan } from './states.ts'
 import type { Reading } from './states.ts'
 
 export interface Ground {
@@ -37,10 +38,11 @@ export function instanceState(reading: Reading, found: Found, ground: Ground): I
       return reading
     case 'failing':
       if (patient || !isOverdue(reading, ground)) return { kind: 'pending', reason: reading.reason }
-      return neverRan(reading)
+      return hopeless(reading)
     case 'hopeless':
-      return patient ? { kind: 'pending', reason: 'it cannot be started' } : neverRan(reading)
+      return patient ? { kind: 'pending', reason: 'it cannot be started' } : hopeless(reading)
     case 'ended':
+      if (patient && neverRan(reading)) return { kind: 'unknown', why: 'it woke and never ran: it is made once more' }
       return { ...reading, kind: 'exited' }
     case 'running':
       return runningState(found, ground)
@@ -49,7 +51,7 @@ export function instanceState(reading: Reading, found: Found, ground: Ground): I
   }
 }
 
-const neverRan = ({ code, detail }: { code: Extract<Reading, { kind: 'hopeless' }>['code']; detail: string }) =>
+const hopeless = ({ code, detail }: { code: Extract<Reading, { kind: 'hopeless' }>['code']; detail: string }) =>
   ({ kind: 'exited', exitCode: null, outOfMemory: false, reason: code, detail: detail.slice(0, 500) }) as const
 
 function runningState({ pod, service }: Found, { settings, networks }: Ground): InstanceState {

@@ -14,6 +14,7 @@ import { Refusal } from '../refusal.ts'
 import { ownerShape, podShape } from './shapes.ts'
 import type { Pod } from './shapes.ts'
 import { setStage } from './stage.ts'
+import { neverRan, readPod } from './states.ts'
 
 const changed: InstanceState = { kind: 'unknown', why: 'somebody else paused or woke it meanwhile' }
 
@@ -52,9 +53,8 @@ export async function resumeInstance(deps: Deps, ref: InstanceRef, signal: Abort
     const stage = stageOf(owner.metadata.labels)
     if (stage === 'pausing' || stage === 'resuming') {
       // It must be gone before another one takes its name.
-      const goes = stage === 'pausing' || pod?.metadata.deletionTimestamp !== undefined
-      if (pod !== null && goes && !(await isGone(deps, pod, signal)))
-        return { kind: 'unknown', why: 'it is still being paused' }
+      const goes = pod !== null && (stage === 'pausing' || isOver(pod))
+      if (goes && !(await isGone(deps, pod, signal))) return { kind: 'unknown', why: 'it is still being paused' }
       const waking = stage === 'resuming' ? owner : await setStage(api, { namespace, owner }, 'resuming', signal)
       if (waking === null) return changed
       if (!(await madeAgain(api, { namespace, name: owner.metadata.name }, signal))) {
@@ -65,6 +65,9 @@ export async function resumeInstance(deps: Deps, ref: InstanceRef, signal: Abort
     return await inspectInstance(deps, ref, signal)
   })
 }
+
+/** It is on its way out, or was refused by its machine. */
+const isOver = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined || neverRan(readPod(pod, 'resuming'))
 
 /** Whether the Pod stands; it may have stood before. */
 async function madeAgain(

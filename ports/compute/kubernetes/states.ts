@@ -101,11 +101,20 @@ export function readPod(pod: Pod, stage: Stage | null): Reading {
 
   const state = status.containerStatuses.find(({ name }) => name === mainContainer)?.state
   if (state === undefined) return { kind: 'pending', reason: 'its container is being made' }
-  if (state.terminated !== undefined) return { kind: 'pending', reason: 'its end is being written down' }
+  if (state.terminated !== undefined)
+    return isHeldOpen(pod) ? ended(pod) : { kind: 'pending', reason: 'its end is being written down' }
   if (state.waiting !== undefined) return waitingFor(state.waiting, scheduled.lastTransitionTime)
   if (state.running === undefined) return { kind: 'pending', reason: 'its container is being made' }
   return readiness(pod)
 }
+
+/** What the cluster put beside a session runs on when that has ended, and with it the Pod's phase. */
+const isHeldOpen = ({ status }: Pod): boolean =>
+  status.containerStatuses.some(({ name, state }) => name !== mainContainer && state.terminated === undefined)
+
+/** It ended, and its program never ran. */
+export const neverRan = (reading: Reading): boolean =>
+  reading.kind === 'ended' && (reading.exitCode === null || reading.reason === 'start_failed')
 
 /** The cluster's word is in no table. */
 const unnamed = (what: string, word: string): Reading => {

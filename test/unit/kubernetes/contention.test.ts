@@ -81,3 +81,13 @@ test('one that wakes does not run before it is written down: a Pod that is lost 
   expect((await cluster.provider.inspect(ref, call())).kind).toBe('running')
   expect(stage()).toBe('made')
 })
+
+test('one that wakes and was refused by its machine is made once more', async () => {
+  await cluster.provider.create(specWith(), call())
+  await cluster.provider.pause?.(ref, call())
+  await cluster.provider.resume?.(ref, call())
+  const refused = kept.write(pod, { status: { phase: 'Failed', reason: 'OutOfcpu' } }).metadata.uid
+  expect((await cluster.provider.inspect(ref, call())).kind).toBe('unknown')
+  expect((await cluster.provider.resume?.(ref, call()))?.kind).toBe('pending')
+  expect(kept.at.get(pod)?.metadata.uid).not.toBe(refused)
+})

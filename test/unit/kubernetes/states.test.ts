@@ -15,6 +15,8 @@ interface Shown {
   readonly reason?: string
   readonly conditions?: readonly object[]
   readonly state?: object
+  /** Of a container that the cluster put beside it. */
+  readonly beside?: object
   readonly leaving?: true
   readonly podIP?: string
   readonly stage?: Stage
@@ -24,7 +26,11 @@ interface Shown {
 const going = { deletionTimestamp: '2026-11-22T10:00:10Z', deletionGracePeriodSeconds: 10 }
 
 /** As the cluster answers, trimmed to what is read. */
-function podOf({ phase = 'Pending', reason, conditions = [placed], state, leaving, podIP }: Shown) {
+function podOf({ phase = 'Pending', reason, conditions = [placed], state, beside, leaving, podIP }: Shown) {
+  const containers = [
+    ...(beside === undefined ? [] : [{ name: 'of-the-cluster', state: beside }]),
+    ...(state === undefined ? [] : [{ name: 'session', state }]),
+  ]
   return podShape.parse({
     metadata: { name: 'p', namespace: 'n', uid: 'u', ...(leaving === true ? going : {}) },
     spec: {
@@ -38,7 +44,7 @@ function podOf({ phase = 'Pending', reason, conditions = [placed], state, leavin
       conditions,
       ...(reason === undefined ? {} : { reason }),
       ...(podIP === undefined ? {} : { podIP }),
-      ...(state === undefined ? {} : { containerStatuses: [{ name: 'session', state }] }),
+      ...(containers.length === 0 ? {} : { containerStatuses: containers }),
     },
   })
 }
@@ -79,6 +85,7 @@ describe('a Pod that is on its way', () => {
         conditions: [placed, { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady' }],
       },
     ],
+    ['its container ended, and how is not told yet', { phase: 'Running', state: terminated(0, 'Completed') }],
     ['it is being paused, and ended for that', { phase: 'Succeeded', leaving: true, stage: 'pausing' }],
   ])('%s: pending', (_, shown) => {
     expect(stateOf(shown)).toMatchObject({ kind: 'pending', reason: expect.stringMatching(/./) })
@@ -101,6 +108,19 @@ describe('a Pod that never will run', () => {
     expect(stateOf(shown, secondsLater)).toMatchObject({ kind: 'exited', reason })
   })
 
+  test.each<[string, Shown]>([
+    ['its machine refused it', { phase: 'Failed', reason: 'OutOfcpu' }],
+    ['its machine went before it ran', { phase: 'Failed', reason: 'NodeShutdown' }],
+    ['its program could not be run', { phase: 'Failed', state: terminated(128, 'StartError') }],
+  ])('of one that wakes the volume is worth more than the end: %s, and it is to be made once more', (_, shown) => {
+    expect(stateOf({ ...shown, stage: 'resuming' })).toMatchObject({ kind: 'unknown', why: expect.any(String) })
+  })
+
+  test('one that woke and ran ends as any other', () => {
+    const ran: Shown = { phase: 'Failed', state: terminated(3, 'Error'), stage: 'resuming' }
+    expect(stateOf(ran)).toMatchObject({ kind: 'exited', exitCode: 3 })
+  })
+
   test('of one that wakes the volume is worth more than the end: it waits', () => {
     expect(stateOf({ conditions: [notPlaced('Unschedulable')], stage: 'resuming' }, 600).kind).toBe('pending')
     expect(stateOf({ state: waiting('InvalidImageName'), stage: 'resuming' }).kind).toBe('pending')
@@ -113,6 +133,11 @@ describe('a Pod that ended', () => {
     ['badly', { phase: 'Failed', state: terminated(3, 'Error', 'a secret') }, { exitCode: 3, outOfMemory: false }],
     ['by its memory', { phase: 'Failed', state: terminated(137, 'OOMKilled') }, { exitCode: 137, outOfMemory: true }],
     ['by its machine', { phase: 'Failed', reason: 'Evicted' }, { exitCode: null, reason: 'preempted' }],
+    [
+      'while what its cluster put beside it runs on',
+      { phase: 'Running', state: terminated(3, 'Error'), beside: { running: {} } },
+      { exitCode: 3, outOfMemory: false },
+    ],
     [
       'for another one',
       {
