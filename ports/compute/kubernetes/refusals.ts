@@ -11,13 +11,16 @@ interface Rule {
 
 /** What the cluster would not make, and what that means. The first that fits counts; what fits none is tried again later. */
 const rules: readonly Rule[] = [
-  { status: [403], text: /exceeded quota: /, code: 'backend_quota' },
+  { status: [403], text: /exceeded quota: |insufficient quota to consume: /, code: 'backend_quota' },
   { status: [403], text: /(maximum|minimum) \S+ usage per \S+ is /, code: 'backend_quota' },
   { status: [403], text: /violates PodSecurity /, code: 'template_unfit' },
   { status: [403], text: /failed quota: /, code: 'template_unfit' },
+  // A namespace that has node selectors of its own, and OpenShift.
+  { status: [403], text: /pod node label selector .*conflict/, code: 'template_unfit' },
+  { status: [403], text: /unable to validate against any security context constraint/, code: 'template_unfit' },
   {
     status: [400, 403, 422],
-    text: /admission webhook \S+ denied the request|ValidatingAdmissionPolicy /,
+    text: /admission webhook \S+ denied the request|image policy webhook backend denied|ValidatingAdmissionPolicy /,
     code: 'template_unfit',
   },
   { status: [422], code: 'template_unfit' },

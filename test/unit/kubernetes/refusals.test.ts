@@ -20,6 +20,13 @@ test.each([
     'violates PodSecurity "restricted:latest": restricted volume types (volume "mount-0" uses restricted volume type "nfs")',
     'template_unfit',
   ],
+  ['insufficient quota to consume: requests.nvidia.com/gpu', 'backend_quota'],
+  ['pod node label selector conflicts with its namespace node label selector', 'template_unfit'],
+  ['pod node label selector labels conflict with its namespace whitelist', 'template_unfit'],
+  ['unable to validate against any security context constraint: [provider "restricted-v2": ...]', 'template_unfit'],
+  ['image policy webhook backend denied one or more images: not signed', 'template_unfit'],
+  ['status unknown for quota: tight, resources: requests.cpu', null],
+  ['not yet ready to handle request', null],
   ['User "system:serviceaccount:carrel-system:carrel" cannot create resource "pods" in API group ""', null],
   ['error looking up service account carrel-sessions/default: serviceaccount "default" not found', null],
 ])('403 %s: %s', (why, code) => expect(refusalOf(forbidden(why))).toBe(code))
