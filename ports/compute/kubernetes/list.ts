@@ -109,6 +109,7 @@ async function whole<S extends z.ZodType>(
           ? await api.metadata(path, schema, signal, query)
           : await api.get(path, schema, signal, query)
         items.push(...page.items)
+        if (next !== '' && page.metadata.continue === next) throw new ApiError(null, 'a list that has no end')
         next = page.metadata.continue
       } while (next !== '')
       return items

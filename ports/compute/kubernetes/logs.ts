@@ -8,6 +8,8 @@ import { mainContainer } from './pod.ts'
 import type { KubernetesSettings } from './settings.ts'
 
 const maxBytes = 64 * 1024
+/** What a cluster counts as a line has 16 KiB, and its ends. */
+const longestLine = 17 * 1024
 
 /** The last lines of what it printed; empty where there is no container or no answer. */
 export async function readLogs(
@@ -22,7 +24,7 @@ export async function readLogs(
     for (const namespace of placesOf(settings, ref)) {
       const path = `${pathOf(namespace, 'pods', objectName(ref))}/log`
       // Bytes are counted from the first of the lines: the last ones are cut out here.
-      const text = await api.text(path, 8 * maxBytes, signal, query).catch((error: unknown) => {
+      const text = await api.text(path, query.tailLines * longestLine, signal, query).catch((error: unknown) => {
         if (isStatus(error, 404)) return null
         throw error
       })

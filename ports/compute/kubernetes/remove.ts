@@ -4,6 +4,7 @@ import type { InstanceRef, Removed } from '../provider.ts'
 import { ApiError } from './api-error.ts'
 import type { Api } from './api.ts'
 import { orNull, placesOf } from './find.ts'
+import { isMarked } from '../marks.ts'
 import { objectName, selector } from './names.ts'
 import { kinds, pathOf } from './paths.ts'
 import type { Kind } from './paths.ts'
@@ -102,7 +103,9 @@ export async function endPod(
 
 const labelled = async (api: Api, kind: Kind, ref: InstanceRef, namespace: string, signal: AbortSignal) => {
   const query = { labelSelector: selector(ref.deploymentId, ref.name) }
-  return (await api.metadata(pathOf(namespace, kind), objectListShape, signal, query)).items
+  const { items } = await api.metadata(pathOf(namespace, kind), objectListShape, signal, query)
+  // Nothing goes by a mistake of somebody between.
+  return items.filter(({ metadata }) => isMarked(metadata.labels, ref))
 }
 
 /** Of this very object, should another have taken its name; one that goes already is left to go. */

@@ -77,6 +77,24 @@ test('a list that is forgotten again and again is no short list', async () => {
   await expect(listed(cluster.provider, deploymentId)).rejects.toThrow(ProviderUnreachable)
 })
 
+test('a list that has no end is none', async () => {
+  cluster = await playCluster(() => owners(0, 2, 'the same again'))
+  await expect(listed(cluster.provider, deploymentId)).rejects.toThrow(ProviderUnreachable)
+})
+
+test('the last that was printed is told, however long its lines are', async () => {
+  const body = `${`${'x'.repeat(10_000)}\n`.repeat(100)}ready`
+  cluster = await playCluster(() => ({ status: 200, body }))
+  expect((await cluster.provider.logs?.(ref, 1_000, call()))?.endsWith('xxx\nready')).toBe(true)
+})
+
+test('what somebody between answers too much of is not removed', async () => {
+  const others = { name: 'theirs', namespace: 'carrel-sessions', uid: 'u', labels: { app: 'theirs' } }
+  cluster = await playCluster(() => json(200, { metadata: {}, items: [{ metadata: others }] }))
+  await cluster.provider.remove(ref, call())
+  expect(cluster.requests.filter(({ line }) => line.startsWith('DELETE'))).toEqual([])
+})
+
 test.each([
   ['a page for people', { status: 404, body: '<html>nothing here</html>' }],
   ['a login somewhere else', { status: 302, body: '', headers: { location: 'https://127.0.0.1:1/' } }],
