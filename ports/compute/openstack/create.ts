@@ -6,6 +6,7 @@ import { lookFor } from './everything.ts'
 import type { Remains } from './everything.ts'
 import type { Limit } from './limit.ts'
 import { isGoing } from './looks.ts'
+import type { Looks } from './looks.ts'
 import { checkNames } from './names.ts'
 import type { Named } from './named.ts'
 import { Refusal } from '../refusal.ts'
@@ -185,8 +186,8 @@ async function boot(
   const timeoutMs = settings.bootTimeoutMs
   try {
     const { id } = await asking(() => api.post('compute', '/servers', serverMade, signal, { body, timeoutMs }))
-    const others = (await looks.servers(spec, signal)).filter((other) => other.id !== id && !isGoing(other))
-    if (others.length === 0) return answer('made', spec, id)
+    const isAlone = (await looks.present(spec, signal)).every((other) => other.id === id)
+    if (isAlone || !(await hasOthers(looks, spec, id, signal))) return answer('made', spec, id)
     // As with the group: each looks after its own is there, and gives way to whom it sees.
     await tolerant(api.done('compute', 'DELETE', `/servers/${id}`, signal))
     return null
@@ -197,6 +198,10 @@ async function boot(
     if (server === null) throw error
     return answer('adopted', spec, server.id)
   }
+}
+
+async function hasOthers(looks: Looks, spec: InstanceSpec, own: string, signal: AbortSignal): Promise<boolean> {
+  return (await looks.servers(spec, signal)).some((other) => other.id !== own && !isGoing(other))
 }
 
 const standing = (servers: readonly Server[]): Server | null => servers.find((server) => !isGoing(server)) ?? null

@@ -20,13 +20,18 @@ export interface Remains extends Surroundings {
   readonly servers: readonly Server[]
 }
 
-/** Asks all services at once. Throws `CloudError` where one of them does not answer: what is missing then means nothing. */
+/**
+ * Asks all services at once, but of what has neither a server nor a security group, which is made first and goes last, there is nothing
+ * else. Throws `CloudError` where one of them does not answer: what is missing then means nothing.
+ */
 export async function lookFor(looks: Looks, names: Names, signal: AbortSignal): Promise<Remains> {
+  const [present, groups] = await Promise.all([looks.present(names, signal), looks.groups(names, signal)])
+  if (present.length + groups.length === 0) return { servers: [], ports: [], floatings: [], volumes: [], groups }
   const [servers, around] = await Promise.all([looks.servers(names, signal), lookAround(looks, names, signal)])
   return { servers, ...around }
 }
 
-/** The same, without asking for servers. */
+/** What is there of it without its servers. Throws as `lookFor`. */
 export async function lookAround(looks: Looks, names: Names, signal: AbortSignal): Promise<Surroundings> {
   const [ports, floatings, volumes, groups] = await Promise.all([
     looks.ports(names, signal),

@@ -1,10 +1,16 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
-import { findServer, withFault } from './everything.ts'
+import type { FindServer } from './changing.ts'
+import { withFault } from './everything.ts'
 import { checkNames } from './names.ts'
 import { serverState } from './states.ts'
 import type { Server } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
+
+export interface Watched extends Ground {
+  /** Finds servers, of which many are on their way. */
+  readonly changing: FindServer
+}
 
 /**
  * The instance's state as Nova tells it now. One of which only the security group is there is `pending`, as in the list, as long as
@@ -12,14 +18,14 @@ import type { Ground } from './surroundings.ts'
  * without it says nothing: in the version that is spoken here Nova leaves out the servers of a cell that is down.
  */
 export async function inspectInstance(
-  ground: Ground,
+  ground: Watched,
   ref: InstanceRef,
   networks: readonly string[],
   signal: AbortSignal,
 ): Promise<InstanceState> {
   checkNames(ref)
   try {
-    return await stateOf(ground, ref, await findServer(ground, ref, signal), networks, signal)
+    return await stateOf(ground, ref, await ground.changing(ref, signal), networks, signal)
   } catch (error) {
     if (error instanceof CloudError) return { kind: 'unknown', why: error.message }
     throw error

@@ -20,12 +20,17 @@ export interface Looks {
   readonly servers: Look<Server>
   /** That there are any, by their names: all that Nova tells without asking Neutron about each of them. */
   readonly present: Look<Present>
+  /** The same of those that have this status. */
+  readonly still: Readonly<Record<Passing, Look<Present>>>
   readonly groups: Look<Group>
   readonly ports: Look<Port>
   readonly floatings: Look<Floating>
   /** None where there is no Cinder. */
   readonly volumes: Look<Volume>
 }
+
+/** The statuses that a server leaves on its ordinary ways: as it starts, comes to rest and wakes. */
+export type Passing = 'BUILD' | 'ACTIVE' | 'SHELVED' | 'SHELVED_OFFLOADED'
 
 export function createLooks(api: CloudApi): Looks {
   const servers = together<Server>(async (deploymentId, names, signal) => {
@@ -36,11 +41,12 @@ export function createLooks(api: CloudApi): Looks {
       found.filter(({ tags }) => markWords(deploymentId, name).every((word) => tags.includes(word)))
     return names.flatMap((name) => ofName(name).map((server) => [name, server] as const))
   })
-  const present = together<Present>(async (deploymentId, names, signal) => {
-    const query = tagged(deploymentId, names)
-    const found = await everything(api, 'compute', '/servers', presentPage, signal, { query, limit })
-    return found.map((server) => [server.name, server] as const)
-  })
+  const briefly = (having: Query) =>
+    together<Present>(async (deploymentId, names, signal) => {
+      const query = { ...tagged(deploymentId, names), ...having }
+      const found = await everything(api, 'compute', '/servers', presentPage, signal, { query, limit })
+      return found.map((server) => [server.name, server] as const)
+    })
   const named = <T extends Group | Port>(path: string, page: PageOf<T>) =>
     together<T>(async (deploymentId, names, signal) => {
       const description = descriptionOf(deploymentId)
@@ -63,7 +69,13 @@ export function createLooks(api: CloudApi): Looks {
 
   return {
     servers,
-    present,
+    present: briefly({}),
+    still: {
+      BUILD: briefly({ status: 'BUILD' }),
+      ACTIVE: briefly({ status: 'ACTIVE' }),
+      SHELVED: briefly({ status: 'SHELVED' }),
+      SHELVED_OFFLOADED: briefly({ status: 'SHELVED_OFFLOADED' }),
+    },
     groups: named('/security-groups', groupPage),
     ports: named('/ports', portPage),
     floatings,

@@ -3,6 +3,7 @@ import type { BackendReach } from '../backend-reach.ts'
 import type { Capabilities, ComputeProvider, Created } from '../provider.ts'
 import { readAuthorities, readCloud } from './account.ts'
 import { createApi } from './api.ts'
+import { createChanging } from './changing.ts'
 import { checkCloud } from './check.ts'
 import { createInstance } from './create.ts'
 import { inspectInstance } from './inspect.ts'
@@ -35,9 +36,11 @@ export function createOpenstackProvider(settings: OpenstackSettings, context: Op
   const identity = createIdentity(wire, () => readCloud(settings), settings.requestTimeoutMs)
   const api = createApi(wire, identity, settings.requestTimeoutMs)
   const named = createNamed(api)
+  const looks = createLooks(api)
   const deps = {
     api,
-    looks: createLooks(api),
+    looks,
+    changing: createChanging({ api, looks }),
     settings,
     named,
     boots: createLimit(settings.parallelBoots),

@@ -2,6 +2,7 @@ import type { InstanceRef, InstanceState } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
 import { findServer } from './everything.ts'
 import { inspectInstance, stateOf } from './inspect.ts'
+import type { Watched } from './inspect.ts'
 import { checkNames } from './names.ts'
 import { consoleOutput } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
@@ -19,7 +20,7 @@ const wakings: Readonly<Record<string, string>> = {
  * runs already, is left alone. One that no machine has room for stays `paused`.
  */
 export async function rest(
-  ground: Ground,
+  ground: Watched,
   ref: InstanceRef,
   wish: 'pause' | 'resume',
   networks: readonly string[],

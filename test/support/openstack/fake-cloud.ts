@@ -174,7 +174,7 @@ export async function openFakeCloud(): Promise<FakeCloud> {
     const fits = (thing: Thing) =>
       tags.every((tag) => has(thing, tag)) &&
       (anyTags.length === 0 || anyTags.some((tag) => has(thing, tag))) &&
-      ['name', 'description', 'instance_uuid'].every(
+      ['name', 'description', 'instance_uuid', 'status'].every(
         (field) => !query.has(field) || query.getAll(field).includes(`${thing[field]}`),
       )
     const found = all.filter(fits)
