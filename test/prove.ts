@@ -1,8 +1,6 @@
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TemplateSpecSchema } from '../api/templates/spec.ts'
-import type { TemplateSpec } from '../domain/template.ts'
 import { readConfig } from '../platform/config.ts'
 import { createInterruption } from '../stack/interruption.ts'
 import { obtainTemporal } from '../stack/temporal-cli.ts'
@@ -11,7 +9,8 @@ import { help, optionsOf, providerOf } from './proof/options.ts'
 import type { Part, ProofRun } from './proof/part.ts'
 import { isProven, writeReport } from './proof/report.ts'
 import type { PartReport, ProofReport } from './proof/report.ts'
-import { nameOf, proofTarget } from './proof/target.ts'
+import { nameOf, openTarget, proofTarget } from './proof/target.ts'
+import { templateIn } from './proof/template-file.ts'
 
 async function main(): Promise<number> {
   const asked = optionsOf(process.argv.slice(2))
@@ -33,6 +32,8 @@ async function main(): Promise<number> {
       ...(asked.here === undefined ? {} : { here: asked.here }),
       ...(asked.template === undefined ? {} : { template: await templateIn(asked.template) }),
     })
+    // What is wrong with its settings is told now, and not by each part.
+    await openTarget(target).close()
     const search = { named: tools.temporalCliPath, path: tools.path, cacheHome: tools.cacheHome }
     const temporalCli = await obtainTemporal(search, (word) => say(`Temporal CLI: ${word}`))
     const interruption = createInterruption(
@@ -86,15 +87,6 @@ async function prove(asked: readonly Part[], run: ProofRun): Promise<ProofReport
     interrupted: run.signal.aborted,
     parts: done,
   }
-}
-
-/** A template as an operator would create it. Throws, in words, what is wrong with it. */
-async function templateIn(file: string): Promise<TemplateSpec> {
-  const { success, data, error } = TemplateSpecSchema.safeParse(JSON.parse(await readFile(file, 'utf8')))
-  if (success) return data
-  throw new Error(
-    [`${file} holds no template:`, ...error.issues.map((i) => `  ${i.path.join('.')} ${i.message}`)].join('\n'),
-  )
 }
 
 await runMain(main)

@@ -127,11 +127,14 @@ export const TemplateFields = z
     title: line(200),
     description: z.string().trim().max(4_000),
     provider: z
-      .union([
-        z.strictObject({ id: plainId }),
-        z.strictObject({ kind: name }),
-        z.strictObject({ class: z.string().regex(classPattern, 'Expected the name of a class of providers.') }),
-      ])
+      .union(
+        [
+          z.strictObject({ id: plainId }),
+          z.strictObject({ kind: name }),
+          z.strictObject({ class: z.string().regex(classPattern, 'Expected the name of a class of providers.') }),
+        ],
+        'Expected one of: {"id": …}, {"kind": …}, {"class": …}.',
+      )
       .openapi({ description: 'One provider, or the best of a kind, or of a class that operators gave providers' }),
     requires: z
       .strictObject({
@@ -148,7 +151,10 @@ export const TemplateFields = z
       description: '`{session}` in a value stands for the id of the session',
     }),
     user: z
-      .union([z.literal('account'), z.strictObject({ uid: posixId, gid: posixId })])
+      .union(
+        [z.literal('account'), z.strictObject({ uid: posixId, gid: posixId })],
+        'Expected "account" or {"uid": …, "gid": …}.',
+      )
       .nullable()
       .default(null),
     capabilities: z

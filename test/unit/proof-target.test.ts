@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
@@ -8,6 +8,7 @@ import { createFakeBackend } from '../../ports/compute/fake/backend.ts'
 import { createFakeProvider } from '../../ports/compute/fake/provider.ts'
 import { parts } from '../proof/parts.ts'
 import { localProvider, nameOf, proofTarget } from '../proof/target.ts'
+import { templateIn } from '../proof/template-file.ts'
 import { tellTarget, toldTarget } from '../proof/told-target.ts'
 import { plainTemplate } from '../setup/template.ts'
 
@@ -111,4 +112,17 @@ test('each part says what it runs on, and where it shows nothing', async () => {
     ['left out: a provider in memory has been tried already'],
     ['left out: what is in the memory of one worker is in no list of another'],
   ])
+})
+
+test('a file that holds no template is told with what is wrong in it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'carrel-template-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const file = join(directory, 'desk.json')
+  await expect(templateIn(file)).rejects.toThrow(`${file} is none`)
+  writeFileSync(file, '{"title":')
+  await expect(templateIn(file)).rejects.toThrow(`${file} holds no JSON`)
+  writeFileSync(file, JSON.stringify({ ...plainTemplate, provider: 'lab', user: 'ada' }))
+  await expect(templateIn(file)).rejects.toThrow(/provider Expected .*"kind".*\n.*user Expected "account"/)
+  writeFileSync(file, JSON.stringify(plainTemplate))
+  expect(await templateIn(file)).toMatchObject({ image: plainTemplate.image })
 })
