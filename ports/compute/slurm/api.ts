@@ -22,6 +22,9 @@ export interface Submitted {
   readonly code: number | null
 }
 
+/** `submitted`: when, epoch seconds by the cluster's clock; `null`: nobody knows. */
+export type Recorded = { readonly id: number } | { readonly name: string; readonly submitted: number | null }
+
 /** What we ask of slurmrestd. Throws `SlurmFailure` alone; an empty list is an answer only where nothing went wrong. */
 export interface SlurmApi {
   /** All jobs whose name begins as ours do, of every user and deployment. `owner`: looks as this user. */
@@ -36,7 +39,7 @@ export interface SlurmApi {
   /** Asks for the end of a job of this user. One that is over or unknown is fine. */
   cancel(user: string, id: number, signal: AbortSignal): Promise<void>
   /** What the accounting keeps under a number or a name. It is behind by seconds. */
-  records(of: { readonly id: number } | { readonly name: string }, signal: AbortSignal): Promise<readonly JobRecord[]>
+  records(of: Recorded, signal: AbortSignal): Promise<readonly JobRecord[]>
   /** Whether a controller answers. */
   isUp(signal: AbortSignal): Promise<boolean>
   /** Any other list, below `/slurm` or `/slurmdb`. */
@@ -45,6 +48,7 @@ export interface SlurmApi {
 
 /** "Nothing found with query": the accounting's way of saying an empty list. */
 const nothingFound = 9003
+const daySeconds = 24 * 60 * 60
 
 export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<SlurmSettings, 'apiVersion'>): SlurmApi {
   const slurm = `/slurm/${apiVersion}`
@@ -100,13 +104,19 @@ export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<Slurm
       const reply = await wire.send({ method: 'DELETE', path: `${slurm}/job/${id}`, pass }, signal)
       if (faultOf(reply)?.code !== noSuchJob) understood(good(reply), faultsShape)
     },
-    records: async (of, signal) =>
-      await records('id' in of ? `job/${of.id}` : `jobs?job_name=${encodeURIComponent(of.name)}`, signal),
+    records: async (of, signal) => await records('id' in of ? `job/${of.id}` : named(of), signal),
     async isUp(signal) {
       const { pings } = await read('slurm', 'ping', pingShape, signal)
       return pings.some(({ ping }) => ping === 'UP')
     },
   }
+}
+
+/** By a name the accounting looks among the jobs of today, unless it is told a day: one that begins early enough in every time zone. */
+function named({ name, submitted }: Exclude<Recorded, { id: number }>): string {
+  const dayBefore =
+    submitted === null ? '1970-01-02' : new Date((submitted - daySeconds) * 1_000).toISOString().slice(0, 10)
+  return `jobs?job_name=${encodeURIComponent(name)}&start_time=${dayBefore}`
 }
 
 const bearsOurName = (job: unknown): boolean => {

@@ -3,7 +3,7 @@ import type { Submitted } from './api.ts'
 import { SlurmFailure } from './failure.ts'
 import { chosenOf, isLive, jobsSeen, refOf } from './find.ts'
 import type { Seeing } from './find.ts'
-import { plannedJob } from './job.ts'
+import { plannedJob, termsOf } from './job.ts'
 import type { PlannedJob } from './job.ts'
 import { refusalOf } from './refusals.ts'
 import type { SlurmSettings } from './settings.ts'
@@ -25,8 +25,6 @@ export async function createInstance(deps: CreateDeps, spec: InstanceSpec, call:
     return await findOrSubmit(deps, spec, planned, call)
   } catch (error) {
     if (!(error instanceof SlurmFailure)) throw error
-    const code = refusalOf(error.code, spec.resources)
-    if (code !== null) return { kind: 'refused', code, detail: error.message }
     return { kind: 'unavailable', retryAfterMs: error.retryAfterMs, detail: error.message }
   }
 }
@@ -37,12 +35,12 @@ async function findOrSubmit(
   planned: PlannedJob,
   { signal, progress }: CallContext,
 ): Promise<Created> {
-  const { api } = deps
   const earlier = await kept(deps, spec, planned, signal)
   if (earlier !== undefined)
     return (await misplaced(deps, planned, earlier, signal)) ?? { kind: 'adopted', ref: refOf(spec, earlier) }
   progress?.({ message: 'Asking the cluster for a place', percent: null })
-  const submitted = await api.submit(planned.user.name, planned.body, signal)
+  const submitted = await submit(deps, spec, planned, signal)
+  if ('kind' in submitted) return submitted
   const ours: InstanceRef = refOf(spec, {
     id: submitted.id,
     user: planned.user.name,
@@ -55,6 +53,23 @@ async function findOrSubmit(
     // It was made, whatever could not be looked at afterwards.
     if (error instanceof SlurmFailure) return { kind: 'made', ref: ours }
     throw error
+  }
+}
+
+/** Of all errors of a create those of the submission alone say that nothing was made. */
+async function submit(
+  { api, settings }: CreateDeps,
+  spec: InstanceSpec,
+  { user, body }: PlannedJob,
+  signal: AbortSignal,
+): Promise<Submitted | Extract<Created, { kind: 'refused' }>> {
+  try {
+    return await api.submit(user.name, body, signal)
+  } catch (error) {
+    const { account } = termsOf(spec, settings)
+    const code = error instanceof SlurmFailure ? refusalOf(error.code, { gpus: spec.resources.gpus, account }) : null
+    if (!(error instanceof SlurmFailure) || code === null) throw error
+    return { kind: 'refused', code, detail: error.message }
   }
 }
 

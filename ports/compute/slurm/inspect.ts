@@ -1,5 +1,5 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
-import type { SlurmApi } from './api.ts'
+import type { Recorded, SlurmApi } from './api.ts'
 import { SlurmFailure } from './failure.ts'
 import { chosenOf, isLive, isRecordOf, jobsSeen, knownJob, sealedOf } from './find.ts'
 import type { KnownJob, Seeing } from './find.ts'
@@ -71,8 +71,7 @@ async function forgotten(
     missing.found(ref)
     return await told(deps, own, ref, signal)
   }
-  const ask = async (of: Parameters<SlurmApi['records']>[0]) =>
-    (await api.records(of, signal)).filter((record) => isRecordOf(record, known))
+  const ask = async (of: Recorded) => (await api.records(of, signal)).filter((record) => isRecordOf(record, known))
   const records = await recordsOf(ask, known)
   const ends = records.flatMap((record) => {
     const end = recordedEnd(record.state.current)
@@ -97,12 +96,12 @@ async function seenByOwner(api: SlurmApi, { id, user }: KnownJob, signal: AbortS
 
 /** By number, else by name: a job that was lost may have been given another number. An accounting that fails knows nothing. */
 async function recordsOf(
-  ask: (of: Parameters<SlurmApi['records']>[0]) => Promise<readonly JobRecord[]>,
+  ask: (of: Recorded) => Promise<readonly JobRecord[]>,
   known: KnownJob,
 ): Promise<readonly JobRecord[]> {
   try {
     const byNumber = await ask({ id: known.id })
-    return byNumber.length > 0 ? byNumber : await ask({ name: known.name })
+    return byNumber.length > 0 ? byNumber : await ask({ name: known.name, submitted: known.submitted })
   } catch (error) {
     if (error instanceof SlurmFailure) return []
     throw error

@@ -54,14 +54,22 @@ function unfitness(spec: InstanceSpec, { exclusiveNodes }: SlurmSettings): strin
   return said.some((text) => text.includes('\0')) ? 'the command or the environment holds a zero byte' : null
 }
 
+type NamedTerms = Pick<SlurmSettings, 'partition' | 'account' | 'qos' | 'gres'>
+
+/** What the job asks for by name: the template's word before the settings'. */
+export const termsOf = (
+  { terms: { slurm = {} } }: Pick<InstanceSpec, 'terms'>,
+  { partition, account, qos, gres }: NamedTerms,
+): NamedTerms => ({
+  partition: slurm.partition ?? partition,
+  account: slurm.account ?? account,
+  qos: slurm.qos ?? qos,
+  gres: slurm.gres ?? gres,
+})
+
 function description(spec: InstanceSpec, settings: SlurmSettings, name: string, user: string): object {
   const { resources } = spec
-  const terms = spec.terms.slurm ?? {}
-  const [partition, account, qos] = [
-    terms.partition ?? settings.partition,
-    terms.account ?? settings.account,
-    terms.qos ?? settings.qos,
-  ]
+  const { partition, account, qos, gres } = termsOf(spec, settings)
   const placed = (path: string) => path.replaceAll('{user}', user)
   return {
     name,
@@ -73,7 +81,7 @@ function description(spec: InstanceSpec, settings: SlurmSettings, name: string, 
     tasks: 1,
     cpus_per_task: Math.ceil(resources.cpuMilli / 1_000),
     memory_per_node: resources.memoryMib,
-    ...(resources.gpus > 0 ? { gres: `${terms.gres ?? settings.gres}:${resources.gpus}` } : {}),
+    ...(resources.gpus > 0 ? { gres: `${gres}:${resources.gpus}` } : {}),
     time_limit: timeLimitMinutes(spec.lifetimeSeconds, settings),
     // All that a job's environment holds beside what Slurm sets: the script adds who it is.
     environment: { PATH: settings.path, LANG: 'C.UTF-8', ...spec.environment },

@@ -29,8 +29,13 @@ const codes: Readonly<Record<number, RefusalCode>> = {
 const later = [2007, 2016, 2020, 2027, 2049, 2090, 2105, 2125, 2131]
 
 /** What a submission that Slurm answered with this number comes to; `null`: nothing is known, or it may work later. */
-export function refusalOf(code: number | null, asked: { readonly gpus: number }): RefusalCode | null {
+export function refusalOf(
+  code: number | null,
+  asked: { readonly gpus: number; readonly account: string | undefined },
+): RefusalCode | null {
   if (code === null) return null
+  // No account was named: the user has none.
+  if (code === 2045 && asked.account === undefined) return 'start_failed'
   // The description could not be read. Slurm has no other number for a gres of which it has not heard.
   if (code === 9001 || code === 9002) return asked.gpus > 0 ? 'template_unfit' : 'start_failed'
   if (code < 2_000 || code >= 3_000 || later.includes(code)) return null

@@ -25,8 +25,8 @@ const shared = {
   url: z.string().refine(isClean, 'http(s)://host[:port], without user, query or fragment'),
   /** PEM: who signs slurmrestd's certificate, where that is no public authority. */
   ca: z.string().min(1).optional(),
-  /** Whose answers Carrel can read: newer ones have other shapes. */
-  apiVersion: z.enum(['v0.0.36', 'v0.0.37', 'v0.0.38']).default('v0.0.38'),
+  /** Whose answers Carrel can read: newer ones have other shapes, older ones name no users and number no errors. */
+  apiVersion: z.enum(['v0.0.37', 'v0.0.38']).default('v0.0.38'),
   /** As whom jobs are looked up. It must be allowed to see the jobs of all users. */
   user: posixName,
   /** How long a token that Carrel signs is good for; a new one is used after half of it. */

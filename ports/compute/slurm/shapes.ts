@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-// What we read of slurmrestd's answers (v0.0.36 to v0.0.38). Everything else in them is dropped.
+// What we read of slurmrestd's answers (v0.0.37 and v0.0.38). Everything else in them is dropped.
 
 const text = z
   .string()

@@ -104,13 +104,16 @@ const unnamed = (word: string): InstanceState => {
 function ended(state: string, job: Job | null): Exited {
   const meaning = meaningOf(state)
   if (meaning?.is !== 'over') throw new TypeError(`${state} is no end`)
+  // Also by whoever saw that it waits in vain, and whose answer was lost.
+  const inVain = state === 'CANCELLED' && job?.batch_host === '' ? waitingFor(job.state_reason).never : undefined
+  const reason = inVain ?? meaning.reason
   const told = meaning.told ? exitOf(state, job) : { exitCode: null }
   if ('reason' in told) return exited(told.reason, `${state} ${job?.state_reason ?? ''} ${job?.exit_code ?? ''}`)
   return {
     kind: 'exited',
     exitCode: told.exitCode,
     outOfMemory: meaning.outOfMemory === true,
-    ...(meaning.reason === undefined ? {} : { reason: meaning.reason }),
+    ...(reason === undefined ? {} : { reason }),
     ...(meaning.told ? {} : { detail: job === null ? state : described(job) }),
   }
 }

@@ -22,8 +22,8 @@ export async function usageOf(
   const over = records.filter(({ time }) => time.end > 0)
   if (over.length > 0 && over.length === records.length) return sum(over.map(ofRecord))
   const latest = await shown({ roll }, ref, signal)
-  // It may be an earlier one that has not ended in the books.
-  const isNews = latest !== null && !over.some(({ time }) => time.start === latest.start_time)
+  // It may be an earlier one that has not ended in the books. Of when a run began not every version tells the same.
+  const isNews = latest !== null && !over.some(({ time }) => time.end === latest.end_time)
   const open = isNews ? [ofJob(latest, Date.now() / 1_000)] : records.filter(({ time }) => time.end === 0).map(ofRecord)
   const all = [...over.map(ofRecord), ...open]
   return all.length === 0 ? null : sum(all)

@@ -33,7 +33,6 @@ type WireSettings = Pick<SlurmSettings, 'url' | 'ca' | 'caFile' | 'requestTimeou
 
 export function createWire(settings: WireSettings, reach: BackendReach): Wire {
   const { requestTimeoutMs } = settings
-  const base = settings.url.replace(/\/+$/, '')
   const maxBytes = settings.maxAnswerMib * 1024 * 1024
   const ca = settings.caFile === undefined ? settings.ca : readFileSync(settings.caFile, 'utf8')
   const agent = new Agent({
@@ -44,8 +43,8 @@ export function createWire(settings: WireSettings, reach: BackendReach): Wire {
     bodyTimeout: 0,
     maxResponseSize: maxBytes,
   })
-  const origin = new URL(base).origin
-  const prefix = base.slice(origin.length)
+  const { origin, pathname } = new URL(settings.url)
+  const prefix = pathname.replace(/\/+$/, '')
 
   async function once({ method, path, pass, body }: WireRequest, signal: AbortSignal): Promise<Reply> {
     const answer = await agent.request({

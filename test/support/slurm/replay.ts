@@ -70,6 +70,8 @@ export const spec: InstanceSpec = {
 export const sealedName = jobName(spec, 'carrel')
 export const unknownRef: InstanceRef = { name: spec.name, deploymentId: spec.deploymentId }
 export const submitted = 1_795_306_990
+/** The question to the accounting for all jobs of its name, since it was submitted: the day before, at whatever hour days begin there. */
+export const recordsByName = `GET db/jobs?job_name=${sealedName}&start_time=2026-11-21`
 /** As the create of a job of this number answers. */
 export const refTo = (id: number): InstanceRef => ({
   ...unknownRef,

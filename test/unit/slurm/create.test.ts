@@ -99,7 +99,6 @@ describe('adoption', () => {
 describe('refusals', () => {
   test.each([
     ['submit-bad-partition', 'template_unfit'],
-    ['submit-bad-account', 'template_unfit'],
     ['submit-bad-qos', 'template_unfit'],
     ['submit-mem-too-big', 'unschedulable'],
     ['submit-gpu-too-many', 'unschedulable'],
@@ -111,6 +110,21 @@ describe('refusals', () => {
       code,
       detail: expect.stringMatching(/\w+ .*\(\d+\)/),
     })
+  })
+
+  test('a user of whom the accounting has never heard is not the template’s, unless that names an account', async () => {
+    const slurm = replaying({ 'GET jobs': jobs(), [submit]: answer('submit-bad-account') })
+    expect(await slurm.create()).toMatchObject({ kind: 'refused', code: 'start_failed' })
+    const asked = { ...spec, terms: { slurm: { account: 'chem' } } }
+    expect(await slurm.create(asked)).toMatchObject({ kind: 'refused', code: 'template_unfit' })
+  })
+
+  test('what is answered to another call than the submission is none', async () => {
+    // Slurm's 2021: the double has ended meanwhile.
+    const both = jobs(ours('job-running'), ours('job-running', { job_id: 8 }))
+    const over = { status: 500, body: { errors: [{ error_number: 2021, error: 'Job/step already completing' }] } }
+    const slurm = replaying({ 'GET jobs': both, 'DELETE job/8': { ...over, retryAfterMs: null } })
+    expect(await slurm.create()).toMatchObject({ kind: 'unavailable' })
   })
 
   test('a gres of which the cluster has not heard is the template’s', async () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Reply } from '../../../ports/compute/slurm/wire.ts'
-import { answer, ended, jobs, ours, refTo, replaying, sealedName, unknownRef } from '../../support/slurm/replay.ts'
+import { answer, ended, jobs, ours, recordsByName, refTo, replaying, unknownRef } from '../../support/slurm/replay.ts'
 
 describe('hidden from the reader', () => {
   const hidden = answer('get-unknown')
   const none = answer('slurmdb-job-unknown')
   const blind = { 'GET jobs': jobs(), 'GET ping': answer('ping'), 'GET db/job/7': none }
-  const byName = { [`GET db/jobs?job_name=${sealedName}`]: none }
+  const byName = { [recordsByName]: none }
 
   test('its own user sees it run, however long', async () => {
     const theirs = jobs(ours('job-running'))

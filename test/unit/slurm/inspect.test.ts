@@ -9,9 +9,9 @@ import {
   ours,
   ownRecord,
   ownTime,
+  recordsByName,
   refTo,
   replaying,
-  sealedName,
   spec,
   submitted,
   unknownRef,
@@ -87,7 +87,7 @@ describe('a number that came back', () => {
       'GET job/7': answer('get-unknown'),
       'GET jobs': jobs(),
       'GET db/job/7': jobs(jobRecord('slurmdb-forgotten', stranger)),
-      [`GET db/jobs?job_name=${sealedName}`]: answer('slurmdb-job-unknown'),
+      [recordsByName]: answer('slurmdb-job-unknown'),
       'GET ping': answer('ping'),
     })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
@@ -146,7 +146,6 @@ describe('its user has left the cluster, which has no name for them any more', (
 
 describe('forgotten by the controller', () => {
   const gone = { 'GET job/7': answer('get-unknown'), 'GET jobs': jobs(), 'GET ping': answer('ping') }
-  const byName = `GET db/jobs?job_name=${sealedName}`
 
   test.each([
     ['slurmdb-forgotten', { exitCode: 0, outOfMemory: false }],
@@ -168,8 +167,19 @@ describe('forgotten by the controller', () => {
 
   test('it is found under another number by its name', async () => {
     const record = jobRecord('slurmdb-forgotten', { ...ownRecord, job_id: 12, time: ownTime })
-    const slurm = replaying({ ...gone, 'GET db/job/7': answer('slurmdb-job-unknown'), [byName]: jobs(record) })
+    const slurm = replaying({ ...gone, 'GET db/job/7': answer('slurmdb-job-unknown'), [recordsByName]: jobs(record) })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
+  })
+
+  test('of which nobody knows when it was submitted, it is looked for among all', async () => {
+    const ids = { ...refTo(7).ids, submitted: '' }
+    const since = recordsByName.replace(/start_time=.*/, 'start_time=1970-01-02')
+    const slurm = replaying({
+      ...gone,
+      'GET db/job/7': answer('slurmdb-job-unknown'),
+      [since]: jobs(ended('slurmdb-oom')),
+    })
+    expect(await slurm.inspect({ ...unknownRef, ids })).toMatchObject({ kind: 'exited', outOfMemory: true })
   })
 
   test.each([
@@ -178,7 +188,7 @@ describe('forgotten by the controller', () => {
     ['takes no token', answer('auth-bad-signature-slurmdb')],
     ['knows nothing', answer('slurmdb-job-unknown')],
   ])('the accounting %s: nothing is believed before two minutes', async (_, reply) => {
-    const slurm = replaying({ ...gone, 'GET db/job/7': reply, [byName]: reply })
+    const slurm = replaying({ ...gone, 'GET db/job/7': reply, [recordsByName]: reply })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
     slurm.pass(119_000)
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
@@ -193,7 +203,7 @@ describe('forgotten by the controller', () => {
       // Each time that the reader misses it its own user is asked as well.
       'GET job/7': [answer('get-unknown'), answer('get-unknown'), jobs(ours('job-running')), answer('get-unknown')],
       'GET db/job/7': none,
-      [byName]: none,
+      [recordsByName]: none,
     })
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })
     slurm.pass(130_000)
@@ -203,7 +213,12 @@ describe('forgotten by the controller', () => {
 
   test('nothing is lost while no controller answers', async () => {
     const none = answer('slurmdb-job-unknown')
-    const slurm = replaying({ ...gone, 'GET ping': answer('ctld-down-ping'), 'GET db/job/7': none, [byName]: none })
+    const slurm = replaying({
+      ...gone,
+      'GET ping': answer('ctld-down-ping'),
+      'GET db/job/7': none,
+      [recordsByName]: none,
+    })
     for (const ms of [0, 200_000, 200_000]) {
       slurm.pass(ms)
       expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'unknown' })

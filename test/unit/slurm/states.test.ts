@@ -76,6 +76,16 @@ describe('as Slurm told it', () => {
     expect(jobState(job(name))).toMatchObject({ kind: 'exited', ...expected })
   })
 
+  test('cancelled before it began, for what would not come about: that is how it ended', () => {
+    const cancelled = { job_state: 'CANCELLED', batch_host: '' }
+    const refused = job('job-cancelled', { ...cancelled, state_reason: 'PartitionConfig' })
+    expect(jobState(refused)).toMatchObject({ kind: 'exited', reason: 'unschedulable' })
+    const waited = job('job-cancelled', { ...cancelled, state_reason: 'Priority' })
+    expect(jobState(waited)).toMatchObject({ kind: 'exited', reason: 'instance_lost' })
+    const ran = job('job-cancelled', { ...cancelled, batch_host: 'node1', state_reason: 'PartitionConfig' })
+    expect(jobState(ran)).toMatchObject({ kind: 'exited', reason: 'instance_lost' })
+  })
+
   test('an end with a code says nothing else', () => {
     expect(jobState(job('job-failed-exit3'))).toEqual({ kind: 'exited', exitCode: 3, outOfMemory: false })
   })

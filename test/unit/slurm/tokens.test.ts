@@ -116,6 +116,7 @@ describe('settings', () => {
     ['tokens in clear', { url: 'http://slurm.example:6820' }, 'url'],
     ['a password in the address', { url: 'https://a:b@slurm.example' }, 'url'],
     ['a version of other shapes', { apiVersion: 'v0.0.41' }, 'apiVersion'],
+    ['a version that names no users and numbers no errors', { apiVersion: 'v0.0.36' }, 'apiVersion'],
     ['what nobody knows', { frobnicate: true }, ''],
     ['a system user who may run', { minimumUid: 0 }, 'minimumUid'],
   ])('refuse %s', (_, other, path) => {

@@ -42,6 +42,14 @@ describe('while the cluster’s directory tells no names, a create', () => {
   })
 })
 
+test('a user whom the cluster does not know: what it made of the name is nobody’s, goes, and is refused', async () => {
+  const nobodys = { ...ours('job-pending-Priority', { user_id: 99 }), user_name: null }
+  const taken = { status: 200, body: { errors: [], job_id: 7 }, retryAfterMs: null }
+  const slurm = replaying({ 'GET jobs': [jobs(), jobs(nobodys)], 'POST job/submit': taken, 'DELETE job/7': ok })
+  expect(await slurm.create()).toMatchObject({ kind: 'refused', code: 'start_failed' })
+  expect(slurm.asked()).toContain('DELETE job/7')
+})
+
 test('a list of many jobs, and of as many that others call so, is read in little time', async () => {
   const many = 2_000
   const mine = Array.from({ length: many }, (_, n) => ours('job-running', { job_id: n + 1, name: nameOf(n) }))

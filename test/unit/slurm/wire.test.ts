@@ -17,13 +17,16 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close()
 })
 
-async function wireTo(listener: RequestListener, { timeoutMs = 5_000, reach = createBackendReach(null) } = {}) {
+async function wireTo(
+  listener: RequestListener,
+  { timeoutMs = 5_000, reach = createBackendReach(null), host = '127.0.0.1' } = {},
+) {
   const server = createServer(listener)
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   // A server that listens on a port has one.
   const { port } = server.address() as AddressInfo
   const settings = { ca: undefined, caFile: undefined, requestTimeoutMs: timeoutMs, maxAnswerMib: 1 }
-  const wire = createWire({ ...settings, url: `http://127.0.0.1:${port}/rest/` }, reach)
+  const wire = createWire({ ...settings, url: `http://${host}:${port}/rest/` }, reach)
   closers.push(() => wire.close())
   closers.push(async () => {
     server.closeAllConnections()
@@ -43,6 +46,11 @@ describe('one request', () => {
     })
     const { status, body } = await wire.send(get, signal)
     expect([status, body]).toEqual([200, { url: '/rest/slurm/x', user: 'alice', token: 'secret-token' }])
+  })
+
+  test('goes to the same paths however its address is written', async () => {
+    const wire = await wireTo(({ url }, response) => response.end(JSON.stringify({ url })), { host: '127.1' })
+    expect((await wire.send(get, signal)).body).toEqual({ url: '/rest/slurm/x' })
   })
 
   test('that leads elsewhere is not followed', async () => {
