@@ -94,7 +94,7 @@ const unitWord = (word: string): string =>
 
 /** Python, which cloud-init itself runs on. `report [port=chosen …] [--fingerprint HEX]`: one report names all ports. */
 const reporter = `#!/usr/bin/env python3
-import json, sys, time, urllib.error, urllib.request
+import http.client, json, sys, time, urllib.error, urllib.request
 with open('${guestPaths.settings}') as file:
     settings = json.load(file)
 with open(settings['tokenFile']) as file:
@@ -118,7 +118,7 @@ while True:
     except urllib.error.HTTPError as error:
         if 400 <= error.code < 500 and error.code not in (408, 429):
             sys.exit('the report was refused: %d' % error.code)
-    except OSError:
+    except (OSError, http.client.HTTPException):
         pass
     if time.monotonic() > until:
         sys.exit('the report was not taken')

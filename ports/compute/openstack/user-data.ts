@@ -19,20 +19,25 @@ interface Part {
   readonly content: string
 }
 
+/**
+ * The session's files come after the template's words, which may replace what was before them. What begins its command is run last:
+ * cloud-init runs scripts in the order of their names, and what a `runcmd` says as the script `runcmd`.
+ */
 export function partsOf(spec: InstanceSpec): Part[] {
   const own = spec.terms.openstack?.userData ?? ''
-  const parts: Part[] = [
-    { type: 'text/cloud-config', name: 'files.cfg', content: filesConfig(spec) },
-    { type: 'text/x-shellscript', name: '10-own.sh', content: owners(spec) },
-  ]
-  if (own !== '') parts.push(templatePart(own.replaceAll('{report}', guestPaths.report)))
   const after = [
     ...(spec.command === null ? [] : ['systemctl daemon-reload', 'systemctl enable --now carrel-session.service']),
     // A template that says nothing of it is reported when all else was begun.
     ...(spec.report === null || own.includes('{report}') ? [] : [guestPaths.report]),
   ]
-  if (after.length > 0) parts.push({ type: 'text/x-shellscript', name: '90-begin.sh', content: script(after) })
-  return parts
+  const template = own.replaceAll('{report}', guestPaths.report)
+  return [
+    // cloud-init knows of what kind it is by its first line.
+    ...(own === '' ? [] : [{ type: 'text/plain', name: '50-template', content: template }]),
+    { type: 'text/cloud-config', name: 'files.cfg', content: filesConfig(spec) },
+    { type: 'text/x-shellscript', name: '10-own.sh', content: owners(spec) },
+    ...(after.length === 0 ? [] : [{ type: 'text/x-shellscript', name: 'zz-begin.sh', content: script(after) }]),
+  ]
 }
 
 /** JSON is YAML, and needs no thought about what is in it. */
@@ -58,20 +63,6 @@ function owners({ user, report }: InstanceSpec): string {
 }
 
 const script = (lines: readonly string[]): string => ['#!/bin/sh', 'set -e', ...lines, ''].join('\n')
-
-function templatePart(content: string): Part {
-  if (content.startsWith('#cloud-config'))
-    return { type: 'text/cloud-config', name: 'template.cfg', content: merged(content) }
-  if (content.startsWith('#!')) return { type: 'text/x-shellscript', name: '50-template.sh', content }
-  // cloud-init knows the other kinds by their first line.
-  return { type: 'text/plain', name: 'template', content }
-}
-
-/** Unless it says otherwise the template's lists are put after ours, not in their place. */
-const merged = (content: string): string =>
-  /^(merge_how|merge_type):/m.test(content)
-    ? content
-    : `${content.trimEnd()}\nmerge_how: 'list(append)+dict(recurse_list,no_replace)+str()'\n`
 
 const boundary = '==carrel-parts=='
 

@@ -130,7 +130,7 @@ test('of the rules that Neutron begins a group with none stays that is not wante
 test('cloud-init gets the secret as a file, and the template’s words with the command that reports', () => {
   const userData = '#cloud-config\nruncmd:\n  - [{report}, 8080=20005]\n'
   const spec = specOf({ report, environment: { A: 'a "b" $c' }, terms: { openstack: { flavors: {}, userData } } })
-  const [files, , template, ...rest] = partsOf(spec)
+  const [template, files, ...rest] = partsOf(spec)
   const { write_files } = JSON.parse(files?.content.replace('#cloud-config\n', '') ?? '') as {
     write_files: { path: string; content: string; permissions: string }[]
   }
@@ -143,13 +143,14 @@ test('cloud-init gets the secret as a file, and the template’s words with the 
   expect(text(guestPaths.environment)).not.toContain(report.token)
   expect(write_files.find((f) => f.path === guestPaths.secret)?.permissions).toBe('0400')
   expect(template?.content).toContain('- [/etc/carrel/report, 8080=20005]')
-  expect(template?.content).toContain('merge_how')
-  expect(rest).toEqual([])
+  expect(rest.map(({ name }) => name)).toEqual(['10-own.sh'])
 })
 
 test('a template that does not report itself is reported when all else was begun', () => {
   const spec = specOf({ report, command: ['serve', '100%', '$HOME'], user: { uid: 1000, gid: 100, gids: [5] } })
   const [files, owners, begin] = partsOf(spec)
+  // cloud-init runs what `runcmd` says as one more script, called so, in the order of names.
+  expect(begin && 'runcmd' < begin.name).toBe(true)
   expect(owners?.content).toContain(
     'chown 1000:100 /etc/carrel/secret /etc/carrel/environment /etc/carrel/report-token',
   )
@@ -157,6 +158,18 @@ test('a template that does not report itself is reported when all else was begun
   const unit = guestFiles(spec).find(({ path }) => path === guestPaths.unit)?.content
   expect(unit).toContain('User=1000\nGroup=100\nSupplementaryGroups=5\nExecStart="serve" "100%%" "$$HOME"\n')
   expect(files?.content).toContain(guestPaths.unit)
+})
+
+test.each([
+  '#cloud-config\nmerge_how: dict(replace)+list()+str()\nwrite_files: []\n',
+  '#cloud-config\n{"write_files": []}\n',
+  '\n#cloud-config\nwrite_files: []\n',
+  '#cloud-config-archive\n- "#!/bin/sh"\n',
+  '#!/bin/sh\n',
+])('whatever a template’s words are they stay as they are, and the session’s files come after them: %j', (userData) => {
+  const [template, files] = partsOf(specOf({ terms: { openstack: { flavors: {}, userData } } }))
+  expect(template).toEqual({ type: 'text/plain', name: '50-template', content: userData })
+  expect(files?.content).toMatch(/^#cloud-config\n\{"merge_how":\[\{"name":"list","settings":\["append"\]\}/)
 })
 
 test('ports that do not lie in the range are counted from its beginning', () => {
