@@ -21,6 +21,8 @@ export interface Api {
   /** As `get`, of names and labels alone: no content of a Secret comes along. `many`: a list of them. */
   metadata<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal, query?: Query): Promise<T>
   create<T>(path: string, body: object, schema: z.ZodType<T>, signal: AbortSignal): Promise<T>
+  /** As `create`, and nothing is made: throws what the cluster would refuse it with. */
+  tryOut(path: string, body: object, signal: AbortSignal): Promise<void>
   /** Server-side apply: makes it, or makes it so. */
   apply<T>(path: string, body: object, schema: z.ZodType<T>, signal: AbortSignal): Promise<T>
   merge<T>(path: string, patch: object, schema: z.ZodType<T>, signal: AbortSignal): Promise<T>
@@ -142,6 +144,10 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
     },
     create: async (path, body, schema, signal) =>
       await json({ method: 'POST', path, query: manager, body }, schema, signal),
+    tryOut: async (path, body, signal) => {
+      const query = { ...manager, dryRun: 'All' }
+      await bounded({ method: 'POST', path, query, body }, signal, maxJsonBytes)
+    },
     apply: async (path, body, schema, signal) => {
       const query = { ...manager, force: 'true' }
       return await json({ method: 'PATCH', path, query, body, type: 'application/apply-patch+yaml' }, schema, signal)

@@ -3,9 +3,11 @@ import type { CheckFinding } from '../../../domain/provider-check.ts'
 import type { CheckAsk } from '../provider.ts'
 import { ApiError } from './api-error.ts'
 import type { Api } from './api.ts'
+import { checkNamed } from './check-named.ts'
+import { checkQuotas } from './check-quotas.ts'
 import { allNamespaces } from './find.ts'
 import type { Deps } from './inspect.ts'
-import { pathOf } from './paths.ts'
+import { gpuResource } from './objection.ts'
 import type { KubernetesSettings } from './settings.ts'
 
 /** What the driver does there: `deploy/kubernetes/role.yaml` grants this and no more. */
@@ -26,21 +28,9 @@ export const needed: readonly {
 
 const versionShape = z.object({ major: z.string(), minor: z.string() })
 const reviewShape = z.object({ status: z.object({ allowed: z.boolean().default(false) }) })
-const quotaListShape = z.object({
-  items: z.array(
-    z.object({
-      status: z
-        .object({
-          hard: z.record(z.string(), z.string()).default({}),
-          used: z.record(z.string(), z.string()).default({}),
-        })
-        .default({ hard: {}, used: {} }),
-    }),
-  ),
-})
 const day = 24 * 3_600_000
 
-/** What is missing at the cluster for sessions to run. Makes nothing: reviews of access are questions. */
+/** What is missing at the cluster for sessions to run. Makes nothing: reviews of access are questions, and what is only tried too. */
 export async function checkCluster(
   { api, settings }: Deps,
   ask: CheckAsk,
@@ -54,7 +44,9 @@ export async function checkCluster(
     for (const namespace of allNamespaces(settings)) {
       const refused = await permissionsMissing(api, namespace, signal)
       found.push(...refused)
-      if (refused.length === 0) found.push(...(await quotasSpent(api, namespace, signal)))
+      if (refused.length > 0) continue
+      found.push(...(await checkQuotas({ api, settings }, ask, namespace, signal)))
+      found.push(...(await checkNamed({ api, settings }, namespace, signal)))
     }
     return [...found, ...expiry(await api.token(), api.now())]
   } catch (error) {
@@ -69,8 +61,7 @@ function fromSettings(settings: KubernetesSettings, { templates }: CheckAsk): Ch
   if (!settings.networkPoliciesEnforced)
     found.push({ code: 'not_enforced', level: 'warning', about: 'network policies' })
   for (const { image, sizes, egress, terms } of templates) {
-    const gpu = terms.kubernetes?.gpuResource ?? settings.gpuResource
-    if (gpu === undefined && sizes.some(({ gpus }) => gpus > 0))
+    if (gpuResource({ terms }, settings) === undefined && sizes.some(({ gpus }) => gpus > 0))
       found.push({ code: 'named_missing', level: 'missing', about: `gpuResource for ${image}` })
     if (egress === 'site' && settings.siteNetworks.length === 0)
       found.push({ code: 'named_missing', level: 'missing', about: `siteNetworks for ${image}` })
@@ -110,15 +101,6 @@ async function permissionsMissing(api: Api, namespace: string, signal: AbortSign
     }),
   )
   return findings.flat()
-}
-
-async function quotasSpent(api: Api, namespace: string, signal: AbortSignal): Promise<CheckFinding[]> {
-  const { items } = await api.get(pathOf(namespace, 'resourcequotas'), quotaListShape, signal)
-  return items.flatMap(({ status: { hard, used } }) =>
-    Object.keys(hard)
-      .filter((name) => hard[name] === used[name] && hard[name] !== '0')
-      .map((name): CheckFinding => ({ code: 'quota_exhausted', level: 'warning', about: `${name} in ${namespace}` })),
-  )
 }
 
 /** A token that says when it ends, and will soon. One that is renewed in its file is found young here. */

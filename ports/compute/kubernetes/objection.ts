@@ -42,5 +42,5 @@ function workspaceObjection({ resources, user, mounts }: InstanceSpec): string |
 }
 
 /** What a GPU is called for this instance. */
-export const gpuResource = (spec: InstanceSpec, settings: KubernetesSettings): string | undefined =>
-  spec.terms.kubernetes?.gpuResource ?? settings.gpuResource
+export const gpuResource = ({ terms }: Pick<InstanceSpec, 'terms'>, settings: KubernetesSettings): string | undefined =>
+  terms.kubernetes?.gpuResource ?? settings.gpuResource

@@ -1,4 +1,4 @@
-import type { V1Container, V1EnvVar, V1Pod, V1PodSecurityContext } from '@kubernetes/client-node'
+import type { V1Container, V1EnvVar, V1Pod, V1PodSecurityContext, V1PodSpec } from '@kubernetes/client-node'
 import type { InstanceSpec } from '../provider.ts'
 import { reportEnvironment } from '../report-environment.ts'
 import { labelsOf, objectName } from './names.ts'
@@ -55,11 +55,16 @@ export function podManifest(spec: InstanceSpec, namespace: string, settings: Kub
       ...(tolerations === undefined ? {} : { tolerations: tolerations.map((toleration) => ({ ...toleration })) }),
       ...(asksForNames(spec) ? {} : { dnsPolicy: 'None', dnsConfig: { nameservers: [noNameserver], options: [] } }),
       imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })),
-      ...(settings.priorityClass === undefined ? {} : { priorityClassName: settings.priorityClass }),
-      ...(settings.runtimeClass === undefined ? {} : { runtimeClassName: settings.runtimeClass }),
+      ...classesOf(settings),
     },
   }
 }
+
+/** Of which classes of the cluster every Pod is. */
+export const classesOf = ({ priorityClass, runtimeClass }: KubernetesSettings): Partial<V1PodSpec> => ({
+  ...(priorityClass === undefined ? {} : { priorityClassName: priorityClass }),
+  ...(runtimeClass === undefined ? {} : { runtimeClassName: runtimeClass }),
+})
 
 /** A name server that is none: an address for documentation. Nobody would answer who goes out nowhere. */
 const noNameserver = '192.0.2.53'
