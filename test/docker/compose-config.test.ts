@@ -107,6 +107,29 @@ test.skipIf(compose === null && !isCi).each(Object.keys(guacamole))('without %s 
   expect(await call(given, besideGuacamole)).toMatchObject(refusal(name))
 })
 
+const furtherProvider = { CARREL_PROVIDER: 'cluster', CARREL_PROVIDER_FILES: '/etc/carrel-cluster' }
+const besideProvider = ['docker-compose.yaml', 'docker-compose.provider.yaml']
+
+test.skipIf(compose === null && !isCi)(
+  'with the file for a further provider there is a worker for it, which is shown its files alone',
+  async () => {
+    const { code, stdout } = await call({ ...variables, ...furtherProvider }, besideProvider)
+    expect(code).toBe(0)
+    const { services } = environments.parse(parse(stdout))
+    const { environment, volumes = [], networks = {} } = services['worker-provider'] ?? {}
+    expect(readConfig(['database', 'temporal', 'keys', 'worker', 'reports'], environment).worker.roles).toEqual([
+      'provider/cluster',
+    ])
+    expect(JSON.stringify(volumes)).toContain('/etc/carrel-cluster')
+    expect([volumes.length, Object.keys(networks).toSorted()]).toEqual([1, ['backend', 'control', 'data', 'metrics']])
+  },
+)
+
+test.skipIf(compose === null && !isCi).each(Object.keys(furtherProvider))('and without %s it stops', async (name) => {
+  const given = Object.fromEntries(Object.entries({ ...variables, ...furtherProvider }).filter(([key]) => key !== name))
+  expect(await call(given, besideProvider)).toMatchObject(refusal(name))
+})
+
 test.skipIf(compose === null && !isCi)(
   'with the files for people and catalogues api and core are told of them, and each is shown its own directory alone',
   async () => {

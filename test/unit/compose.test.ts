@@ -34,12 +34,16 @@ const compose = z.object({
 const text = readFileSync(join(root, 'docker-compose.yaml'), 'utf8')
 const { services, networks } = compose.parse(parse(text, { merge: true }))
 const textBeside = (part: string) => readFileSync(join(root, `docker-compose.${part}.yaml`), 'utf8')
-/** What the file adds that is used beside it where a Guacamole shows desktops. */
-const outside = z
-  .object({ services: z.looseObject({ 'worker-access': service }) })
-  .parse(parse(textBeside('guacamole')))
-const access = outside.services['worker-access']
-const all = Object.entries({ ...services, 'worker-access': access })
+/** The worker that a file adds which is used beside it. */
+const workerBeside = (part: string, name: string) =>
+  z
+    .object({ services: z.looseObject({ [name]: service }) })
+    .transform(({ services: its }) => service.parse(its[name]))
+    .parse(parse(textBeside(part)))
+/** Where a Guacamole shows desktops; where sessions run on another backend. */
+const access = workerBeside('guacamole', 'worker-access')
+const further = workerBeside('provider', 'worker-provider')
+const all = Object.entries({ ...services, 'worker-access': access, 'worker-provider': further })
 const named = (wanted: (one: z.output<typeof service>, name: string) => boolean) =>
   all.filter(([name, one]) => wanted(one, name)).map(([name]) => name)
 
@@ -88,19 +92,29 @@ test("only the worker for Docker sees Docker's socket", () => {
   expect(services['worker-core']?.environment['CARREL_WORKER_ROLES']).toBe('core')
 })
 
+const confinement = ({
+  image,
+  user,
+  read_only,
+  cap_drop,
+  security_opt,
+  tmpfs,
+  healthcheck,
+  stop_grace_period,
+}: typeof access) => ({ image, user, read_only, cap_drop, security_opt, tmpfs, healthcheck, stop_grace_period })
+const core = service.parse(services['worker-core'])
+
+test('the worker of a further provider is confined like every worker, told what that for Docker is, and alone sees its files', () => {
+  expect(confinement(further)).toEqual(confinement(core))
+  expect([further.networks, further.ports]).toEqual([['backend', 'control', 'data', 'metrics'], []])
+  expect(further.volumes).toEqual([expect.stringMatching(/^\$\{CARREL_PROVIDER_FILES:\?[^}]+\}:\/run\/secrets:ro$/)])
+  expect(further.environment['CARREL_WORKER_ROLES']).toMatch(/^provider\/\$\{CARREL_PROVIDER:\?/)
+  const told = { ...further.environment, CARREL_WORKER_ROLES: 'provider/docker' }
+  expect(told).toEqual(services['worker-docker']?.environment)
+})
+
 test('what opens doors at a Guacamole is confined like every worker, and alone knows the way there and its account', () => {
-  const core = services['worker-core']
-  const confinement = ({
-    image,
-    user,
-    read_only,
-    cap_drop,
-    security_opt,
-    tmpfs,
-    healthcheck,
-    stop_grace_period,
-  }: typeof access) => ({ image, user, read_only, cap_drop, security_opt, tmpfs, healthcheck, stop_grace_period })
-  expect(core && confinement(access)).toEqual(core && confinement(core))
+  expect(confinement(access)).toEqual(confinement(core))
   expect([access.networks, access.ports, access.volumes]).toEqual([['control', 'data', 'guacamole', 'metrics'], [], []])
   expect(named((one) => JSON.stringify(one).includes('CARREL_GUACAMOLE'))).toEqual(['worker-access'])
 })
@@ -138,13 +152,13 @@ test('who makes addresses of doors and who answers there are told the same', () 
 
 test('each worker of a provider is told where instances report, and whoever leads to sessions where the api is', () => {
   const ofProviders = named(({ environment }) => environment['CARREL_WORKER_ROLES']?.startsWith('provider/') === true)
-  expect(ofProviders).toEqual(['worker-docker'])
-  for (const name of ofProviders)
-    expect(services[name]?.environment['CARREL_REPORT_URL'], name).toBe('${CARREL_REPORT_URL:-}')
+  expect(ofProviders).toEqual(['worker-docker', 'worker-provider'])
+  for (const [name, { environment }] of all)
+    if (ofProviders.includes(name)) expect(environment['CARREL_REPORT_URL'], name).toBe('${CARREL_REPORT_URL:-}')
   const publicUrl = services['api']?.environment['CARREL_PUBLIC_URL']
   expect(publicUrl).toMatch(/^\$\{CARREL_PUBLIC_URL:\?/)
   const leading = all.filter(([name]) => [...ofProviders, 'gateway', 'worker-access'].includes(name))
-  expect(leading.length).toBe(3)
+  expect(leading.length).toBe(4)
   for (const [name, { environment }] of leading) expect(environment['CARREL_PUBLIC_URL'], name).toBe(publicUrl)
 })
 
@@ -169,8 +183,9 @@ test('each process is told what it reads, and secrets about people no other than
     'worker-docker': worker,
     'worker-access': worker,
     'worker-mail': worker,
+    'worker-provider': worker,
   }
-  const files = ['people', 'catalogues', 'mail', 'guacamole'].map((part) =>
+  const files = ['people', 'catalogues', 'mail', 'guacamole', 'provider'].map((part) =>
     additions.parse(parse(textBeside(part), { merge: true })),
   )
   const told = [{ services }, ...files].flatMap((file) =>
@@ -196,6 +211,7 @@ test('each process is told what it reads, and secrets about people no other than
   expect(shown).toEqual([
     expect.stringMatching(/^api \$\{CARREL_API_FILES:\?[^}]+\}:\/run\/secrets:ro$/),
     expect.stringMatching(/^worker-core \$\{CARREL_CATALOGUE_FILES:\?[^}]+\}:\/run\/secrets:ro$/),
+    expect.stringMatching(/^worker-provider \$\{CARREL_PROVIDER_FILES:/),
   ])
 })
 
@@ -213,11 +229,11 @@ test('what is published is on loopback unless api or gateway are told otherwise'
 test('one job migrates, and every process of Carrel waits until it is done', () => {
   expect(named(({ command }) => command?.includes('stack/bootstrap.ts') === true)).toEqual(['bootstrap'])
   const processes = named(({ image }, name) => image.startsWith('carrel:') && name !== 'bootstrap')
-  expect(processes).toEqual(['api', 'gateway', 'worker-core', 'worker-docker', 'worker-access'])
+  expect(processes).toEqual(['api', 'gateway', 'worker-core', 'worker-docker', 'worker-access', 'worker-provider'])
   const others = ['gateway', 'worker-core', 'worker-docker']
   const after = { bootstrap: { condition: 'service_completed_successfully' } }
   for (const name of others) expect(services[name]?.depends_on).toEqual(after)
-  expect(access.depends_on).toEqual(after)
+  for (const { depends_on } of [access, further]) expect(depends_on).toEqual(after)
   // The order of an upgrade: docs/upgrades.md.
   const started = Object.fromEntries(others.map((name) => [name, { condition: 'service_started' }]))
   expect(services['api']?.depends_on).toEqual({ ...after, ...started })

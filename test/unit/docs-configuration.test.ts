@@ -20,7 +20,9 @@ const read = new Set(
 )
 const ours = [...read].filter((key) => key.startsWith('CARREL_'))
 
-const composeFiles = ['', 'catalogues.', 'guacamole.', 'mail.', 'people.'].map((part) => `docker-compose.${part}yaml`)
+const composeFiles = ['', 'catalogues.', 'guacamole.', 'mail.', 'people.', 'provider.'].map(
+  (part) => `docker-compose.${part}yaml`,
+)
 /** Variables of `.env` that the compose files read. */
 const composeOnly = new Set(
   composeFiles.flatMap((file) => [...textOf(file).matchAll(/\$\{([A-Z_]+)/g)].map(([, name = '']) => name)),

@@ -155,10 +155,8 @@ test('whatever counts trouble has an alarm', () => {
 })
 
 test('whoever answers scrapes in the compose files is among those to scrape', () => {
-  const files = ['docker-compose.yaml', 'docker-compose.guacamole.yaml', 'docker-compose.mail.yaml']
-    .map(textOf)
-    .join('\n')
+  const files = ['', 'guacamole.', 'mail.', 'provider.'].map((part) => textOf(`docker-compose.${part}yaml`)).join('\n')
   const all = [...files.matchAll(/^ {2}(api|gateway|worker-[a-z]+):$/gm)].map(([, name]) => name ?? '')
-  expect(new Set(all).size).toBe(6)
+  expect(new Set(all).size).toBe(7)
   expect(all.filter((name) => !new RegExp(`\\b${name}:(?:8080|9090)`).test(described))).toEqual([])
 })
