@@ -9,11 +9,12 @@ import { machineFacts } from './bench/machine.ts'
 import { presentTable, updateDocument } from './bench/report.ts'
 import { runBounded } from './bounded-run.ts'
 import { runMain, say } from './command.ts'
-import { failuresOf, outcomeOf, plus, summary, zero } from './outcome.ts'
-import type { Failure } from './outcome.ts'
+import { failuresOf, outcomeOf, summary } from './outcome.ts'
+import type { Failure, Outcome } from './outcome.ts'
 import { retelling } from './retelling.ts'
 import { lackOf, standNames } from './stands/configured.ts'
 import type { StandName } from './stands/configured.ts'
+import { endOf, exitCodeOf } from './stands/end.ts'
 import { figuresVariable, readFigures } from './stands/figures.ts'
 import { partId, standPart, titles } from './stands/part.ts'
 import type { Present, StandRun } from './stands/part.ts'
@@ -72,26 +73,21 @@ async function main(): Promise<number> {
     say(`Temporal CLI: ${word}`),
   )
   const facts = await machineFacts()
-  const runs: StandRun[] = []
-  let total = zero
+  const done: { readonly run: StandRun; readonly outcome: Outcome }[] = []
   const failures: (Failure & { project: string })[] = []
   for (const name of wanted) {
     if (lacks.has(name)) continue
     say(`== ${name}`)
     const { run, outcome, failed } = await runOn(name, values.long, whenOf(facts))
-    runs.push(run)
-    total = plus(total, outcome)
+    done.push({ run, outcome })
     failures.push(...failed.map((failure) => ({ ...failure, project: name })))
     say(`== ${name}: ${summary(outcome)} (${Math.round(run.seconds)} s)`)
   }
+  const runs = done.map(({ run }) => run)
   if (values.record && runs.length > 0) await updateDocument(facts, [standPart(runs, await present())])
-  for (const { backend, cases } of runs)
-    for (const { name } of cases.filter(({ untried }) => untried)) say(`-- not tried on ${backend}: ${name}`)
   for (const line of retelling('what failed', failures, root)) say(line)
-  for (const { backend, seconds } of runs) say(`ran: ${backend} (${Math.round(seconds)} s)`)
-  for (const [name, lack] of lacks) say(`did not run: ${name}: ${lack}`)
-  say(summary(total))
-  return total.failed > 0 || runs.length === 0 || (asked !== undefined && lacks.size > 0) ? 1 : 0
+  for (const line of endOf(done, lacks)) say(line)
+  return exitCodeOf(done, lacks, asked !== undefined)
 }
 
 const isName = (name: string): name is StandName => standNames.some((known) => known === name)

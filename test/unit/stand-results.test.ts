@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { lackOf } from '../stands/configured.ts'
+import { endOf, exitCodeOf } from '../stands/end.ts'
 import { standPart } from '../stands/part.ts'
 import type { Present, StandRun } from '../stands/part.ts'
 import { resultsOf } from '../stands/results.ts'
@@ -97,6 +98,30 @@ test('a backend that does not run keeps what stood there, and one that runs agai
 
 test('what is no report has no cases', () => {
   expect([resultsOf('slurm', undefined), resultsOf('slurm', '{}'), resultsOf('slurm', 'no')]).toEqual([[], [], []])
+})
+
+const allPassed = { run, outcome: { passed: 4, failed: 0, skipped: 0 } }
+const lacks = new Map([['openstack', 'OS_CLOUD is not set'] as const])
+
+test('what is said last names what ran, how that went, and what did not run and why', () => {
+  expect(endOf([{ run, outcome: { passed: 3, failed: 1, skipped: 0 } }], lacks)).toEqual([
+    '-- not tried on slurm: what is paused wakes',
+    '-- not tried on slurm: WITHOUT MOUNTS: nothing is mounted',
+    'ran: slurm: 3 passed, 1 failed, 0 skipped (21 s)',
+    'did not run: openstack: OS_CLOUD is not set',
+    '3 passed, 1 failed, 0 skipped',
+  ])
+})
+
+test('it is well when something ran, all of it passed, and what was asked for by name ran', () => {
+  const oneFailed = { run, outcome: { passed: 3, failed: 1, skipped: 0 } }
+  expect([
+    exitCodeOf([allPassed], new Map(), true),
+    exitCodeOf([allPassed], lacks, false),
+    exitCodeOf([allPassed], lacks, true),
+    exitCodeOf([allPassed, oneFailed], new Map(), false),
+    exitCodeOf([], lacks, false),
+  ]).toEqual([0, 0, 1, 1, 1])
 })
 
 test('what configuration does not point to is said with the variable that is missing', async () => {
