@@ -44,6 +44,8 @@ const newsMs = 500
 const inspectMs = 10_000
 /** The same while the observer lists it: the list would show what there is to see. */
 const listedInspectMs = 60_000
+/** The same of a backend that is asked once for all: its list may take long, and a start is noticed when it has. */
+const togetherInspectMs = 2_000
 /** A start says where it is within its last lines; drivers cap them in bytes as well. */
 const readableLines = 5_000
 
@@ -84,7 +86,14 @@ export function createWatch({ db, provider, locate }: WatchDeps) {
         if (row === null || row.tombstoned) return { kind: 'withdrawn' }
         if (running === null && row.pendingReason !== null) sayPending(line, row.pendingReason)
       }
-      const known = { reached: running !== null, seen, asked, sinceMs: now - inspectedAt, listed: row?.listed === true }
+      const known = {
+        reached: running !== null,
+        seen,
+        asked,
+        sinceMs: now - inspectedAt,
+        listed: row?.listed === true,
+        together: provider.inspectsTogether === true,
+      }
       if (row !== null && worthAsking(known, row.seen)) {
         inspectedAt = now
         asked += 1
@@ -178,26 +187,31 @@ export async function noteEnd(
 export const nextKnockMs = (waitedMs: number): number =>
   Math.min(latestKnockMs, Math.max(soonestKnockMs, waitedMs / 20))
 
+interface Asked {
+  readonly reached: boolean
+  readonly seen: string | null
+  readonly asked: number
+  readonly sinceMs: number
+  readonly listed?: boolean
+  readonly together?: boolean
+}
+
 /**
  * Whether the backend itself is asked: the observer saw something new, or nobody asked for long. `sinceMs`: the last time, of `asked`.
  * An observer that had nothing to do may look only seconds later: until it has, the backend is asked ever less often.
  */
-export function worthAsking(
-  known: {
-    readonly reached: boolean
-    readonly seen: string | null
-    readonly asked: number
-    readonly sinceMs: number
-    readonly listed?: boolean
-  },
-  news: string | null,
-): boolean {
-  // What the list shows to be waiting, as it was, needs no asking for each by itself.
-  const isListed = known.listed === true && news === 'pending'
-  if (known.sinceMs >= (isListed ? listedInspectMs : inspectMs)) return true
+export function worthAsking(known: Asked, news: string | null): boolean {
+  if (known.sinceMs >= usuallyMs(known, news)) return true
   if (known.reached) return news !== known.seen && news !== 'running'
   if (news === null && known.sinceMs >= newsMs * 2 ** (known.asked - 1)) return true
   return news !== known.seen || (news === 'running' && known.sinceMs >= newsMs * 2)
+}
+
+function usuallyMs({ reached, listed, together }: Asked, news: string | null): number {
+  if (reached || news === 'running') return inspectMs
+  if (together === true) return togetherInspectMs
+  // What the list shows to be waiting, as it was, needs no asking for each by itself.
+  return listed === true && news === 'pending' ? listedInspectMs : inspectMs
 }
 
 function say(line: ProgressLine, state: InstanceState, readiness: ReadinessSpec): void {

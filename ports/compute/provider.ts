@@ -182,6 +182,8 @@ export interface ComputeProvider {
   /** Makes the instance and everything around it, or adopts it. Idempotent by name, also beside itself. */
   create(spec: InstanceSpec, call: CallContext): Promise<Created>
   inspect(ref: InstanceRef, call: CallContext): Promise<InstanceState>
+  /** Inspects at the same time go as one look at the backend: whoever waits for many asks often, and not when the next list tells. */
+  readonly inspectsTogether?: true
   /** Removes the instance and everything made around it. Absent is success; a half-made one is removed too. */
   remove(ref: InstanceRef, call: CallContext): Promise<Removed>
   /** Everything that carries the deployment's label, page by page. Throws `ProviderUnreachable` rather than list too little. */

@@ -37,3 +37,13 @@ test('a door is knocked at often at first, and never missed by much of what was 
   expect(nextKnockMs(4_000)).toBe(200)
   expect(nextKnockMs(60_000)).toBe(500)
 })
+
+test('what the list shows to wait is asked for once a minute, but where one look is for all: there every two seconds', () => {
+  const waits = { ...asked, seen: 'pending', listed: true }
+  expect(worthAsking({ ...waits, sinceMs: 59_999 }, 'pending')).toBe(false)
+  expect(worthAsking({ ...waits, sinceMs: 60_000 }, 'pending')).toBe(true)
+  const together = { ...waits, together: true }
+  expect(worthAsking({ ...together, sinceMs: 1_999 }, 'pending')).toBe(false)
+  expect(worthAsking({ ...together, sinceMs: 2_000 }, 'pending')).toBe(true)
+  expect(worthAsking({ ...together, reached: true, sinceMs: 9_999 }, 'running')).toBe(false)
+})

@@ -32,7 +32,7 @@ export interface FakeOptions {
 }
 
 /** The fake driver; `backend` holds its controls. */
-export type FakeProvider = Required<Omit<ComputeProvider, 'capabilities' | 'usage'>> & {
+export type FakeProvider = Required<Omit<ComputeProvider, 'capabilities' | 'usage' | 'inspectsTogether'>> & {
   /** Only where its `capabilities` were made to say so. */
   readonly usage?: NonNullable<ComputeProvider['usage']>
   readonly capabilities: Capabilities

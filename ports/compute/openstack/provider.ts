@@ -74,6 +74,7 @@ export function createOpenstackProvider(settings: OpenstackSettings, context: Op
       making.set(key, made)
       return await made
     },
+    inspectsTogether: true,
     inspect: (ref, { signal }) => inspectInstance(deps, ref, networks, signal),
     remove: (ref, { signal }) => removeInstance(deps, ref, signal),
     list: (deploymentId, { signal }) => listInstances(deps, deploymentId, networks, signal),
