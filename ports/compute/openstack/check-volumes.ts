@@ -3,6 +3,7 @@ import type { CheckFinding } from '../../../domain/provider-check.ts'
 import type { CheckAsk } from '../provider.ts'
 import type { CloudApi } from './api.ts'
 import { CloudError } from './cloud-error.ts'
+import { missing, warning } from './findings.ts'
 import { volumeGib } from './surroundings.ts'
 import type { Ground } from './surroundings.ts'
 
@@ -34,7 +35,7 @@ export async function checkVolumes(
     const { limit, in_use, reserved } = quota[what] ?? unlimited
     const left = limit - in_use - reserved
     if (limit < 0 || left >= Math.max(...needed)) return []
-    return [{ code: 'quota_exhausted', level: left < Math.min(...needed) ? 'missing' : 'warning', about: what }]
+    return [(left < Math.min(...needed) ? missing : warning)('quota_exhausted', what)]
   }
   // Of its type a volume is counted once more.
   const ofType = (what: string) => (type === null ? [what] : [what, `${what}_${type}`])
@@ -47,7 +48,6 @@ export async function checkVolumes(
 }
 
 const unlimited = { limit: -1, in_use: 0, reserved: 0 }
-const missing = (code: CheckFinding['code'], about: string): CheckFinding => ({ code, level: 'missing', about })
 
 /** The name of the type that is meant by name or id; `null`: there is none. */
 async function typeOf(api: CloudApi, named: string, signal: AbortSignal): Promise<string | null> {

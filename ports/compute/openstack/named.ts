@@ -3,7 +3,7 @@ import { CloudError } from './cloud-error.ts'
 import { everything } from './pages.ts'
 import { Refusal } from '../refusal.ts'
 import { flavorPage, groupPage, imageAlone, imagePage, networkPage } from './shapes.ts'
-import type { Image, Network } from './shapes.ts'
+import type { Flavor, Image, Network } from './shapes.ts'
 
 /** What settings and templates call by name, and the cloud by id. */
 export interface Named {
@@ -57,10 +57,16 @@ async function findGroup(api: CloudApi, name: string, signal: AbortSignal): Prom
   return group === undefined || another !== undefined ? null : group.id
 }
 
+export const allFlavors = async (api: CloudApi, signal: AbortSignal): Promise<Flavor[]> =>
+  await everything(api, 'compute', '/flavors', flavorPage, signal, { limit: 500 })
+
+/** By its name, or else by its id; `null`: there is none. */
+export const flavorCalled = (all: readonly Flavor[], name: string): Flavor | null =>
+  all.find((f) => f.name === name) ?? all.find((f) => f.id === name) ?? null
+
 async function findFlavor(api: CloudApi, name: string, signal: AbortSignal): Promise<string> {
-  const all = await everything(api, 'compute', '/flavors', flavorPage, signal, { limit: 500 })
-  const flavor = all.find((f) => f.name === name) ?? all.find((f) => f.id === name)
-  if (flavor === undefined) throw new Refusal('template_unfit', `nova: no flavor ${name}`)
+  const flavor = flavorCalled(await allFlavors(api, signal), name)
+  if (flavor === null) throw new Refusal('template_unfit', `nova: no flavor ${name}`)
   return flavor.id
 }
 
@@ -78,7 +84,8 @@ async function imagesCalled(api: CloudApi, name: string, signal: AbortSignal): P
   try {
     // By its id also one that is in no list of this project's.
     if (uuid.test(name)) return [await api.get('image', `/images/${name}`, imageAlone, signal)]
-    const query = { name, sort: 'created_at:desc' }
+    // Glance tells 25 where no number is named.
+    const query = { name, sort: 'created_at:desc', limit: 500 }
     return (await api.get('image', '/images', imagePage, signal, { query })).filter((image) => image.name === name)
   } catch (error) {
     // Glance calls a name that it cannot have a wrong request.

@@ -108,6 +108,7 @@ export type Network = z.output<typeof networkShape>
 export const networkPage = z.object({ networks: z.array(networkShape) }).transform((page) => page.networks)
 
 const flavorShape = z.object({ id: z.string().max(255), name: z.string() })
+export type Flavor = z.output<typeof flavorShape>
 export const flavorPage = pageOf('flavors', flavorShape)
 
 const imageShape = z.object({

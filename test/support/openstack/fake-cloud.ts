@@ -182,7 +182,8 @@ export async function openFakeCloud(): Promise<FakeCloud> {
     const from = marker === null ? 0 : found.findIndex(({ id }) => id === marker) + 1
     if (marker !== null && from === 0)
       return { status: 400, body: { badRequest: { code: 400, message: `marker [${marker}] not found` } } }
-    const items = found.slice(from, from + Number(query.get('limit') ?? 1000))
+    // Glance tells few where no number is named.
+    const items = found.slice(from, from + Number(query.get('limit') ?? (list === 'images' ? 25 : 1000)))
     const more = from + items.length < found.length
     return {
       status: 200,

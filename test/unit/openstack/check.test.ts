@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { CheckedTemplate } from '../../../ports/compute/provider.ts'
 import { openFakeCloud } from '../../support/openstack/fake-cloud.ts'
 import type { FakeCloud } from '../../support/openstack/fake-cloud.ts'
-import { call, openCloud } from './specs.ts'
+import { call, openCloud, specOf } from './specs.ts'
 
 let cloud: FakeCloud
 beforeEach(async () => {
@@ -54,7 +54,7 @@ async function checked(templates: readonly CheckedTemplate[], settings: Readonly
   const provider = openCloud(cloud, settings)
   const findings = (await provider.check?.({ deploymentId: 'd', templates }, call)) ?? []
   await provider.close()
-  const ofOthers = ['quotas']
+  const ofOthers = ['quotas of nova', 'quotas of neutron']
   return findings
     .filter(({ about = '' }) => !ofOthers.includes(about))
     .map(({ code, level, about }) => `${code} ${level} ${about}`)
@@ -98,4 +98,66 @@ test('Cinder is asked where a template boots from a volume, and nowhere else', a
   expect(cloud.requests.filter(({ service }) => service === 'block-storage')).toEqual([])
   cloud.services.splice(cloud.services.indexOf('block-storage'), 1)
   expect(await checked([templateOf('volume', 10)])).toEqual(['named_missing missing service block-storage'])
+})
+
+test('the key and the zone of a template are looked for, each once', async () => {
+  const zones = [
+    { zoneName: 'north', zoneState: { available: true } },
+    { zoneName: 'south', zoneState: { available: false } },
+  ]
+  const absent = { itemNotFound: { code: 404, message: 'Keypair lost not found for user u' } }
+  cloud.instead = ({ path }) => {
+    if (path.includes('/os-availability-zone')) return { status: 200, body: { availabilityZoneInfo: zones } }
+    if (path.endsWith('/os-keypairs/desk')) return { status: 200, body: { keypair: { name: 'desk' } } }
+    return path.includes('/os-keypairs/') ? { status: 404, body: absent } : undefined
+  }
+  const asks = [
+    ['desk', 'north'],
+    ['desk', 'north:node-1'],
+    ['lost', 'south'],
+    ['lost', 'west'],
+  ]
+  const templates = asks.map(([keyName = '', availabilityZone = '']): CheckedTemplate => {
+    const terms = { openstack: { flavors: { small: 'm1.small' }, keyName, availabilityZone } }
+    return { ...templateOf('image', 10), terms }
+  })
+  expect(await checked(templates)).toEqual([
+    'named_missing missing availability zone south',
+    'named_missing missing availability zone west',
+    'named_missing missing key lost',
+  ])
+  expect(cloud.requests.filter(({ path }) => path.includes('/os-keypairs/'))).toHaveLength(2)
+})
+
+test('what was there some minutes ago and is gone is missing all the same', async () => {
+  const provider = openCloud(cloud)
+  const look = async () =>
+    (await provider.check?.({ deploymentId: 'd', templates: [templateOf('image', 10)] }, call)) ?? []
+  const names = async () => (await look()).flatMap(({ code, about }) => (code === 'named_missing' ? [about] : []))
+  await provider.create(specOf(), call)
+  expect(await names()).toEqual([])
+  cloud.instead = ({ path }) => {
+    if (path.includes('/networks')) return { status: 200, body: { networks: [] } }
+    return path.includes('/flavors') ? { status: 200, body: { flavors: [] } } : undefined
+  }
+  expect((await names()).toSorted()).toEqual(['flavor m1.small', 'network inside'])
+  await provider.close()
+})
+
+test('a Neutron that does not tell its quotas hides nothing of what Nova tells of its own', async () => {
+  const absolute = {
+    maxTotalInstances: 10,
+    totalInstancesUsed: 10,
+    maxTotalCores: -1,
+    totalCoresUsed: 40,
+    maxTotalRAMSize: 4_096,
+    totalRAMUsed: 1_024,
+  }
+  cloud.instead = ({ path }) => (path.endsWith('/limits') ? { status: 200, body: { limits: { absolute } } } : undefined)
+  const provider = openCloud(cloud)
+  expect(await provider.check?.({ deploymentId: 'd', templates: [] }, call)).toEqual([
+    { code: 'quota_exhausted', level: 'missing', about: 'instances' },
+    { code: 'not_checked', level: 'warning', about: 'quotas of neutron' },
+  ])
+  await provider.close()
 })

@@ -82,3 +82,13 @@ test('an image is missing where Glance says so, and not where somebody before it
   expect(await created(crypto.randomUUID())).toMatchObject({ kind: 'refused', code: 'image_missing' })
   await provider.close()
 })
+
+test('the project’s own image is taken though many newer ones of others have its name', async () => {
+  const provider = openCloud(cloud)
+  const [own] = cloud.things.images
+  const theirs = { name: 'desk', status: 'active', owner: 'b'.repeat(32), visibility: 'public', created_at: '2027' }
+  cloud.things.images.unshift(...Array.from({ length: 30 }, () => ({ ...theirs, id: crypto.randomUUID() })))
+  await provider.create(specOf(), call)
+  expect(cloud.things.servers).toMatchObject([{ imageRef: own?.id }])
+  await provider.close()
+})
