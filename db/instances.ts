@@ -250,21 +250,25 @@ export async function expectedInstances(executor: Executor, providerId: Provider
   }))
 }
 
-/** Writes what a list showed, and wakes the workflows of those that are not as they should be. */
+/**
+ * Writes what a list showed, and wakes the workflows of those that are not as they should be. A session is locked before its
+ * instance, as by whoever puts it to rest.
+ */
 export async function recordObservations(db: Db, observations: readonly Observation[]): Promise<void> {
   if (observations.length === 0) return
   const seen = JSON.stringify(observations)
   await sql`
     with seen as (select * from jsonb_to_recordset(${seen}::jsonb)
       as o("sessionId" text, generation int, seen text, suspicious bool)),
+    locked as materialized (
+      select id from session where id in (select "sessionId" from seen where suspicious)
+      order by id for no key update),
     noted as (
       update instance i set seen = o.seen from seen o
       where i.session_id = o."sessionId" and i.generation = o.generation and i.seen is distinct from o.seen
-      returning i.session_id, o.suspicious),
-    locked as (
-      select id from session where id in (select session_id from noted where suspicious)
-      order by id for no key update)
+        and (select count(*) from locked) >= 0
+      returning i.session_id, o.suspicious)
     update session s set wake_version = wake_version + 1, next_try_at = now(), tries = 0
-    from locked where s.id = locked.id
+    from noted where s.id = noted.session_id and noted.suspicious
   `.execute(db)
 }

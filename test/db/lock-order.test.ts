@@ -5,7 +5,7 @@ import { applyActions } from '../../db/catalogue-apply.ts'
 import type { Db } from '../../db/connect.ts'
 import { dispatch } from '../../db/dispatch.ts'
 import { endSession, toReady, toStopping } from '../../db/endings.ts'
-import { beginInstance, recordMade, recordObservations } from '../../db/instances.ts'
+import { beginInstance, readInstance, recordMade, recordObservations, recordSeen } from '../../db/instances.ts'
 import { requestStop } from '../../db/intents.ts'
 import { releaseReservation } from '../../db/reservations.ts'
 import { transferSession } from '../../db/transfers.ts'
@@ -89,6 +89,25 @@ describe('who locks many sessions locks them by id', () => {
     const { other } = await stopBoth(pair, async () => await recordObservations(db, gone))
     await expect(other).resolves.toBeUndefined()
   })
+})
+
+test('an observer locks a session before its instance, as who puts it to rest', async () => {
+  // rests:     lock session ──────────────── lock instance ── commit
+  // observer:               lock (waits) ···················· session, instance
+  const provider = await rows.provider('resting')
+  const key = await rows.session(await rows.account(), { providerId: provider })
+  await beginInstance(db, key, provider, Buffer.from('secret'))
+  await rows.scene(key, { state: 'paused' })
+  const { other } = await db.transaction().execute(async (trx) => {
+    await trx.selectFrom('session').select('id').where('id', '=', key.sessionId).forNoKeyUpdate().execute()
+    const observed = recordObservations(db, [{ ...key, seen: 'running', suspicious: true }])
+    observed.catch(() => {})
+    await untilBlocked(db)
+    await recordSeen(trx, key, 'paused')
+    return { other: observed }
+  })
+  await expect(other).resolves.toBeUndefined()
+  expect((await readInstance(db, key))?.seen).toBe('running')
 })
 
 test('a catalogue that puts several visits off locks their sessions by id, whatever it says first', async () => {
