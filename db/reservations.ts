@@ -1,6 +1,7 @@
 import type { SessionKey } from '../domain/session.ts'
 import { sql } from 'kysely'
 import type { Db } from './connect.ts'
+import { until } from './parts.ts'
 
 /**
  * Gives back what the session's generation holds, with its line of usage, which has the backend's own numbers where it counts. A
@@ -14,7 +15,7 @@ export async function releaseReservation(db: Db, key: SessionKey): Promise<void>
       insert into reservation (session_id, generation, account_id, project_id, provider_id,
         sessions, cpu_milli, memory_mib, disk_mib, gpus, released_at)
       select id, ${key.generation}::int, owner_id, project_id, provider_id, 0, 0, 0, 0, 0, now() from session
-      on conflict (session_id, generation) do update set released_at = now() where reservation.released_at is null
+      on conflict (session_id, generation) do update set released_at = ${until('reservation')} where reservation.released_at is null
       returning *)
     insert into session_usage (session_id, generation, part, account_id, project_id, provider_id, template_id, template_version,
       sessions, cpu_milli, memory_mib, disk_mib, gpus, used_from, used_to, reason, wall_seconds, cpu_seconds, gpu_seconds)
