@@ -42,8 +42,8 @@ export interface SlurmApi {
   records(of: Recorded, signal: AbortSignal): Promise<readonly JobRecord[]>
   /** Whether a controller answers. */
   isUp(signal: AbortSignal): Promise<boolean>
-  /** Any other list, below `/slurm` or `/slurmdb`. */
-  read<T>(tree: 'slurm' | 'slurmdb', path: string, shape: z.ZodType<T>, signal: AbortSignal): Promise<T>
+  /** Whatever else there is below `/slurm` or `/slurmdb`. `owner`: looks as this user. */
+  read<T>(tree: 'slurm' | 'slurmdb', path: string, shape: z.ZodType<T>, signal: AbortSignal, owner?: string): Promise<T>
 }
 
 /** "Nothing found with query": the accounting's way of saying an empty list. */

@@ -4,8 +4,9 @@ import type { SlurmApi } from './api.ts'
 import { SlurmFailure } from './failure.ts'
 import { readerFindings } from './reader.ts'
 import type { SlurmSettings } from './settings.ts'
-import { accountsShape, partitionsShape, qosShape } from './shapes.ts'
+import { accountsShape, diagShape, partitionsShape, pingShape, qosShape, usersShape } from './shapes.ts'
 import type { Tokens } from './tokens.ts'
+import { isReserved } from './users.ts'
 
 export interface CheckDeps {
   readonly api: SlurmApi
@@ -13,6 +14,7 @@ export interface CheckDeps {
   readonly settings: SlurmSettings
 }
 
+const toleratedSkewMs = 30_000
 const soonMs = 24 * 60 * 60_000
 /** The accounting's own number for a token that it does not take: the controller has none of its own for that. */
 const notAuthentic = 1007
@@ -46,6 +48,8 @@ export async function checkProvider(deps: CheckDeps, ask: CheckAsk, signal: Abor
       return accounts
     }),
     readerFindings(deps.api, deps.settings.user, signal),
+    namingOf(deps, signal),
+    clockOf(deps.api, signal),
   ])
   return [...(expiring === null ? [] : [expiring]), ...known, ...found.flat(), limits]
 }
@@ -81,6 +85,39 @@ async function reached(api: SlurmApi, signal: AbortSignal): Promise<CheckFinding
   }
 }
 
+/** Whether the one token is good for other users: Slurm takes it for them if it is root's or that of Slurm's own user. */
+async function namingOf(
+  { api, settings: { auth, user, refusedUsers } }: CheckDeps,
+  signal: AbortSignal,
+): Promise<CheckFinding[]> {
+  if (auth !== 'token') return []
+  const about = 'jobs as other users'
+  const known = await unlessSilent(api.read('slurmdb', 'users', usersShape, signal))
+  const other = known?.users.find(({ name }) => name !== user && !isReserved(name, { refusedUsers }))
+  if (other === undefined) return [doubtful('not_checked', about)]
+  const answered = await unlessSilent(api.read('slurm', 'ping', pingShape, signal, other.name))
+  return answered === null ? [missing('permission_missing', about)] : []
+}
+
+/** By the cluster's clock sessions end and begin, and by Carrel's they are told. */
+async function clockOf(api: SlurmApi, signal: AbortSignal): Promise<CheckFinding[]> {
+  const askedAt = Date.now()
+  const told = await unlessSilent(api.read('slurm', 'diag', diagShape, signal))
+  if (told === null) return [doubtful('not_checked', 'clock of the controller')]
+  const there = told.statistics.req_time * 1_000
+  const isNear = there > askedAt - toleratedSkewMs && there < Date.now() + toleratedSkewMs
+  return isNear ? [] : [doubtful('clock_skewed', 'controller')]
+}
+
+async function unlessSilent<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof SlurmFailure) return null
+    throw error
+  }
+}
+
 function namesOf({ templates }: CheckAsk, settings: SlurmSettings) {
   const terms = templates.map((template) => template.terms.slurm ?? {})
   const given = (names: readonly (string | undefined)[]) => [...new Set(names.filter((name) => name !== undefined))]
@@ -98,11 +135,8 @@ async function absent(
   ask: () => Promise<readonly { readonly name: string }[]>,
 ): Promise<CheckFinding[]> {
   if (names.length === 0) return []
-  try {
-    const present = new Set((await ask()).map(({ name }) => name))
-    return names.filter((name) => !present.has(name)).map((name) => missing('named_missing', `${kind} ${name}`))
-  } catch (error) {
-    if (error instanceof SlurmFailure) return [doubtful('not_checked', kind)]
-    throw error
-  }
+  const there = await unlessSilent(ask())
+  if (there === null) return [doubtful('not_checked', kind)]
+  const present = new Set(there.map(({ name }) => name))
+  return names.filter((name) => !present.has(name)).map((name) => missing('named_missing', `${kind} ${name}`))
 }

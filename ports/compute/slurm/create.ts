@@ -1,6 +1,6 @@
 import type { CallContext, Created, InstanceRef, InstanceSpec } from '../provider.ts'
 import type { Submitted } from './api.ts'
-import { SlurmFailure } from './failure.ts'
+import { NoToken, SlurmFailure } from './failure.ts'
 import { chosenOf, isLive, jobsSeen, refOf } from './find.ts'
 import type { Seeing } from './find.ts'
 import { plannedJob, termsOf } from './job.ts'
@@ -25,6 +25,7 @@ export async function createInstance(deps: CreateDeps, spec: InstanceSpec, call:
     return await findOrSubmit(deps, spec, planned, call)
   } catch (error) {
     if (!(error instanceof SlurmFailure)) throw error
+    if (error instanceof NoToken) return { kind: 'refused', code: 'start_failed', detail: error.message }
     return { kind: 'unavailable', retryAfterMs: error.retryAfterMs, detail: error.message }
   }
 }

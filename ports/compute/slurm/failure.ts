@@ -26,5 +26,8 @@ export class SlurmFailure extends Error {
   }
 }
 
+/** No good token of one user is to be had, where each has one of their own: that says nothing of the cluster. */
+export class NoToken extends SlurmFailure {}
+
 /** The one number by which Slurm says that it knows no such job. */
 export const noSuchJob = 2017

@@ -34,6 +34,8 @@ export function refusalOf(
   asked: { readonly gpus: number; readonly account: string | undefined },
 ): RefusalCode | null {
   if (code === null) return null
+  // `slurm.ERROR` of a job_submit plugin. Whoever does not reach the controller, or is not let in, is told another number.
+  if (code === -1) return 'start_failed'
   // No account was named: the user has none.
   if (code === 2045 && asked.account === undefined) return 'start_failed'
   // The description could not be read. Slurm has no other number for a gres of which it has not heard.

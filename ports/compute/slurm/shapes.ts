@@ -76,6 +76,8 @@ export const recordShape = z.object({
 })
 export type JobRecord = z.output<typeof recordShape>
 
+/** `req_time`: the controller's clock as it answered. */
+export const diagShape = z.object({ errors, statistics: z.object({ req_time: z.int().positive() }) })
 export const pingShape = z.object({ errors, pings: z.array(z.object({ ping: text })) })
 export const partitionsShape = z.object({ errors, partitions: z.array(namedShape) })
 export const qosShape = z.object({ errors, QOS: z.array(namedShape).default([]) })

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { decodeJwt, SignJWT } from 'jose'
-import { SlurmFailure } from './failure.ts'
+import { NoToken, SlurmFailure } from './failure.ts'
 import type { SlurmSettings } from './settings.ts'
 import { isReserved } from './users.ts'
 
@@ -12,7 +12,7 @@ export interface Pass {
 
 /** Throws `SlurmFailure` where no good token is to be had: Slurm itself would not say that it is for the token. */
 export interface Tokens {
-  /** For what is done with one user's jobs. Never for root, Slurm itself or another user of the system. */
+  /** For what is done with one user's jobs. Never for root, Slurm itself or another user of the system. Throws `NoToken` for one who lacks their own. */
   as(user: string): Promise<Pass>
   /** For looking. */
   reader(): Promise<Pass>
@@ -61,7 +61,11 @@ export function createTokens(settings: TokenSettings, now: () => number = Date.n
   return {
     async as(user) {
       if (isReserved(user, settings)) throw new SlurmFailure(`no token is used for the user ${user}`)
-      return { user, token: await tokenOf(user) }
+      try {
+        return { user, token: await tokenOf(user) }
+      } catch (error) {
+        throw settings.auth === 'files' && error instanceof SlurmFailure ? new NoToken(error.message) : error
+      }
     },
     reader: async () => ({ user: settings.user, token: await tokenOf(settings.user) }),
     async expiresAt() {

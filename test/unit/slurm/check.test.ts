@@ -15,6 +15,12 @@ const level = (administrator_level: string) => ({
   retryAfterMs: null,
 })
 const limits = { code: 'not_checked', level: 'warning', about: 'limits of accounts and QOS' }
+const clock = (seconds: number) => ({
+  status: 200,
+  body: { errors: [], statistics: { req_time: seconds } },
+  retryAfterMs: null,
+})
+const now = () => Math.floor(Date.now() / 1_000)
 const well = {
   'GET ping': answer('ping'),
   'GET jobs': jobs(),
@@ -22,6 +28,7 @@ const well = {
   'GET db/qos': list('QOS', 'normal'),
   'GET db/accounts': list('accounts', 'research'),
   'GET db/user/carrel': level('Operator'),
+  'GET diag': () => clock(now()),
 }
 const check = async (answers: Parameters<typeof replaying>[0], terms = {}, image = 'node', settings = {}) => {
   const { signal } = call()
@@ -79,7 +86,46 @@ describe('whether the reader sees the jobs of all users', () => {
 
   test('root does, and nobody is asked', async () => {
     const root = { user: 'root', auth: 'token', token: 'token', key: undefined }
-    expect(await check(well, {}, 'node', root)).toEqual([limits])
+    expect(await check({ ...well, 'GET db/users': list('users', 'alice') }, {}, 'node', root)).toEqual([limits])
+  })
+})
+
+describe('the clock of the cluster', () => {
+  const found = async (reply: Reply) => await check({ ...well, 'GET diag': reply })
+
+  test('may differ a little, and tells the end of sessions wrongly where it differs by more', async () => {
+    for (const seconds of [-20, 20]) expect(await found(clock(now() + seconds))).toEqual([limits])
+    const skewed = { code: 'clock_skewed', level: 'warning', about: 'controller' }
+    for (const seconds of [-60, 60]) expect(await found(clock(now() + seconds))).toEqual([skewed, limits])
+  })
+
+  test('that nobody tells is said', async () => {
+    const doubt = { code: 'not_checked', level: 'warning', about: 'clock of the controller' }
+    expect(await found(answer('ctld-down-get'))).toEqual([doubt, limits])
+  })
+})
+
+describe('whether the one token names other users', () => {
+  const one = { user: 'carrel', auth: 'token', token: 'token', key: undefined }
+  const users = list('users', 'root', 'carrel', 'robot', 'alice')
+  const found = async (pings: readonly Reply[], known = users) => {
+    const answers = { ...well, 'GET ping': pings, 'GET db/users': known }
+    return await check(answers, {}, 'node', { ...one, refusedUsers: ['robot'] })
+  }
+  const up = answer('ping')
+
+  test('is tried as an ordinary user whom the accounting knows', async () => {
+    expect(await found([up, up])).toEqual([limits])
+    const missing = { code: 'permission_missing', level: 'missing', about: 'jobs as other users' }
+    expect(await found([up, answer('ctld-down-ping')])).toEqual([missing, limits])
+  })
+
+  test.each([
+    ['knows nobody else', list('users', 'root', 'carrel')],
+    ['does not answer', answer('dbd-down-get')],
+  ])('is not tried where the accounting %s', async (_, known) => {
+    const doubt = { code: 'not_checked', level: 'warning', about: 'jobs as other users' }
+    expect(await found([up], known)).toEqual([doubt, limits])
   })
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { InstanceSpec } from '../../../ports/compute/provider.ts'
+import { NoToken } from '../../../ports/compute/slurm/failure.ts'
 import { timeLimitMinutes } from '../../../ports/compute/slurm/job.ts'
 import { answer, jobs, ours, refTo, replaying, sealedName, spec, submitted } from '../../support/slurm/replay.ts'
 
@@ -117,6 +118,28 @@ describe('refusals', () => {
     expect(await slurm.create()).toMatchObject({ kind: 'refused', code: 'start_failed' })
     const asked = { ...spec, terms: { slurm: { account: 'chem' } } }
     expect(await slurm.create(asked)).toMatchObject({ kind: 'refused', code: 'template_unfit' })
+  })
+
+  test('what a plugin of the site’s refuses without a number is refused, and closes the cluster for nobody else', async () => {
+    const body = { errors: [{ error_code: -1, error: 'Unspecified error' }] }
+    const slurm = replaying({ 'GET jobs': jobs(), [submit]: { status: 500, body, retryAfterMs: null } })
+    expect(await slurm.create()).toMatchObject({ kind: 'refused', code: 'start_failed' })
+    const list = replaying({
+      'GET jobs': { status: 500, body: { errors: [{ error_number: -1 }] }, retryAfterMs: null },
+    })
+    expect(await list.create()).toMatchObject({ kind: 'unavailable' })
+  })
+
+  test('nor does a user of whom there is no good token', async () => {
+    const none = () => {
+      throw new NoToken('the token has expired')
+    }
+    const slurm = replaying({ 'GET jobs': jobs(), [submit]: none })
+    expect(await slurm.create()).toMatchObject({
+      kind: 'refused',
+      code: 'start_failed',
+      detail: 'the token has expired',
+    })
   })
 
   test('what is answered to another call than the submission is none', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { decodeJwt, jwtVerify, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { SlurmFailure } from '../../../ports/compute/slurm/failure.ts'
+import { NoToken, SlurmFailure } from '../../../ports/compute/slurm/failure.ts'
 import { slurmApiSettings, slurmSecretFields, slurmSettings } from '../../../ports/compute/slurm/settings.ts'
 import { createTokens } from '../../../ports/compute/slurm/tokens.ts'
 
@@ -99,6 +99,18 @@ describe('a token from a file', () => {
     await writeFile(join(directory, 'alice.jwt'), token)
     expect(await createTokens(each).as('alice')).toEqual({ user: 'alice', token })
     await expect(createTokens(each).as('../alice')).rejects.toThrow(SlurmFailure)
+  })
+
+  test('that one user lacks is theirs alone, and that the reader lacks everybody’s', async () => {
+    const each = createTokens(
+      slurmSettings.parse({ url, auth: 'files', tokenFile: join(directory, '{user}.jwt'), user: 'reader' }),
+    )
+    await expect(each.as('bob')).rejects.toThrow(NoToken)
+    await writeFile(join(directory, 'bob.jwt'), await until(seconds(Date.now()) - 1))
+    await expect(each.as('bob')).rejects.toThrow(NoToken)
+    await expect(each.reader()).rejects.not.toThrow(NoToken)
+    await rm(tokenFile(), { force: true })
+    await expect(createTokens(settings()).as('bob')).rejects.not.toThrow(NoToken)
   })
 })
 
