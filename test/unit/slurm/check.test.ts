@@ -108,7 +108,7 @@ describe('the clock of the cluster', () => {
 describe('whether the one token names other users', () => {
   const one = { user: 'carrel', auth: 'token', token: 'token', key: undefined }
   const users = list('users', 'root', 'carrel', 'robot', 'alice')
-  const found = async (pings: readonly Reply[], known = users) => {
+  const found = async (pings: readonly Reply[], known: Reply = users) => {
     const answers = { ...well, 'GET ping': pings, 'GET db/users': known }
     return await check(answers, {}, 'node', { ...one, refusedUsers: ['robot'] })
   }
