@@ -12,7 +12,7 @@ import { manyByCreating } from '../conformance/many-by-creating.ts'
 import { startApi } from '../setup/api.ts'
 import type { TestApi } from '../setup/api.ts'
 import { addHandoverProvider, recordsOf } from '../setup/handover.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 import { createFaultyRecords } from '../support/handover/faulty-records.ts'
 import { startProvisioner } from '../support/handover/provisioner.ts'
 import type { Wanted, Word } from '../support/handover/provisioner.ts'
@@ -30,17 +30,11 @@ const can = {
 
 const server = (key: InstanceKey): InstanceSpec => ({
   ...key,
-  ...plainTerms,
+  ...plainSpec,
   image: 'windows:11',
-  command: null,
   environment: { TOKEN: 'canary-environment' },
   secret: 'canary-secret',
   resources: { sessions: 1, cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 },
-  user: null,
-  capabilities: [],
-  ports: [8080],
-  readiness: { kind: 'tcp', port: 8080 },
-  mounts: [],
   egress: 'internet',
 })
 const failing = (code: string) => (key: InstanceKey) => ({ ...server(key), command: ['fail', code] })

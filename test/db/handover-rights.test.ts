@@ -7,7 +7,7 @@ import { call, freshDeployment, freshKey, refOf } from '../conformance/compute-h
 import { startApi } from '../setup/api.ts'
 import type { TestApi } from '../setup/api.ts'
 import { addHandoverProvider, freshClaim, freshProviderId, handOver, recordsOf } from '../setup/handover.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 
 const desks = 'desks' as ProviderId
 let api: TestApi
@@ -75,17 +75,12 @@ describe('who may take', () => {
 describe('a provisioner that is away', () => {
   const spec = (): InstanceSpec => ({
     ...freshKey(freshDeployment()),
-    ...plainTerms,
+    ...plainSpec,
     image: 'windows:11',
-    command: null,
-    environment: {},
     secret: 's',
     resources: { sessions: 1, cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 },
-    user: null,
-    capabilities: [],
     ports: [3_389],
     readiness: { kind: 'none' },
-    mounts: [],
     egress: 'internet',
   })
   const ask = { deploymentId: 'd', templates: [] }

@@ -9,7 +9,7 @@ import { call, freshDeployment, freshKey, listed, refOf } from '../conformance/c
 import type { InstanceKey } from '../conformance/compute-harness.ts'
 import { startApi } from '../setup/api.ts'
 import type { Person, TestApi } from '../setup/api.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 import { plainTemplate } from '../setup/template.ts'
 
 const links = 'links' as ProviderId
@@ -27,18 +27,13 @@ afterAll(() => api.close())
 const open = () => createLinkProvider(createLinkRecords(api.db, links))
 const spec = (key: InstanceKey): InstanceSpec => ({
   ...key,
-  ...plainTerms,
+  ...plainSpec,
   terms: { link: { url: 'https://desk.example/' } },
   image: 'none',
-  command: null,
-  environment: {},
   secret: 'nobody asks for it',
   resources: { sessions: 1, cpuMilli: 1, memoryMib: 1, diskMib: 0, gpus: 0 },
-  user: null,
-  capabilities: [],
   ports: [],
   readiness: { kind: 'none' },
-  mounts: [],
   egress: 'internet',
 })
 

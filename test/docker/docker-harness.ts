@@ -10,7 +10,7 @@ import type { InstanceKey } from '../conformance/compute-harness.ts'
 import { eachOf } from '../conformance/many-by-creating.ts'
 import type { SiteOptions } from '../setup/site.ts'
 import { plainTemplate } from '../setup/template.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 import { dockerLeftovers } from '../support/leftovers/docker.ts'
 
 export const socketPath = '/var/run/docker.sock'
@@ -29,18 +29,13 @@ while (my $c = $s->accept) {
 /** Answers 200 on port 8080 with the file that the path names. */
 export const serverSpec = (key: InstanceKey): InstanceSpec => ({
   ...key,
+  ...plainSpec,
   image: baseImage,
   command: ['perl', '-e', serverProgram],
-  environment: {},
   secret: `secret of ${key.sessionId}`,
   resources: { sessions: 1, cpuMilli: 500, memoryMib: 64, diskMib: 512, gpus: 0 },
   user: { uid: 1000, gid: 1000, gids: [] },
-  capabilities: [],
-  ports: [8080],
   readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
-  mounts: [],
-  egress: 'none',
-  ...plainTerms,
 })
 
 export function openDocker(

@@ -8,7 +8,7 @@ import { call, eventually, isKind, refOf } from '../conformance/compute-harness.
 import type { ComputeHarness, InstanceKey } from '../conformance/compute-harness.ts'
 import { httpFaults } from '../conformance/http-faults.ts'
 import { manyByCreating } from '../conformance/many-by-creating.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
 import { namespaces, openStand } from './kubernetes-stand.ts'
 import type { KubernetesStand } from './kubernetes-stand.ts'
@@ -32,18 +32,12 @@ type Project = keyof typeof projectNamespaces
 /** Answers 200 on port 8080. */
 export const serverSpec = (stand: KubernetesStand, key: InstanceKey): InstanceSpec => ({
   ...key,
+  ...plainSpec,
   image: stand.image,
-  command: null,
-  environment: {},
   secret: `secret of ${key.sessionId}`,
   resources: { sessions: 1, cpuMilli: 50, memoryMib: 64, diskMib: 64, gpus: 0 },
   user: { uid: 1000, gid: 1000, gids: [] },
-  capabilities: [],
-  ports: [8080],
   readiness: { kind: 'http', port: 8080, path: '/', status: 200 },
-  mounts: [],
-  egress: 'none',
-  ...plainTerms,
 })
 
 /** The same, in the namespace of a project. */

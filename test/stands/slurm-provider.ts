@@ -1,7 +1,7 @@
 import { createSlurmProvider } from '../../ports/compute/slurm/provider.ts'
 import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
 import type { InstanceKey } from '../conformance/compute-harness.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 import type { Reports } from './slurm-reports.ts'
 import { settingsOf } from './slurm-stand.ts'
 import type { SlurmStand } from './slurm-stand.ts'
@@ -15,17 +15,13 @@ export const openSlurm = (stand: SlurmStand, settings: Readonly<Record<string, u
 /** An instance that only sleeps, and may report a port. */
 export const sleepingSpec = (stand: SlurmStand, reports: Reports, key: InstanceKey): InstanceSpec => ({
   ...key,
+  ...plainSpec,
   image: 'node',
   command: ['sleep', '900'],
   environment: { DOOR_PORT: '8080' },
   secret: `secret of ${key.sessionId}`,
   resources: { sessions: 1, cpuMilli: 1_000, memoryMib: 64, diskMib: 0, gpus: 0 },
   user: stand.user,
-  capabilities: [],
-  ports: [8080],
-  readiness: { kind: 'tcp', port: 8080 },
-  mounts: [],
   egress: 'internet',
-  ...plainTerms,
   report: { url: reports.url, token: reports.tokenOf(key), ports: { from: 20_000, to: 29_999 }, tls: true },
 })

@@ -9,7 +9,7 @@ import { processSettings } from '../../ports/compute/process/settings.ts'
 import type { ProcessSettings } from '../../ports/compute/process/settings.ts'
 import type { ComputeProvider, InstanceSpec } from '../../ports/compute/provider.ts'
 import type { ComputeHarness, InstanceKey } from '../conformance/compute-harness.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 
 export type Bwrap = ProcessSettings['bwrap']
 
@@ -55,18 +55,12 @@ export async function processStand(bwrap: Bwrap, more: Partial<ProcessSettings> 
 export function specOf(key: InstanceKey, image: string, command: readonly string[] | null = null): InstanceSpec {
   return {
     ...key,
+    ...plainSpec,
     image,
     command,
-    environment: {},
     secret: 'sesame',
     resources: { sessions: 1, cpuMilli: 1_000, memoryMib: 1_024, diskMib: 100, gpus: 0 },
-    user: null,
-    capabilities: [],
-    ports: [8080],
-    readiness: { kind: 'tcp', port: 8080 },
-    mounts: [],
     egress: 'internet',
-    ...plainTerms,
   }
 }
 

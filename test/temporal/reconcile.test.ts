@@ -11,7 +11,7 @@ import { recordingKey } from './histories/paths.ts'
 import { record } from './histories/recorder.ts'
 import { ask, createStage, eventually, held, stateOf, stop, until } from './stage.ts'
 import type { Stage } from './stage.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -58,18 +58,12 @@ const spec = (stage: Stage, sessionId: SessionId, generation = 1) => ({
   deploymentId: stage.deploymentId,
   sessionId,
   generation,
+  ...plainSpec,
   image: 'plain:1',
-  command: null,
-  environment: {},
   secret: 's',
   resources: { sessions: 1, cpuMilli: 1, memoryMib: 1, diskMib: 0, gpus: 0 },
-  user: null,
-  capabilities: [],
   ports: [8888],
   readiness: { kind: 'tcp' as const, port: 8888 },
-  mounts: [],
-  egress: 'none' as const,
-  ...plainTerms,
 })
 const call = () => ({ signal: AbortSignal.timeout(30_000) })
 

@@ -8,22 +8,14 @@ import { call, freshDeployment, freshKey, refOf } from '../conformance/compute-h
 import type { ComputeHarness, InstanceKey } from '../conformance/compute-harness.ts'
 import { pauseCases } from '../conformance/compute-pause.ts'
 import { manyByCreating } from '../conformance/many-by-creating.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 
 const server = (key: InstanceKey): InstanceSpec => ({
   ...key,
+  ...plainSpec,
   image: 'fake:1',
-  command: null,
-  environment: {},
   secret: 'not for lists',
   resources: { sessions: 1, cpuMilli: 100, memoryMib: 64, diskMib: 0, gpus: 0 },
-  user: null,
-  capabilities: [],
-  ports: [8080],
-  readiness: { kind: 'tcp', port: 8080 },
-  mounts: [],
-  egress: 'none',
-  ...plainTerms,
 })
 
 const can = {

@@ -17,7 +17,7 @@ import type { Reply, Wire } from '../../../ports/compute/slurm/wire.ts'
 import type { InstanceRef, InstanceSpec, ObservedInstance } from '../../../ports/compute/provider.ts'
 import type { SessionId } from '../../../domain/ids.ts'
 import { call } from '../../conformance/compute-harness.ts'
-import { plainTerms } from '../../setup/plain-terms.ts'
+import { plainSpec } from '../../setup/plain-spec.ts'
 
 interface Recorded {
   readonly status: number
@@ -54,18 +54,14 @@ export const spec: InstanceSpec = {
   deploymentId: 'deployment',
   sessionId: 's1' as SessionId,
   generation: 1,
+  ...plainSpec,
   image: 'node',
   command: ['serve', "it's here"],
   environment: { GREETING: 'hello' },
   secret: 'not for lists',
   resources: { sessions: 1, cpuMilli: 1_500, memoryMib: 512, diskMib: 0, gpus: 0 },
   user: { uid: 20_001, gid: 20_001, gids: [], name: 'carrel' },
-  capabilities: [],
-  ports: [8080],
-  readiness: { kind: 'tcp', port: 8080 },
-  mounts: [],
   egress: 'internet',
-  ...plainTerms,
 }
 export const sealedName = jobName(spec, 'carrel')
 export const unknownRef: InstanceRef = { name: spec.name, deploymentId: spec.deploymentId }

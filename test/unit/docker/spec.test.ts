@@ -6,10 +6,11 @@ import { containerBody, isImageName, objection } from '../../../ports/compute/do
 import { sshArguments } from '../../../ports/compute/docker/ssh.ts'
 import type { InstanceSpec } from '../../../ports/compute/provider.ts'
 import { freshDeployment, freshKey } from '../../conformance/compute-harness.ts'
-import { plainTerms } from '../../setup/plain-terms.ts'
+import { plainSpec } from '../../setup/plain-spec.ts'
 
 const spec: InstanceSpec = {
   ...freshKey(freshDeployment()),
+  ...plainSpec,
   image: 'desk:1',
   command: ['serve', '--port', '8080'],
   environment: { GREETING: 'hello', CARREL_SECRET_FILE: '/etc/shadow' },
@@ -18,10 +19,7 @@ const spec: InstanceSpec = {
   user: { uid: 5001, gid: 100, gids: [200, 300] },
   capabilities: ['NET_BIND_SERVICE'],
   ports: [8080, 5901],
-  readiness: { kind: 'tcp', port: 8080 },
   mounts: [{ hostPath: '/data/run7', target: '/mnt/run7', mode: 'ro' }],
-  egress: 'none',
-  ...plainTerms,
 }
 const settings = dockerSettings.parse({})
 const body = (over: Partial<InstanceSpec> = {}, disk = true) =>

@@ -3,7 +3,7 @@ import { kubernetesSettings } from '../../../ports/compute/kubernetes/settings.t
 import type { KubernetesSettings } from '../../../ports/compute/kubernetes/settings.ts'
 import type { Owner } from '../../../ports/compute/kubernetes/shapes.ts'
 import type { InstanceSpec } from '../../../ports/compute/provider.ts'
-import { plainTerms } from '../../setup/plain-terms.ts'
+import { plainSpec } from '../../setup/plain-spec.ts'
 
 export const deploymentId = '7b0c4c1e-6f5e-4d50-9a57-0d4f0c6c1a11'
 
@@ -16,18 +16,11 @@ export const specWith = (more: Partial<InstanceSpec> = {}): InstanceSpec => ({
   // What a test calls a session.
   sessionId: 's1' as SessionId,
   generation: 1,
+  ...plainSpec,
   image: 'registry.example.org/desk:1',
-  command: null,
-  environment: {},
   secret: 'canary-secret',
   resources: { sessions: 1, cpuMilli: 500, memoryMib: 256, diskMib: 1024, gpus: 0 },
   user: { uid: 1000, gid: 1000, gids: [2000] },
-  capabilities: [],
-  ports: [8080],
-  readiness: { kind: 'tcp', port: 8080 },
-  mounts: [],
-  egress: 'none',
-  ...plainTerms,
   ...more,
 })
 
