@@ -31,6 +31,7 @@ export function liesWithin(inner: string, outer: string): boolean {
 
 const parts = (network: string) => {
   const [address = '', bits = ''] = network.split('/')
-  return { address, bits: Number(bits) }
+  // No number is no 0, which would be every address.
+  return { address, bits: Number.parseInt(bits, 10) }
 }
 const familyOf = (address: string) => (isIPv6(address) ? 'ipv6' : 'ipv4')

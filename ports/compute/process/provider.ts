@@ -1,7 +1,7 @@
+import { addressList } from '../networks.ts'
 import { ProviderUnreachable, type CallContext, type ComputeProvider, type ObservedInstance } from '../provider.ts'
 import { checkMachine } from './check.ts'
 import { createInstance, createLimitMs } from './create.ts'
-import { createNetworkCheck } from './endpoints.ts'
 import { detailOf } from './files.ts'
 import { inspectInstance, stateOf, type InspectDeps } from './inspect.ts'
 import { readLogs } from './logs.ts'
@@ -30,7 +30,7 @@ export function createProcessProvider(
   const tools = findTools(settings.bwrap)
   const places = createPlaces(settings.stateDirectory)
   makePlaces(places)
-  const deps: InspectDeps = { settings, tools, places, inNetworks: createNetworkCheck(context.networks) }
+  const deps: InspectDeps = { settings, tools, places, inNetworks: addressList(context.networks) }
   return {
     capabilities: {
       pause: false,
@@ -40,6 +40,7 @@ export function createProcessProvider(
       egress: ['internet', 'site'],
       mounts: false,
       logs: true,
+      reports: false,
     },
     settleMs: createLimitMs,
     create: (spec, call) => createInstance(spec, call, deps),

@@ -84,6 +84,8 @@ test('an address lies in a network or does not, and what is no address never doe
   const inside = addressList(['10.0.0.0/8', 'fd00::/8'])
   expect(['10.255.0.1', 'fd00::1'].map(inside)).toEqual([true, true])
   expect(['11.0.0.1', 'fe80::1', 'localhost', ''].map(inside)).toEqual([false, false, false, false])
+  for (const none of ['127.0.0.1', '10.0.0.0/', '10.0.0.0/x', 'example.org/8', '10.0.0.0/64'])
+    expect(() => addressList([none]), none).toThrow()
 })
 
 test('a pull tells its layer and a share that never falls', () => {
