@@ -16,12 +16,12 @@ The first time it prints the first admin's token, once.
   CARREL_DATABASE_URL       postgres://user:password@host:port/database
   CARREL_TEMPORAL_ADDRESS   host:port
   CARREL_TEMPORAL_NAMESPACE default: carrel
-  CARREL_PROVIDERS          JSON: [{id, kind, startLimit, networks, settings}], or CARREL_PROVIDERS_FILE
+  CARREL_PROVIDERS          JSON: [{id, kind, startLimit, networks, classes, settings}], or CARREL_PROVIDERS_FILE
   CARREL_TEMPLATES_FILE     JSON: [{name, spec}]
   CARREL_QUOTA_DEFAULTS     JSON: {account, project, provider: {sessions, cpuMilli, memoryMib, diskMib, gpus}}
   CARREL_STORAGE_SOURCES_FILE
-                            JSON: [{kind, id, projectId?, providerId, hostPath, modes}]
-  CARREL_DATA_ROOTS_FILE    JSON: [{path, providerId, hostPath}]
+                            JSON: [{kind, id, projectId?, providerId, hostPath or volume, modes}]
+  CARREL_DATA_ROOTS_FILE    JSON: [{path, providerId, hostPath or volume}]
 
 Exit code 0: ready. 1: something failed, and the last line says what.
 `

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { classPattern } from '../../domain/provider-kinds.ts'
 import { isNetwork } from '../../platform/addresses.ts'
+import { apiKinds } from '../../ports/compute/api-settings.ts'
 import { idOf, reason } from '../fields.ts'
 
 const fieldName = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/, 'Expected the name of a setting.')
@@ -19,15 +20,24 @@ const classes = z
 const settings = z.record(fieldName, z.unknown()).openapi({
   description: 'A closed schema per kind: no paths of files, no programs. See the documentation of the kind',
 })
+const secretNames = Object.entries(apiKinds).flatMap(([kind, { secret }]) =>
+  secret.length === 0 ? [] : [`${kind}: ${secret.join(', ')}`],
+)
 const secrets = z.record(fieldName, z.string().min(1).max(100_000)).openapi({
-  description: 'What of the settings is secret, by name. Kept sealed, given to the worker alone, shown to nobody',
+  description: `What of the settings is secret, by name (${secretNames.join('; ')}). Kept sealed, given to the worker alone, shown to nobody`,
   writeOnly: true,
 })
 
 export const ProviderCreate = z
   .strictObject({
     id: idOf('provider').openapi({ description: 'Chosen by you, and never changed', example: 'cloud2' }),
-    kind: z.string().max(32).openapi({ example: 'kubernetes', description: 'Open to growth' }),
+    kind: z
+      .string()
+      .max(32)
+      .openapi({
+        example: 'kubernetes',
+        description: `Open to growth. Today: ${Object.keys(apiKinds).join(', ')} (fake in development alone).`,
+      }),
     startLimit: startLimit.default(4),
     networks: networks.default([]),
     classes: classes.default([]),
