@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { CloudsFault, cloudOf } from './clouds.ts'
@@ -34,7 +34,8 @@ function given(endpoints: OpenstackSettings['endpoints']): Cloud['endpoints'] {
 }
 
 function fromFile(path: string, name = ''): Cloud {
-  return cloudOf(read(path, 'cloudsFile'), name, readIfThere(join(dirname(path), 'secure.yaml')))
+  const secure = join(dirname(path), 'secure.yaml')
+  return cloudOf(read(path, 'cloudsFile'), name, existsSync(secure) ? read(secure, 'secure.yaml') : null)
 }
 
 function fromSettings(settings: OpenstackSettings): Cloud {
@@ -52,15 +53,9 @@ function fromSettings(settings: OpenstackSettings): Cloud {
 }
 
 function read(path: string, what: string): string {
-  const content = readIfThere(path)
-  if (content === null) throw new CloudsFault(`${what} cannot be read`)
-  return content
-}
-
-function readIfThere(path: string): string | null {
   try {
     return readFileSync(path, 'utf8')
   } catch {
-    return null
+    throw new CloudsFault(`${what} cannot be read`)
   }
 }

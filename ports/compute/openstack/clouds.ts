@@ -74,9 +74,8 @@ const one = z
     verify: flag,
     insecure: flag,
     cacert: text,
+    cert: text,
     identity_api_version: text,
-    profile: text,
-    cloud: text,
     compute_endpoint_override: address,
     network_endpoint_override: address,
     image_endpoint_override: address,
@@ -84,23 +83,27 @@ const one = z
     volume_endpoint_override: address,
   })
   .partial()
-const file = z.object({ clouds: z.record(z.string(), z.unknown()) })
+const file = z.object({ clouds: z.record(z.string(), z.unknown()).nullish() }).nullish()
 
 /**
  * Reads one cloud of a `clouds.yaml` as its users have it; `secure` is the text of the `secure.yaml` beside it, which goes before it.
  * Throws `CloudsFault`.
  */
 export function cloudOf(clouds: string, name: string, secure: string | null = null): Cloud {
-  const open = entryOf(clouds, name)
+  const open = entryOf('clouds.yaml', clouds, name)
   if (open === undefined) throw new CloudsFault(`clouds.yaml has no cloud ${name}`)
-  const merged = one.safeParse(merge(open, secure === null ? undefined : entryOf(secure, name)))
+  const whole = merge(open, secure === null ? undefined : entryOf('secure.yaml', secure, name))
+  // What belongs below `auth` may stand beside it.
+  const merged = one.safeParse(isRecord(whole) ? { ...whole, auth: merge(whole, whole['auth']) } : whole)
   if (!merged.success) {
     const places = merged.error.issues.map(({ path }) => path.join('.') || 'the cloud')
     throw new CloudsFault(`cloud ${name}: not understood: ${places.join(', ')}`)
   }
   const entry = merged.data
   const authUrl = entry.auth?.auth_url
-  if (authUrl === undefined) throw new CloudsFault(`cloud ${name}: auth.auth_url is missing`)
+  if (authUrl === undefined)
+    throw new CloudsFault(`cloud ${name}: auth.auth_url is missing; vendor profiles are not read`)
+  if (entry.cert !== undefined) throw new CloudsFault(`cloud ${name}: cert: no client certificates are shown`)
   const version = entry.identity_api_version ?? '3'
   if (!/^v?3(\.\d+)?$/.test(version)) throw new CloudsFault(`cloud ${name}: only version 3 of Keystone is spoken`)
   const overrides = {
@@ -114,23 +117,31 @@ export function cloudOf(clouds: string, name: string, secure: string | null = nu
     credentials: credentialsOf(name, entry),
     regionName: entry.region_name ?? entry.regions?.[0] ?? null,
     interface: interfaceOf(name, entry.interface ?? entry.endpoint_type ?? 'public'),
-    verify: entry.verify ?? !(entry.insecure ?? false),
+    verify: entry.verify !== false && entry.insecure !== true,
     caFile: entry.cacert ?? null,
     endpoints: Object.fromEntries(Object.entries(overrides).filter(([, url]) => url !== undefined)),
   }
 }
 
-function entryOf(content: string, name: string): unknown {
+function entryOf(title: string, content: string, name: string): unknown {
   let document: unknown
   try {
     // All words as they are written: an id of digits alone is no number.
-    document = parse(content, { schema: 'failsafe', merge: true })
+    document = parse(content, { schema: 'failsafe', customTags: (tags) => [...tags, 'null'], merge: true })
   } catch {
-    throw new CloudsFault('clouds.yaml is no YAML')
+    throw new CloudsFault(`${title} is no YAML`)
   }
   const parsed = file.safeParse(document)
-  if (!parsed.success) throw new CloudsFault('clouds.yaml holds no clouds')
-  return Object.hasOwn(parsed.data.clouds, name) ? parsed.data.clouds[name] : undefined
+  if (!parsed.success) throw new CloudsFault(`${title} holds no clouds`)
+  const clouds = parsed.data?.clouds ?? {}
+  return Object.hasOwn(clouds, name) ? said(clouds[name]) : undefined
+}
+
+/** Without what says nothing: `null`, and an empty word. */
+function said(value: unknown): unknown {
+  if (!isRecord(value)) return value ?? undefined
+  const known = Object.entries(value).filter(([, word]) => word !== null && word !== '')
+  return Object.fromEntries(known.map(([key, word]) => [key, said(word)]))
 }
 
 function merge(below: unknown, above: unknown): unknown {
@@ -151,7 +162,7 @@ function interfaceOf(name: string, word: string): Cloud['interface'] {
 function credentialsOf(name: string, { auth: given = {}, auth_type }: z.output<typeof one>): Credentials {
   const kind = auth_type ?? (given.application_credential_secret === undefined ? 'password' : 'v3applicationcredential')
   const need = (value: string | undefined, what: string): string => {
-    if (value === undefined || value === '') throw new CloudsFault(`cloud ${name}: auth.${what} is missing`)
+    if (value === undefined) throw new CloudsFault(`cloud ${name}: auth.${what} is missing`)
     return value
   }
   const user = () =>

@@ -1,4 +1,8 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { readCloud } from '../../../ports/compute/openstack/account.ts'
 import { cloudOf } from '../../../ports/compute/openstack/clouds.ts'
 import { openstackApiSettings, openstackSettings } from '../../../ports/compute/openstack/settings.ts'
 import { signInBody } from '../../../ports/compute/openstack/token.ts'
@@ -31,6 +35,20 @@ clouds:
   old: { auth: { auth_url: 'https://x/v2.0', username: a, password: b, project_name: c }, identity_api_version: '2.0' }
   bare: { profile: someone }
   wrong: { auth: { auth_url: 'https://x/v3' }, verify: perhaps }
+  keyed: { auth: { auth_url: 'https://x/v3', username: a, password: hush, project_name: c }, cert: /etc/me.pem }
+  beside:
+    auth: { auth_url: 'https://x/v3', username: ada, password: hush, project_name: c }
+    user_domain_id: people
+    project_domain_name: Studies
+    project_name: other
+    verify: true
+    insecure: true
+  blank:
+    auth: { auth_url: 'https://x/v3', user_id: null, username: ada, password: hush, project_id: '', project_name: c }
+    auth_type: ~
+    region_name: ''
+    interface:
+    cacert: null
 `
 
 test('an application credential is read, with its region, interface and addresses of its own', () => {
@@ -66,14 +84,48 @@ test('an application credential names no scope', () => {
 })
 
 test('secure.yaml goes before clouds.yaml', () => {
-  const secure = 'clouds: { person: { auth: { password: newer } } }'
-  expect(cloudOf(clouds, 'person', secure).credentials).toMatchObject({ password: 'newer' })
+  const secure = 'clouds: { person: { auth: { password: newer, username: } } }'
+  expect(cloudOf(clouds, 'person', secure).credentials).toMatchObject({ password: 'newer', user: { name: 'ada' } })
+  for (const silent of ['', '# nothing yet', 'clouds:', 'clouds: { person: }', 'clouds: { other: { auth: {} } }'])
+    expect(cloudOf(clouds, 'person', silent).credentials).toMatchObject({ password: 'hush' })
+  expect(() => cloudOf(clouds, 'person', 'clouds: [')).toThrow(/secure.yaml/)
+})
+
+test('what stands there and says nothing is as what is not there', () => {
+  const cloud = cloudOf(clouds, 'blank')
+  expect(cloud).toMatchObject({ regionName: null, interface: 'public', caFile: null })
+  expect(cloud.credentials).toMatchObject({ user: { name: 'ada' }, project: { name: 'c' } })
+})
+
+test('what belongs below auth is read beside it, and what stands below goes before', () => {
+  const cloud = cloudOf(clouds, 'beside')
+  expect(cloud.credentials).toMatchObject({
+    user: { domain: { id: 'people' } },
+    project: { name: 'c', domain: { name: 'Studies' } },
+  })
+  expect(cloud.verify).toBe(false)
+})
+
+test('a secure.yaml that is there and cannot be read is told', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'carrel-clouds-'))
+  try {
+    const cloudsFile = join(home, 'clouds.yaml')
+    await writeFile(cloudsFile, clouds)
+    const { network, gatewayNetworks } = plainSettings
+    const settings = openstackSettings.parse({ network, gatewayNetworks, cloudsFile, cloud: 'person' })
+    expect(readCloud(settings).authUrl).toBe('https://cloud.example.org:5000')
+    await mkdir(join(home, 'secure.yaml'))
+    expect(() => readCloud(settings)).toThrow(/secure.yaml/)
+  } finally {
+    await rm(home, { recursive: true })
+  }
 })
 
 test.each([
   ['odd', /auth_type/],
   ['old', /version 3/],
-  ['bare', /auth_url/],
+  ['bare', /auth_url.*profiles/],
+  ['keyed', /cert/],
   ['wrong', /verify/],
   ['none', /no cloud none/],
 ])('the cloud %s is refused, and no value of it is told', (name, why) => {
