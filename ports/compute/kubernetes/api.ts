@@ -7,7 +7,7 @@ import { readAll } from '../read-all.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { AccessUnusable, openAccess } from './access.ts'
 import type { Access } from './access.ts'
-import { ApiError, errorOf } from './api-error.ts'
+import { ApiError, errorOf, isStatus } from './api-error.ts'
 import type { KubernetesSettings } from './settings.ts'
 
 export type Query = Readonly<Record<string, string | number>>
@@ -53,8 +53,13 @@ interface Call {
   readonly accept?: string
 }
 
+interface Way {
+  readonly access: Access
+  readonly agent: Agent
+}
+
 export function createApi(settings: KubernetesSettings, reach: BackendReach): Api {
-  let opened: Promise<{ readonly access: Access; readonly agent: Agent }> | null = null
+  let opened: Promise<Way> | null = null
   let skewMs: number | null = null
 
   const open = async () => {
@@ -73,8 +78,15 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
       keepAliveTimeout: 20_000,
     })
 
-  async function send(call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const { access, agent } = await open()
+  /** The next call reads anew what the settings name: an authority or a certificate may have been changed. */
+  async function forget(way: Way): Promise<void> {
+    const now = opened
+    if (now === null || (await now) !== way || opened !== now) return
+    opened = null
+    await way.agent.close()
+  }
+
+  async function send({ access, agent }: Way, call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const token = await access.token()
     const url = new URL(access.server + call.path)
     for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, `${value}`)
@@ -99,8 +111,10 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
   async function bounded(call: Call, outer: AbortSignal, maxBytes: number, cut = false): Promise<string> {
     const timeout = AbortSignal.timeout(settings.requestTimeoutMs)
     const both = AbortSignal.any([outer, timeout])
+    let way: Way | null = null
     const exchange = async () => {
-      const answer = await send(call, both)
+      way = await open()
+      const answer = await send(way, call, both)
       const failed = answer.statusCode >= 300
       const most = failed ? maxErrorBytes : maxBytes
       const body = (await readAll(answer.body, most, failed || cut ? 'cut' : tooLarge)).toString()
@@ -111,6 +125,7 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
       outer.throwIfAborted()
       return await untilAborted(exchange(), both)
     } catch (error) {
+      if (way !== null && isMistrust(error)) forget(way).catch(() => undefined)
       if (error instanceof ApiError) throw error
       if (outer.aborted) throw new ApiError(null, 'cancelled')
       if (timeout.aborted) throw new ApiError(null, `no answer within ${settings.requestTimeoutMs} ms`)
@@ -184,6 +199,10 @@ function parse(text: string): unknown {
     return null
   }
 }
+
+/** One side does not know the other. */
+const isMistrust = (error: unknown): boolean =>
+  isStatus(error, 401) || (!(error instanceof ApiError) && /CERT|SIGNATURE|TLS|SSL/.test(causeOf(error)))
 
 /** A word of Node's or of ours; the library's own text stays here. */
 function causeOf(error: unknown): string {

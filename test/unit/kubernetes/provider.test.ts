@@ -1,9 +1,6 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { labelsOf, objectName } from '../../../ports/compute/kubernetes/names.ts'
 import { ProviderUnreachable } from '../../../ports/compute/provider.ts'
@@ -221,34 +218,6 @@ test.each([
     expect((await cluster.provider.inspect(ref, call())).kind).toBe(kind)
   },
 )
-
-test('a cluster that is reached below a path of its kubeconfig is asked there', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'carrel-kubeconfig-'))
-  const kubeconfig = join(directory, 'kubeconfig')
-  try {
-    cluster = await playCluster(
-      () => empty,
-      ({ server, ca, token }) => {
-        const authority = Buffer.from(ca).toString('base64')
-        const there = { server: `${server}/k8s/clusters/c-1/`, 'certificate-authority-data': authority }
-        const config = {
-          clusters: [{ name: 'c', cluster: there }],
-          users: [{ name: 'u', user: { token } }],
-          contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-          'current-context': 'x',
-        }
-        writeFileSync(kubeconfig, JSON.stringify(config))
-        return { server: undefined, ca: undefined, token: undefined, kubeconfig }
-      },
-    )
-    expect(await listed(cluster.provider, deploymentId)).toEqual([])
-    expect(cluster.requests.map(({ line }) => line.split('?')[0])).toContain(
-      'GET /k8s/clusters/c-1/api/v1/namespaces/carrel-sessions/pods',
-    )
-  } finally {
-    rmSync(directory, { recursive: true, force: true })
-  }
-})
 
 test('a check by somebody whom the cluster forbids everything says that its credentials are refused', async () => {
   cluster = await playCluster(() => no(403, 'Forbidden', 'forbidden'))
