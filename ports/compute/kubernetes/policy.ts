@@ -12,7 +12,7 @@ import { podSelector } from './around.ts'
 import { labelsOf, objectName } from './names.ts'
 import { liesWithin } from '../networks.ts'
 import { ownedBy } from './owner.ts'
-import type { KubernetesSettings, Peer } from './settings.ts'
+import type { AskedPeer, KubernetesSettings, Peer } from './settings.ts'
 import type { Owner } from './shapes.ts'
 
 /** As the cluster reads it: in the library's model `from` has another name. */
@@ -65,11 +65,19 @@ function egressOf({ egress }: InstanceSpec, settings: KubernetesSettings): V1Net
   }
 }
 
-/** An empty list of peers would mean everybody: there is no rule then. */
 const nameService = ({ nameServers }: KubernetesSettings): V1NetworkPolicyEgressRule[] =>
-  nameServers.length === 0 ? [] : [{ to: nameServers.map(peerOf), ports: dns }]
+  asking(nameServers, 53, ['UDP', 'TCP'])
 
-const dns = ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 }))
+/** A rule for each port at which some are asked: for nobody none, as one without peers would mean everybody. */
+const asking = (
+  peers: readonly AskedPeer[],
+  usual: number,
+  protocols: readonly string[],
+): V1NetworkPolicyEgressRule[] =>
+  [...Map.groupBy(peers, ({ port = usual }) => port)].map(([port, some]) => ({
+    to: some.map(peerOf),
+    ports: protocols.map((protocol) => ({ protocol, port })),
+  }))
 
 /** Whether it asks for names: to go out, or to find whoever takes its report. */
 export const asksForNames = ({ egress, report }: InstanceSpec): boolean =>
@@ -83,11 +91,10 @@ function reportsOf(spec: InstanceSpec, settings: KubernetesSettings): V1NetworkP
   if (report === null) return []
   const url = new URL(report.url)
   const host = hostOf(report.url)
-  const itself = isIP(host) === 0 ? [] : [network(`${host}/${isIPv6(host) ? 128 : 32}`, [])]
-  const to = [...settings.reportsTo.map(peerOf), ...itself]
+  const itself = isIP(host) === 0 ? [] : [{ network: `${host}/${isIPv6(host) ? 128 : 32}` }]
   const port = Number(url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port)
   const names = egress === 'none' && asksForNames(spec) ? nameService(settings) : []
-  return to.length === 0 ? names : [...names, { to, ports: [{ protocol: 'TCP', port }] }]
+  return [...names, ...asking([...settings.reportsTo, ...itself], port, ['TCP'])]
 }
 
 function peerOf(peer: Peer): V1NetworkPolicyPeer {

@@ -24,14 +24,18 @@ const httpsUrl = z.string().refine((text) => {
 }, 'https://host[:port], and nothing behind it')
 
 /** Who is on the other side of a network rule: pods of a namespace, some of them, or a network outside the cluster. */
-const peer = z.union(
-  [
-    z.strictObject({ namespace, podLabels: z.record(labelKey, labelValue).default({}) }),
-    z.strictObject({ network: cidr }),
-  ],
-  'either {"namespace": …, "podLabels": …} or {"network": …}',
-)
+const pods = z.strictObject({ namespace, podLabels: z.record(labelKey, labelValue).default({}) })
+const outside = z.strictObject({ network: cidr })
+const peer = z.union([pods, outside], 'either {"namespace": …, "podLabels": …} or {"network": …}')
 export type Peer = z.output<typeof peer>
+
+/** One that is asked, at a port of its own: what counts is that of Pods, and the Service before them may have another. */
+const port = z.int().min(1).max(65_535).optional()
+const askedPeer = z.union(
+  [pods.extend({ port }), outside.extend({ port })],
+  'either {"namespace": …, "podLabels": …} or {"network": …}, and a port where it is another',
+)
+export type AskedPeer = z.output<typeof askedPeer>
 
 /** What an administrator of Carrel may say by its API as well as the deployment's configuration. */
 const shared = {
@@ -44,9 +48,9 @@ const shared = {
   /** Carrel's gateway and workers: nobody else reaches a session. */
   reachableFrom: z.array(peer).min(1),
   /** Carrel's api, where sessions whose templates report their ports call back. */
-  reportsTo: z.array(peer).default([]),
+  reportsTo: z.array(askedPeer).default([]),
   /** The name servers of the cluster; asked by sessions that may go out at all. */
-  nameServers: z.array(peer).default([{ namespace: 'kube-system', podLabels: { 'k8s-app': 'kube-dns' } }]),
+  nameServers: z.array(askedPeer).default([{ namespace: 'kube-system', podLabels: { 'k8s-app': 'kube-dns' } }]),
   /** What `egress: site` reaches; empty: this provider has no `site`. */
   siteNetworks: z.array(cidr).default([]),
   /** What no session reaches, whatever its egress: the control plane, where it has public addresses. */

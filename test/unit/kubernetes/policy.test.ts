@@ -73,3 +73,13 @@ test('one that reports its ports reaches who takes the report, and is reached in
     expect.objectContaining({ ports: [{ protocol: 'TCP', port: 443 }] }),
   ])
 })
+
+test('behind a Service it is the port of the Pods that counts: where theirs is another, the settings say so', () => {
+  const report = { url: 'https://carrel.example.org/r', token: 't', ports: { from: 9000, to: 9010 } }
+  const settings = {
+    nameServers: [{ namespace: 'openshift-dns', port: 5353 }],
+    reportsTo: [{ namespace: 'carrel-system', podLabels: { app: 'api' }, port: 8080 }, { network: '192.0.2.0/24' }],
+  }
+  const ports = outward({ report }, settings).map((rule) => rule.ports?.map(({ port }) => port))
+  expect(ports).toEqual([[5353, 5353], [8080], [443]])
+})
