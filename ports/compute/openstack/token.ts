@@ -90,7 +90,10 @@ export function createIdentity(wire: Wire, cloudNow: () => Cloud, timeoutMs: num
         .then((token) => (current = token))
         .finally(() => (signing = null))
       return await untilAborted(signing, signal).catch((error: unknown) => {
-        throw signal.aborted ? new CloudError(null, 'cancelled') : error
+        if (signal.aborted) throw new CloudError(null, 'cancelled')
+        // Keystone is away for a moment: what it gave is good until its end.
+        if (current !== null && Date.now() < current.expiresAt) return current
+        throw error
       })
     },
     drop(token) {
