@@ -4,8 +4,9 @@ import type { CallContext, Created, InstanceSpec } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
 import { lookFor } from './everything.ts'
 import type { Remains } from './everything.ts'
+import type { Watched } from './inspect.ts'
 import type { Limit } from './limit.ts'
-import { isGoing } from './looks.ts'
+import { begun, isGoing } from './looks.ts'
 import type { Looks } from './looks.ts'
 import { checkNames } from './names.ts'
 import type { Named } from './named.ts'
@@ -19,7 +20,7 @@ import type { Group, Network, Server } from './shapes.ts'
 import { asking, claimGroup, ensureFloating, ensurePort, ensureVolume, settleRules, tolerant } from './surroundings.ts'
 import { userDataOf } from './user-data.ts'
 
-export interface CreateDeps extends RemoveDeps {
+export interface CreateDeps extends RemoveDeps, Watched {
   readonly named: Named
   readonly boots: Limit
   /** Security groups that this driver made: what is around them is its own to go on with. */
@@ -178,7 +179,7 @@ async function complete(
 }
 
 async function boot(
-  { api, looks, settings }: CreateDeps,
+  { api, looks, settings, changing }: CreateDeps,
   spec: InstanceSpec,
   body: object,
   signal: AbortSignal,
@@ -187,7 +188,10 @@ async function boot(
   try {
     const { id } = await asking(() => api.post('compute', '/servers', serverMade, signal, { body, timeoutMs }))
     const isAlone = (await looks.present(spec, signal)).every((other) => other.id === id)
-    if (isAlone || !(await hasOthers(looks, spec, id, signal))) return answer('made', spec, id)
+    if (isAlone || !(await hasOthers(looks, spec, id, signal))) {
+      changing.sent(spec, begun(id))
+      return answer('made', spec, id)
+    }
     // As with the group: each looks after its own is there, and gives way to whom it sees.
     await tolerant(api.done('compute', 'DELETE', `/servers/${id}`, signal))
     return null

@@ -1,6 +1,6 @@
 import type { InstanceRef, InstanceState } from '../provider.ts'
 import { CloudError } from './cloud-error.ts'
-import type { FindServer } from './changing.ts'
+import type { Changing } from './changing.ts'
 import { withFault } from './everything.ts'
 import { checkNames } from './names.ts'
 import { serverState } from './states.ts'
@@ -8,8 +8,7 @@ import type { Server } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
 
 export interface Watched extends Ground {
-  /** Finds servers, of which many are on their way. */
-  readonly changing: FindServer
+  readonly changing: Changing
 }
 
 /**
@@ -25,7 +24,7 @@ export async function inspectInstance(
 ): Promise<InstanceState> {
   checkNames(ref)
   try {
-    return await stateOf(ground, ref, await ground.changing(ref, signal), networks, signal)
+    return await stateOf(ground, ref, await ground.changing.find(ref, signal), networks, signal)
   } catch (error) {
     if (error instanceof CloudError) return { kind: 'unknown', why: error.message }
     throw error

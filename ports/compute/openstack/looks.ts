@@ -10,6 +10,8 @@ import type { Look } from './together.ts'
 
 /** One instance has a handful of each, so that one page is mostly all. */
 const limit = 200
+/** Who waits for a change learns of it so much later at most. */
+const stillRestMs = 500
 
 /**
  * What there is of one instance, of each kind; the looks of many go together. A cloud that does not know a filter answers with all of the
@@ -41,12 +43,15 @@ export function createLooks(api: CloudApi): Looks {
       found.filter(({ tags }) => markWords(deploymentId, name).every((word) => tags.includes(word)))
     return names.flatMap((name) => ofName(name).map((server) => [name, server] as const))
   })
-  const briefly = (having: Query) =>
+  const briefly = (having: Query, restMs?: number) =>
     together<Present>(async (deploymentId, names, signal) => {
       const query = { ...tagged(deploymentId, names), ...having }
       const found = await everything(api, 'compute', '/servers', presentPage, signal, { query, limit })
-      return found.map((server) => [server.name, server] as const)
-    })
+      // One whose name was changed may be anybody's: then each of them looks closer.
+      return found.flatMap((server) =>
+        (names.includes(server.name) ? [server.name] : names).map((name) => [name, server] as const),
+      )
+    }, restMs)
   const named = <T extends Group | Port>(path: string, page: PageOf<T>) =>
     together<T>(async (deploymentId, names, signal) => {
       const description = descriptionOf(deploymentId)
@@ -71,10 +76,10 @@ export function createLooks(api: CloudApi): Looks {
     servers,
     present: briefly({}),
     still: {
-      BUILD: briefly({ status: 'BUILD' }),
-      ACTIVE: briefly({ status: 'ACTIVE' }),
-      SHELVED: briefly({ status: 'SHELVED' }),
-      SHELVED_OFFLOADED: briefly({ status: 'SHELVED_OFFLOADED' }),
+      BUILD: briefly({ status: 'BUILD' }, stillRestMs),
+      ACTIVE: briefly({ status: 'ACTIVE' }, stillRestMs),
+      SHELVED: briefly({ status: 'SHELVED' }, stillRestMs),
+      SHELVED_OFFLOADED: briefly({ status: 'SHELVED_OFFLOADED' }, stillRestMs),
     },
     groups: named('/security-groups', groupPage),
     ports: named('/ports', portPage),
@@ -96,6 +101,17 @@ const tagged = (deploymentId: string, names: readonly string[]): Query => ({
 })
 
 type PageOf<T> = z.ZodType<{ readonly items: T[]; readonly more: boolean }>
+
+/** A server that was just asked for, as Nova would tell it. */
+export const begun = (id: string): Server => ({
+  id,
+  status: 'BUILD',
+  created: '',
+  metadata: {},
+  addresses: {},
+  'OS-EXT-STS:task_state': '',
+  'OS-SRV-USG:launched_at': '',
+})
 
 export const isGoing = (server: Server): boolean => /deleting/.test(server['OS-EXT-STS:task_state'])
 const rank = (server: Server) => (isGoing(server) ? 2 : server.status === 'ERROR' ? 1 : 0)

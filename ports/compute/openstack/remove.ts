@@ -66,9 +66,10 @@ function removing({ api, looks }: Ground, ref: InstanceRef, signal: AbortSignal)
   let [withoutServer, withoutAny] = [0, 0]
   return async (round) => {
     const isReminder = round % remindAfter === remindAfter - 1
+    const isThere = (await looks.present(ref, signal)).length > 0
     // Nova does what it was told: that it is there still is all there is to know.
-    if (isEnding && !isReminder && (await looks.present(ref, signal)).length > 0) return 'server'
-    const servers = await looks.servers(ref, signal)
+    if (isThere && isEnding && !isReminder) return 'server'
+    const servers = isThere ? await looks.servers(ref, signal) : []
     servers.forEach(({ id }) => known.add(id))
     const hidden = servers.length === 0 ? await stillThere(api, known, signal) : []
     isEnding = servers.length > 0 && servers.every(isGoing)

@@ -7,12 +7,21 @@ import { checkNames } from './names.ts'
 import { consoleOutput } from './shapes.ts'
 import type { Ground } from './surroundings.ts'
 
+interface Deed {
+  readonly action: string
+  /** What Nova says that it does then. */
+  readonly task: string
+}
+
+const shelve: Deed = { action: 'shelve', task: 'shelving' }
+const unshelve: Deed = { action: 'unshelve', task: 'unshelving' }
+
 /** What brings a server back, by what it rests in. */
-const wakings: Readonly<Record<string, string>> = {
-  SHELVED: 'unshelve',
-  SHELVED_OFFLOADED: 'unshelve',
-  PAUSED: 'unpause',
-  SUSPENDED: 'resume',
+const wakings: Readonly<Record<string, Deed>> = {
+  SHELVED: unshelve,
+  SHELVED_OFFLOADED: unshelve,
+  PAUSED: { action: 'unpause', task: 'unpausing' },
+  SUSPENDED: { action: 'resume', task: 'resuming' },
 }
 
 /**
@@ -30,9 +39,11 @@ export async function rest(
   try {
     const server = await findServer(ground, ref, signal)
     const state = await stateOf(ground, ref, server, networks, signal)
-    const action = wish === 'pause' ? (state.kind === 'running' ? 'shelve' : undefined) : wakings[server?.status ?? '']
-    if (server === null || action === undefined || state.kind === 'pending') return state
-    await ground.api.done('compute', 'POST', `/servers/${server.id}/action`, signal, { body: { [action]: null } })
+    const deed = wish === 'pause' ? (state.kind === 'running' ? shelve : undefined) : wakings[server?.status ?? '']
+    if (server === null || deed === undefined || state.kind === 'pending') return state
+    const body = { [deed.action]: null }
+    await ground.api.done('compute', 'POST', `/servers/${server.id}/action`, signal, { body })
+    ground.changing.sent(ref, { ...server, 'OS-EXT-STS:task_state': deed.task })
   } catch (error) {
     if (!(error instanceof CloudError)) throw error
     // A conflict: it is not any more what it was when we looked.

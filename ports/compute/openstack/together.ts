@@ -26,9 +26,9 @@ interface Asking<T> extends Names {
 /**
  * A look for one instance that goes together with others: a cloud's list costs nearly the same for twenty as for one. Who asks while
  * another look is on its way goes with the next, so that none begins before it was asked for; and after each as much time goes by as
- * it took, so that a busy cloud has half of its time for what it is asked to do.
+ * it took, `restMs` at least, so that a busy cloud has half of its time for what it is asked to do.
  */
-export function together<T>(lookForMany: LookForMany<T>): Look<T> {
+export function together<T>(lookForMany: LookForMany<T>, restMs = 0): Look<T> {
   const waiting: Asking<T>[] = []
   let [onTheWay, restUntil] = [0, 0]
   let timer: NodeJS.Timeout | undefined
@@ -66,7 +66,7 @@ export function together<T>(lookForMany: LookForMany<T>): Look<T> {
       for (const { reject } of going) reject(error)
     }
     onTheWay -= 1
-    restUntil = Date.now() + Math.min(Date.now() - began, patienceMs)
+    restUntil = Date.now() + Math.max(restMs, Math.min(Date.now() - began, patienceMs))
     if (onTheWay > 0) return
     stay()
     send()

@@ -118,3 +118,17 @@ test('after a look as much time goes by as it took, so that a busy cloud has hal
   trips[1]?.arrive()
   expect(await Promise.all(asked)).toEqual([['a two'], ['a three']])
 })
+
+test('and as much as it was told at least', async () => {
+  vi.useFakeTimers()
+  const look = vi.fn(() => Promise.resolve([]))
+  const ask = together(look, 500)
+  const asked = async () => await ask({ name: 'one', deploymentId: 'a' }, new AbortController().signal)
+  await asked()
+  const next = asked()
+  await vi.advanceTimersByTimeAsync(499)
+  expect(look).toHaveBeenCalledTimes(1)
+  await vi.advanceTimersByTimeAsync(1)
+  await next
+  expect(look).toHaveBeenCalledTimes(2)
+})
