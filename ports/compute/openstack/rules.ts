@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { neverSite, privateNetworks } from '../egress-classes.ts'
 import type { InstanceSpec } from '../provider.ts'
 import { subtract } from './networks.ts'
@@ -26,7 +27,7 @@ export function rulesOf(spec: Asked, nets: Nets): Rule[] {
   const entries = nets.gatewayNetworks.flatMap((network) =>
     doors.map((ports): Rule => ({ direction: 'ingress', protocol: 'tcp', ports, network })),
   )
-  return [...entries, ...exits(spec, nets), ...reporting(spec, nets)]
+  return [...entries, ...exits(spec, nets), ...questions(spec, nets), ...reporting(spec, nets)]
 }
 
 /** The group that says what this class of egress reaches, in place of rules of the session's own. */
@@ -37,20 +38,10 @@ export const egressGroupOf = (
 
 function exits(spec: Asked, nets: Nets): Rule[] {
   const { egress } = spec
-  const { siteNetworks, forbiddenNetworks, resolvers } = nets
+  const { siteNetworks, forbiddenNetworks } = nets
   if (egressGroupOf(spec, nets) !== null) return []
-  const names = resolvers.flatMap((address): Rule[] =>
-    (['udp', 'tcp'] as const).map((protocol) => ({
-      direction: 'egress',
-      protocol,
-      ports: { from: 53, to: 53 },
-      network: `${address}/32`,
-    })),
-  )
-  const all = (networks: readonly string[]): Rule[] => [
-    ...networks.map((network): Rule => ({ direction: 'egress', protocol: null, ports: null, network })),
-    ...names,
-  ]
+  const all = (networks: readonly string[]) =>
+    networks.map((network): Rule => ({ direction: 'egress', protocol: null, ports: null, network }))
   switch (egress) {
     case 'none':
       return []
@@ -61,6 +52,22 @@ function exits(spec: Asked, nets: Nets): Rule[] {
     default:
       return egress satisfies never
   }
+}
+
+/** Name servers are asked where rules of its own let it out, and where the place it reports to is a name. */
+function questions(spec: Asked, nets: Nets): Rule[] {
+  const { egress, report } = spec
+  const goesOut = egress !== 'none' && egressGroupOf(spec, nets) === null
+  if (!goesOut && (report === null || isIP(new URL(report.url).hostname) !== 0)) return []
+  const ports = { from: 53, to: 53 }
+  return nets.resolvers.flatMap((address) =>
+    (['udp', 'tcp'] as const).map((protocol): Rule => ({
+      direction: 'egress',
+      protocol,
+      ports,
+      network: `${address}/32`,
+    })),
+  )
 }
 
 function reporting({ report }: Asked, { controlNetworks }: Nets): Rule[] {

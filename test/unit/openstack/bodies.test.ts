@@ -111,6 +111,21 @@ test('a site is its networks without link-local, with the resolvers, and the pla
   ])
 })
 
+test('without egress name servers are asked only where the place to report to is a name', () => {
+  const settings = settingsOf({
+    resolvers: ['10.1.1.1'],
+    controlNetworks: ['10.2.0.0/28'],
+    egressGroups: { site: 'out' },
+  })
+  const out = (host: string, egress: 'none' | 'site') =>
+    rulesOf(specOf({ egress, report: { ...report, url: `https://${host}/v1/instance-reports` } }), settings)
+      .filter(({ direction }) => direction === 'egress')
+      .map(({ network }) => network)
+  expect(out('10.2.0.4', 'none')).toEqual(['10.2.0.0/28'])
+  for (const egress of ['none', 'site'] as const)
+    expect(out('carrel.example.org', egress)).toEqual(['10.1.1.1/32', '10.1.1.1/32', '10.2.0.0/28'])
+})
+
 test('of the rules that Neutron begins a group with none stays that is not wanted', () => {
   const wanted = rulesOf(specOf(), settingsOf())
   const begun = ['IPv4', 'IPv6'].map((ethertype) => ({ id: ethertype, direction: 'egress', ethertype }))
