@@ -14,6 +14,8 @@ export interface Capabilities {
   readonly egress: readonly Egress[]
   readonly mounts: boolean
   readonly logs: boolean
+  /** Whether its instances can report their ports; left out where they can. */
+  readonly reports?: boolean
   /** Whether `usage` says what was used by the backend's own numbers. */
   readonly usage?: boolean
 }

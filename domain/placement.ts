@@ -29,12 +29,24 @@ export interface Demand {
   /** Whether anything is to be mounted. */
   readonly mounts: boolean
   readonly readiness: TemplateSpec['readiness']
+  /** Whether its ports are reported. */
+  readonly reports: boolean
   /** What the template asks for in a backend's own terms. */
   readonly backend?: BackendTerms | undefined
 }
 
 /** What a provider may lack of what is needed there. */
-export const lacks = ['gpu', 'egress', 'mounts', 'pause', 'isolation', 'disk_limit', 'logs', 'terms'] as const
+export const lacks = [
+  'gpu',
+  'egress',
+  'mounts',
+  'pause',
+  'isolation',
+  'disk_limit',
+  'logs',
+  'reports',
+  'terms',
+] as const
 export type Lack = (typeof lacks)[number]
 const unguarded = ['isolation', 'disk_limit'] as const
 
@@ -97,7 +109,8 @@ export function abilitiesOf<C extends Capabilities | null>(
 }
 
 /** What the provider lacks of what is needed. Of one that nobody knows, what no driver would refuse by itself: nothing else guards it. */
-export function lacksOf({ requires, resources, egress, mounts, readiness }: Demand, can: Capabilities | null): Lack[] {
+export function lacksOf(demand: Demand, can: Capabilities | null): Lack[] {
+  const { requires, resources, egress, mounts, readiness, reports } = demand
   const { isolation = 'none' } = requires
   if (can === null)
     return unguarded.filter((lack) => (lack === 'isolation' ? isolation !== 'none' : requires.diskLimit === true))
@@ -109,6 +122,7 @@ export function lacksOf({ requires, resources, egress, mounts, readiness }: Dema
     isolation: isolations.indexOf(can.isolation) < isolations.indexOf(isolation),
     disk_limit: requires.diskLimit === true && !can.diskLimit,
     logs: readiness.kind === 'log' && !can.logs,
+    reports: reports && can.reports === false,
   }
   return lacks.filter((lack) => lack !== 'terms' && lacking[lack])
 }

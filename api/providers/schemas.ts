@@ -18,6 +18,7 @@ const Capabilities = z
     egress: z.array(z.string()),
     mounts: z.boolean(),
     logs: z.boolean(),
+    reports: z.boolean().openapi({ description: 'Whether its instances can report their ports' }),
   })
   .openapi('Capabilities')
 
@@ -111,12 +112,7 @@ export const presentProvider = (provider: ProviderOverview): z.infer<typeof Prov
   drift: Object.fromEntries(provider.drift.map(({ kind, count }) => [kind, count])),
 })
 
-const presentCapabilities = ({ egress, pause, gpu, diskLimit, isolation, mounts, logs }: CapabilitiesSaid) => ({
-  pause,
-  gpu,
-  diskLimit,
-  isolation,
-  egress: [...egress],
-  mounts,
-  logs,
-})
+const presentCapabilities = (said: CapabilitiesSaid): z.infer<typeof Capabilities> => {
+  const { egress, pause, gpu, diskLimit, isolation, mounts, logs, reports = true } = said
+  return { pause, gpu, diskLimit, isolation, egress: [...egress], mounts, logs, reports }
+}

@@ -74,11 +74,14 @@ export async function planSession(db: Db, grounds: Grounds, ask: Ask, who: PlanF
 }
 
 function placeOf(
-  { provider, requires = {}, egress, readiness, backend }: TemplateSpec,
+  { provider, requires = {}, egress, readiness, backend, reportedPorts }: TemplateSpec,
   wanted: Pick<Demand, 'resources' | 'mounts'>,
   candidates: Grounds['candidates'],
 ): ProviderId {
-  const placement = choosePlacement({ provider, requires, egress, readiness, backend, ...wanted }, candidates)
+  const placement = choosePlacement(
+    { provider, requires, egress, readiness, backend, reports: reportedPorts !== undefined, ...wanted },
+    candidates,
+  )
   if (placement.kind === 'placed') return placement.providerId
   if (placement.kind === 'none')
     throw new Problem('provider_unknown', 'No provider that could run this template is in service. Ask an operator.')
@@ -97,6 +100,10 @@ const lackFaults: Readonly<Record<Lack, Pick<Fault, 'pointer' | 'message'>>> = {
   },
   disk_limit: { pointer: '/templateId', message: 'This template needs a limit on disks. Ask an operator.' },
   logs: { pointer: '/templateId', message: 'Nobody sees there whether this template is ready. Ask an operator.' },
+  reports: {
+    pointer: '/templateId',
+    message: 'Nothing can report its ports there, as this template wants. Ask an operator.',
+  },
   terms: { pointer: '/templateId', message: 'This template does not say what is needed there. Ask an operator.' },
 }
 

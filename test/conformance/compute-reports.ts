@@ -3,6 +3,7 @@ import { reportFaults } from '../../domain/report.ts'
 import type { InstanceSpec } from '../../ports/compute/provider.ts'
 import { call, createPatiently, freshKey, listed, made, refOf, removed, running } from './compute-harness.ts'
 import type { Harness, InstanceKey } from './compute-harness.ts'
+import { untried } from './untried.ts'
 
 const token = `cr_${'conformance'.repeat(4).slice(0, 43)}`
 const range = { from: 20_000, to: 20_999 }
@@ -20,6 +21,14 @@ export const hostileReports: readonly (readonly [string, Readonly<Record<string,
   ['a port that the template does not have', { '8080': range.from, '22': range.from + 1 }],
   ['no port', {}],
 ]
+
+/** Where nothing can be reported, nothing that must report is made. */
+export async function expectNoReports(h: Harness, deployment: string): Promise<void> {
+  const { provider, specs } = h()
+  if (provider.capabilities.reports !== false) return untried(provider.capabilities).not.toHaveProperty('reports')
+  const created = await provider.create(reporting(specs.server(freshKey(deployment))), call())
+  expect(created).toMatchObject({ kind: 'refused' })
+}
 
 /** The driver's part in reports: it says where an instance is, tells nobody its token, and hears nothing from it. */
 export function reportCases(h: Harness, deployment: string): void {

@@ -35,6 +35,7 @@ const demand = (provider: Demand['provider'], changed: Partial<Demand> = {}): De
   egress: 'none',
   mounts: false,
   readiness: { kind: 'none' },
+  reports: false,
   ...changed,
 })
 const docker = demand({ kind: 'docker' })
@@ -89,6 +90,7 @@ describe('what is needed', () => {
     egress: ['internet'],
     mounts: false,
     logs: false,
+    reports: false,
   }
   test.each([
     ['gpu', { resources: { ...small, gpus: 1 } }],
@@ -98,6 +100,7 @@ describe('what is needed', () => {
     ['isolation', { requires: { isolation: 'partial' } }],
     ['disk_limit', { requires: { diskLimit: true } }],
     ['logs', { readiness: { kind: 'log', pattern: 'ready' } }],
+    ['reports', { reports: true }],
   ] as const)('%s is looked for, and named where nobody has it', (lack, changed) => {
     const asked = demand({ kind: 'docker' }, { egress: 'internet', ...changed })
     const weak = candidate('weak', { capabilities: cannot })
@@ -190,6 +193,7 @@ describe('for whatever providers there are', () => {
     egress: fc.subarray(['none', 'internet', 'site'] as const),
     mounts: fc.boolean(),
     logs: fc.boolean(),
+    reports: fc.boolean(),
   })
   const some: fc.Arbitrary<Candidate[]> = fc.uniqueArray(
     fc.record({
@@ -217,6 +221,7 @@ describe('for whatever providers there are', () => {
     egress: fc.constantFrom('none', 'internet', 'site'),
     mounts: fc.boolean(),
     readiness: fc.constantFrom({ kind: 'none' }, { kind: 'log', pattern: 'ready' }),
+    reports: fc.boolean(),
   })
 
   test('the choice does not depend on their order', () => {

@@ -39,6 +39,7 @@ export function createDockerProvider(
         egress: settings.siteNetworks.length > 0 ? ['none', 'internet', 'site'] : ['none', 'internet'],
         mounts: true,
         logs: true,
+        reports: false,
       }
     },
     settleMs: settings.settleMs,
