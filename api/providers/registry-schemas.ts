@@ -28,6 +28,23 @@ const secrets = z.record(fieldName, z.string().min(1).max(100_000)).openapi({
   writeOnly: true,
 })
 
+/** As the reference shows it. */
+export const providerExample = {
+  id: 'cloud2',
+  kind: 'kubernetes',
+  startLimit: 8,
+  networks: ['10.42.0.0/16'],
+  classes: ['desks'],
+  settings: {
+    server: 'https://10.1.2.3:6443',
+    ca: '-----BEGIN CERTIFICATE-----\n…',
+    reachableFrom: [{ network: '10.1.0.0/16' }],
+  },
+  secrets: { token: '…' },
+  draining: true,
+  reason: 'The new cluster.',
+} as const
+
 export const ProviderCreate = z
   .strictObject({
     id: idOf('provider').openapi({ description: 'Chosen by you, and never changed', example: 'cloud2' }),
@@ -49,7 +66,7 @@ export const ProviderCreate = z
       .openapi({ description: 'Let no session begin there until it is undrained: check it before' }),
     reason,
   })
-  .openapi('ProviderCreate')
+  .openapi('ProviderCreate', { example: providerExample })
 
 export const ProviderPatch = z
   .strictObject({

@@ -39,7 +39,10 @@ export type Given = Readonly<Record<string, unknown>>
 
 /** Checks what the API is given against the closed schema of the kind. Empty: the worker can make a driver of it. */
 export function apiSettingsFaults(kind: ApiKind, settings: Given, secrets: Given): SettingsFault[] {
-  const plain = faultsOf(kind.plain, settings).map((fault): SettingsFault => ({ of: 'settings', ...fault }))
+  const plain = faultsOf(kind.plain, settings).map(({ path, message }): SettingsFault => {
+    const isSecret = kind.secret.includes(path[0] ?? '')
+    return { of: 'settings', path, message: isSecret ? 'It is a secret: give it among those.' : message }
+  })
   const unknown = Object.keys(secrets)
     .filter((name) => !kind.secret.includes(name))
     .map((name): SettingsFault => ({ of: 'secrets', path: [name], message: `Expected ${namesOf(kind.secret)}.` }))
@@ -51,8 +54,15 @@ export function apiSettingsFaults(kind: ApiKind, settings: Given, secrets: Given
   })
 }
 
-const faultsOf = (schema: z.ZodType, given: Given) =>
-  (schema.safeParse(given).error?.issues ?? []).map(({ path, message }) => ({ path: path.map(String), message }))
+const faultsOf = (schema: z.ZodType, given: Given) => placesOf(schema.safeParse(given).error)
+
+/** What is wrong with settings, each with its place: a setting that there is not has one of its own. */
+export const placesOf = (error: z.ZodError | undefined): { path: string[]; message: string }[] =>
+  (error?.issues ?? []).flatMap((issue) => {
+    const path = issue.path.map(String)
+    if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }]
+    return issue.keys.map((key) => ({ path: [...path, key], message: 'There is no such setting.' }))
+  })
 
 const namesOf = (names: readonly string[]): string => (names.length === 0 ? 'none for this kind' : names.join(', '))
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { providerKinds } from '../../domain/provider-kinds.ts'
 import type { ProviderKind } from '../../domain/provider-kinds.ts'
-import { apiKinds, hostsOf } from './api-settings.ts'
+import { apiKinds, hostsOf, placesOf } from './api-settings.ts'
 import { createBackendReach } from './backend-reach.ts'
 import type { BackendReach } from './backend-reach.ts'
 import { createDockerProvider } from './docker/provider.ts'
@@ -112,7 +112,7 @@ export function settingsFaults(kind: ProviderKind, settings: unknown): { path: s
   const given = typeof settings === 'object' && settings !== null ? Object.keys(settings) : []
   const secret = (apiKinds[kind]?.secret ?? []).filter((name) => given.includes(name))
   return [
-    ...(error?.issues ?? []).map(({ path, message }) => ({ path: path.map(String), message })),
+    ...placesOf(error),
     // Configuration is kept as it is, in the open.
     ...secret.map((name) => ({ path: [name], message: 'is a secret: name a file that holds it' })),
   ]
@@ -174,4 +174,4 @@ function givenByApi(
 }
 
 const problemsOf = (error: z.ZodError): string[] =>
-  error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`)
+  placesOf(error).map(({ path, message }) => `${path.join('.') || 'settings'}: ${message}`)

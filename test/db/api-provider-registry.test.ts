@@ -112,10 +112,14 @@ const key = '-----BEGIN PRIVATE KEY-----\nkey'
 test.each([
   ['a kind that runs commands of a machine', { kind: 'process' }, '/kind'],
   ['a kind that is none', { kind: 'abacus' }, '/kind'],
-  ['a path of a file', { settings: { dockerHost: 'tcp://10.1.2.3:2376', certPath: '/etc/ssl' } }, '/settings'],
+  ['a path of a file', { settings: { dockerHost: 'tcp://10.1.2.3:2376', certPath: '/etc/ssl' } }, '/settings/certPath'],
   ['a socket of the machine', { settings: { dockerHost: 'unix:///var/run/docker.sock' } }, '/settings/dockerHost'],
   ['a program', { settings: { dockerHost: 'ssh://root@10.1.2.3' } }, '/settings/dockerHost'],
-  ['a weaker isolation', { settings: { ...docker('x').settings, egressEnforcement: 'best_effort' } }, '/settings'],
+  [
+    'a weaker isolation',
+    { settings: { ...docker('x').settings, egressEnforcement: 'best_effort' } },
+    '/settings/egressEnforcement',
+  ],
   ['a daemon without its credentials', { secrets: {} }, '/settings/caCertificate'],
   ['half of its credentials', { secrets: { clientKey: key } }, '/settings/caCertificate'],
   ['a secret that is none of the kind', { secrets: { token: 'x' } }, '/secrets/token'],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { ProviderCreate } from '../../api/providers/registry-schemas.ts'
+import { ProviderCreate, providerExample } from '../../api/providers/registry-schemas.ts'
 import { End, Failure, Report } from '../../api/provisioner/schemas.ts'
 import { BackendTermsFields } from '../../api/templates/backend-terms.ts'
 import { TemplateSpecSchema } from '../../api/templates/spec.ts'
@@ -93,9 +93,13 @@ test.each(Object.entries({ handover, kubernetes, link, openstack, slurm }))(
   },
 )
 
-test('the provider that the API guide makes is one that its kind takes', () => {
-  const [, body = ''] = /"\$API\/v1\/providers" -d '(\{[^']+\})'/.exec(textOf('docs/api-guide.md')) ?? []
-  const { kind, settings, secrets } = ProviderCreate.parse(JSON.parse(body))
+const [, guided = ''] = /"\$API\/v1\/providers" -d '(\{[^']+\})'/.exec(textOf('docs/api-guide.md')) ?? []
+
+test.each([
+  ['guide', JSON.parse(guided) as unknown],
+  ['reference', providerExample],
+])('the provider that the API %s makes is one that its kind takes', (_, body) => {
+  const { kind, settings, secrets } = ProviderCreate.parse(body)
   const known = apiKinds[kind]
   expect(known).toBeDefined()
   expect(known && apiSettingsFaults(known, settings, secrets)).toEqual([])

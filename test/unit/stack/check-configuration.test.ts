@@ -59,7 +59,7 @@ test('parts that do not fit, a name that stands twice and settings that are not 
   ]
   expect(keysOf(read(templates, providers))).toEqual([
     'CARREL_PROVIDERS: docker.settings.pidsLimit',
-    'CARREL_PROVIDERS: docker.settings',
+    'CARREL_PROVIDERS: docker.settings.dokcerHost',
     'CARREL_PROVIDERS: docker.networks',
     'CARREL_TEMPLATES_FILE[1].spec.defaultSize',
     'CARREL_TEMPLATES_FILE[1].spec.readiness.port',
