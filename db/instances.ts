@@ -152,7 +152,7 @@ export async function recordRunning(db: Db, key: SessionKey, endpoints: readonly
     .execute()
 }
 
-/** What answered for the instance is gone, though not all of it: where it was, another one may be. */
+/** Nothing answers for the instance now: where it was, another one may be, and it may come back elsewhere. */
 export async function recordUnreached(executor: Executor, key: SessionKey): Promise<void> {
   await executor
     .updateTable('instance')

@@ -65,7 +65,7 @@ export async function toPaused(db: Db, key: PauseKey): Promise<Moved> {
     })
     if (moved.kind !== 'moved') return moved
     await replaceHeld(trx, key, atRest(session.resources))
-    if (session.resumesBy === 'remakes') await recordUnreached(trx, key)
+    await recordUnreached(trx, key)
     return moved
   })
 }
