@@ -36,6 +36,7 @@ export async function checkCluster(
   ask: CheckAsk,
   signal: AbortSignal,
 ): Promise<CheckFinding[]> {
+  if (!(await areReadable(api))) return [{ code: 'credentials_refused', level: 'missing', about: namedIn(settings) }]
   try {
     const { minor } = await api.get('/version', versionShape, signal)
     const found: CheckFinding[] = [...fromSettings(settings, ask), ...fromClock(api.skewMs())]
@@ -55,6 +56,17 @@ export async function checkCluster(
     return [{ code: isRefused ? 'credentials_refused' : 'unreachable', level: 'missing' }]
   }
 }
+
+/** Whether the worker can tell who it is to the cluster: nobody was asked yet. */
+const areReadable = async (api: Api): Promise<boolean> =>
+  await api.token().then(
+    () => true,
+    () => false,
+  )
+
+/** What says who Carrel is. */
+const namedIn = ({ kubeconfig, inCluster }: KubernetesSettings): string =>
+  kubeconfig !== undefined ? 'kubeconfig' : inCluster ? 'inCluster' : 'tokenFile'
 
 function fromSettings(settings: KubernetesSettings, { templates }: CheckAsk): CheckFinding[] {
   const found: CheckFinding[] = []

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { quantityOf } from '../../../ports/compute/kubernetes/quantity.ts'
+import { createKubernetesProvider } from '../../../ports/compute/kubernetes/provider.ts'
 import type { CheckedTemplate } from '../../../ports/compute/provider.ts'
 import { call } from '../../conformance/compute-harness.ts'
-import { deploymentId } from './ground.ts'
+import { deploymentId, settingsWith } from './ground.ts'
 import { json, no, playCluster } from './played-cluster.ts'
 import type { Played, PlayedCluster } from './played-cluster.ts'
 
@@ -136,4 +137,22 @@ test.each([
   ['1gi', null],
 ])('the quantity %s is %s', (text, amount) => {
   expect(quantityOf(text)).toBe(amount)
+})
+
+test.each([
+  ['kubeconfig', { kubeconfig: '/nowhere/kubeconfig', inCluster: false }],
+  [
+    'tokenFile',
+    { server: 'https://127.0.0.1:1', ca: '-----BEGIN CERTIFICATE-----', tokenFile: '/nowhere/token', inCluster: false },
+  ],
+  ['inCluster', {}],
+])('a worker that cannot read what %s names is told apart from a cluster that is away', async (about, settings) => {
+  const provider = createKubernetesProvider(settingsWith(settings), { networks: [] })
+  try {
+    expect(await provider.check?.({ deploymentId, templates: [] }, call())).toEqual([
+      { code: 'credentials_refused', level: 'missing', about },
+    ])
+  } finally {
+    await provider.close()
+  }
 })
