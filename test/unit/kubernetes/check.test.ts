@@ -146,8 +146,8 @@ test.each([
     { server: 'https://127.0.0.1:1', ca: '-----BEGIN CERTIFICATE-----', tokenFile: '/nowhere/token', inCluster: false },
   ],
   ['inCluster', {}],
-])('a worker that cannot read what %s names is told apart from a cluster that is away', async (about, settings) => {
-  const provider = createKubernetesProvider(settingsWith(settings), { networks: [] })
+])('a worker that cannot read what %s names is told apart from a cluster that is away', async (about, given) => {
+  const provider = createKubernetesProvider(settingsWith(given), { networks: [] })
   try {
     expect(await provider.check?.({ deploymentId, templates: [] }, call())).toEqual([
       { code: 'credentials_refused', level: 'missing', about },
