@@ -6,9 +6,11 @@ const text = z
   .string()
   .nullish()
   .transform((value) => value ?? '')
-/** Epoch seconds; 0: not yet. */
+/** Epoch seconds, up to the year 9999; 0: not yet. */
 const seconds = z
   .int()
+  .min(0)
+  .max(253_402_300_799)
   .nullish()
   .transform((value) => value ?? 0)
 

@@ -53,6 +53,7 @@ describe('an error is never an end', () => {
     ['no job and no error', jobs()],
     ['two jobs', jobs(ours('job-running'), ours('job-running'))],
     ['a job without a state', jobs({ ...ours('job-running'), job_state: undefined })],
+    ['a job that ends when no calendar goes', jobs({ ...ours('job-running'), end_time: 9e15 })],
     ['a page', { status: 200, body: null, retryAfterMs: null }],
     ['success, with an error', { ...answer('dbd-down-get') }],
   ])('%s is unknown', async (_, reply) => {
