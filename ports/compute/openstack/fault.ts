@@ -15,7 +15,7 @@ const goneNames = /^(itemNotFound|NeutronError)$/
 /** Reads an answer that is no success. `who` is the service's name. */
 export function faultOf(who: string, { status, body, header }: Answer): CloudError {
   const [name, words] = wordsOf(body)
-  const detail = `${who}: ${status}${words === null ? '' : ` ${words.replaceAll(/<[^>]*>/g, ' ')}`}`
+  const detail = `${who}: ${status}${words === null ? '' : ` ${readable(words)}`}`
   const gone = status === 404 && name !== null && goneNames.test(name)
   return new CloudError(status, detail, {
     gone,
@@ -32,3 +32,7 @@ function wordsOf(body: unknown): [name: string | null, words: string | null] {
   const inner = bare.safeParse(body)
   return [null, inner.success ? inner.data.message : null]
 }
+
+/** Without signs of HTML, and without what Nova repeats of a request that it calls wrong: in it is the session's secret. */
+const readable = (words: string): string =>
+  words.replace(/^([^{]*) Value: \{.*\}\./s, '$1').replaceAll(/<[^<>]*>|\S{200,}/g, ' ')

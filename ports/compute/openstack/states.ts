@@ -103,7 +103,7 @@ function runningState(server: Server, networks: readonly string[]): InstanceStat
 /** Nova's lists keep silent about the faults of servers that no machine took: then no reason is said either. */
 function failedState(server: Server): InstanceState {
   if (server.fault === undefined) return { kind: 'exited', exitCode: null, outOfMemory: false }
-  const words = server.fault.message.trim()
+  const words = server.fault.message.slice(0, 500).trim()
   const reason = reasonOf(words, server['OS-SRV-USG:launched_at'] !== '')
   const detail = words === '' ? 'nova says ERROR, and no more' : `nova: ${words}`.slice(0, 500)
   return { kind: 'exited', exitCode: null, outOfMemory: false, reason, detail }

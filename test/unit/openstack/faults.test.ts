@@ -104,7 +104,7 @@ test('an operator reads the words of the service, without marks and capped', () 
     code: '401 Unauthorized',
   })
   expect(message).toBe('nova: 401 This server could not verify that')
-  expect(read(400, { badRequest: { message: 'y'.repeat(9_000) } }).message).toHaveLength(500)
+  expect(read(400, { badRequest: { message: 'y '.repeat(9_000) } }).message).toHaveLength(500)
   expect(read(502, undefined).message).toBe('nova: 502')
 })
 
@@ -115,4 +115,21 @@ test.each([
   ['soon', null],
 ])('an answer that says to wait %s is left alone for %j ms', (header, ms) => {
   expect(read(503, undefined, { 'retry-after': header }).retryAfterMs).toBe(ms)
+})
+
+test('what Nova repeats of a request is left out: the user data in it holds the session’s secret', () => {
+  const user_data = 'QUFB'.repeat(1_000)
+  const value = `{'name': 'desk', 'user_data': '${user_data}', 'odd': 1}`
+  const told = (message: string) => read(400, { badRequest: { code: 400, message } }).message
+  const input = 'Invalid input for field/attribute'
+  expect(told(`${input} server. Value: ${value}. Additional properties are not allowed ('odd' was unexpected)`)).toBe(
+    `nova: 400 ${input} server. Additional properties are not allowed ('odd' was unexpected)`,
+  )
+  expect(told(`${input} user_data. Value: ${user_data}. '${user_data}' is too long`)).not.toContain('QUFB')
+})
+
+test.each(['<', ' Value: {', 'y', '} '])('an endless answer of %j is read in no time', (sign) => {
+  const began = performance.now()
+  read(400, { badRequest: { code: 400, message: sign.repeat(400_000) } })
+  expect(performance.now() - began).toBeLessThan(2_000)
 })
