@@ -11,9 +11,11 @@ import type { FailureType } from '../domain/errors.ts'
 import type { Timings } from '../domain/timings.ts'
 import type { CallContext, ComputeProvider, InstanceState } from '../ports/compute/provider.ts'
 import { patiently } from './alive.ts'
+import type { Locate } from './access.ts'
 import { noteEnd } from './answer.ts'
 import { whileDisarmed } from './failures.ts'
 import { pause } from './pause.ts'
+import { keepPlaces } from './reported.ts'
 import { createTurns } from './turns.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -22,6 +24,8 @@ export interface PausingDeps {
   readonly providerId: ProviderId
   readonly provider: ComputeProvider
   readonly timings: Timings
+  /** Where a host is that a backend names; held against the provider's networks. */
+  readonly locate: Locate
   /** Aborts when the worker begins to stop: waiting is left to the next one. */
   readonly stopping: AbortSignal
 }
@@ -47,7 +51,7 @@ const soonestLookMs = 100
 const latestLookMs = 2_000
 
 /** Puts instances to rest at one provider, and wakes them. Named by session, generation and wish: what comes late does nothing. */
-export function createPausingActivities({ db, providerId, provider, timings, stopping }: PausingDeps) {
+export function createPausingActivities({ db, providerId, provider, locate, timings, stopping }: PausingDeps) {
   const turns = createTurns(db, providerId, timings)
   return {
     /** Has the backend put the instance to rest, and waits until it says that it does. One that rests already is paused. */
@@ -103,7 +107,7 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
   }
 
   async function note(
-    { ref }: InstanceRow,
+    { ref, reported }: InstanceRow,
     key: PauseKey,
     state: InstanceState,
     states: readonly SessionState[],
@@ -113,6 +117,9 @@ export function createPausingActivities({ db, providerId, provider, timings, sto
       await noteEnd({ db, provider }, key, ref, state)
       return verdict
     }
+    // Nobody waits for its answer: where it is now is written down before that it runs, or nobody would look again.
+    if (state.kind === 'running' && (await isStill(db, key, ['ready'])))
+      await keepPlaces({ db, locate }, key, reported, state)
     const isPaused = state.kind === 'paused'
     if (!(await recordSeenStill(db, key, states, isPaused ? 'paused' : 'running'))) return { kind: 'withdrawn' }
     return { kind: isPaused ? 'paused' : 'runs' }

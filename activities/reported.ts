@@ -1,5 +1,5 @@
 import type { Db } from '../db/connect.ts'
-import { networksOf } from '../db/instances.ts'
+import { networksOf, recordPlaces } from '../db/instances.ts'
 import { claimEndpoints } from '../db/reports.ts'
 import type { StoredReport } from '../db/schema.ts'
 import { endpointsOf } from '../domain/report.ts'
@@ -14,6 +14,21 @@ export type Placed =
   | { readonly kind: 'waits'; readonly for: string }
   /** Nobody may be led there. `detail` is for operators. */
   | { readonly kind: 'refused'; readonly detail: string }
+
+/** Writes down where an instance is reached that woke, perhaps elsewhere: nowhere, where that cannot be believed. */
+export async function keepPlaces(
+  { db, locate }: { readonly db: Db; readonly locate: Locate },
+  key: SessionKey,
+  report: StoredReport | null,
+  running: Running,
+): Promise<void> {
+  if (report === null && running.unverified !== true) return await recordPlaces(db, key, running.endpoints)
+  const placed =
+    report === null
+      ? await placeSaid({ db, locate }, key, running.endpoints)
+      : await placeReported({ db, locate }, key, report, running)
+  if (placed.kind !== 'placed') await recordPlaces(db, key, [])
+}
 
 /**
  * Where an instance is reached that reported its ports: at the host that the backend says, in the networks of its provider, at none of

@@ -152,11 +152,15 @@ export async function recordRunning(db: Db, key: SessionKey, endpoints: readonly
     .execute()
 }
 
-/** Nothing answers for the instance now: where it was, another one may be, and it may come back elsewhere. */
-export async function recordUnreached(executor: Executor, key: SessionKey): Promise<void> {
+/** Keeps where the instance is reached from now on: nowhere while it rests, for another one may be where it was. */
+export async function recordPlaces(
+  executor: Executor,
+  key: SessionKey,
+  endpoints: readonly StoredEndpoint[],
+): Promise<void> {
   await executor
     .updateTable('instance')
-    .set({ endpoints: JSON.stringify([]) })
+    .set({ endpoints: JSON.stringify(endpoints) })
     .where('session_id', '=', key.sessionId)
     .where('generation', '=', key.generation)
     .execute()

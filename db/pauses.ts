@@ -6,7 +6,7 @@ import { atRest } from '../domain/resources.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { recordEvent } from './events.ts'
-import { recordSeen, recordUnreached } from './instances.ts'
+import { recordPlaces, recordSeen } from './instances.ts'
 import { lifetimeEnd } from './lifetime.ts'
 import { handOn, replaceHeld } from './parts.ts'
 import { giveUpProbe } from './provider-health.ts'
@@ -65,7 +65,7 @@ export async function toPaused(db: Db, key: PauseKey): Promise<Moved> {
     })
     if (moved.kind !== 'moved') return moved
     await replaceHeld(trx, key, atRest(session.resources))
-    await recordUnreached(trx, key)
+    await recordPlaces(trx, key, [])
     return moved
   })
 }

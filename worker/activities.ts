@@ -94,6 +94,7 @@ export function providerActivities(
     db,
     providerId: row.id,
     provider,
+    locate,
     timings,
     stopping,
   })
