@@ -122,6 +122,9 @@ export const slurmSettings = z
     const given = (wanted: readonly (string | undefined)[]) => wanted.filter((value) => value !== undefined).length
     if (auth === 'token' && given([token, tokenFile]) !== 1) fault('token', 'either token or tokenFile')
     if (auth === 'key' && given([key, keyFile]) !== 1) fault('key', 'either key or keyFile')
+    for (const name of auth === 'key' ? (['token', 'tokenFile'] as const) : (['key', 'keyFile'] as const))
+      if (settings[name] !== undefined) fault(name, `is of no use with auth "${auth}"`)
+    if (settings.ca !== undefined && settings.caFile !== undefined) fault('ca', 'either ca or caFile')
     if (auth === 'files' && tokenFile?.includes('{user}') !== true) fault('tokenFile', 'a path that holds {user}')
   })
   .readonly()
