@@ -29,15 +29,14 @@ export function createNamed(api: CloudApi): Named {
     if (known !== undefined && known.until > Date.now()) return known.value as T
     const value = await find()
     if (value === null) return value
-    if (kept.size > 500) kept.clear()
     kept.set(key, { until: Date.now() + keptMs, value })
     return value
   }
   return {
     network: (name, signal) => remembered(`network ${name}`, () => findNetwork(api, name, signal)),
     group: (name, signal) => remembered(`group ${name}`, () => findGroup(api, name, signal)),
-    flavor: (name, signal) => remembered(`flavor ${name}`, () => findFlavor(api, name, signal)),
-    // Not kept: an image of a name is replaced by a newer one, and its id is what must not be stale.
+    // Not kept: others of the same name take the place of both, and a create that names an old id is refused for good.
+    flavor: (name, signal) => findFlavor(api, name, signal),
     image: (name, signal) => findImage(api, name, signal),
   }
 }

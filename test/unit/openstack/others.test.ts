@@ -92,3 +92,14 @@ test('the project’s own image is taken though many newer ones of others have i
   expect(cloud.things.servers).toMatchObject([{ imageRef: own?.id }])
   await provider.close()
 })
+
+test('a flavor that was made anew under its name is taken from then on', async () => {
+  const provider = openCloud(cloud)
+  for (const id of ['f1', 'f2']) {
+    cloud.instead = ({ path }) =>
+      path.includes('/flavors') ? { status: 200, body: { flavors: [{ id, name: 'm1.small' }] } } : undefined
+    expect((await provider.create(specOf(), call)).kind).toBe('made')
+  }
+  expect(cloud.things.servers).toMatchObject([{ flavorRef: 'f1' }, { flavorRef: 'f2' }])
+  await provider.close()
+})
