@@ -5,7 +5,7 @@ import type { Attributes, Connection } from './database.ts'
 import { given, kept, objectIn, patchesIn, record, textOf, textsOf } from './requests.ts'
 import type { DataRequest } from './requests.ts'
 
-const attributeNames = [
+export const attributeNames = [
   'guacd-encryption',
   'failover-only',
   'weight',

@@ -1,3 +1,4 @@
+import { attributeNames } from './connections.ts'
 import { createDatabase, permissionsOf } from './database.ts'
 import type { Connection, Kind, User } from './database.ts'
 import type { Bindings } from './likeness.ts'
@@ -40,17 +41,7 @@ export async function createReplayStage() {
     },
     connection(id: string, name: string, parent = '1', parameters: Record<string, string> = {}): Connection {
       db.skipTo('connection', Number(id))
-      const attributes = Object.fromEntries(
-        [
-          'guacd-encryption',
-          'failover-only',
-          'weight',
-          'max-connections',
-          'guacd-hostname',
-          'guacd-port',
-          'max-connections-per-user',
-        ].map((a) => [a, null]),
-      )
+      const attributes = Object.fromEntries(attributeNames.map((attribute) => [attribute, null]))
       const made = { id, parent, name, protocol: 'vnc', parameters, attributes, lastActive: null }
       db.connections.set(id, made)
       return made
