@@ -47,10 +47,8 @@ test('a session ends when its container does, also while one that the cluster pu
     resources: { limits: { cpu: '10m', memory: '32Mi' } },
   }
   // As admission would have made it of what the driver sends, which then finds it there.
-  await stand.core.createNamespacedPod({
-    namespace,
-    body: { ...pod, spec: { ...pod.spec, containers: [...(pod.spec?.containers ?? []), beside] } },
-  })
+  pod.spec?.containers.push(beside)
+  await stand.core.createNamespacedPod({ namespace, body: pod })
   expect(made(await provider.create(spec, call()))).toBe(true)
   expect(await state(key, 'exited')).toMatchObject({ kind: 'exited', exitCode: 7 })
   expect(await phaseOf(key)).toBe('Running')
@@ -86,8 +84,8 @@ test('what its machine refuses to wake is made once more, and runs where there i
 /** The Pod that an owner has to make again. */
 async function keep(name: string, pod: string): Promise<void> {
   const owner = await stand.core.readNamespacedSecret({ namespace, name })
-  const body = { ...owner, data: { ...owner.data, 'pod.json': pod } }
-  await stand.core.replaceNamespacedSecret({ namespace, name, body })
+  owner.data = { ...owner.data, 'pod.json': pod }
+  await stand.core.replaceNamespacedSecret({ namespace, name, body: owner })
 }
 
 test('one that goes out nowhere asks a name server only where it reports its ports to a name', async () => {
