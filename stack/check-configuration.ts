@@ -1,13 +1,10 @@
 import { TemplateSpecSchema } from '../api/templates/spec.ts'
 import type { Configuration } from '../db/bootstrap.ts'
-import type { ProviderKind } from '../domain/provider-kinds.ts'
+import { needsNetworks } from '../domain/provider-kinds.ts'
 import type { Config, ConfigFault } from '../platform/config.ts'
 import { settingsFaults } from '../ports/compute/drivers.ts'
 
 type Wanted = Pick<Config<'providers' | 'seed'>, 'providers' | 'seed'>
-
-/** Nobody is led to their sessions by Carrel: a fake's are in its memory, and a link's are elsewhere. */
-const unreached: readonly ProviderKind[] = ['fake', 'link']
 
 /** What is wrong with the configuration beyond its fields, and the templates as the API would take them. */
 export interface Checked {
@@ -25,7 +22,7 @@ export function checkConfiguration({ providers, seed }: Wanted): Checked {
     })),
   )
   const unreachable = providers
-    .filter(({ kind, networks }) => !unreached.includes(kind) && networks.length === 0)
+    .filter(({ kind, networks }) => needsNetworks(kind) && networks.length === 0)
     .map(({ id }) => ({
       key: `CARREL_PROVIDERS: ${id}.networks`,
       expected: 'must name the networks in which its sessions are reached',

@@ -11,7 +11,7 @@ const networks = z
   .max(100)
   .openapi({
     description:
-      'Where its instances may be reached; each within the networks that the deployment allows for providers',
+      'Where its instances may be reached; each within the networks that the deployment allows for providers. Needed, but of a `link`',
   })
 const classes = z
   .array(z.string().regex(classPattern, 'Expected a short lower-case name.'))

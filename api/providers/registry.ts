@@ -29,7 +29,7 @@ export async function createProvider(
   const said = withSettings(deed, settings)
   const made = await createOnce(db, said, intent, { kind: 'provider', id }, async () => {
     checkSettings(kindOf(kind, rules), { settings, secrets }, rules)
-    checkNetworks(asked.networks, rules)
+    checkNetworks(kind, asked.networks, rules)
     const sealed = sealedSettings(id, settings, secrets, sealProviderSecrets)
     return async (trx) => {
       if ((await insertProvider(trx, { ...asked, ...sealed })) === 'taken')
@@ -54,7 +54,7 @@ export async function patchProvider(
   await change(db, said, { kind: 'provider', id }, async (trx) => {
     const present = await writable(trx, id)
     if (versions !== null && !versions.includes(present.version)) throw changedMeanwhile()
-    if (networks !== undefined) checkNetworks(networks, rules)
+    if (networks !== undefined) checkNetworks(present.kind, networks, rules)
     const both = bothOf(present, settings, secrets)
     if (both !== null) checkSettings(kindOf(present.kind, rules), both, rules)
     await changeProvider(trx, id, {

@@ -1,3 +1,4 @@
+import { needsNetworks } from '../../domain/provider-kinds.ts'
 import { isAllowedNetwork, mayBeReached, parseAddress, parseNetwork } from '../../platform/addresses.ts'
 import { apiKinds, apiSettingsFaults, hostsOf } from '../../ports/compute/api-settings.ts'
 import type { ApiKind, Given } from '../../ports/compute/api-settings.ts'
@@ -36,8 +37,10 @@ function hostFaults(settings: Given, { providerNetworks = [] }: Rules): Fault[] 
   })
 }
 
-/** Throws 422 with every network that is not wholly within those that the deployment allows. */
-export function checkNetworks(networks: readonly string[], { providerNetworks = [] }: Rules): void {
+/** Throws 422 with every network that is not wholly within those that the deployment allows, or where one is needed and there is none. */
+export function checkNetworks(kind: string, networks: readonly string[], { providerNetworks = [] }: Rules): void {
+  if (networks.length === 0 && needsNetworks(kind))
+    throw invalid('/networks', 'Expected the networks in which its sessions are reached.')
   const allowed = providerNetworks.map(parseNetwork)
   refuse(
     networks.flatMap((network, index) =>

@@ -155,12 +155,20 @@ test.each([
   ['sessions elsewhere', { networks: ['10.1.0.0/16', '192.168.0.0/16'] }, '/networks/1'],
   ['sessions in more than is allowed', { networks: ['0.0.0.0/0'] }, '/networks/0'],
   ['no network', { networks: ['10.1.0.0'] }, '/networks/0'],
+  ['nowhere where its sessions are reached', { networks: [] }, '/networks'],
   ['a class that is no name', { classes: ['Big One'] }, '/classes/0'],
   ['an id that is none', { id: 'A-1' }, '/id'],
   ['no reason', { reason: '' }, '/reason'],
 ])('%s is refused, with its place', async (_, change, pointer) => {
   const refused = await create({ ...docker(freshId()), ...change })
   expect([refused.status, refused.body.errors[0]?.pointer]).toEqual([422, pointer])
+})
+
+test('of a link nobody asks in which networks its sessions are', async () => {
+  const id = freshId()
+  const made = await create({ id, kind: 'link', reason: 'A test.' })
+  expect([made.status, made.body['networks']]).toEqual([201, []])
+  expect((await patch(id, { networks: [] })).status).toBe(200)
 })
 
 test('without networks that the deployment allows, nothing outside can be a provider', async () => {
