@@ -70,6 +70,7 @@ const podEnds: Readonly<Record<string, FailReason>> = {
   NodeLost: 'node_failed',
   NodeAffinity: 'unschedulable',
   UnexpectedAdmissionError: 'unschedulable',
+  VolumeAttachmentLimitExceeded: 'unschedulable',
   TopologyAffinityError: 'unschedulable',
 }
 
@@ -168,7 +169,8 @@ function ended(pod: Pod): Reading {
   const disrupted = conditionOf(pod, 'DisruptionTarget')
   const disruption = disrupted?.status === 'True' ? disruptions[disrupted.reason] : undefined
   const podEnd = outOf.test(status.reason) ? 'unschedulable' : podEnds[status.reason]
-  const reason = podEnd ?? disruption ?? (end === undefined ? undefined : containerEnds[end.reason])
+  const own = end === undefined ? undefined : containerEnds[end.reason]
+  const reason = podEnd ?? disruption ?? own ?? (wasRefused(pod) ? 'start_failed' : undefined)
   const outOfMemory = end?.reason === 'OOMKilled'
   if (reason === undefined && !outOfMemory && wasDeleted(pod, end?.finishedAt))
     return { kind: 'ended', exitCode: end?.exitCode ?? null, outOfMemory, reason: 'instance_lost', detail: 'deleted' }
@@ -178,6 +180,10 @@ function ended(pod: Pod): Reading {
   const detail = [status.reason, disrupted?.reason, cluster].filter(Boolean).join(': ').slice(0, 500)
   return { kind: 'ended', exitCode: end?.exitCode ?? null, outOfMemory, reason, detail }
 }
+
+/** Its machine would not have it, and says why: no container of it ever was. */
+const wasRefused = ({ status, metadata }: Pod): boolean =>
+  status.containerStatuses.length === 0 && status.reason !== '' && metadata.deletionTimestamp === undefined
 
 /** Somebody asked for its deletion before its container ended, which is why it did. */
 function wasDeleted({ metadata }: Pod, finishedAt: string | null | undefined): boolean {

@@ -103,6 +103,13 @@ describe('a Pod that never will run', () => {
     ['its program was not found', { phase: 'Failed', state: terminated(128, 'StartError') }, 0, 'start_failed'],
     ['the machine refused it', { phase: 'Failed', reason: 'OutOfcpu' }, 0, 'unschedulable'],
     ['the machine had given its GPUs away', { phase: 'Failed', reason: 'OutOfnvidia.com/gpu' }, 0, 'unschedulable'],
+    [
+      'its volumes are too many there',
+      { phase: 'Failed', reason: 'VolumeAttachmentLimitExceeded' },
+      0,
+      'unschedulable',
+    ],
+    ['the machine would not have it, whyever', { phase: 'Failed', reason: 'AppArmor' }, 0, 'start_failed'],
     ['the machine could not lay it out', { phase: 'Failed', reason: 'TopologyAffinityError' }, 0, 'unschedulable'],
   ])('%s', (_, shown, secondsLater, reason) => {
     expect(stateOf(shown, secondsLater)).toMatchObject({ kind: 'exited', reason })
