@@ -40,8 +40,12 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).toReversed()) await clean()
 })
 
-/** A job with `carrel-door`, and somebody who takes its report, or answers with these statuses before. */
-async function job(command: readonly string[] = [process.execPath, '-e', desk], refusals: number[] = []) {
+/** A job with `carrel-door`, which may open so many files, and somebody who takes its report, or answers with these statuses before. */
+async function job(
+  command: readonly string[] = [process.execPath, '-e', desk],
+  refusals: number[] = [],
+  { files = 1_024 } = {},
+) {
   const directory = await mkdtemp(join(tmpdir(), 'carrel-door-'))
   cleanups.push(() => rm(directory, { recursive: true, force: true }))
   const said: Said[] = []
@@ -64,7 +68,8 @@ async function job(command: readonly string[] = [process.execPath, '-e', desk], 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   cleanups.push(() => new Promise((resolve) => void server.close(resolve)))
   await writeFile(join(directory, 'token'), 'of the report')
-  const child = spawn('python3', [door, '5901=vnc', '--', ...command], {
+  const limited = ['-c', `ulimit -Sn ${files} && exec "$@"`, 'sh']
+  const child = spawn('sh', [...limited, 'python3', door, '5901=vnc', '--', ...command], {
     env: {
       PATH: process.env['PATH'],
       CARREL_SECRET_FILE: join(directory, 'secret'),
@@ -151,6 +156,16 @@ test('neighbours take no more than their own places', async () => {
   await eventually(() => crowd.filter((one) => one.closed).length === 2, 'two are too many', 60_000)
   const other = from('127.0.0.9')
   await eventually(() => other.closed, 'nor is there a third', 60_000)
+  for (const one of crowd) one.destroy()
+}, 120_000)
+
+test('as many as may come find their places, however few files a job may open at first', async () => {
+  const { child, said } = await job(undefined, [], { files: 100 })
+  const { body } = await reported(child, said)
+  const [port = 0] = Object.values(body.ports)
+  const target = { host: '127.0.0.1', port, fingerprint: body.fingerprint }
+  const crowd = await Promise.all(Array.from({ length: most }, () => connectPinned(target)))
+  await Promise.all(crowd.map((one) => once(one, 'data')))
   for (const one of crowd) one.destroy()
 }, 120_000)
 
