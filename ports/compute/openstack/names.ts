@@ -29,11 +29,14 @@ export function checkNames({ name, deploymentId }: Names): void {
 export function metadataOf(spec: InstanceSpec, address: 'floating' | 'fixed'): Record<string, string> {
   return {
     ...marksOf(spec),
-    // Of one that reports its ports nothing is known here but the machine.
-    [own.ports]: spec.report === null ? spec.ports.join(',') : 'reported',
+    [own.ports]: portsWord(spec),
     [own.address]: address,
   }
 }
+
+/** Of one that reports its ports nothing is known here but the machine. Nova keeps no word of more than 255 characters. */
+export const portsWord = ({ ports, report }: Pick<InstanceSpec, 'ports' | 'report'>): string =>
+  report === null ? ports.join(',') : 'reported'
 
 /** Of security groups and ports, which have a name beside it. */
 export const descriptionOf = (deploymentId: string): string => `carrel ${deploymentId}`

@@ -1,6 +1,6 @@
 import type { InstanceSpec } from '../provider.ts'
 import { markWords } from '../marks.ts'
-import { metadataOf } from './names.ts'
+import { metadataOf, portsWord } from './names.ts'
 import type { OpenstackSettings } from './settings.ts'
 
 /** What stands around the server, and what it is made of, by the cloud's own ids. */
@@ -60,6 +60,7 @@ export function objection(spec: InstanceSpec, settings: Pick<OpenstackSettings, 
   if (terms === undefined || !Object.hasOwn(terms.flavors, spec.size))
     return unfit(`the template names no flavor for the size ${spec.size}`)
   if (spec.mounts.length > 0) return unfit('nothing can be mounted in a machine of this provider')
+  if (portsWord(spec).length > 255) return unfit('its doors have more ports than Nova keeps words for')
   if (spec.egress === 'site' && settings.siteNetworks.length === 0) return unfit('this provider has no site networks')
   return null
 }

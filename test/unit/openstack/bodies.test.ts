@@ -53,10 +53,14 @@ test('one that boots from a volume names the volume and no image', () => {
 
 test('what the driver cannot do is an objection to the template', () => {
   expect(objection(specOf(), settingsOf())).toBeNull()
+  const many = Array.from({ length: 43 }, (_, index) => 20_000 + index)
+  for (const spec of [specOf({ ports: many.slice(1) }), specOf({ ports: many, report })])
+    expect(objection(spec, settingsOf())).toBeNull()
   const unfit = [
     specOf({ terms: {} }),
     specOf({ size: 'other' }),
     specOf({ egress: 'site' }),
+    specOf({ ports: many }),
     specOf({ mounts: [{ hostPath: '/data', target: '/mnt', mode: 'ro' }] }),
   ]
   for (const spec of unfit) expect(objection(spec, settingsOf())?.code).toBe('template_unfit')
