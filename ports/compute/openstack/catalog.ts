@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Cloud } from './clouds.ts'
-import { isServiceUrl } from './service-url.ts'
+import { isCleanUrl } from '../clean-url.ts'
 
 export const services = ['compute', 'network', 'image', 'volume'] as const
 export type Service = (typeof services)[number]
@@ -40,7 +40,7 @@ function found(catalog: Catalog, service: Service, place: Place): string | null 
     types[wanted]
       .flatMap((type) => catalog.filter((entry) => entry.type === type))
       .flatMap(({ endpoints }) => endpoints)
-      .filter((e) => e.interface === place.interface && isServiceUrl(e.url))
+      .filter((e) => e.interface === place.interface && isCleanUrl(e.url))
   const regionOf = (e: z.output<typeof endpoint>) => e.region_id ?? e.region ?? ''
   const region = place.regionName ?? offered('compute').map(regionOf)[0]
   return offered(service).find((e) => region === undefined || regionOf(e) === region)?.url ?? null

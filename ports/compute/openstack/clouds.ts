@@ -1,6 +1,6 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { isServiceUrl } from './service-url.ts'
+import { isCleanUrl } from '../clean-url.ts'
 
 /** How one signs in at Keystone. */
 export type Credentials =
@@ -33,7 +33,7 @@ export class CloudsFault extends Error {
 }
 
 const text = z.string()
-const address = text.refine(isServiceUrl)
+const address = text.refine(isCleanUrl)
 /** As YAML 1.1 has them, which other readers of the file speak. */
 const flag = text.transform((word, context) => {
   if (/^(true|yes|on|y)$/i.test(word)) return true

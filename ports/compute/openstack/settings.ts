@@ -1,14 +1,14 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { cidr } from '../networks.ts'
-import { isServiceUrl } from './service-url.ts'
+import { isCleanUrl } from '../clean-url.ts'
 
 const absolutePath = z
   .string()
   .max(1_000)
   .regex(/^\/[^\0]*$/, 'an absolute path')
 const name = z.string().min(1).max(255)
-const url = z.string().max(1_000).refine(isServiceUrl, 'an http or https URL without user, query and fragment')
+const url = z.string().max(1_000).refine(isCleanUrl, 'an http or https URL without user, query and fragment')
 
 /** Where a cloud's services are, where they are not where its catalogue says: `compute_endpoint_override` and its like. */
 const endpoints = z.strictObject({ compute: url, network: url, image: url, volume: url }).partial().default({})

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { isCleanUrl } from '../clean-url.ts'
 import { isThisMachine } from '../networks.ts'
 
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'an absolute path')
@@ -7,11 +8,6 @@ const posixName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'the name of a PO
 /** What Slurm calls partitions, accounts, QOS and nodes: nothing that a script or a path could read otherwise. */
 const slurmName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$/, 'a name of letters, digits and _.:-')
 const address = z.string().refine((text) => isIP(text) !== 0, 'an IP address')
-
-const isClean = (text: string): boolean => {
-  const url = URL.parse(text)
-  return url !== null && /^https?:$/.test(url.protocol) && url.username + url.password + url.search + url.hash === ''
-}
 
 /** What a template may name as its image: a way of preparing the node, which the site describes. */
 const image = z.strictObject({
@@ -22,7 +18,7 @@ const imageName = z.string().min(1).max(200)
 
 const shared = {
   /** Where slurmrestd answers. Without TLS only on this machine, unless configuration allows it by `plainHttp`. */
-  url: z.string().refine(isClean, 'http(s)://host[:port], without user, query or fragment'),
+  url: z.string().refine(isCleanUrl, 'http(s)://host[:port], without user, query or fragment'),
   /** PEM: who signs slurmrestd's certificate, where that is no public authority. */
   ca: z.string().min(1).optional(),
   /** Whose answers Carrel can read: newer ones have other shapes, older ones name no users and number no errors. */
