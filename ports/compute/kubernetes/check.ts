@@ -49,7 +49,7 @@ export async function checkCluster(
       found.push(...(await checkQuotas({ api, settings }, ask, namespace, signal)))
       found.push(...(await checkNamed({ api, settings }, namespace, signal)))
     }
-    return [...found, ...expiry(await api.token(), api.now())]
+    return [...found, ...expiry(await api.token(), api.now(), settings.token === undefined)]
   } catch (error) {
     if (!(error instanceof ApiError)) throw error
     const isRefused = error.status === 401 || error.status === 403
@@ -115,13 +115,14 @@ async function permissionsMissing(api: Api, namespace: string, signal: AbortSign
   return findings.flat()
 }
 
-/** A token that says when it ends, and will soon. One that is renewed in its file is found young here. */
-function expiry(token: string | null, now: number): CheckFinding[] {
+/** A token that says when it ends, and will soon. One that is written anew as long as it is good counts as young for most of its life. */
+function expiry(token: string | null, now: number, isRenewed: boolean): CheckFinding[] {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token?.split('.')[1] ?? '', 'base64url').toString())
-    const { exp } = z.object({ exp: z.number() }).parse(claims)
-    const soon = exp * 1_000 - now < day
-    return soon ? [{ code: 'credentials_expiring', level: 'warning', about: 'token' }] : []
+    const { exp, iat = 0 } = z.object({ exp: z.number(), iat: z.number().optional() }).parse(claims)
+    // A cluster renews the tokens of its Pods when four fifths are over.
+    const soonMs = isRenewed ? Math.min(day, (exp - iat) * 200) : day
+    return exp * 1_000 - now < soonMs ? [{ code: 'credentials_expiring', level: 'warning', about: 'token' }] : []
   } catch {
     return []
   }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { quantityOf } from '../../../ports/compute/kubernetes/quantity.ts'
 import { createKubernetesProvider } from '../../../ports/compute/kubernetes/provider.ts'
@@ -115,6 +118,36 @@ test.each([
 test('why else such a Pod would not be taken is not what is looked for', async () => {
   expect(await checked({ settings, tried: forbidden('exceeded quota: q') })).toEqual([])
 })
+
+const hour = 3_600
+/** As a cluster signs it, begun and over by so many hours from now. */
+function tokenOf(begun: number, over: number): string {
+  const now = Date.now() / 1_000
+  const claims = { iat: Math.trunc(now + begun * hour), exp: Math.trunc(now + over * hour) }
+  return `header.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.signature`
+}
+
+test.each([
+  ['for years', -1, 9_000, 'none', 'none'],
+  ['for its last hours', -9_000, 20, 'warned', 'warned'],
+  ['for an hour, and is young', -0.2, 0.8, 'warned', 'none'],
+  ['for an hour, and was not renewed', -0.9, 0.1, 'warned', 'warned'],
+])(
+  'a token that is good %s: given apart, and in a file that is written anew',
+  async (_, begun, over, apart, inFile) => {
+    const token = tokenOf(begun, over)
+    const directory = mkdtempSync(join(tmpdir(), 'carrel-token-'))
+    const tokenFile = join(directory, 'token')
+    writeFileSync(tokenFile, token)
+    const said = (what: string) => (what === 'warned' ? ['warning credentials_expiring token'] : [])
+    try {
+      expect(await checked({ settings: { token } })).toEqual(said(apart))
+      expect(await checked({ settings: { token: undefined, tokenFile } })).toEqual(said(inFile))
+    } finally {
+      rmSync(directory, { recursive: true, force: true })
+    }
+  },
+)
 
 test.each([
   ['0', 0],
