@@ -1,10 +1,9 @@
-import type { z } from 'zod'
 import { markWords } from '../marks.ts'
 import type { CloudApi, Query } from './api.ts'
 import { descriptionOf, fullDescriptionOf, volumeFilterOf } from './names.ts'
 import { everything } from './pages.ts'
 import { floatingPage, groupPage, portPage, presentPage, serverPage, volumePage } from './shapes.ts'
-import type { Floating, Group, Port, Present, Server, Volume } from './shapes.ts'
+import type { Floating, Group, Page, Port, Present, Server, Volume } from './shapes.ts'
 import { together } from './together.ts'
 import type { Look } from './together.ts'
 
@@ -52,7 +51,7 @@ export function createLooks(api: CloudApi): Looks {
         (names.includes(server.name) ? [server.name] : names).map((name) => [name, server] as const),
       )
     }, restMs)
-  const named = <T extends Group | Port>(path: string, page: PageOf<T>) =>
+  const named = <T extends Group | Port>(path: string, page: Page<T>) =>
     together<T>(async (deploymentId, names, signal) => {
       const description = descriptionOf(deploymentId)
       const query = { name: names, description, project_id: await projectId(signal) }
@@ -99,8 +98,6 @@ const tagged = (deploymentId: string, names: readonly string[]): Query => ({
   tags: markWords(deploymentId).join(),
   'tags-any': names.flatMap((name) => markWords(deploymentId, name).slice(1)).join(),
 })
-
-type PageOf<T> = z.ZodType<{ readonly items: T[]; readonly more: boolean }>
 
 /** A server that was just asked for, as Nova would tell it. */
 export const begun = (id: string): Server => ({

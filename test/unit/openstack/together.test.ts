@@ -1,6 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { CloudError } from '../../../ports/compute/openstack/cloud-error.ts'
 import { together } from '../../../ports/compute/openstack/together.ts'
+import type { LookForMany } from '../../../ports/compute/openstack/together.ts'
 
 afterEach(() => void vi.useRealTimers())
 
@@ -121,7 +122,7 @@ test('after a look as much time goes by as it took, so that a busy cloud has hal
 
 test('and as much as it was told at least', async () => {
   vi.useFakeTimers()
-  const look = vi.fn(() => Promise.resolve([]))
+  const look = vi.fn<LookForMany<string>>(() => Promise.resolve([]))
   const ask = together(look, 500)
   const asked = async () => await ask({ name: 'one', deploymentId: 'a' }, new AbortController().signal)
   await asked()
