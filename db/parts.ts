@@ -50,7 +50,9 @@ export async function handOn(trx: Trx, key: SessionKey): Promise<void> {
       from (${metered}) m left join instance i on i.session_id = m.session_id and i.generation = m.generation
       on conflict do nothing)
     insert into reservation (session_id, generation, account_id, project_id, provider_id, reserved_at, ${names})
-    select session_id, generation + 1, account_id, project_id, provider_id, released_at, ${names} from held`.execute(trx)
+    select session_id, generation + 1, account_id, project_id, provider_id, released_at, ${names} from held`.execute(
+    trx,
+  )
 }
 
 const metered = sql`select held.session_id, held.generation, held.part, held.account_id, held.project_id, held.provider_id,
