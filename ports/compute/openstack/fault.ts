@@ -33,6 +33,12 @@ function wordsOf(body: unknown): [name: string | null, words: string | null] {
   return [null, inner.success ? inner.data.message : null]
 }
 
+/** More than anybody reads of one answer; whatever is looked for in words is looked for in no more. */
+const mostWords = 20_000
+
 /** Without signs of HTML, and without what Nova repeats of a request that it calls wrong: in it is the session's secret. */
 const readable = (words: string): string =>
-  words.replace(/^([^{]*) Value: \{.*\}\./s, '$1').replaceAll(/<[^<>]*>|\S{200,}/g, ' ')
+  words
+    .replace(/^([^{]*) Value: \{.*\}\./s, '$1')
+    .slice(0, mostWords)
+    .replaceAll(/<[^<>]*>|\S{200,}/g, ' ')

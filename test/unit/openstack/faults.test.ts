@@ -128,8 +128,11 @@ test('what Nova repeats of a request is left out: the user data in it holds the 
   expect(told(`${input} user_data. Value: ${user_data}. '${user_data}' is too long`)).not.toContain('QUFB')
 })
 
-test.each(['<', ' Value: {', 'y', '} '])('an endless answer of %j is read in no time', (sign) => {
-  const began = performance.now()
-  read(400, { badRequest: { code: 400, message: sign.repeat(400_000) } })
-  expect(performance.now() - began).toBeLessThan(2_000)
-})
+test.each(['<', ' Value: {', 'y', '} ', `${'y'.repeat(199)} `])(
+  'an endless answer of %j is read in no time',
+  (sign) => {
+    const began = performance.now()
+    read(400, { badRequest: { code: 400, message: sign.repeat(4_000_000 / sign.length) } })
+    expect(performance.now() - began).toBeLessThan(2_000)
+  },
+)
