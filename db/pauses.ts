@@ -131,7 +131,11 @@ export async function backToPaused(db: Db, key: PauseKey, reason: FailReason): P
         .where('id', '=', key.sessionId)
         .execute()
     if (moved.kind === 'elsewhere') return { moved, providerId }
-    if (!isPaused) await replaceHeld(trx, key, atRest(session.resources))
+    if (!isPaused) {
+      await replaceHeld(trx, key, atRest(session.resources))
+      // It may have run, and did not answer in time.
+      await recordPlaces(trx, key, [])
+    }
     await giveUpProbe(trx, key.sessionId)
     await recordEvent(trx, key.sessionId, 'session.resume_failed', { reason })
     return { moved, providerId }
