@@ -65,6 +65,7 @@ test('what its machine refuses to wake is made once more, and runs where there i
   // Straight to a machine, past who knows what room it has.
   const name = objectName(key)
   const machine = (await stand.core.listNode()).items.find(({ spec: node }) => node?.taints === undefined)
+  expect(machine, 'a machine that takes anything').toBeDefined()
   const kept = (await stand.core.readNamespacedSecret({ namespace, name })).data?.['pod.json'] ?? ''
   const pod = Buffer.from(kept, 'base64').toString()
   const placed = pod

@@ -37,6 +37,7 @@ const abandon = async ({ db }: Stage, id: SessionId) =>
       abandon_requested_at: sql<Date>`now()`,
       wake_version: sql<number>`wake_version + 1`,
       next_try_at: sql<Date>`now()`,
+      tries: 0,
     })
     .where('id', '=', id)
     .execute()
@@ -69,7 +70,13 @@ test('a cleanup that is given up ends the session and releases what it held; wha
 
 test('a teardown is given up in the same way', async () => {
   const { stage, provider, id } = await open()
-  await stage.client.workflow.getHandle(sessionWorkflowId(id)).terminate('by hand')
+  const run = stage.client.workflow.getHandle(sessionWorkflowId(id))
+  // In the midst of a task it would go on with its books, and give up in the teardown's place.
+  await eventually(
+    'the run waits for what comes',
+    async () => ((await run.describe()).raw.pendingWorkflowTask ?? null) === null,
+  )
+  await run.terminate('by hand')
   provider.backend.goDown()
   await stop(stage.db, id)
   await until(stage.db, id, ['stopping'])
