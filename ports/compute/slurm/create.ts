@@ -25,7 +25,6 @@ export async function createInstance(deps: CreateDeps, spec: InstanceSpec, call:
     return await findOrSubmit(deps, spec, planned, call)
   } catch (error) {
     if (!(error instanceof SlurmFailure)) throw error
-    if (error instanceof NoToken) return { kind: 'refused', code: 'start_failed', detail: error.message }
     return { kind: 'unavailable', retryAfterMs: error.retryAfterMs, detail: error.message }
   }
 }
@@ -67,9 +66,10 @@ async function submit(
   try {
     return await api.submit(user.name, body, signal)
   } catch (error) {
-    const { account } = termsOf(spec, settings)
-    const code = error instanceof SlurmFailure ? refusalOf(error.code, { gpus: spec.resources.gpus, account }) : null
-    if (!(error instanceof SlurmFailure) || code === null) throw error
+    if (!(error instanceof SlurmFailure)) throw error
+    const asked = { gpus: spec.resources.gpus, account: termsOf(spec, settings).account }
+    const code = error instanceof NoToken ? 'start_failed' : refusalOf(error.code, asked)
+    if (code === null) throw error
     return { kind: 'refused', code, detail: error.message }
   }
 }

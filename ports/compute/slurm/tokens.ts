@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import { decodeJwt, SignJWT } from 'jose'
+import type { JWTPayload } from 'jose'
 import { NoToken, SlurmFailure } from './failure.ts'
 import type { SlurmSettings } from './settings.ts'
 import { isReserved } from './users.ts'
@@ -28,8 +30,14 @@ type TokenSettings = Pick<
 /** A token of fewer seconds left is as good as ended: the call takes time, and clocks differ. */
 const leastSeconds = 5
 const mostKept = 1_000
+/** Whoever writes a token's file anew is done with it by then. */
+const rewrittenMs = 1_000
 
-export function createTokens(settings: TokenSettings, now: () => number = Date.now): Tokens {
+export function createTokens(
+  settings: TokenSettings,
+  now: () => number = Date.now,
+  pause: (ms: number) => Promise<unknown> = wait,
+): Tokens {
   const minted = new Map<string, { readonly token: string; readonly renewAt: number }>()
 
   async function mint(user: string): Promise<string> {
@@ -44,6 +52,13 @@ export function createTokens(settings: TokenSettings, now: () => number = Date.n
     if (minted.size >= mostKept) minted.clear()
     minted.set(user, { token, renewAt: now() + settings.tokenSeconds * 500 })
     return token
+  }
+
+  async function read(path: string): Promise<string> {
+    const token = await readToken(path)
+    if (payloadOf(token) !== null) return token
+    await pause(rewrittenMs)
+    return await readToken(path)
   }
 
   async function tokenOf(user: string): Promise<string> {
@@ -87,7 +102,7 @@ async function readKey({ key, keyFile }: TokenSettings): Promise<Uint8Array> {
   }
 }
 
-async function read(path: string): Promise<string> {
+async function readToken(path: string): Promise<string> {
   try {
     const text = await readFile(path, 'utf8')
     // As `scontrol token` prints it, or the token alone.
@@ -99,12 +114,18 @@ async function read(path: string): Promise<string> {
 
 /** The token, unless it says of itself that it is over. */
 function good(token: string, now: number): string {
-  let exp: number | undefined
-  try {
-    exp = decodeJwt(token).exp
-  } catch {
-    throw new SlurmFailure('the token is no JWT')
-  }
+  const payload = payloadOf(token)
+  if (payload === null) throw new SlurmFailure('the token is no JWT')
+  const { exp } = payload
   if (exp !== undefined && exp * 1_000 < now + leastSeconds * 1_000) throw new SlurmFailure('the token has expired')
   return token
+}
+
+/** `null`: it is no JWT. */
+function payloadOf(token: string): JWTPayload | null {
+  try {
+    return decodeJwt(token)
+  } catch {
+    return null
+  }
 }

@@ -142,6 +142,25 @@ describe('refusals', () => {
     })
   })
 
+  test('but not while a job may be there: nobody could look for it, or a double could not be cancelled', async () => {
+    const none = () => {
+      throw new NoToken('the token has expired')
+    }
+    // The answer to the submission was lost, and the reader may not see the job.
+    const looks = [() => jobs(), none]
+    const hidden = replaying(
+      { 'GET jobs': () => (looks.shift() ?? none)(), 'GET db/user/reader': jobs() },
+      { user: 'reader' },
+    )
+    expect(await hidden.create()).toMatchObject({ kind: 'unavailable', detail: 'the token has expired' })
+    expect(hidden.asked()).not.toContain(submit)
+    const both = jobs(ours('job-running'), ours('job-running', { job_id: 8 }))
+    const double = replaying({ 'GET jobs': both, 'DELETE job/8': none })
+    expect(await double.create()).toMatchObject({ kind: 'unavailable' })
+    const misplaced = replaying({ 'GET jobs': jobs(ours('job-running', { user_id: 501 })), 'DELETE job/7': none })
+    expect(await misplaced.create()).toMatchObject({ kind: 'unavailable' })
+  })
+
   test('what is answered to another call than the submission is none', async () => {
     // Slurm's 2021: the double has ended meanwhile.
     const both = jobs(ours('job-running'), ours('job-running', { job_id: 8 }))

@@ -85,8 +85,28 @@ describe('a token from a file', () => {
     ['that is none', () => Promise.resolve('nonsense')],
   ])('%s is not shown to Slurm, which would not say so', async (_, text) => {
     await writeFile(tokenFile(), await text())
-    await expect(createTokens(settings()).reader()).rejects.toThrow(SlurmFailure)
+    const tokens = createTokens(settings(), Date.now, () => Promise.resolve())
+    await expect(tokens.reader()).rejects.toThrow(SlurmFailure)
   })
+
+  test.each(['', 'SLURM_JWT=', 'eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE3'])(
+    'that is caught in the midst of being written (%j) is read once more before it is believed',
+    async (half) => {
+      const token = await until(seconds(Date.now()) + 60)
+      await writeFile(tokenFile(), half)
+      let written = ''
+      const waits: number[] = []
+      const tokens = createTokens(settings(), Date.now, async (ms) => {
+        waits.push(ms)
+        await writeFile(tokenFile(), written)
+      })
+      await expect(tokens.as('alice')).rejects.toThrow('the token is no JWT')
+      written = token
+      expect(await tokens.as('alice')).toEqual({ user: 'alice', token })
+      expect(await tokens.as('alice')).toEqual({ user: 'alice', token })
+      expect(waits).toEqual([1_000, 1_000])
+    },
+  )
 
   test('that cannot be read is said without its path', async () => {
     await rm(tokenFile(), { force: true })
