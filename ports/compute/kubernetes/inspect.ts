@@ -39,8 +39,9 @@ async function stateOf(deps: Deps, standing: Standing, signal: AbortSignal): Pro
   const { owner, pod, service, namespace } = standing
   const stage = owner === null ? null : stageOf(owner.metadata.labels)
   if (pod === null) return withoutPod(stage, owner?.metadata.deletionTimestamp !== undefined)
-  const reading = await explain(api, pod, readPod(pod, stage), signal)
-  const state = instanceState(reading, { pod, service, stage }, { settings, networks, now: api.now() })
+  const ground = { settings, networks, now: api.now() }
+  const reading = await explain(api, pod, readPod(pod, stage, ground.now), signal)
+  const state = instanceState(reading, { pod, service, stage }, ground)
   if (stage !== 'resuming' || state.kind !== 'running' || owner === null) return state
   // From then on a Pod that is missing is one that was lost, so nobody may count on it before.
   const noted = await setStage(api, { namespace, owner }, 'made', signal)

@@ -68,7 +68,11 @@ function* observed(deps: Deps, { namespace, around, owners, pods, services }: Li
     const [owner, pod] = [ownerOf.get(name), podOf.get(name)]
     const stage = owner === undefined ? null : stageOf(owner.metadata.labels)
     if (pod !== undefined)
-      return instanceState(readPod(pod, stage), { pod, service: serviceOf.get(name) ?? null, stage }, ground)
+      return instanceState(
+        readPod(pod, stage, ground.now),
+        { pod, service: serviceOf.get(name) ?? null, stage },
+        ground,
+      )
     return owner === undefined ? remains : halfState(withoutPod(stage, owner.metadata.deletionTimestamp !== undefined))
   }
   // Of each name the owner tells whose it is, where there is one.

@@ -53,7 +53,7 @@ export async function resumeInstance(deps: Deps, ref: InstanceRef, signal: Abort
     const stage = stageOf(owner.metadata.labels)
     if (stage === 'pausing' || stage === 'resuming') {
       // It must be gone before another one takes its name.
-      const goes = pod !== null && (stage === 'pausing' || isOver(pod))
+      const goes = pod !== null && (stage === 'pausing' || isOver(pod, api.now()))
       if (goes && !(await isGone(deps, pod, signal))) return { kind: 'unknown', why: 'it is still being paused' }
       const waking = stage === 'resuming' ? owner : await setStage(api, { namespace, owner }, 'resuming', signal)
       if (waking === null) return changed
@@ -67,7 +67,8 @@ export async function resumeInstance(deps: Deps, ref: InstanceRef, signal: Abort
 }
 
 /** It is on its way out, or was refused by its machine. */
-const isOver = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined || neverRan(readPod(pod, 'resuming'))
+const isOver = (pod: Pod, now: number): boolean =>
+  pod.metadata.deletionTimestamp !== undefined || neverRan(readPod(pod, 'resuming', now))
 
 /** Whether the Pod stands; it may have stood before. */
 async function madeAgain(

@@ -39,6 +39,7 @@ const terminated = z.object({
   message: z.string().default(''),
   finishedAt: z.string().nullish(),
 })
+export type Terminated = z.output<typeof terminated>
 const containerState = z.object({
   waiting: z.object({ reason: z.string().default(''), message: z.string().default('') }).optional(),
   running: z.object({}).optional(),
@@ -54,6 +55,7 @@ const condition = z.object({
 export const podShape = z.object({
   metadata,
   spec: z.object({
+    terminationGracePeriodSeconds: z.number().default(30),
     containers: z.array(z.object({ name: z.string(), ports: listOf(z.object({ containerPort: z.int() })) })),
   }),
   status: z.object({

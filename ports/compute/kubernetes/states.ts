@@ -2,7 +2,7 @@ import type { RefusalCode } from '../../../domain/errors.ts'
 import type { FailReason } from '../../../domain/lifecycle.ts'
 import type { Stage } from './names.ts'
 import { mainContainer } from './pod.ts'
-import type { Pod } from './shapes.ts'
+import type { Pod, Terminated } from './shapes.ts'
 
 /** What a Pod shows, in Carrel's words but without addresses. */
 export type Reading =
@@ -86,8 +86,14 @@ const disruptions: Readonly<Record<string, FailReason>> = {
   DeletionByPodGC: 'node_failed',
 }
 
-/** Reads a Pod. The phase alone never decides: it says `Running` of one that goes, and `Pending` of one that never will run. */
-export function readPod(pod: Pod, stage: Stage | null): Reading {
+/** How long after its containers' grace a cluster may take to write down how a Pod ended, and why. */
+const endingMs = 5_000
+
+/**
+ * Reads a Pod; `now` by the cluster's clock, ms since the epoch. The phase alone never decides: it says `Running` of one that goes,
+ * and `Pending` of one that never will run.
+ */
+export function readPod(pod: Pod, stage: Stage | null, now: number): Reading {
   const { status, metadata } = pod
   if (stage === 'pausing') return { kind: 'pending', reason: 'it is being paused' }
   // The one that was paused: another one takes its place.
@@ -103,15 +109,22 @@ export function readPod(pod: Pod, stage: Stage | null): Reading {
   const state = status.containerStatuses.find(({ name }) => name === mainContainer)?.state
   if (state === undefined) return { kind: 'pending', reason: 'its container is being made' }
   if (state.terminated !== undefined)
-    return isHeldOpen(pod) ? ended(pod) : { kind: 'pending', reason: 'its end is being written down' }
+    return isHeldOpen(pod, state.terminated, now)
+      ? ended(pod)
+      : { kind: 'pending', reason: 'its end is being written down' }
   if (state.waiting !== undefined) return waitingFor(state.waiting, scheduled.lastTransitionTime)
   if (state.running === undefined) return { kind: 'pending', reason: 'its container is being made' }
   return readiness(pod)
 }
 
-/** What the cluster put beside a session runs on when that has ended, and with it the Pod's phase. */
-const isHeldOpen = ({ status }: Pod): boolean =>
-  status.containerStatuses.some(({ name, state }) => name !== mainContainer && state.terminated === undefined)
+/**
+ * What the cluster put beside a session runs on when that has ended, and with it the Pod's phase. Where all of the Pod ends, as on a
+ * machine that evicts it, it is no more than slower, within its grace.
+ */
+function isHeldOpen({ spec, status }: Pod, { finishedAt }: Terminated, now: number): boolean {
+  if (now - (timeOf(finishedAt) ?? 0) <= spec.terminationGracePeriodSeconds * 1_000 + endingMs) return false
+  return status.containerStatuses.some(({ name, state }) => name !== mainContainer && state.terminated === undefined)
+}
 
 /** It ended, and its program never ran. */
 export const neverRan = (reading: Reading): boolean =>

@@ -28,7 +28,7 @@ export async function watchStart(deps: Deps, namespace: string, name: string, ca
     const pod: Pod | null = await orNull(api.get(pathOf(namespace, 'pods', name), podShape, call.signal))
     // Somebody deleted it: trying again would not bring it back, and the cluster is well.
     if (pod === null) return
-    const shown = readPod(pod, null)
+    const shown = readPod(pod, null, api.now())
     const hurried = shown.kind === 'pending' && Date.now() < patientFrom
     const reading = hurried ? shown : await explain(api, pod, shown, call.signal)
     switch (reading.kind) {

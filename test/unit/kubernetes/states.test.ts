@@ -34,6 +34,7 @@ function podOf({ phase = 'Pending', reason, conditions = [placed], state, beside
   return podShape.parse({
     metadata: { name: 'p', namespace: 'n', uid: 'u', ...(leaving === true ? going : {}) },
     spec: {
+      terminationGracePeriodSeconds: 10,
       containers: [
         { name: 'session', ports: [{ containerPort: 8080, protocol: 'TCP' }] },
         { name: 'of-the-cluster', ports: [{ containerPort: 15_090, protocol: 'TCP' }] },
@@ -52,7 +53,7 @@ function podOf({ phase = 'Pending', reason, conditions = [placed], state, beside
 function stateOf(shown: Shown, secondsLater = 0, networks = ['10.251.0.0/20']) {
   const ground = { settings: settingsWith(), networks, now: Date.parse(placedAt) + secondsLater * 1_000 }
   const found = { pod: podOf(shown), service: null, stage: shown.stage ?? 'made' }
-  return instanceState(readPod(found.pod, found.stage), found, ground)
+  return instanceState(readPod(found.pod, found.stage, ground.now), found, ground)
 }
 const waiting = (reason: string, message = '') => ({ waiting: { reason, message } })
 const terminated = (exitCode: number, reason: string, message = '', finishedAt = '2026-11-22T09:00:00Z') => ({
@@ -176,6 +177,16 @@ test.each<[string, number, string, string]>([
 ])('a Pod that ended %s ended by itself', (_, exitCode, word, finishedAt) => {
   const state = stateOf({ phase: 'Failed', leaving: true, state: terminated(exitCode, word, '', finishedAt) })
   expect(state).toEqual({ kind: 'exited', exitCode, outOfMemory: word === 'OOMKilled' })
+})
+
+// evicted: its container ended ── what is beside it drains, for its grace ── reason and phase are written
+test('while its end may yet be that of its Pod, whose cause is written last, how it ended is not said', () => {
+  const killed = terminated(143, 'Error', '', placedAt)
+  const draining: Shown = { phase: 'Running', state: killed, beside: { running: {} } }
+  expect(stateOf(draining, 14)).toMatchObject({ kind: 'pending', reason: expect.any(String) })
+  const over: Shown = { phase: 'Failed', reason: 'Evicted', state: killed, beside: killed }
+  expect(stateOf(over, 14)).toMatchObject({ kind: 'exited', reason: 'preempted' })
+  expect(stateOf(draining, 16)).toEqual({ kind: 'exited', exitCode: 143, outOfMemory: false })
 })
 
 describe('a Pod of which nothing is known', () => {
