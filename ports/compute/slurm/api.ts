@@ -49,6 +49,8 @@ export interface SlurmApi {
 /** "Nothing found with query": the accounting's way of saying an empty list. */
 const nothingFound = 9003
 const daySeconds = 24 * 60 * 60
+/** So far back the accounting looks for a job of which nobody knows when it was submitted: its books may hold years. */
+const unknownSeconds = 30 * daySeconds
 
 export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<SlurmSettings, 'apiVersion'>): SlurmApi {
   const slurm = `/slurm/${apiVersion}`
@@ -114,9 +116,9 @@ export function createApi(wire: Wire, tokens: Tokens, { apiVersion }: Pick<Slurm
 
 /** By a name the accounting looks among the jobs of today, unless it is told a day: one that begins early enough in every time zone. */
 function named({ name, submitted }: Exclude<Recorded, { id: number }>): string {
-  const dayBefore =
-    submitted === null ? '1970-01-02' : new Date((submitted - daySeconds) * 1_000).toISOString().slice(0, 10)
-  return `jobs?job_name=${encodeURIComponent(name)}&start_time=${dayBefore}`
+  const since = submitted === null ? Date.now() / 1_000 - unknownSeconds : submitted - daySeconds
+  const day = new Date(since * 1_000).toISOString().slice(0, 10)
+  return `jobs?job_name=${encodeURIComponent(name)}&start_time=${day}`
 }
 
 const bearsOurName = (job: unknown): boolean => {

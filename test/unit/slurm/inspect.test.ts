@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { jobName } from '../../../ports/compute/slurm/names.ts'
 import {
   answer,
@@ -172,9 +172,11 @@ describe('forgotten by the controller', () => {
     expect(await slurm.inspect(refTo(7))).toMatchObject({ kind: 'exited', exitCode: 0 })
   })
 
-  test('of which nobody knows when it was submitted, it is looked for among all', async () => {
+  test('of which nobody knows when it was submitted, it is looked for in the last 30 days', async () => {
     const ids = { ...refTo(7).ids, submitted: '' }
-    const since = recordsByName.replace(/start_time=.*/, 'start_time=1970-01-02')
+    vi.useFakeTimers({ now: new Date('2026-11-23T12:00:00Z'), toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const since = recordsByName.replace(/start_time=.*/, 'start_time=2026-10-24')
     const slurm = replaying({
       ...gone,
       'GET db/job/7': answer('slurmdb-job-unknown'),
