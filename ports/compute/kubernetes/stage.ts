@@ -12,12 +12,12 @@ const tries = 8
 
 /**
  * Says of an instance that is being made that it was, whoever wrote on its owner since: nobody goes back to `making`, and whoever
- * wrote another stage there has seen to it, or is ending it. Throws `ApiError`.
+ * wrote another stage there, or put another owner in its place, has seen to it, or is ending it. Throws `ApiError`.
  */
 export async function noteMade(api: Api, namespace: string, owner: AnyObject, signal: AbortSignal): Promise<void> {
   let found: AnyObject | null = owner
   for (let attempt = 1; attempt <= tries; attempt++) {
-    if (found === null || stageOf(found.metadata.labels) !== 'making') return
+    if (found?.metadata.uid !== owner.metadata.uid || stageOf(found.metadata.labels) !== 'making') return
     if ((await setStage(api, { namespace, owner: found }, 'made', signal)) !== null) return
     found = await orNull(api.metadata(pathOf(namespace, 'secrets', owner.metadata.name), objectShape, signal))
   }

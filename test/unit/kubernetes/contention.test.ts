@@ -67,6 +67,19 @@ test('who writes on every Secret, as one that copies or marks them does, leaves 
   expect(await cluster.provider.inspect(ref, call())).toEqual({ kind: 'absent' })
 })
 
+test('who comes late writes nothing on the owner that took the place of its own', async () => {
+  // create: ─ owner o1 ──────────── rules ─ Pod ─ made (over o1: refused) ─ reads: it is o2
+  // others: ────────── o1 goes, o2
+  after = (line) => {
+    if (!line.startsWith('POST') || !line.includes('/secrets')) return
+    const { name: same, labels } = kept.at.get(owner)?.metadata ?? {}
+    kept.at.delete(owner)
+    kept.write(owner, { metadata: { name: same, labels } as never })
+  }
+  await cluster.provider.create(specWith(), call())
+  expect(stage()).toBe('making')
+})
+
 test('one that wakes does not run before it is written down: a Pod that is lost later is not thought to be on its way', async () => {
   await cluster.provider.create(specWith(), call())
   await cluster.provider.pause?.(ref, call())
