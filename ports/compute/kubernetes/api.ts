@@ -8,6 +8,7 @@ import { untilAborted } from '../until-aborted.ts'
 import { AccessUnusable, openAccess } from './access.ts'
 import type { Access } from './access.ts'
 import { ApiError, errorOf, isStatus } from './api-error.ts'
+import { readTail } from './read-tail.ts'
 import type { KubernetesSettings } from './settings.ts'
 
 export type Query = Readonly<Record<string, string | number>>
@@ -27,8 +28,13 @@ export interface Api {
   apply<T>(path: string, body: object, schema: z.ZodType<T>, signal: AbortSignal): Promise<T>
   merge<T>(path: string, patch: object, schema: z.ZodType<T>, signal: AbortSignal): Promise<T>
   remove(path: string, options: object, signal: AbortSignal): Promise<void>
-  /** At most `maxBytes` of the answer. */
-  text(path: string, maxBytes: number, signal: AbortSignal, query?: Query): Promise<string>
+  /** The last `keptBytes` of the answer; `null` where it has more than `maxBytes`. */
+  tail(
+    path: string,
+    bounds: { readonly keptBytes: number; readonly maxBytes: number },
+    signal: AbortSignal,
+    query?: Query,
+  ): Promise<string | null>
   /** The cluster's time, ms since the epoch, to a second: its own times are compared with no other clock. */
   now(): number
   /** By how much the cluster's clock is ahead of this one, ms; `null` before the first answer. */
@@ -52,6 +58,8 @@ interface Call {
   readonly type?: string
   readonly accept?: string
 }
+
+type Body = AsyncIterable<unknown>
 
 interface Way {
   readonly access: Access
@@ -108,18 +116,16 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
   }
 
   /** One call, all of it within the request's time. */
-  async function bounded(call: Call, outer: AbortSignal, maxBytes: number, cut = false): Promise<string> {
+  async function bounded<T>(call: Call, outer: AbortSignal, read: (body: Body) => Promise<T>): Promise<T> {
     const timeout = AbortSignal.timeout(settings.requestTimeoutMs)
     const both = AbortSignal.any([outer, timeout])
     let way: Way | null = null
     const exchange = async () => {
       way = await open()
       const answer = await send(way, call, both)
-      const failed = answer.statusCode >= 300
-      const most = failed ? maxErrorBytes : maxBytes
-      const body = (await readAll(answer.body, most, failed || cut ? 'cut' : tooLarge)).toString()
-      if (failed) throw errorOf(answer.statusCode, body, single(answer.headers['retry-after']))
-      return body
+      if (answer.statusCode < 300) return await read(answer.body)
+      const said = (await readAll(answer.body, maxErrorBytes, 'cut')).toString()
+      throw errorOf(answer.statusCode, said, single(answer.headers['retry-after']))
     }
     try {
       outer.throwIfAborted()
@@ -134,7 +140,7 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
   }
 
   async function json<T>(call: Call, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
-    const body = await bounded(call, signal, maxJsonBytes)
+    const body = await bounded(call, signal, whole)
     const parsed = schema.safeParse(parse(body))
     if (!parsed.success) throw new ApiError(null, `an answer that is not understood at ${call.path}`)
     return parsed.data
@@ -161,7 +167,7 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
       await json({ method: 'POST', path, query: manager, body }, schema, signal),
     tryOut: async (path, body, signal) => {
       const query = { ...manager, dryRun: 'All' }
-      await bounded({ method: 'POST', path, query, body }, signal, maxJsonBytes)
+      await bounded({ method: 'POST', path, query, body }, signal, whole)
     },
     apply: async (path, body, schema, signal) => {
       const query = { ...manager, force: 'true' }
@@ -169,9 +175,11 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
     },
     merge: async (path, body, schema, signal) =>
       await json({ method: 'PATCH', path, query: manager, body, type: 'application/merge-patch+json' }, schema, signal),
-    remove: async (path, body, signal) => void (await bounded({ method: 'DELETE', path, body }, signal, maxJsonBytes)),
-    text: async (path, maxBytes, signal, query = {}) =>
-      await reading(async () => await bounded({ method: 'GET', path, query, accept: '*/*' }, signal, maxBytes, true)),
+    remove: async (path, body, signal) => void (await bounded({ method: 'DELETE', path, body }, signal, whole)),
+    tail: async (path, bounds, signal, query = {}) => {
+      const end = async (body: Body) => (await readTail(body, bounds))?.toString() ?? null
+      return await reading(async () => await bounded({ method: 'GET', path, query, accept: '*/*' }, signal, end))
+    },
     now: () => Date.now() + (skewMs ?? 0),
     skewMs: () => skewMs,
     async token() {
@@ -190,6 +198,7 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
 }
 
 const tooLarge = () => new ApiError(null, 'an answer that is too large')
+const whole = async (body: Body) => (await readAll(body, maxJsonBytes, tooLarge)).toString()
 const single = (header: string | string[] | undefined) => (Array.isArray(header) ? header[0] : header)
 
 function parse(text: string): unknown {

@@ -7,11 +7,11 @@ import { pathOf } from './paths.ts'
 import { mainContainer } from './pod.ts'
 import type { KubernetesSettings } from './settings.ts'
 
-const maxBytes = 64 * 1024
-/** What a cluster counts as a line has 16 KiB, and its ends. */
-const longestLine = 17 * 1024
+const bounds = { keptBytes: 64 * 1024, maxBytes: 4 * 1024 * 1024 }
+/** So many times fewer lines are asked for, where those were too long: of 16 KiB each, which is a cluster's longest, 63 are within the bounds. */
+const fewer = 16
 
-/** The last lines of what it printed; empty where there is no container or no answer. */
+/** The last lines of what it printed; empty where there is no container, or no answer within the bounds. */
 export async function readLogs(
   api: Api,
   settings: KubernetesSettings,
@@ -19,16 +19,18 @@ export async function readLogs(
   lines: number,
   signal: AbortSignal,
 ): Promise<string> {
-  const query = { container: mainContainer, tailLines: Math.max(1, Math.min(lines, 1_000)) }
+  const tailLines = Math.max(1, Math.min(lines, 1_000))
   try {
     for (const namespace of placesOf(settings, ref)) {
       const path = `${pathOf(namespace, 'pods', objectName(ref))}/log`
-      // Bytes are counted from the first of the lines: the last ones are cut out here.
-      const text = await api.text(path, query.tailLines * longestLine, signal, query).catch((error: unknown) => {
-        if (isStatus(error, 404)) return null
-        throw error
-      })
-      if (text !== null) return Buffer.from(text).subarray(-maxBytes).toString()
+      // A cluster bounds bytes from the first of the lines: the last ones are cut out here.
+      const lastOf = async (count: number) =>
+        await api.tail(path, bounds, signal, { container: mainContainer, tailLines: count })
+      try {
+        return (await lastOf(tailLines)) ?? (await lastOf(Math.ceil(tailLines / fewer))) ?? ''
+      } catch (error) {
+        if (!isStatus(error, 404)) throw error
+      }
     }
     return ''
   } catch (error) {

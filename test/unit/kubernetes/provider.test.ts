@@ -85,6 +85,23 @@ test('the last that was printed is told, however long its lines are', async () =
   expect((await cluster.provider.logs?.(ref, 1_000, call()))?.endsWith('xxx\nready')).toBe(true)
 })
 
+test('lines too long to be read to their end are asked for again, far fewer of them', async () => {
+  cluster = await playCluster((line) => {
+    const lines = Number(/tailLines=(\d+)/.exec(line)?.[1])
+    return { status: 200, body: `${`${'x'.repeat(16_000)}\n`.repeat(lines - 1)}ready` }
+  })
+  const text = (await cluster.provider.logs?.(ref, 1_000, call())) ?? ''
+  expect(text.endsWith('xxx\nready')).toBe(true)
+  expect(Buffer.byteLength(text)).toBe(64 * 1024)
+  expect(cluster.requests.map(({ line }) => /tailLines=(\d+)/.exec(line)?.[1])).toEqual(['1000', '63'])
+})
+
+test('what never ends has no last lines', async () => {
+  cluster = await playCluster(() => ({ status: 200, body: 'x'.repeat(5 << 20) }))
+  expect(await cluster.provider.logs?.(ref, 50, call())).toHaveLength(0)
+  expect(cluster.requests).toHaveLength(2)
+})
+
 test('what somebody between answers too much of is not removed', async () => {
   const others = { name: 'theirs', namespace: 'carrel-sessions', uid: 'u', labels: { app: 'theirs' } }
   cluster = await playCluster(() => json(200, { metadata: {}, items: [{ metadata: others }] }))
