@@ -94,8 +94,12 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
     await way.agent.close()
   }
 
-  async function send({ access, agent }: Way, call: Call, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const token = await access.token()
+  async function send(
+    { access, agent }: Way,
+    token: string | null,
+    call: Call,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
     const url = new URL(access.server + call.path)
     for (const [name, value] of Object.entries(call.query ?? {})) url.searchParams.set(name, `${value}`)
     const answer = await request(url, {
@@ -121,8 +125,13 @@ export function createApi(settings: KubernetesSettings, reach: BackendReach): Ap
     const both = AbortSignal.any([outer, timeout])
     let way: Way | null = null
     const exchange = async () => {
-      way = await open()
-      const answer = await send(way, call, both)
+      let token: string | null
+      do {
+        way = await open()
+        token = await way.access.token()
+        // While that was read, another call may have given this way up.
+      } while (way.agent.closed)
+      const answer = await send(way, token, call, both)
       if (answer.statusCode < 300) return await read(answer.body)
       const said = (await readAll(answer.body, maxErrorBytes, 'cut')).toString()
       throw errorOf(answer.statusCode, said, single(answer.headers['retry-after']))
