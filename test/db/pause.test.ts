@@ -261,21 +261,8 @@ describe('admitted again', () => {
   })
 })
 
-const place = { port: 8_888, host: '10.0.0.1', hostPort: 40_000 }
-
-test('what ran and did not answer in time rests again, and where it was, anybody may answer', async () => {
-  const key = await ready(await rows.account())
-  await allPausable(db)
-  await beginInstance(db, key, (await rowOf(key)).provider_id, Buffer.from('sealed'))
-  await rest(key, 1)
-  await ask(key, 'resume')
-  await readmitSession(db, wished(key, 2))
-  await recordRunning(db, key, [place])
-  expect((await backToPaused(db, wished(key, 2), 'start_timeout')).moved).toEqual({ kind: 'moved' })
-  expect((await readInstance(db, key))?.endpoints).toEqual([])
-})
-
 describe('the next generation', () => {
+  const place = { port: 8_888, host: '10.0.0.1', hostPort: 40_000 }
   const restFrom = async (key: SessionKey) => {
     await beginInstance(db, key, (await rowOf(key)).provider_id, Buffer.from('sealed'))
     await recordRunning(db, key, [place])
