@@ -3,6 +3,7 @@ import type { AccountId, CheckId, ProviderId } from '../domain/ids.ts'
 import { outcomeOf, tidyFindings } from '../domain/provider-check.ts'
 import type { CheckFinding, CheckOutcome } from '../domain/provider-check.ts'
 import type { Db, Executor, Trx } from './connect.ts'
+import { isLostRun } from './lost-runs.ts'
 import { pageOf } from './paging.ts'
 import type { Page, PageAsk } from './paging.ts'
 
@@ -122,9 +123,6 @@ export async function failLostChecks(executor: Executor, afterMs: number, atMost
   const findings: readonly CheckFinding[] = [{ code: 'check_failed', level: 'missing' }]
   const failed = await sql`
     update provider_check set ended_at = now(), outcome = ${outcomeOf(findings)}, findings = ${JSON.stringify(findings)}
-    where id = any(array(
-      select id from provider_check
-      where ended_at is null and coalesce(started_at, requested_at) < now() - ${afterMs}::int * interval '1 millisecond'
-      order by id limit ${atMost} for no key update skip locked))`.execute(executor)
+    where ${isLostRun('provider_check', afterMs, atMost)}`.execute(executor)
   return Number(failed.numAffectedRows)
 }

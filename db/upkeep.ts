@@ -4,6 +4,7 @@ import { longestReconcileRunMs } from '../domain/timings.ts'
 import type { Db, Trx } from './connect.ts'
 import { pruneKeys } from './idempotency.ts'
 import { requestStop } from './intents.ts'
+import { isLostRun } from './lost-runs.ts'
 import { failLostChecks } from './provider-checks.ts'
 
 /** What one batch did, and whether another one would find more to do. */
@@ -68,10 +69,8 @@ export async function forgetKeys(db: Db): Promise<Batch> {
 export async function forgetReconciliations(db: Db): Promise<Batch> {
   return await briefly(db, async (trx) => {
     const closed = await sql`
-      update reconciliation set ended_at = now(), outcome = 'failed' where id = any(array(
-        select id from reconciliation
-        where ended_at is null and coalesce(started_at, requested_at) < now() - ${longestReconcileRunMs}::int * interval '1 millisecond'
-        order by id limit ${rowsPerBatch} for no key update skip locked))`.execute(trx)
+      update reconciliation set ended_at = now(), outcome = 'failed'
+      where ${isLostRun('reconciliation', longestReconcileRunMs, rowsPerBatch)}`.execute(trx)
     const failed = await failLostChecks(trx, longestReconcileRunMs, rowsPerBatch)
     const gone = await sql`
       delete from reconciliation where id = any(array(
