@@ -130,25 +130,27 @@ export async function networksOf(executor: Executor, id: SessionId): Promise<rea
   return row?.networks ?? []
 }
 
+/** The row of one generation's instance, to be changed. */
+const instanceOf = (executor: Executor, key: SessionKey) =>
+  executor.updateTable('instance').where('session_id', '=', key.sessionId).where('generation', '=', key.generation)
+
 /** Keeps the backend's answer to a create. Returns whether the instance was tombstoned meanwhile: then it must go at once. */
 export async function recordMade(db: Db, key: SessionKey, ref: StoredRef): Promise<{ readonly tombstoned: boolean }> {
-  const row = await db
-    .updateTable('instance')
+  const row = await instanceOf(db, key)
     .set({ ref: JSON.stringify(ref), made_at: sql<Date>`coalesce(made_at, now())` })
-    .where('session_id', '=', key.sessionId)
-    .where('generation', '=', key.generation)
     .returning('tombstoned_at')
     .executeTakeFirstOrThrow()
   return { tombstoned: row.tombstoned_at !== null }
 }
 
 /** Keeps where the running instance is reached. */
-export async function recordRunning(db: Db, key: SessionKey, endpoints: readonly StoredEndpoint[]): Promise<void> {
-  await db
-    .updateTable('instance')
+export async function recordRunning(
+  executor: Executor,
+  key: SessionKey,
+  endpoints: readonly StoredEndpoint[],
+): Promise<void> {
+  await instanceOf(executor, key)
     .set({ endpoints: JSON.stringify(endpoints), seen: 'running', pending_reason: null })
-    .where('session_id', '=', key.sessionId)
-    .where('generation', '=', key.generation)
     .execute()
 }
 
@@ -158,11 +160,8 @@ export async function recordPlaces(
   key: SessionKey,
   endpoints: readonly StoredEndpoint[],
 ): Promise<void> {
-  await executor
-    .updateTable('instance')
+  await instanceOf(executor, key)
     .set({ endpoints: JSON.stringify(endpoints) })
-    .where('session_id', '=', key.sessionId)
-    .where('generation', '=', key.generation)
     .execute()
 }
 
@@ -172,12 +171,7 @@ export async function recordSeen(
   key: SessionKey,
   seen: 'running' | 'paused' | 'exited' | 'absent',
 ): Promise<void> {
-  await executor
-    .updateTable('instance')
-    .set({ seen })
-    .where('session_id', '=', key.sessionId)
-    .where('generation', '=', key.generation)
-    .execute()
+  await instanceOf(executor, key).set({ seen }).execute()
 }
 
 /** Forbids the instance to exist, before it is removed, and also where no create has begun: one that comes later finds this. */
@@ -194,32 +188,23 @@ export async function tombstone(db: Db, key: SessionKey, providerId: ProviderId)
     })
     .onConflict((c) => c.doNothing())
     .execute()
-  await db
-    .updateTable('instance')
+  await instanceOf(db, key)
     .set({ tombstoned_at: sql<Date>`now()` })
-    .where('session_id', '=', key.sessionId)
-    .where('generation', '=', key.generation)
     .where('tombstoned_at', 'is', null)
     .execute()
 }
 
 /** What it used by the backend's own numbers; what is known already stands where the backend does not know any more. */
 export async function recordUsage(db: Db, key: SessionKey, usage: StoredUsage): Promise<void> {
-  await db
-    .updateTable('instance')
+  await instanceOf(db, key)
     .set({ usage: JSON.stringify(usage) })
-    .where('session_id', '=', key.sessionId)
-    .where('generation', '=', key.generation)
     .execute()
 }
 
 /** The backend confirmed that nothing is left of it. */
 export async function recordRemoved(db: Db, key: SessionKey): Promise<void> {
-  await db
-    .updateTable('instance')
+  await instanceOf(db, key)
     .set({ removed_at: sql<Date>`coalesce(removed_at, now())`, secret: Buffer.alloc(0), report_token: null })
-    .where('session_id', '=', key.sessionId)
-    .where('generation', '=', key.generation)
     .execute()
 }
 

@@ -4,6 +4,7 @@ import type { ReportedPorts, TemplateSpec } from '../domain/template.ts'
 import type { SessionKey } from '../domain/session.ts'
 import type { Db, Executor, Trx } from './connect.ts'
 import { hashOf } from './door-secrets.ts'
+import { recordRunning } from './instances.ts'
 import type { StoredEndpoint, StoredReport } from './schema.ts'
 
 /** An instance that may report, known by its token. */
@@ -102,12 +103,7 @@ export async function claimEndpoints(
     // Two that ask at once come one after the other.
     await sql`select pg_advisory_xact_lock(hashtext('carrel.endpoints'))`.execute(trx)
     if (await takenElsewhere(trx, key, endpoints)) return 'taken'
-    await trx
-      .updateTable('instance')
-      .set({ endpoints: JSON.stringify(endpoints), seen: 'running', pending_reason: null })
-      .where('session_id', '=', key.sessionId)
-      .where('generation', '=', key.generation)
-      .execute()
+    await recordRunning(trx, key, endpoints)
     return 'kept'
   })
 }
