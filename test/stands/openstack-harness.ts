@@ -9,7 +9,7 @@ import type { ComputeHarness, InstanceKey } from '../conformance/compute-harness
 import { eventually } from '../conformance/compute-harness.ts'
 import { httpFaults } from '../conformance/http-faults.ts'
 import { eachOf } from '../conformance/many-by-creating.ts'
-import { plainTerms } from '../setup/plain-terms.ts'
+import { plainSpec } from '../setup/plain-spec.ts'
 import { createFaultProxy } from '../support/fault-proxy.ts'
 import { openstackLeftovers } from '../support/leftovers/openstack.ts'
 import type { RawCloud } from '../support/openstack/raw-cloud.ts'
@@ -30,19 +30,11 @@ export const openstackCan: Facets = {
 
 /** A machine of the least flavour. */
 export const specFor = (config: StandConfig, key: InstanceKey, flavor = config.flavor): InstanceSpec => ({
+  ...plainSpec,
   ...key,
   image: config.image,
-  command: null,
-  environment: {},
   secret: `secret of ${key.sessionId}`,
   resources: { sessions: 1, cpuMilli: 1_000, memoryMib: 512, diskMib: 1_024, gpus: 0 },
-  user: null,
-  capabilities: [],
-  ports: [8080],
-  readiness: { kind: 'tcp', port: 8080 },
-  mounts: [],
-  egress: 'none',
-  ...plainTerms,
   terms: { openstack: { flavors: { small: flavor } } },
 })
 

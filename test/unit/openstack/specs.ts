@@ -5,7 +5,7 @@ import { openstackSettings } from '../../../ports/compute/openstack/settings.ts'
 import type { OpenstackSettings } from '../../../ports/compute/openstack/settings.ts'
 import type { ComputeProvider, InstanceSpec } from '../../../ports/compute/provider.ts'
 import type { FakeCloud } from '../../support/openstack/fake-cloud.ts'
-import { plainTerms } from '../../setup/plain-terms.ts'
+import { plainSpec } from '../../setup/plain-spec.ts'
 
 export const plainSettings = {
   authUrl: 'https://cloud.example.org:5000/v3',
@@ -31,22 +31,14 @@ export const call = { signal: new AbortController().signal }
 export function specOf(more: Partial<InstanceSpec> = {}): InstanceSpec {
   const sessionId = newId('session')
   return {
+    ...plainSpec,
     name: instanceName(sessionId, 1),
     deploymentId: 'd7c1a3f0-0000-4000-8000-000000000001',
     sessionId,
     generation: 1,
     image: 'desk',
-    command: null,
-    environment: {},
     secret: 'a secret of the session',
     resources: { sessions: 1, cpuMilli: 1_000, memoryMib: 512, diskMib: 10_240, gpus: 0 },
-    user: null,
-    capabilities: [],
-    ports: [8080],
-    readiness: { kind: 'tcp', port: 8080 },
-    mounts: [],
-    egress: 'none',
-    ...plainTerms,
     terms: { openstack: { flavors: { small: 'm1.small' } } },
     ...more,
   }
